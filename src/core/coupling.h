@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_CORE_COUPLING_H
+#define KOPPEL_CORE_COUPLING_H
+/* A coupling ties one peer (an OPC UA server, a broker, a feed) to the hub. A protocol is one file
+ * (or folder) that defines one `const struct kp_coupling_class`; the core owns its thread, states,
+ * back-off, limits, filter and counters. docs/add-a-coupling.md walks through one. */
+#include "core/clock.h"
+#include "core/filter.h"
+#include "core/model.h"
+
+struct kp_coupling;
+struct kp_hub;
+
+/* ---- settings: one table serves apply files, the CLI, the REST API and the manual ---- */
+enum kp_option_type { KP_OPT_TEXT, KP_OPT_INT, KP_OPT_BOOL, KP_OPT_DURATION, KP_OPT_CHOICE, KP_OPT_SECRET };
+struct kp_option {
+    const char *name, *help;
+    enum kp_option_type type;
+    size_t offset;          /* in the class's settings struct: char * (text, choice, secret), int64_t, bool */
+    const char *standard;   /* default, as text; NULL = empty */
+    int64_t min, max;       /* for int and duration (ns) */
+    const char *choices;    /* for choice: "auto,none,sign" */
+};
+/* Fills defaults; frees texts. */
+enum kp_code kp_options_init(const struct kp_option *, void *settings, struct kp_err *);
+void kp_options_free(const struct kp_option *, void *settings);
+/* Sets one by name. The error names the option and, for an unknown one, the nearest known. */
+enum kp_code kp_options_set(const struct kp_option *, void *settings, const char *name, const char *text,
+                            struct kp_err *);
+/* Checks without keeping. */
+enum kp_code kp_options_check(const struct kp_option *, const char *name, const char *text, struct kp_err *);
+
+/* ---- the class ---- */
+struct kp_coupling_class {
+    const char *name;    /* "opcua" */
+    const char *schemes; /* URL schemes it takes, separated by spaces: "opc.tcp" */
+    size_t settings_size, state_size;
+    const struct kp_option *options; /* ends with a NULL name */
+
+    /* Connects. May fail; is called again with back-off. KP_EREFUSED = a person must act first. */
+    enum kp_code (*open)(struct kp_coupling *, struct kp_err *);
+    /* Waits up to ~1 s for work, does it, returns. An error closes and reopens the link. */
+    enum kp_code (*step)(struct kp_coupling *, struct kp_err *);
+    /* Always called after open, failed or not; must leave state fit for the next open. */
+    void (*close)(struct kp_coupling *);
+    /* Writes a value to the machine. NULL: the protocol is read only. */
+    enum kp_code (*write)(struct kp_coupling *, const struct kp_sample *, struct kp_err *);
+    /* Makes a waiting step return soon; called from other threads. NULL: not possible. */
+    void (*wake)(struct kp_coupling *);
+};
+
+/* ---- state ---- */
+enum kp_link {
+    KP_LINK_OFF,        /* switched off by a person */
+    KP_LINK_CONNECTING, /* also: browsing for the first time */
+    KP_LINK_ONLINE,
+    KP_LINK_WAITING, /* failed; tries again soon */
+    KP_LINK_REFUSED, /* failed in a way only a person mends; tries again once a minute */
+};
+const char *kp_link_name(unsigned link);
+
+struct kp_coupling_status {
+    enum kp_link link;
+    int64_t since;             /* of this link state, ns UTC */
+    int64_t retry_at;          /* when waiting: next try, ns UTC */
+    char detail[KP_ERR_TEXT];  /* why, or what it is doing: "subscribing 400 of 400" */
+    uint64_t samples, batches; /* handed to the hub */
+    uint64_t waits;            /* times the hub's queue was full */
+    uint64_t lost;             /* samples known lost at the source or on the way */
+    uint64_t filtered, duplicates, bad; /* held back by the filter; re-deliveries; with Bad status */
+    uint64_t opens, failures;
+    uint32_t signals, items, items_max, rejected; /* declared; subscribed; the server's budget; refused items */
+    double rate; /* samples a second over the last ten seconds */
+};
+
+/* ---- what a class may call, from the coupling's own thread only ---- */
+void *kp_coupling_settings(struct kp_coupling *);
+void *kp_coupling_state(struct kp_coupling *);
+const char *kp_coupling_name(const struct kp_coupling *);
+const char *kp_coupling_url(const struct kp_coupling *);
+const char *kp_coupling_at(const struct kp_coupling *); /* asset path under which its things appear */
+uint16_t kp_coupling_id(const struct kp_coupling *);
+struct kp_hub *kp_coupling_hub(struct kp_coupling *);
+void *kp_coupling_context(struct kp_coupling *); /* the store: struct kp_store */
+int64_t kp_coupling_utc(const struct kp_coupling *);
+int64_t kp_coupling_mono(const struct kp_coupling *);
+bool kp_coupling_stopping(const struct kp_coupling *);
+
+/* Says what it is doing; shown as `detail`. */
+void kp_coupling_note(struct kp_coupling *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Everything is set up: the link is online from here on, back-off starts afresh. */
+void kp_coupling_online(struct kp_coupling *);
+void kp_coupling_count(struct kp_coupling *, uint32_t items, uint32_t items_max, uint32_t rejected);
+void kp_coupling_lost(struct kp_coupling *, uint64_t samples); /* lost at the source */
+
+/* A signal to make or find: the path is relative to `at`. Existing ones (same source, else same
+ * path) keep what people changed: name, place, label, description, writable, stored. */
+struct kp_declare {
+    const char *path;
+    struct kp_signal_info info; /* id, asset, name and coupling are filled in by the core */
+    uint8_t asset_kind;         /* for the asset that holds it, when it must be made */
+    kp_signal id;               /* out: 0 when the filter excludes it */
+};
+/* Batched: one crossing to the hub for all. */
+enum kp_code kp_coupling_declare(struct kp_coupling *, struct kp_declare *, size_t n, struct kp_err *);
+/* What the machine says of itself; fields a person typed stay. `path` relative to `at`, "" = `at`. */
+enum kp_code kp_coupling_identify(struct kp_coupling *, const char *path, uint8_t kind,
+                                  const char *const nameplate[KP_NAMEPLATE_FIELDS], struct kp_err *);
+/* Its signals known from earlier, with source address, type and latest time (KP_NO_TIME: none).
+ * The array and its texts go into the arena. */
+struct kp_known {
+    kp_signal id;
+    uint8_t type;
+    bool writable, stored;
+    const char *source;
+    int64_t latest;
+};
+size_t kp_coupling_signals(struct kp_coupling *, struct kp_arena *, struct kp_known **out);
+
+/* Hands over one sample; collected into batches. Waits when the hub's queue is full. */
+enum kp_code kp_coupling_report(struct kp_coupling *, const struct kp_sample *, struct kp_err *);
+/* As report, for the history only (fills a gap). */
+enum kp_code kp_coupling_report_historic(struct kp_coupling *, const struct kp_sample *, struct kp_err *);
+/* Sends what is collected; call at the end of each step. */
+enum kp_code kp_coupling_flush(struct kp_coupling *, struct kp_err *);
+/* Records that history of this coupling is missing from..to (an interval of kind gap). */
+void kp_coupling_gap(struct kp_coupling *, int64_t from, int64_t to, const char *reason);
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_CORE_HUB_H
+#define KOPPEL_CORE_HUB_H
+/* The hub: one thread that alone changes the model. Couplings push batches in; the history gets
+ * every batch; subscribers get what their filter lets through, each at its own pace. */
+#include "core/coupling.h"
+
+enum { KP_COUPLINGS_MAX = 1000, KP_SUBSCRIBERS_MAX = 256 };
+
+/* Where stored samples go. Called from the hub thread, must not block. */
+struct kp_sink {
+    void *self;
+    /* Takes the batch when it returns true. False: no room; the hub counts the samples as lost,
+     * and a gap interval is opened until it is taken again. */
+    bool (*take)(void *self, struct kp_batch *);
+};
+
+struct kp_hub_options {
+    const struct kp_clock *clock; /* NULL = the system's */
+    size_t queue_budget;          /* bytes waiting for the hub; 0 = 8 MiB */
+    void *context;                /* handed to couplings: struct kp_store */
+    int64_t stale_after;          /* a link down this long makes its signals stale; 0 = 3 s */
+};
+
+struct kp_hub;
+struct kp_hub *kp_hub_new(const struct kp_hub_options *, struct kp_err *);
+void kp_hub_free(struct kp_hub *); /* after stop */
+void kp_hub_set_sink(struct kp_hub *, struct kp_sink); /* before start */
+struct kp_model *kp_hub_model(struct kp_hub *);
+const struct kp_clock *kp_hub_clock(const struct kp_hub *);
+
+enum kp_code kp_hub_start(struct kp_hub *, struct kp_err *); /* the hub's thread, then all couplings */
+void kp_hub_stop(struct kp_hub *); /* couplings first, then what is queued is taken, then the thread */
+/* One turn by hand, for tests and before start: handles what is queued, at most one message;
+ * false when there was none within timeout_ms. */
+bool kp_hub_turn(struct kp_hub *, int timeout_ms);
+
+/* Runs fn in the hub thread and waits: the way to change the model from elsewhere.
+ * KP_ESTOPPED when the hub is ending. fn reports its own failure through its arg. */
+enum kp_code kp_hub_call(struct kp_hub *, void (*fn)(void *arg), void *arg);
+/* Hands a batch in, waiting up to timeout_ms for room; takes it only when true. */
+bool kp_hub_push(struct kp_hub *, struct kp_batch *, int timeout_ms);
+
+/* ---- couplings; from any thread ---- */
+struct kp_coupling_def {
+    uint16_t id; /* 1 .. 65535, given by the store, never reused while history refers to it */
+    const char *name, *url, *at;
+    bool enabled;
+    const struct kp_coupling_class *class;
+    struct kp_filter_def filter;
+    size_t n;                        /* settings, by name */
+    const char *const *keys, *const *values;
+};
+/* Adds one and starts it when the hub runs and it is enabled. Nothing is left behind on failure. */
+enum kp_code kp_hub_add_coupling(struct kp_hub *, const struct kp_coupling_def *, struct kp_err *);
+/* Stops it, joins its thread, forgets it; its signals stay, stale. */
+enum kp_code kp_hub_remove_coupling(struct kp_hub *, uint16_t id, struct kp_err *);
+/* Ends a wait, or drops the link to take up a change (a certificate trusted, a signal added). */
+enum kp_code kp_hub_reconnect(struct kp_hub *, uint16_t id, struct kp_err *);
+bool kp_hub_coupling_status(struct kp_hub *, uint16_t id, struct kp_coupling_status *);
+/* Runs fn in the coupling's thread while it is online or waiting, and waits for it up to timeout_ms. */
+enum kp_code kp_hub_ask(struct kp_hub *, uint16_t id, void (*fn)(struct kp_coupling *, void *arg), void *arg,
+                        struct kp_err *);
+/* Writes to a machine: only a signal opened for writing, of a coupling that can. */
+enum kp_code kp_hub_write(struct kp_hub *, const struct kp_sample *, struct kp_err *);
+
+/* ---- subscribers; from any thread ---- */
+struct kp_subscriber_def {
+    struct kp_filter_def filter; /* which signals, what rate */
+    bool intervals;              /* also intervals of matching assets */
+    bool feed;                   /* start with the current values */
+    size_t budget;               /* bytes queued before it counts as behind; 0 = 256 KiB */
+    void (*ready)(void *arg);    /* hub thread: the queue was empty and is not any more; must not block */
+    void *arg;
+};
+struct kp_subscriber;
+struct kp_subscriber *kp_hub_subscribe(struct kp_hub *, const struct kp_subscriber_def *, struct kp_err *);
+void kp_hub_unsubscribe(struct kp_hub *, struct kp_subscriber *); /* no `ready` after it returns */
+/* Next message: struct kp_batch or struct kp_interval_msg, freed by kp_batch_drop; NULL: none in time. */
+struct kp_msg *kp_subscriber_next(struct kp_subscriber *, int timeout_ms);
+/* Times it fell behind. What it missed is not delivered later; when it has drained its queue it is
+ * fed the current values again. */
+uint64_t kp_subscriber_behind(const struct kp_subscriber *);
+
+/* ---- conditions of the node itself, shown as alarms ---- */
+/* Opens an alarm interval at the root (text = what and what to do) or, with text NULL, closes it.
+ * From any thread; repeated calls with the same key and text change nothing. */
+void kp_hub_condition(struct kp_hub *, const char *key, const char *text);
+
+struct kp_hub_stats {
+    uint64_t samples, batches, stored, duplicates, unknown, lost; /* lost: the sink had no room */
+    size_t queued;                                                /* bytes waiting now */
+    unsigned subscribers;
+};
+struct kp_hub_stats kp_hub_stats(struct kp_hub *);
+#endif

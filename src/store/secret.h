@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_STORE_SECRET_H
+#define KOPPEL_STORE_SECRET_H
+/* Secrets (passwords of machines, private keys) in the data file, sealed by the node's key: 32 random
+ * bytes in node.key beside the file, mode 0600 (libsodium secretbox). And access tokens, of which only a hash is kept. */
+#include "store/store.h"
+
+/* Makes node.key; KP_EEXISTS when it is there. */
+enum kp_code kp_key_create(const char *dir, struct kp_err *);
+/* Reads it into locked memory of the store; refuses one that others may read. */
+enum kp_code kp_key_load(struct kp_store *, const char *dir, struct kp_err *);
+
+/* `name` like "opcua/key" or "coupling/3/password". put with data NULL removes it. */
+enum kp_code kp_secret_put(struct kp_store *, const char *name, const void *data, size_t len, struct kp_err *);
+/* Into the arena (with a 0 behind it). KP_ENOTFOUND when there is none. */
+enum kp_code kp_secret_get(struct kp_store *, const char *name, struct kp_arena *, void **data, size_t *len,
+                           struct kp_err *);
+
+/* Tokens: "kp_" and 43 characters of base64url. */
+enum { KP_TOKEN_TEXT = 48 };
+enum kp_code kp_token_create(struct kp_store *, const char *name, char out[KP_TOKEN_TEXT], struct kp_err *);
+/* Constant time in the token. Copies the token's name when it is known. Cached in memory. */
+bool kp_token_check(struct kp_store *, const char *token, char *name, size_t size);
+enum kp_code kp_token_remove(struct kp_store *, const char *name, struct kp_err *);
+#endif
