@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_COUPLINGS_ALL_H
+#define KOPPEL_COUPLINGS_ALL_H
+/* The table of protocols. A new one is one file and one line in all.c. */
+#include "core/coupling.h"
+
+extern const struct kp_coupling_class *const kp_coupling_classes[]; /* ends with NULL */
+/* The class that takes this URL's scheme; NULL names the known schemes in err. */
+const struct kp_coupling_class *kp_coupling_class_of(const char *url, struct kp_err *);
+#endif
