@@ -47,6 +47,8 @@ struct kp_coupling_class {
     enum kp_code (*write)(struct kp_coupling *, const struct kp_sample *, struct kp_err *);
     /* Makes a waiting step return soon; called from other threads. NULL: not possible. */
     void (*wake)(struct kp_coupling *);
+    /* Asks for a new look at everything the peer offers, from the next step on. NULL: nothing to see. */
+    void (*browse)(struct kp_coupling *);
 };
 
 /* ---- state ---- */

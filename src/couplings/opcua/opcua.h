@@ -13,7 +13,4 @@ enum kp_code kp_opcua_make_identity(struct kp_store *, const char *node_name, st
 /* The certificate (DER) into the arena, for `koppel cert export`. */
 enum kp_code kp_opcua_certificate(struct kp_store *, struct kp_arena *, void **der, size_t *len,
                                   struct kp_err *);
-/* Browses again at the next step; the answer comes as coupling detail. Runs in the coupling's thread
- * (kp_hub_ask). */
-void kp_opcua_browse_again(struct kp_coupling *, void *arg);
 #endif
