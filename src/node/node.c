@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/private.h"
+
+#include "couplings/all.h"
+#include "store/secret.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/ban.h"
+
+/* ---- making a node ---- */
+static enum kp_code make_dir(const char *dir, struct kp_err *err)
+{
+    if (mkdir(dir, 0700) == 0)
+        return KP_OK;
+    if (errno != EEXIST)
+        return kp_fail(err, KP_EIO, "%.120s: cannot make the folder: %s", dir, strerror(errno));
+    DIR *d = opendir(dir);
+    if (!d)
+        return kp_fail(err, KP_EIO, "%.120s: cannot open the folder: %s", dir, strerror(errno));
+    for (struct dirent *e; (e = readdir(d)) && !err->code;)
+        if (strcmp(e->d_name, "factory.db") == 0)
+            kp_fail(err, KP_EEXISTS, "%.120s holds a node already; choose another folder, or run it with "
+                                     "'koppel run %.120s'", dir, dir);
+    closedir(d);
+    return err->code;
+}
+
+static void unmake(const char *dir)
+{
+    static const char *const files[] = { "factory.db", "factory.db-wal", "factory.db-shm", "factory.lock",
+                                         "node.key" };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[KP_PATH_MAX];
+        snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+        unlink(path);
+    }
+    rmdir(dir); /* fails, as it should, when it held other things */
+}
+
+static enum kp_code furnish(const char *dir, const char *name, char token[KP_TOKEN_TEXT], struct kp_err *err)
+{
+    struct kp_store *store = kp_store_open(dir, &(struct kp_store_options){ 0 }, err);
+    if (!store)
+        return err->code;
+    if (!kp_key_load(store, dir, err) && !kp_store_start(store, err)) {
+        if (!kp_couplings_make_identity(store, name, err))
+            kp_token_create(store, "init", token, err);
+        kp_store_stop(store);
+    }
+    kp_store_close(store);
+    return err->code;
+}
+
+enum kp_code kp_node_create(const char *dir, const char *name, char *token, size_t size, struct kp_err *err)
+{
+    char text[KP_TOKEN_TEXT];
+    if (!kp_name_valid(name, strlen(name)))
+        return kp_fail(err, KP_EINVALID, "'%.60s' cannot be the name of a node", name);
+    if (make_dir(dir, err))
+        return err->code;
+    if (kp_key_create(dir, err)) {
+        rmdir(dir);
+        return err->code;
+    }
+    if (kp_store_create(dir, name, err) || furnish(dir, name, text, err)) {
+        unmake(dir);
+        return err->code;
+    }
+    snprintf(token, size, "%s", text);
+    return KP_OK;
+}
+
+/* ---- running one ---- */
+static enum kp_code read_name(struct kp_node *node, struct kp_err *err)
+{
+    struct kp_arena arena = { 0 };
+    struct kp_db *db = kp_store_reader(node->store, err);
+    const char *name = db ? kp_setting_get(db, &arena, "name") : NULL;
+    node->name = kp_strdup(name ? name : "koppel");
+    if (!node->name)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    if (db)
+        kp_store_reader_done(node->store, db);
+    kp_arena_free(&arena);
+    return err->code;
+}
+
+static enum kp_code open_parts(struct kp_node *node, const struct kp_node_options *o, struct kp_err *err)
+{
+    struct kp_store_options so = { .clock = node->clock, .commit_every = o->commit_every };
+    node->store = kp_store_open(node->dir, &so, err);
+    if (!node->store || kp_key_load(node->store, node->dir, err) || read_name(node, err))
+        return err->code;
+    node->hub = kp_hub_new(&(struct kp_hub_options){ .clock = node->clock, .context = node->store }, err);
+    if (!node->hub || kp_store_load(node->store, node->hub, err))
+        return err->code;
+    return couplings_load(node, err);
+}
+
+struct kp_node *kp_node_open(const char *dir, const struct kp_node_options *o, struct kp_err *err)
+{
+    struct kp_node *node = kp_alloc(sizeof *node);
+    if (!node || !(node->dir = kp_strdup(dir))) {
+        kp_free(node);
+        kp_fail(err, KP_ENOMEM, "out of memory");
+        return NULL;
+    }
+    node->clock = o->clock ? o->clock : &kp_clock_system;
+    node->started = kp_utc(node->clock);
+    pthread_mutex_init(&node->changing, NULL);
+    if (!open_parts(node, o, err))
+        return node;
+    kp_node_free(node);
+    return NULL;
+}
+
+enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
+{
+    if (kp_store_start(node->store, err))
+        return err->code;
+    if (kp_hub_start(node->hub, err)) {
+        kp_store_stop(node->store);
+        return err->code;
+    }
+    node->running = true;
+    return KP_OK;
+}
+
+void kp_node_stop(struct kp_node *node)
+{
+    if (!node->running)
+        return;
+    kp_hub_stop(node->hub); /* the last batches go to the store, which then commits them */
+    kp_store_stop(node->store);
+    node->running = false;
+}
+
+void kp_node_free(struct kp_node *node)
+{
+    if (!node)
+        return;
+    if (node->hub)
+        kp_hub_free(node->hub);
+    if (node->store)
+        kp_store_close(node->store);
+    couplings_free(node);
+    pthread_mutex_destroy(&node->changing);
+    kp_free(node->name);
+    kp_free(node->dir);
+    kp_free(node);
+}
+
+struct kp_hub *kp_node_hub(struct kp_node *node)
+{
+    return node->hub;
+}
+
+struct kp_store *kp_node_store(struct kp_node *node)
+{
+    return node->store;
+}
+
+const char *kp_node_dir(const struct kp_node *node)
+{
+    return node->dir;
+}
+
+const char *kp_node_name(const struct kp_node *node)
+{
+    return node->name;
+}
+
+int64_t kp_node_started(const struct kp_node *node)
+{
+    return node->started;
+}
