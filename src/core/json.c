@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/json.h"
+
+#include "core/text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+static void item(struct kp_json *j)
+{
+    if (j->comma)
+        kp_buf_add(j->out, ",", 1);
+    j->comma = true;
+}
+
+void kp_json_begin(struct kp_json *j, char bracket)
+{
+    item(j);
+    kp_buf_add(j->out, &bracket, 1);
+    j->comma = false;
+}
+
+void kp_json_end(struct kp_json *j, char bracket)
+{
+    kp_buf_add(j->out, &bracket, 1);
+    j->comma = true;
+}
+
+static void escape(struct kp_buf *out, unsigned char c)
+{
+    static const char letters[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+    for (const char *p = letters; *p; p += 2)
+        if ((unsigned char)*p == c) {
+            kp_buf_add(out, (char[]){ '\\', p[1] }, 2);
+            return;
+        }
+    kp_buf_printf(out, "\\u%04x", c);
+}
+
+static void quoted(struct kp_buf *out, const char *text, size_t n)
+{
+    kp_buf_add(out, "\"", 1);
+    size_t start = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        kp_buf_add(out, text + start, i - start);
+        escape(out, c);
+        start = i + 1;
+    }
+    kp_buf_add(out, text + start, n - start);
+    kp_buf_add(out, "\"", 1);
+}
+
+/* Text of doubtful origin: each bad byte becomes U+FFFD. */
+static void quoted_clean(struct kp_buf *out, const char *text, size_t n)
+{
+    char *clean = kp_alloc(3 * n + 1);
+    if (!clean) {
+        out->failed = true;
+        return;
+    }
+    kp_utf8_clean(clean, 3 * n + 1, text, n);
+    quoted(out, clean, strlen(clean));
+    kp_free(clean);
+}
+
+void kp_json_textn(struct kp_json *j, const char *text, size_t n)
+{
+    item(j);
+    if (kp_utf8_valid(text, n))
+        quoted(j->out, text, n);
+    else
+        quoted_clean(j->out, text, n);
+}
+
+void kp_json_text(struct kp_json *j, const char *text)
+{
+    if (text)
+        kp_json_textn(j, text, strlen(text));
+    else
+        kp_json_null(j);
+}
+
+void kp_json_key(struct kp_json *j, const char *key)
+{
+    kp_json_textn(j, key, strlen(key));
+    kp_buf_add(j->out, ":", 1);
+    j->comma = false;
+}
+
+void kp_json_int(struct kp_json *j, int64_t v)
+{
+    char text[32];
+    item(j);
+    kp_buf_add(j->out, text, (size_t)snprintf(text, sizeof text, "%" PRId64, v));
+}
+
+void kp_json_uint(struct kp_json *j, uint64_t v)
+{
+    char text[32];
+    item(j);
+    kp_buf_add(j->out, text, (size_t)snprintf(text, sizeof text, "%" PRIu64, v));
+}
+
+/* The fewest digits that read back as the same number; floats need at most 9, doubles 17. */
+static void real(struct kp_json *j, double v, bool is_float)
+{
+    char text[40];
+    int n = 0;
+    for (int digits = is_float ? 6 : 15; digits <= 17; digits++) {
+        n = snprintf(text, sizeof text, "%.*g", digits, v);
+        if (is_float ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v)
+            break;
+    }
+    item(j);
+    kp_buf_add(j->out, text, (size_t)n);
+}
+
+void kp_json_double(struct kp_json *j, double v)
+{
+    if (isfinite(v))
+        real(j, v, false);
+    else
+        kp_json_null(j);
+}
+
+void kp_json_bool(struct kp_json *j, bool v)
+{
+    kp_json_raw(j, v ? "true" : "false");
+}
+
+void kp_json_null(struct kp_json *j)
+{
+    kp_json_raw(j, "null");
+}
+
+void kp_json_time(struct kp_json *j, int64_t at)
+{
+    char text[KP_TIME_TEXT];
+    if (at == KP_NO_TIME || at == KP_FOREVER) {
+        kp_json_null(j);
+        return;
+    }
+    kp_time_print(at, text);
+    kp_json_text(j, text);
+}
+
+void kp_json_raw(struct kp_json *j, const char *text)
+{
+    item(j);
+    kp_buf_str(j->out, text && *text ? text : "null");
+}
+
+static void base64(struct kp_json *j, const uint8_t *p, size_t n)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    item(j);
+    kp_buf_add(j->out, "\"", 1);
+    for (size_t i = 0; i < n; i += 3) {
+        size_t left = n - i;
+        uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
+        char four[4] = { letters[v >> 18], letters[v >> 12 & 63], left > 1 ? letters[v >> 6 & 63] : '=',
+                         left > 2 ? letters[v & 63] : '=' };
+        kp_buf_add(j->out, four, 4);
+    }
+    kp_buf_add(j->out, "\"", 1);
+}
+
+static void special(struct kp_json *j, double v, bool is_float)
+{
+    if (isfinite(v))
+        real(j, v, is_float);
+    else
+        kp_json_text(j, isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity");
+}
+
+static void scalar(struct kp_json *j, const struct kp_value *v)
+{
+    switch (v->type) {
+    case KP_BOOL:
+        kp_json_bool(j, v->b);
+        break;
+    case KP_INT64:
+        kp_json_int(j, v->i);
+        break;
+    case KP_UINT64:
+        kp_json_uint(j, v->u);
+        break;
+    case KP_FLOAT:
+        special(j, (double)v->f, true);
+        break;
+    case KP_DOUBLE:
+        special(j, v->d, false);
+        break;
+    case KP_STRING:
+        kp_json_textn(j, v->data, v->len);
+        break;
+    case KP_BYTES:
+        base64(j, v->data, v->len);
+        break;
+    case KP_TIME:
+        kp_json_time(j, v->i);
+        break;
+    default:
+        kp_json_null(j);
+    }
+}
+
+void kp_json_value(struct kp_json *j, const struct kp_value *v)
+{
+    if (!(v->type & KP_ARRAY)) {
+        scalar(j, v);
+        return;
+    }
+    struct kp_value e;
+    size_t pos = 0;
+    kp_json_begin(j, '[');
+    while (kp_array_next(v, &pos, &e))
+        scalar(j, &e);
+    kp_json_end(j, ']');
+}
+
+void kp_json_put_text(struct kp_json *j, const char *key, const char *text)
+{
+    kp_json_key(j, key);
+    kp_json_text(j, text);
+}
+
+void kp_json_put_int(struct kp_json *j, const char *key, int64_t v)
+{
+    kp_json_key(j, key);
+    kp_json_int(j, v);
+}
+
+void kp_json_put_bool(struct kp_json *j, const char *key, bool v)
+{
+    kp_json_key(j, key);
+    kp_json_bool(j, v);
+}
+
+void kp_json_put_time(struct kp_json *j, const char *key, int64_t at)
+{
+    kp_json_key(j, key);
+    kp_json_time(j, at);
+}
