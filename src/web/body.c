@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "web/body.h"
+
+#include "core/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+void kp_body_init(void)
+{
+    json_set_alloc_funcs(kp_alloc, kp_free);
+}
+
+/* jansson recurses 2048 levels deep; a document of ours never needs more than a few. */
+static bool too_deep(const char *text, size_t len)
+{
+    int depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (quoted) {
+            i += c == '\\';
+            quoted = c != '"';
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > KP_JSON_DEPTH)
+                return true;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return false;
+}
+
+static enum kp_code check_keys(json_t *object, const char *const *known, struct kp_err *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        size_t i = 0;
+        while (known[i] && strcmp(known[i], key) != 0)
+            i++;
+        if (known[i])
+            continue;
+        const char *near = kp_nearest(key, known);
+        if (near)
+            return kp_fail(err, KP_EINVALID, "unknown key '%.60s', did you mean '%s'?", key, near);
+        return kp_fail(err, KP_EINVALID, known[0] ? "unknown key '%.60s'; there is '%s' for example"
+                                                  : "unknown key '%.60s': this request takes none%s",
+                       key, known[0] ? known[0] : "");
+    }
+    return KP_OK;
+}
+
+json_t *kp_body_object(const char *body, size_t len, const char *const *known, struct kp_err *err)
+{
+    if (!len)
+        return json_object();
+    if (too_deep(body, len)) {
+        kp_fail(err, KP_EPARSE, "the body is nested deeper than %d levels", KP_JSON_DEPTH);
+        return NULL;
+    }
+    json_error_t where;
+    json_t *root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &where);
+    if (!root) {
+        if (json_error_code(&where) == json_error_out_of_memory)
+            kp_fail(err, KP_ENOMEM, "out of memory reading the body");
+        else
+            kp_fail(err, KP_EPARSE, "body:%d:%d: %s", where.line, where.column, where.text);
+        return NULL;
+    }
+    if (!json_is_object(root))
+        kp_fail(err, KP_EINVALID, "the body must be a JSON object");
+    else if (!known || check_keys(root, known, err) == KP_OK)
+        return root;
+    json_decref(root);
+    return NULL;
+}
+
+enum kp_code kp_body_text(const json_t *object, const char *key, bool required, const char **out,
+                          struct kp_err *err)
+{
+    const json_t *v = json_object_get(object, key);
+    *out = NULL;
+    if (!v || json_is_null(v))
+        return required ? kp_fail(err, KP_EINVALID, "'%s' is missing in the body", key) : KP_OK;
+    if (!json_is_string(v))
+        return kp_fail(err, KP_EINVALID, "'%s' must be a text", key);
+    *out = json_string_value(v);
+    return KP_OK;
+}
+
+enum kp_code kp_body_int(const json_t *object, const char *key, int64_t min, int64_t max, int64_t standard,
+                         int64_t *out, struct kp_err *err)
+{
+    const json_t *v = json_object_get(object, key);
+    *out = standard;
+    if (!v || json_is_null(v))
+        return KP_OK;
+    if (!json_is_integer(v) || json_integer_value(v) < min || json_integer_value(v) > max)
+        return kp_fail(err, KP_EINVALID, "'%s' must be a whole number from %lld to %lld", key, (long long)min,
+                       (long long)max);
+    *out = json_integer_value(v);
+    return KP_OK;
+}
+
+static enum kp_code dumped(const json_t *v, struct kp_arena *arena, const char **out, struct kp_err *err)
+{
+    char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+    *out = text ? kp_arena_strdup(arena, text) : NULL;
+    kp_free(text);
+    return *out ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory reading the body");
+}
+
+static enum kp_code printed(double d, struct kp_arena *arena, const char **out, struct kp_err *err)
+{
+    struct kp_buf buf;
+    kp_buf_init(&buf, 64);
+    struct kp_json j = kp_json(&buf);
+    kp_json_double(&j, d);
+    *out = buf.failed ? NULL : kp_arena_strdup(arena, kp_buf_text(&buf));
+    kp_buf_free(&buf);
+    return *out ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory reading the body");
+}
+
+enum kp_code kp_body_value(const json_t *v, struct kp_arena *arena, const char **out, struct kp_err *err)
+{
+    char number[32];
+    switch (json_typeof(v)) {
+    case JSON_NULL:
+        *out = NULL;
+        return KP_OK;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        *out = json_is_true(v) ? "true" : "false";
+        return KP_OK;
+    case JSON_STRING:
+        *out = kp_arena_strdup(arena, json_string_value(v));
+        break;
+    case JSON_INTEGER:
+        snprintf(number, sizeof number, "%" PRId64, (int64_t)json_integer_value(v));
+        *out = kp_arena_strdup(arena, number);
+        break;
+    case JSON_REAL:
+        return printed(json_real_value(v), arena, out, err);
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+        return dumped(v, arena, out, err);
+    }
+    return *out ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory reading the body");
+}
+
+static enum kp_code add_fields(const json_t *object, const char *skip, const char *flatten,
+                               struct kp_arena *arena, struct kp_field *out, size_t *n, struct kp_err *err)
+{
+    const char *key;
+    json_t *v;
+    enum kp_code code;
+    json_object_foreach((json_t *)(uintptr_t)object, key, v) { /* jansson's macro wants it writable */
+        if (skip && strcmp(key, skip) == 0)
+            continue;
+        if (flatten && strcmp(key, flatten) == 0) {
+            if (!json_is_object(v))
+                return kp_fail(err, KP_EINVALID, "'%s' must be an object", key);
+            code = add_fields(v, NULL, NULL, arena, out, n, err);
+            if (code)
+                return code;
+            continue;
+        }
+        if (*n == KP_FIELDS_MAX)
+            return kp_fail(err, KP_EINVALID, "more than %d fields in the body", KP_FIELDS_MAX);
+        struct kp_field *f = &out[(*n)++];
+        f->key = kp_arena_strdup(arena, key);
+        if (!f->key)
+            return kp_fail(err, KP_ENOMEM, "out of memory reading the body");
+        code = kp_body_value(v, arena, &f->value, err);
+        if (code)
+            return code;
+    }
+    return KP_OK;
+}
+
+enum kp_code kp_body_fields(const json_t *object, const char *skip, const char *flatten, struct kp_arena *arena,
+                            struct kp_field **out, size_t *n, struct kp_err *err)
+{
+    *n = 0;
+    *out = kp_arena_alloc(arena, KP_FIELDS_MAX * sizeof **out);
+    if (!*out)
+        return kp_fail(err, KP_ENOMEM, "out of memory reading the body");
+    return add_fields(object, skip, flatten, arena, *out, n, err);
+}

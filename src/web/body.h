@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_WEB_BODY_H
+#define KOPPEL_WEB_BODY_H
+/* Request bodies in JSON: strict (no duplicate keys, no zero bytes, at most KP_JSON_DEPTH levels). */
+#include "node/node.h"
+
+#include <jansson.h>
+
+enum { KP_JSON_DEPTH = 16, KP_FIELDS_MAX = 100 };
+
+/* Sends jansson's allocations through kp_alloc. Once, before threads. */
+void kp_body_init(void);
+
+/* Reads an object. `known`: the keys it may have (NULL-ended; NULL: any); an unknown one is an error
+ * that names the nearest. An empty body counts as {}. NULL on failure; else json_decref. */
+json_t *kp_body_object(const char *body, size_t len, const char *const *known, struct kp_err *);
+
+/* The text of a member. Missing or null: NULL (KP_OK), or KP_EINVALID when required. */
+enum kp_code kp_body_text(const json_t *, const char *key, bool required, const char **out, struct kp_err *);
+/* A whole number within limits; `standard` when missing. */
+enum kp_code kp_body_int(const json_t *, const char *key, int64_t min, int64_t max, int64_t standard, int64_t *out,
+                         struct kp_err *);
+
+/* Any JSON value as the text the node takes: texts as they are, numbers exact, objects and arrays as
+ * JSON; NULL for null. In the arena. */
+enum kp_code kp_body_value(const json_t *, struct kp_arena *, const char **out, struct kp_err *);
+
+/* All members as fields, but for `skip` (may be NULL); those of a member object named `flatten` (may be
+ * NULL) count as members of the whole. In the arena. */
+enum kp_code kp_body_fields(const json_t *, const char *skip, const char *flatten, struct kp_arena *,
+                            struct kp_field **out, size_t *n, struct kp_err *);
+#endif

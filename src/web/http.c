@@ -1,0 +1,641 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one file that knows libmicrohttpd. Each listener has one thread of the library, which reads requests
+ * and writes replies and never waits for anything else: what may wait suspends its connection, runs on a worker,
+ * and resumes it.
+ *
+ * An exchange is one request and its reply. Its connection owns it, and so does the worker while its handler
+ * runs; who leaves last disposes of it. Locks, in this order: the keeper's, an exchange's, the library's. */
+#include "web/keeper.h"
+#include "web/listen.h"
+#include "web/pool.h"
+#include "web/routes.h"
+
+#include "core/log.h"
+#include "web/body.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/ban.h"
+
+enum {
+    LOCAL_CONNECTIONS = 200, /* kept for the Unix socket, so that a flood over TCP does not shut people out */
+    TCP_CONNECTIONS = KP_CONNECTIONS_MAX - LOCAL_CONNECTIONS,
+    IDLE_S = 30,
+    HEADER_BYTES = 32 << 10,  /* request line, headers and the output buffer */
+    HEARTBEAT_S = 15,
+    FLOW_PIECE_MAX = 16 << 20, /* one piece of a flow; a message is far smaller */
+    FLOW_KEEP = 64 << 10,
+};
+
+struct listener {
+    struct kp_web *web;
+    bool local;
+    struct MHD_Daemon *daemon;
+};
+
+struct kp_web {
+    struct kp_node *node;
+    struct kp_sessions *sessions;
+    struct kp_keeper *keeper;
+    struct kp_pool *pool;
+    struct listener local, tcp;
+    char *socket_path;
+    char host[KP_HOST_MAX];
+    unsigned port;
+    atomic_bool stopping;
+};
+
+enum phase { RECEIVING, WORKING, READY };
+
+struct exchange {
+    struct kp_request request; /* first: handlers hand it back */
+    struct kp_job job;
+    struct kp_later later;
+    struct listener *listener;
+    struct kp_guest *guest;
+    struct MHD_Connection *connection;
+    struct kp_buf body;
+    bool too_large;
+
+    pthread_mutex_t lock; /* guards what follows */
+    enum phase phase;
+    bool running;   /* a worker is in its handler */
+    bool completed; /* its connection has let go of it */
+    bool suspended; /* a flow waits for more */
+    void (*cancel)(void *);
+    void *cancel_arg;
+    bool flowing, finished, again; /* again: woken since the last look */
+    struct kp_flow flow;
+    struct kp_buf out; /* of a flow: written, not yet sent */
+    size_t sent;
+    int64_t last; /* monotonic: when something was sent */
+};
+
+static int64_t mono(const struct kp_web *web)
+{
+    return kp_mono(kp_hub_clock(kp_node_hub(web->node)));
+}
+
+/* ---- the life of an exchange ---- */
+
+static void exchange_free(struct exchange *x)
+{
+    kp_request_free(&x->request);
+    kp_buf_free(&x->body);
+    kp_buf_free(&x->out);
+    pthread_mutex_destroy(&x->lock);
+    kp_free(x);
+}
+
+static void end_flow(struct kp_later *later)
+{
+    struct exchange *x = (struct exchange *)((char *)later - offsetof(struct exchange, later));
+    x->flow.end(x->flow.self);
+    exchange_free(x);
+}
+
+/* After connection and worker have both left. Ending a flow may wait for the hub: not in this thread. */
+static void dispose(struct exchange *x)
+{
+    if (x->flowing && x->flow.end) {
+        x->later.run = end_flow;
+        kp_keeper_later(x->listener->web->keeper, &x->later);
+    } else {
+        exchange_free(x);
+    }
+}
+
+static struct exchange *exchange_new(struct listener *listener, struct MHD_Connection *connection,
+                                     struct kp_guest *guest)
+{
+    struct exchange *x = kp_alloc(sizeof *x);
+    if (!x)
+        return NULL;
+    kp_request_init(&x->request, listener->web->node);
+    x->request.web = listener->web;
+    x->request.sessions = listener->web->sessions;
+    x->request.port = listener->web->port;
+    x->request.client = (struct kp_client){
+        .local = listener->local,
+        .host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host"),
+        .authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization"),
+        .cookie = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Cookie"),
+        .koppel = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Koppel"),
+        .content_type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Type"),
+    };
+    x->listener = listener;
+    x->guest = guest;
+    x->connection = connection;
+    kp_buf_init(&x->body, KP_BODY_MAX);
+    kp_buf_init(&x->out, FLOW_PIECE_MAX);
+    pthread_mutex_init(&x->lock, NULL);
+    return x;
+}
+
+/* ---- flows ---- */
+
+enum kp_code kp_flow_begin(struct kp_request *r, const char *type, struct kp_flow flow, struct kp_err *err)
+{
+    struct exchange *x = (struct exchange *)r;
+    if (x->listener->web->stopping)
+        return kp_fail(err, KP_ESTOPPED, "the node is stopping");
+    r->reply.type = type;
+    kp_keeper_watch(x->listener->web->keeper, x->guest);
+    pthread_mutex_lock(&x->lock);
+    x->flow = flow;
+    x->flowing = true;
+    x->phase = READY;
+    x->last = mono(x->listener->web);
+    MHD_resume_connection(x->connection);
+    pthread_mutex_unlock(&x->lock);
+    return KP_OK;
+}
+
+/* Lock held. */
+static void wake(struct exchange *x)
+{
+    x->again = true;
+    if (x->suspended && !x->completed) {
+        x->suspended = false;
+        MHD_resume_connection(x->connection);
+    }
+}
+
+void kp_flow_wake(struct kp_request *r)
+{
+    struct exchange *x = (struct exchange *)r;
+    pthread_mutex_lock(&x->lock);
+    wake(x);
+    pthread_mutex_unlock(&x->lock);
+}
+
+bool kp_flow_add(struct kp_request *r, const char *text)
+{
+    struct exchange *x = (struct exchange *)r;
+    pthread_mutex_lock(&x->lock);
+    kp_buf_str(&x->out, text);
+    wake(x);
+    bool there = !x->completed && !r->gone && !x->out.failed && !x->listener->web->stopping;
+    pthread_mutex_unlock(&x->lock);
+    return there;
+}
+
+static ssize_t send_piece(struct exchange *x, char *to, size_t max)
+{
+    size_t n = x->out.len - x->sent < max ? x->out.len - x->sent : max;
+    memcpy(to, x->out.data + x->sent, n);
+    x->sent += n;
+    x->last = mono(x->listener->web);
+    if (x->sent < x->out.len)
+        return (ssize_t)n;
+    x->sent = x->out.len = 0;
+    if (x->out.capacity > FLOW_KEEP) {
+        kp_buf_free(&x->out);
+        kp_buf_init(&x->out, FLOW_PIECE_MAX);
+    }
+    return (ssize_t)n;
+}
+
+/* The library asks for more of a flow: from what is written, else from `fill`, else it waits. `fill` runs
+ * without the lock, because whoever wakes us may hold the lock that `fill` needs. */
+static ssize_t read_flow(void *cls, uint64_t pos, char *to, size_t max)
+{
+    (void)pos;
+    struct exchange *x = cls;
+    pthread_mutex_lock(&x->lock);
+    for (;;) {
+        if (x->request.gone || x->out.failed)
+            break;
+        if (x->out.len > x->sent) {
+            ssize_t n = send_piece(x, to, max);
+            pthread_mutex_unlock(&x->lock);
+            return n;
+        }
+        bool more = !x->finished && !(x->flow.fill && x->listener->web->stopping);
+        x->again = false;
+        if (more && x->flow.fill) {
+            pthread_mutex_unlock(&x->lock);
+            more = x->flow.fill(x->flow.self, &x->out);
+            pthread_mutex_lock(&x->lock);
+        }
+        if (!more) {
+            pthread_mutex_unlock(&x->lock);
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        }
+        if (!x->out.len && !x->again) {
+            x->suspended = true;
+            MHD_suspend_connection(x->connection);
+            pthread_mutex_unlock(&x->lock);
+            return 0;
+        }
+    }
+    pthread_mutex_unlock(&x->lock);
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* ---- what the keeper tells us (its lock is held) ---- */
+
+/* Ends what may go on for long: a query is interrupted, a flow looks up. */
+static void cut_short(void *request)
+{
+    struct exchange *x = request;
+    pthread_mutex_lock(&x->lock);
+    if (x->cancel)
+        x->cancel(x->cancel_arg);
+    if (x->flowing)
+        wake(x);
+    pthread_mutex_unlock(&x->lock);
+}
+
+static void client_gone(void *request)
+{
+    struct exchange *x = request;
+    x->request.gone = true;
+    cut_short(x);
+}
+
+/* A comment line now and then tells a quiet stream from a dead one. Nobody else touches `out` while
+ * suspended. */
+static void heartbeat(void *request, int64_t now)
+{
+    struct exchange *x = request;
+    pthread_mutex_lock(&x->lock);
+    if (x->flowing && x->flow.fill && x->suspended && now - x->last >= HEARTBEAT_S * KP_SECOND) {
+        kp_buf_str(&x->out, ":\n\n");
+        wake(x);
+    }
+    pthread_mutex_unlock(&x->lock);
+}
+
+static const struct kp_keeper_class keeper_class = { client_gone, heartbeat };
+
+void kp_request_on_gone(struct kp_request *r, void (*cancel)(void *arg), void *arg)
+{
+    struct exchange *x = (struct exchange *)r;
+    pthread_mutex_lock(&x->lock);
+    x->cancel = cancel;
+    x->cancel_arg = arg;
+    pthread_mutex_unlock(&x->lock);
+    if (cancel && r->gone)
+        cancel(arg);
+}
+
+/* ---- the worker's side ---- */
+
+static void run(struct kp_job *job)
+{
+    struct exchange *x = (struct exchange *)((char *)job - offsetof(struct exchange, job));
+    kp_request_serve(&x->request);
+    pthread_mutex_lock(&x->lock);
+    x->running = false;
+    x->finished = !x->flow.fill;
+    bool left = x->completed;
+    if (x->flowing) {
+        wake(x);
+    } else {
+        x->phase = READY;
+        MHD_resume_connection(x->connection);
+    }
+    pthread_mutex_unlock(&x->lock); /* from here on it may be gone, unless we are the last */
+    if (left)
+        dispose(x);
+}
+
+/* ---- replies ---- */
+
+static void add_headers(struct MHD_Response *response, const struct kp_reply *reply)
+{
+    static const struct kp_header always[] = {
+        { "Cache-Control", "no-store" },
+        { "X-Content-Type-Options", "nosniff" },
+        { "Referrer-Policy", "no-referrer" },
+        { "X-Frame-Options", "DENY" },
+        { "Cross-Origin-Resource-Policy", "same-origin" },
+    };
+    bool policy = false;
+    for (unsigned i = 0; i < reply->n_headers; i++) {
+        MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
+        policy |= strcmp(reply->headers[i].name, "Content-Security-Policy") == 0;
+    }
+    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
+        MHD_add_response_header(response, always[i].name, always[i].value);
+    if (!policy)
+        MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    if (reply->type && reply->status != 204)
+        MHD_add_response_header(response, "Content-Type", reply->type);
+}
+
+static struct MHD_Response *make_response(struct exchange *x)
+{
+    struct kp_reply *reply = &x->request.reply;
+    if (x->flowing)
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16 << 10, read_flow, x, NULL);
+    size_t len = reply->status == 204 ? 0 : reply->body.len;
+    if (!len)
+        return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    char *text = kp_buf_take(&reply->body);
+    struct MHD_Response *response =
+        text ? MHD_create_response_from_buffer_with_free_callback(len, text, kp_free) : NULL;
+    if (text && !response)
+        kp_free(text);
+    return response;
+}
+
+static enum MHD_Result queue_reply(struct exchange *x)
+{
+    struct kp_keeper *keeper = x->listener->web->keeper;
+    struct MHD_Response *response = make_response(x);
+    if (!response)
+        return MHD_NO;
+    add_headers(response, &x->request.reply);
+    if (x->flowing)
+        MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+    kp_keeper_state(keeper, x->guest, x->flowing ? KP_GUEST_STREAMING : KP_GUEST_READING);
+    enum MHD_Result queued = MHD_queue_response(x->connection, (unsigned)x->request.reply.status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+/* ---- requests ---- */
+
+static void reply_busy(struct kp_request *r)
+{
+    kp_reply_header(r, "Retry-After", "1");
+    kp_reply_error(r, 503, "busy", "the node has too many requests waiting: try again in a moment");
+}
+
+static enum MHD_Result hand_over(struct exchange *x)
+{
+    struct kp_web *web = x->listener->web;
+    kp_keeper_state(web->keeper, x->guest, KP_GUEST_WAITING);
+    if (x->request.route->needs & KP_SLOW)
+        kp_keeper_watch(web->keeper, x->guest);
+    x->phase = WORKING;
+    x->running = true;
+    MHD_suspend_connection(x->connection);
+    if (!web->stopping && kp_pool_push(web->pool, &x->job, x->request.route->needs & KP_SLOW))
+        return MHD_YES;
+    reply_busy(&x->request);
+    x->running = false;
+    x->phase = READY;
+    MHD_resume_connection(x->connection);
+    return MHD_YES;
+}
+
+static enum MHD_Result serve(struct exchange *x)
+{
+    struct kp_request *r = &x->request;
+    if (x->too_large)
+        kp_reply_error(r, 413, "too-large", "the body is larger than %d MiB", KP_BODY_MAX >> 20);
+    else if (x->body.failed)
+        reply_busy(r);
+    if (x->too_large || x->body.failed)
+        return queue_reply(x);
+    r->body = x->body.data;
+    r->body_len = x->body.len;
+    if (!(r->route->needs & KP_QUICK))
+        return hand_over(x);
+    kp_request_serve(r);
+    return queue_reply(x);
+}
+
+/* A body that was announced too large is refused before it is read. */
+static bool announced_too_large(struct MHD_Connection *connection)
+{
+    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+    return length && strtoull(length, NULL, 10) > KP_BODY_MAX;
+}
+
+static enum MHD_Result begin(struct exchange *x, const char *method)
+{
+    if (x->guest->target && !kp_request_begin(&x->request, method, x->guest->target))
+        return queue_reply(x);
+    if (!x->guest->target || x->listener->web->stopping)
+        reply_busy(&x->request);
+    else if (announced_too_large(x->connection))
+        kp_reply_error(&x->request, 413, "too-large", "the body is larger than %d MiB", KP_BODY_MAX >> 20);
+    else
+        return MHD_YES;
+    return queue_reply(x);
+}
+
+/* Bodies without a length are cut off when they pass the limit twice. */
+static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *n)
+{
+    if (x->body.len + *n > KP_BODY_MAX)
+        x->too_large = true;
+    else
+        kp_buf_add(&x->body, data, *n);
+    *n = 0;
+    return MHD_YES;
+}
+
+static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                              const char *version, const char *data, size_t *n, void **context)
+{
+    (void)url;
+    (void)version;
+    struct listener *listener = cls;
+    struct exchange *x = *context;
+    if (!x) {
+        struct kp_guest *guest =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+        x = guest ? exchange_new(listener, connection, guest) : NULL;
+        if (!x)
+            return MHD_NO;
+        *context = x;
+        kp_keeper_request(listener->web->keeper, guest, x);
+        return begin(x, method);
+    }
+    if (*n)
+        return take_body(x, data, n);
+    pthread_mutex_lock(&x->lock);
+    enum phase phase = x->phase;
+    pthread_mutex_unlock(&x->lock);
+    return phase == RECEIVING ? serve(x) : queue_reply(x);
+}
+
+static void completed(void *cls, struct MHD_Connection *connection, void **context,
+                      enum MHD_RequestTerminationCode why)
+{
+    (void)connection;
+    (void)why;
+    struct listener *listener = cls;
+    struct exchange *x = *context;
+    *context = NULL;
+    if (!x)
+        return;
+    if (x->flowing)
+        MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)IDLE_S);
+    kp_keeper_request(listener->web->keeper, x->guest, NULL);
+    kp_keeper_state(listener->web->keeper, x->guest, KP_GUEST_ASKING);
+    pthread_mutex_lock(&x->lock);
+    x->completed = true;
+    bool running = x->running;
+    pthread_mutex_unlock(&x->lock);
+    x->request.gone = true;
+    if (!running)
+        dispose(x);
+}
+
+/* ---- connections ---- */
+
+static void connection_changed(void *cls, struct MHD_Connection *connection, void **context,
+                               enum MHD_ConnectionNotificationCode what)
+{
+    struct listener *listener = cls;
+    struct kp_guest *guest = *context;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = guest = kp_alloc(sizeof *guest);
+        if (guest)
+            kp_keeper_add(listener->web->keeper, guest,
+                          MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+    } else if (guest) {
+        kp_keeper_remove(listener->web->keeper, guest);
+        kp_free(guest->target);
+        kp_free(guest);
+        *context = NULL;
+    }
+}
+
+/* Keeps the request target as it came: the library's own decoding loses zero bytes and encoded slashes. */
+static void *keep_target(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    (void)cls;
+    struct kp_guest *guest = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    if (guest) {
+        kp_free(guest->target);
+        guest->target = kp_strdup(uri);
+    }
+    return NULL;
+}
+
+static void panic(void *cls, const char *file, unsigned line, const char *reason)
+{
+    (void)cls;
+    kp_error("web", "the HTTP library found an inner fault", "file=%s line=%u reason=%s", kp_log_quote(file), line,
+             kp_log_quote(reason ? reason : ""));
+    abort(); /* as the library would; a state that cannot happen */
+}
+
+static enum kp_code start_listener(struct kp_web *web, struct listener *l, int fd, unsigned connections,
+                                   struct kp_err *err)
+{
+    l->web = web;
+    l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
+                                 answer, l, MHD_OPTION_LISTEN_SOCKET, fd,
+                                 MHD_OPTION_CONNECTION_LIMIT, connections,
+                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
+                                 MHD_OPTION_NOTIFY_COMPLETED, completed, l,
+                                 MHD_OPTION_NOTIFY_CONNECTION, connection_changed, l,
+                                 MHD_OPTION_URI_LOG_CALLBACK, keep_target, l,
+                                 MHD_OPTION_END);
+    if (l->daemon)
+        return KP_OK;
+    close(fd);
+    return kp_fail(err, KP_EIO, "the HTTP server does not start (threads, memory or file handles are short)");
+}
+
+static enum kp_code start_local(struct kp_web *web, const char *path, struct kp_err *err)
+{
+    int fd = kp_listen_unix(path, err);
+    if (fd < 0)
+        return err->code;
+    web->socket_path = kp_strdup(path);
+    web->local.local = true;
+    if (!web->socket_path) {
+        close(fd);
+        unlink(path);
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    }
+    return start_listener(web, &web->local, fd, LOCAL_CONNECTIONS, err);
+}
+
+static enum kp_code start_tcp(struct kp_web *web, const char *address, struct kp_err *err)
+{
+    int fd = kp_listen_tcp(address, web->host, &web->port, err);
+    return fd < 0 ? err->code : start_listener(web, &web->tcp, fd, TCP_CONNECTIONS, err);
+}
+
+/* A thousand connections need more handles than the usual 1,024. */
+static void allow_files(void)
+{
+    struct rlimit limit;
+    rlim_t wanted = 4096;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static enum kp_code start(struct kp_web *web, const char *socket_path, const char *listen, struct kp_err *err)
+{
+    const struct kp_clock *clock = kp_hub_clock(kp_node_hub(web->node));
+    web->sessions = kp_sessions_new(clock);
+    if (!web->sessions)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    web->keeper = kp_keeper_start(clock, &keeper_class, err);
+    web->pool = web->keeper ? kp_pool_start(run, err) : NULL;
+    /* TCP first: the Unix socket tells of the port. */
+    if (!web->pool || (listen && start_tcp(web, listen, err)) || (socket_path && start_local(web, socket_path, err)))
+        return err->code;
+    return KP_OK;
+}
+
+struct kp_web *kp_web_start(struct kp_node *node, const char *socket_path, const char *listen, struct kp_err *err)
+{
+    struct kp_web *web = kp_alloc(sizeof *web);
+    if (!web) {
+        kp_fail(err, KP_ENOMEM, "out of memory");
+        return NULL;
+    }
+    web->node = node;
+    allow_files();
+    kp_body_init();
+    MHD_set_panic_func(panic, NULL);
+    if (start(web, socket_path, listen, err)) {
+        kp_web_stop(web);
+        return NULL;
+    }
+    return web;
+}
+
+void kp_web_stop(struct kp_web *web)
+{
+    if (!web)
+        return;
+    web->stopping = true;
+    if (web->keeper)
+        kp_keeper_each(web->keeper, cut_short);
+    kp_pool_stop(web->pool);
+    if (web->keeper) /* flows begun by the last workers: the library bears no suspended connection */
+        kp_keeper_each(web->keeper, cut_short);
+    if (web->local.daemon)
+        MHD_stop_daemon(web->local.daemon);
+    if (web->tcp.daemon)
+        MHD_stop_daemon(web->tcp.daemon);
+    kp_keeper_stop(web->keeper);
+    kp_sessions_free(web->sessions);
+    if (web->socket_path)
+        unlink(web->socket_path);
+    kp_free(web->socket_path);
+    kp_free(web);
+}
+
+unsigned kp_web_port(const struct kp_web *web)
+{
+    return web->port;
+}
+
+const char *kp_web_host(const struct kp_web *web)
+{
+    return web->host;
+}

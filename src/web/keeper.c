@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "web/keeper.h"
+
+#include "core/text.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/ban.h"
+
+struct kp_keeper {
+    const struct kp_clock *clock;
+    const struct kp_keeper_class *class;
+    int epoll, event;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards all below, and guests */
+    struct kp_guest *first;
+    unsigned n;
+    uint64_t serial;
+    struct kp_later *later;
+    bool stopping;
+};
+
+static void wake(struct kp_keeper *k)
+{
+    uint64_t one = 1;
+    ssize_t n = write(k->event, &one, sizeof one);
+    (void)n; /* full means awake already */
+}
+
+/* By number, not by address: the guest of an event may have left in between. */
+static struct kp_guest *find(struct kp_keeper *k, uint64_t serial)
+{
+    struct kp_guest *g = k->first;
+    while (g && g->serial != serial)
+        g = g->next;
+    return g;
+}
+
+static void hung_up(struct kp_keeper *k, uint64_t serial)
+{
+    pthread_mutex_lock(&k->lock);
+    struct kp_guest *g = find(k, serial);
+    if (g && g->request)
+        k->class->gone(g->request);
+    pthread_mutex_unlock(&k->lock);
+}
+
+static void look_after(struct kp_keeper *k, struct kp_guest *g, int64_t now)
+{
+    int64_t asking = k->n > KP_CONNECTIONS_MAX / 2 ? KP_REQUEST_CROWDED_S : KP_REQUEST_WITHIN_S;
+    bool slow = (g->state == KP_GUEST_ASKING && now - g->since > asking * KP_SECOND) ||
+                (g->state == KP_GUEST_READING && now - g->since > KP_REPLY_WITHIN_S * KP_SECOND);
+    if (slow)
+        shutdown(g->fd, SHUT_RDWR); /* the library sees the end and closes */
+    if (g->state == KP_GUEST_STREAMING && g->request)
+        k->class->beat(g->request, now);
+}
+
+static void tick(struct kp_keeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    int64_t now = kp_mono(k->clock);
+    for (struct kp_guest *g = k->first; g; g = g->next)
+        look_after(k, g, now);
+    pthread_mutex_unlock(&k->lock);
+}
+
+static void do_later(struct kp_keeper *k)
+{
+    uint64_t count;
+    ssize_t n = read(k->event, &count, sizeof count);
+    (void)n;
+    pthread_mutex_lock(&k->lock);
+    struct kp_later *todo = k->later;
+    k->later = NULL;
+    pthread_mutex_unlock(&k->lock);
+    while (todo) {
+        struct kp_later *next = todo->next;
+        todo->run(todo);
+        todo = next;
+    }
+}
+
+static bool stopping(struct kp_keeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    bool yes = k->stopping && !k->later;
+    pthread_mutex_unlock(&k->lock);
+    return yes;
+}
+
+static void *keep(void *arg)
+{
+    struct kp_keeper *k = arg;
+    struct epoll_event events[32];
+    int64_t ticked = 0;
+    while (!stopping(k)) {
+        int n = epoll_wait(k->epoll, events, 32, 1000);
+        for (int i = 0; i < n; i++)
+            if (events[i].data.u64)
+                hung_up(k, events[i].data.u64);
+        do_later(k);
+        int64_t now = kp_mono(&kp_clock_system);
+        if (now - ticked >= 900 * KP_MILLISECOND) {
+            tick(k);
+            ticked = now;
+        }
+    }
+    return NULL;
+}
+
+static bool open_files(struct kp_keeper *k)
+{
+    struct epoll_event e = { .events = EPOLLIN };
+    k->epoll = epoll_create1(EPOLL_CLOEXEC);
+    k->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return k->epoll >= 0 && k->event >= 0 && epoll_ctl(k->epoll, EPOLL_CTL_ADD, k->event, &e) == 0;
+}
+
+static void release(struct kp_keeper *k)
+{
+    if (k->epoll >= 0)
+        close(k->epoll);
+    if (k->event >= 0)
+        close(k->event);
+    pthread_mutex_destroy(&k->lock);
+    kp_free(k);
+}
+
+struct kp_keeper *kp_keeper_start(const struct kp_clock *clock, const struct kp_keeper_class *class,
+                                  struct kp_err *err)
+{
+    struct kp_keeper *k = kp_alloc(sizeof *k);
+    if (!k) {
+        kp_fail(err, KP_ENOMEM, "out of memory");
+        return NULL;
+    }
+    *k = (struct kp_keeper){ .clock = clock, .class = class, .epoll = -1, .event = -1 };
+    pthread_mutex_init(&k->lock, NULL);
+    if (!open_files(k) || pthread_create(&k->thread, NULL, keep, k) != 0) {
+        kp_fail(err, KP_EIO, "the system gives no thread or file handle for the web's keeper");
+        release(k);
+        return NULL;
+    }
+    return k;
+}
+
+void kp_keeper_stop(struct kp_keeper *k)
+{
+    if (!k)
+        return;
+    pthread_mutex_lock(&k->lock);
+    k->stopping = true;
+    pthread_mutex_unlock(&k->lock);
+    wake(k);
+    pthread_join(k->thread, NULL);
+    release(k);
+}
+
+void kp_keeper_add(struct kp_keeper *k, struct kp_guest *g, int fd)
+{
+    pthread_mutex_lock(&k->lock);
+    *g = (struct kp_guest){ .next = k->first, .serial = ++k->serial, .fd = fd, .since = kp_mono(k->clock) };
+    if (g->next)
+        g->next->prev = g;
+    k->first = g;
+    k->n++;
+    pthread_mutex_unlock(&k->lock);
+}
+
+void kp_keeper_remove(struct kp_keeper *k, struct kp_guest *g)
+{
+    pthread_mutex_lock(&k->lock);
+    if (g->next)
+        g->next->prev = g->prev;
+    *(g->prev ? &g->prev->next : &k->first) = g->next;
+    k->n--;
+    pthread_mutex_unlock(&k->lock);
+}
+
+void kp_keeper_request(struct kp_keeper *k, struct kp_guest *g, void *request)
+{
+    pthread_mutex_lock(&k->lock);
+    g->request = request;
+    pthread_mutex_unlock(&k->lock);
+}
+
+void kp_keeper_state(struct kp_keeper *k, struct kp_guest *g, enum kp_guest_state state)
+{
+    pthread_mutex_lock(&k->lock);
+    g->state = state;
+    g->since = kp_mono(k->clock);
+    pthread_mutex_unlock(&k->lock);
+}
+
+void kp_keeper_watch(struct kp_keeper *k, struct kp_guest *g)
+{
+    struct epoll_event e = { .events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = g->serial };
+    if (epoll_ctl(k->epoll, EPOLL_CTL_ADD, g->fd, &e) != 0 && errno == EEXIST)
+        epoll_ctl(k->epoll, EPOLL_CTL_MOD, g->fd, &e); /* an earlier request of this connection */
+}
+
+void kp_keeper_later(struct kp_keeper *k, struct kp_later *l)
+{
+    pthread_mutex_lock(&k->lock);
+    l->next = k->later;
+    k->later = l;
+    pthread_mutex_unlock(&k->lock);
+    wake(k);
+}
+
+void kp_keeper_each(struct kp_keeper *k, void (*fn)(void *request))
+{
+    pthread_mutex_lock(&k->lock);
+    for (struct kp_guest *g = k->first; g; g = g->next)
+        if (g->request)
+            fn(g->request);
+    pthread_mutex_unlock(&k->lock);
+}

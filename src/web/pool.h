@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_WEB_POOL_H
+#define KOPPEL_WEB_POOL_H
+/* Four workers for requests that touch file, hub or network. Two of them never take slow ones, so that a
+ * handful of long queries cannot hold up the page. */
+#include "core/err.h"
+#include "core/mem.h"
+
+enum { KP_POOL_WORKERS = 4, KP_POOL_FOR_SLOW = 2, KP_POOL_WAITING_MAX = 256 };
+
+struct kp_job { /* first member of what is run */
+    struct kp_job *next;
+};
+
+struct kp_pool;
+struct kp_pool *kp_pool_start(void (*run)(struct kp_job *), struct kp_err *);
+/* Runs what waits, then ends the workers. */
+void kp_pool_stop(struct kp_pool *);
+/* False when KP_POOL_WAITING_MAX jobs of its kind wait, or the pool is stopping: the job stays the caller's. */
+bool kp_pool_push(struct kp_pool *, struct kp_job *, bool slow);
+#endif

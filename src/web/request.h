@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_WEB_REQUEST_H
+#define KOPPEL_WEB_REQUEST_H
+/* One request and its reply, free of the HTTP library: what handlers see, and what tests and fuzzers
+ * can make by hand. */
+#include "core/json.h"
+#include "node/node.h"
+#include "web/params.h"
+#include "web/session.h"
+#include "web/web.h"
+
+#include <stdatomic.h>
+
+enum kp_method { KP_HTTP_GET, KP_HTTP_POST, KP_HTTP_PUT, KP_HTTP_PATCH, KP_HTTP_DELETE, KP_METHODS };
+extern const char *const kp_method_names[]; /* by enum kp_method; ends with NULL */
+
+enum {
+    KP_BODY_MAX = 4 << 20,
+    KP_REPLY_MAX = 64 << 20, /* a larger reply is an error that says to ask for less */
+    KP_REPLY_HEADERS = 4,
+};
+
+struct kp_request;
+typedef enum kp_code kp_handler(struct kp_request *, struct kp_err *);
+
+enum kp_needs {
+    KP_OPEN = 1,  /* answered without a token */
+    KP_LOCAL = 2, /* over the Unix socket only */
+    KP_QUICK = 4, /* answered in the listener's thread: touches neither file, hub nor network */
+    KP_SLOW = 8,  /* may take seconds: goes to the workers kept for that */
+    KP_BODY_JSON = 16,
+    KP_BODY_YAML = 32,
+    KP_FLOWS = 64, /* the reply goes on after the handler has begun it: no HEAD */
+};
+
+struct kp_route {
+    enum kp_method method;
+    const char *path; /* "/api/v1/couplings/{name}/nodes": at most one {...} */
+    kp_handler *handler;
+    unsigned needs;                /* enum kp_needs bits */
+    const struct kp_param *params; /* the query parameters it takes; NULL = none */
+};
+
+struct kp_header {
+    const char *name, *value;
+};
+
+/* What goes back. Texts live in the request's arena or for ever. */
+struct kp_reply {
+    int status;
+    const char *type;
+    struct kp_buf body;
+    struct kp_header headers[KP_REPLY_HEADERS];
+    unsigned n_headers;
+};
+
+/* A reply that is written while it is read: by `fill`, which is asked each time everything has been
+ * sent, or (fill NULL) by kp_flow_add from any thread. */
+struct kp_flow {
+    /* Listener's thread. Appends what there is; false: the end. */
+    bool (*fill)(void *self, struct kp_buf *out);
+    /* Another thread than the listener's, once, when the client has gone or the end is reached. */
+    void (*end)(void *self);
+    void *self;
+};
+/* Begins the reply of this request; its handler may run on and must not touch r->reply any more. */
+enum kp_code kp_flow_begin(struct kp_request *, const char *type, struct kp_flow, struct kp_err *);
+void kp_flow_wake(struct kp_request *); /* `fill` has something; any thread, until `end` */
+/* For a flow without `fill`, while its handler runs. False: the client has gone. */
+bool kp_flow_add(struct kp_request *, const char *text);
+
+/* What the client said about itself. */
+struct kp_client {
+    bool local; /* over the Unix socket */
+    const char *host, *authorization, *cookie, *koppel, *content_type; /* headers, NULL = absent */
+};
+
+struct kp_request {
+    struct kp_web *web;
+    struct kp_node *node;
+    struct kp_sessions *sessions;
+    unsigned port; /* the TCP port served: part of the cookie's name */
+    struct kp_client client;
+    const struct kp_route *route;
+    enum kp_method method;
+    bool head;            /* HEAD: as GET, without the body */
+    const char *name;     /* what stands for {...} in the route, decoded */
+    struct kp_query query;
+    struct kp_arg args[KP_PARAMS_MAX]; /* beside route->params */
+    const char *body;
+    size_t body_len;
+    struct kp_arena arena; /* dies with the request */
+    struct kp_reply reply;
+    int64_t now;       /* ns UTC, when it began */
+    atomic_bool gone;  /* the client has hung up: long handlers look here */
+};
+
+void kp_request_init(struct kp_request *, struct kp_node *);
+void kp_request_free(struct kp_request *);
+
+/* Decides what to do with a request line and headers, before any body: route, rights, parameters.
+ * False: the reply (an error) is ready. `target` is the raw request target; it is changed. */
+bool kp_request_begin(struct kp_request *, const char *method, char *target);
+/* Runs the handler; the reply is ready afterwards (or has begun to flow). */
+void kp_request_serve(struct kp_request *);
+
+/* While set, `cancel(arg)` is called (from another thread) when the client hangs up. NULL ends that; after it
+ * returns no call runs. */
+void kp_request_on_gone(struct kp_request *, void (*cancel)(void *arg), void *arg);
+
+/* ---- replies ---- */
+struct kp_json kp_reply_json(struct kp_request *); /* the body, for writing; the status stays 200 */
+void kp_reply_header(struct kp_request *, const char *name, const char *value);
+void kp_reply_error(struct kp_request *, int status, const char *word, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void kp_reply_failure(struct kp_request *, const struct kp_err *); /* status by err->code */
+
+/* ---- the query, by name; a name not in the route's table is a programming error ---- */
+const struct kp_arg *kp_arg_get(const struct kp_request *, const char *name);
+static inline int64_t kp_arg_int(const struct kp_request *r, const char *name)
+{
+    return kp_arg_get(r, name)->number;
+}
+static inline const char *kp_arg_text(const struct kp_request *r, const char *name)
+{
+    return kp_arg_get(r, name)->text;
+}
+#endif

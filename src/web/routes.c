@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "web/routes.h"
+
+#include "core/ban.h"
+
+static const char *const formats[] = { "pem", "der", NULL };
+static const char *const interval_kinds[] = { "state", "job", "program", "part", "stop", "shift",
+                                              "batch", "alarm", "gap", NULL };
+static const int64_t year = INT64_C(365) * 86400 * KP_SECOND;
+
+#define PARAMS static const struct kp_param
+#define END { .name = NULL }
+#define PATH_REQUIRED { .name = "path", .type = KP_PARAM_PATH, .required = true }
+#define PAGED(standard_, max_)                              \
+    { .name = "match", .type = KP_PARAM_PATTERN },          \
+    { .name = "after", .type = KP_PARAM_PATH },             \
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = (max_), .standard = (standard_) }
+
+PARAMS one_path[] = { PATH_REQUIRED, END };
+PARAMS paged[] = { PAGED(1000, 10000), END };
+PARAMS tree_params[] = {
+    { .name = "path", .type = KP_PARAM_PATH },
+    { .name = "depth", .type = KP_PARAM_INT, .min = 0, .max = KP_DEPTH_MAX, .standard = 1 },
+    { .name = "signals", .type = KP_PARAM_BOOL, .standard = 1 },
+    END,
+};
+PARAMS history_params[] = {
+    { .name = "path", .type = KP_PARAM_PATH, .required = true, .many = true },
+    { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "to", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = KP_POINTS_MAX, .standard = KP_POINTS_DEFAULT },
+    { .name = "after", .type = KP_PARAM_TEXT },
+    { .name = "points", .type = KP_PARAM_INT, .min = 2, .max = 100000 },
+    { .name = "every", .type = KP_PARAM_DURATION, .min = KP_MILLISECOND, .max = year },
+    { .name = "fn", .type = KP_PARAM_TEXT },
+    END,
+};
+PARAMS interval_params[] = {
+    { .name = "path", .type = KP_PARAM_PATH },
+    { .name = "kind", .type = KP_PARAM_CHOICE, .choices = interval_kinds },
+    { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "to", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
+    END,
+};
+PARAMS stream_params[] = {
+    { .name = "match", .type = KP_PARAM_PATTERN },
+    { .name = "every", .type = KP_PARAM_DURATION, .min = 0, .max = year },
+    { .name = "deadband", .type = KP_PARAM_NUMBER, .min = 0, .max = 1000000000 },
+    { .name = "intervals", .type = KP_PARAM_BOOL },
+    END,
+};
+PARAMS forget_params[] = { { .name = "forget", .type = KP_PARAM_BOOL }, END };
+PARAMS format_params[] = { { .name = "format", .type = KP_PARAM_CHOICE, .choices = formats }, END };
+PARAMS apply_params[] = {
+    { .name = "dryRun", .type = KP_PARAM_BOOL },
+    { .name = "prune", .type = KP_PARAM_BOOL },
+    { .name = "name", .type = KP_PARAM_TEXT },
+    END,
+};
+
+#define API "/api/v1"
+const struct kp_route kp_routes[] = {
+    { KP_HTTP_GET, "/", kp_route_page, KP_OPEN | KP_QUICK, NULL },
+    { KP_HTTP_GET, "/metrics", kp_route_metrics, 0, NULL },
+    { KP_HTTP_GET, API "/openapi.json", kp_route_openapi, KP_OPEN | KP_QUICK, NULL },
+    { KP_HTTP_POST, API "/session", kp_route_session_open, KP_OPEN | KP_QUICK | KP_BODY_JSON, NULL },
+    { KP_HTTP_DELETE, API "/session", kp_route_session_close, KP_QUICK, NULL },
+    { KP_HTTP_POST, API "/session/link", kp_route_session_link, KP_LOCAL | KP_QUICK, NULL },
+    { KP_HTTP_GET, API "/status", kp_route_status, 0, NULL },
+    { KP_HTTP_GET, API "/protocols", kp_route_protocols, 0, NULL },
+    { KP_HTTP_GET, API "/certificate", kp_route_certificate, 0, format_params },
+    { KP_HTTP_GET, API "/tree", kp_route_tree, 0, tree_params },
+    { KP_HTTP_GET, API "/assets", kp_route_assets, 0, paged },
+    { KP_HTTP_POST, API "/assets", kp_route_asset_make, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/asset", kp_route_asset, 0, one_path },
+    { KP_HTTP_PATCH, API "/asset", kp_route_asset_change, KP_BODY_JSON, one_path },
+    { KP_HTTP_DELETE, API "/asset", kp_route_asset_remove, 0, one_path },
+    { KP_HTTP_GET, API "/signals", kp_route_signals, 0, paged },
+    { KP_HTTP_GET, API "/signal", kp_route_signal, 0, one_path },
+    { KP_HTTP_PATCH, API "/signal", kp_route_signal_change, KP_BODY_JSON, one_path },
+    { KP_HTTP_DELETE, API "/signal", kp_route_signal_remove, 0, one_path },
+    { KP_HTTP_PUT, API "/value", kp_route_write, KP_SLOW | KP_BODY_JSON, one_path },
+    { KP_HTTP_GET, API "/history", kp_route_history, 0, history_params },
+    { KP_HTTP_GET, API "/intervals", kp_route_intervals, 0, interval_params },
+    { KP_HTTP_POST, API "/intervals", kp_route_interval_make, KP_BODY_JSON, NULL },
+    { KP_HTTP_PATCH, API "/intervals/{id}", kp_route_interval_change, KP_BODY_JSON, NULL },
+    { KP_HTTP_DELETE, API "/intervals/{id}", kp_route_interval_remove, 0, NULL },
+    { KP_HTTP_GET, API "/stream", kp_route_stream, KP_FLOWS, stream_params },
+    { KP_HTTP_GET, API "/couplings", kp_route_couplings, 0, NULL },
+    { KP_HTTP_POST, API "/couplings", kp_route_couple, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/couplings/{name}", kp_route_coupling, 0, NULL },
+    { KP_HTTP_PATCH, API "/couplings/{name}", kp_route_coupling_change, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_DELETE, API "/couplings/{name}", kp_route_uncouple, KP_SLOW, forget_params },
+    { KP_HTTP_GET, API "/couplings/{name}/nodes", kp_route_nodes, 0, paged },
+    { KP_HTTP_POST, API "/couplings/{name}/nodes", kp_route_choose, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/couplings/{name}/reconnect", kp_route_reconnect, KP_SLOW, NULL },
+    { KP_HTTP_POST, API "/couplings/{name}/browse", kp_route_browse, KP_SLOW, NULL },
+    { KP_HTTP_POST, API "/couplings/{name}/trust", kp_route_trust, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/couplings/{name}/certificates", kp_route_certificates, 0, NULL },
+    { KP_HTTP_POST, API "/sql", kp_route_sql, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/backup", kp_route_backup, KP_LOCAL | KP_SLOW | KP_BODY_JSON | KP_FLOWS, NULL },
+    { KP_HTTP_POST, API "/apply", kp_route_apply, KP_SLOW | KP_BODY_YAML, apply_params },
+    { KP_HTTP_GET, API "/export", kp_route_export, KP_SLOW, NULL },
+    { .path = NULL },
+};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_WEB_ROUTES_H
+#define KOPPEL_WEB_ROUTES_H
+/* All that can be asked. The one table decides dispatch, 404 and 405, rights and parameters, and a
+ * test holds it against openapi.json. Handlers stand in route_*.c by topic. */
+#include "web/request.h"
+
+extern const struct kp_route kp_routes[]; /* ends with a NULL path */
+
+kp_handler kp_route_page, kp_route_openapi, kp_route_metrics;
+kp_handler kp_route_session_open, kp_route_session_close, kp_route_session_link;
+kp_handler kp_route_status, kp_route_protocols, kp_route_certificate;
+kp_handler kp_route_tree;
+kp_handler kp_route_assets, kp_route_asset_make, kp_route_asset, kp_route_asset_change, kp_route_asset_remove;
+kp_handler kp_route_signals, kp_route_signal, kp_route_signal_change, kp_route_signal_remove, kp_route_write;
+kp_handler kp_route_history, kp_route_stream;
+kp_handler kp_route_intervals, kp_route_interval_make, kp_route_interval_change, kp_route_interval_remove;
+kp_handler kp_route_couplings, kp_route_couple, kp_route_coupling, kp_route_coupling_change, kp_route_uncouple;
+kp_handler kp_route_nodes, kp_route_choose, kp_route_reconnect, kp_route_browse, kp_route_trust;
+kp_handler kp_route_certificates;
+kp_handler kp_route_sql, kp_route_backup, kp_route_apply, kp_route_export;
+
+/* The lists a query parameter may choose from, shared with the handlers. */
+enum kp_history_fn { KP_FN_MIN = 1, KP_FN_MEAN = 2, KP_FN_MAX = 4, KP_FN_FIRST = 8, KP_FN_LAST = 16 };
+enum { KP_POINTS_DEFAULT = 10000, KP_POINTS_MAX = 1000000 };
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "web/view.h"
+
+#include "core/ban.h"
+
+void kp_view_code(struct kp_json *j, uint32_t status)
+{
+    kp_json_begin(j, '{');
+    kp_json_put_int(j, "code", status);
+    kp_json_put_text(j, "name", kp_status_name(status));
+    kp_json_end(j, '}');
+}
+
+static void put_label(struct kp_json *j, const struct kp_model *m, kp_asset asset, uint8_t own)
+{
+    kp_json_put_text(j, "label", kp_label_name(own));
+    kp_json_put_text(j, "labelInForce", kp_label_name(kp_model_label(m, asset, own)));
+}
+
+void kp_view_asset(struct kp_json *j, const struct kp_model *m, const struct kp_asset_info *a)
+{
+    char path[KP_PATH_MAX];
+    kp_model_asset_path(m, a->id, path, sizeof path);
+    kp_json_put_text(j, "path", path);
+    kp_json_put_int(j, "id", a->id);
+    kp_json_put_text(j, "kind", kp_asset_kind_name(a->kind));
+    put_label(j, m, a->parent, a->label);
+    kp_json_put_text(j, "description", a->description);
+    kp_json_key(j, "nameplate");
+    kp_json_begin(j, '{');
+    for (unsigned f = 0; f < KP_NAMEPLATE_FIELDS; f++)
+        if (a->nameplate[f])
+            kp_json_put_text(j, kp_nameplate_name(f), a->nameplate[f]);
+    kp_json_end(j, '}');
+    kp_json_key(j, "byHand");
+    kp_json_begin(j, '[');
+    for (unsigned f = 0; f < KP_NAMEPLATE_FIELDS; f++)
+        if (a->by_hand & 1u << f)
+            kp_json_text(j, kp_nameplate_name(f));
+    kp_json_end(j, ']');
+}
+
+static void put_now(struct kp_json *j, const struct kp_now *now)
+{
+    kp_json_key(j, "value");
+    if (now->known)
+        kp_json_value(j, &now->sample.value);
+    else
+        kp_json_null(j);
+    kp_json_key(j, "status");
+    kp_view_code(j, now->known ? now->sample.status : KP_BAD_WAITING_FOR_INITIAL_DATA);
+    kp_json_put_time(j, "time", now->known ? now->sample.at : KP_NO_TIME);
+    kp_json_put_time(j, "arrived", now->known ? now->arrived : KP_NO_TIME);
+    kp_json_put_bool(j, "stale", now->stale);
+}
+
+void kp_view_signal(struct kp_json *j, const struct kp_model *m, const struct kp_signal_info *s)
+{
+    char path[KP_PATH_MAX];
+    kp_model_signal_path(m, s->id, path, sizeof path);
+    kp_json_put_text(j, "path", path);
+    kp_json_put_int(j, "id", s->id);
+    kp_json_put_text(j, "type", kp_type_name(s->type));
+    kp_json_put_text(j, "unit", s->unit);
+    kp_json_put_text(j, "unitText", s->unit_text);
+    kp_json_put_text(j, "description", s->description);
+    bool range = s->low < s->high;
+    kp_json_key(j, "low");
+    range ? kp_json_double(j, s->low) : kp_json_null(j);
+    kp_json_key(j, "high");
+    range ? kp_json_double(j, s->high) : kp_json_null(j);
+    kp_json_key(j, "enums");
+    kp_json_raw(j, s->enums);
+    put_label(j, m, s->asset, s->label);
+    kp_json_put_bool(j, "stored", s->stored);
+    kp_json_put_bool(j, "writable", s->writable);
+    kp_json_put_int(j, "coupling", s->coupling);
+    kp_json_put_text(j, "source", s->source);
+    kp_json_put_text(j, "role", s->role);
+    struct kp_now now = kp_model_now(m, s->id);
+    put_now(j, &now);
+}
+
+void kp_view_interval(struct kp_json *j, const struct kp_model *m, const struct kp_interval *v, bool removed)
+{
+    char path[KP_PATH_MAX] = "";
+    bool known = !v->asset || kp_model_asset(m, v->asset);
+    if (known)
+        kp_model_asset_path(m, v->asset, path, sizeof path);
+    kp_json_begin(j, '{');
+    kp_json_put_int(j, "id", v->id);
+    kp_json_put_text(j, "path", known ? path : NULL);
+    kp_json_put_text(j, "kind", kp_interval_kind_name(v->kind));
+    kp_json_put_time(j, "start", v->start);
+    kp_json_put_time(j, "end", v->end);
+    put_label(j, m, known ? v->asset : 0, v->label);
+    kp_json_key(j, "attributes");
+    kp_json_raw(j, v->attributes && *v->attributes ? v->attributes : "{}");
+    if (removed)
+        kp_json_put_bool(j, "removed", true);
+    kp_json_end(j, '}');
+}
