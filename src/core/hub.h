@@ -70,7 +70,7 @@ struct kp_subscriber_def {
     bool intervals;              /* also intervals of matching assets */
     bool feed;                   /* start with the current values */
     size_t budget;               /* bytes queued before it counts as behind; 0 = 256 KiB */
-    void (*ready)(void *arg);    /* hub thread: the queue was empty and is not any more; must not block */
+    void (*ready)(void *arg);    /* hub thread: something was queued; must not block. NULL: nobody waits so */
     void *arg;
 };
 struct kp_subscriber;

@@ -95,12 +95,14 @@ struct kp_model;
 struct kp_model *kp_model_new(void);
 void kp_model_free(struct kp_model *);
 
-/* Who is told of each change, in the hub thread, after it happened. Set once, before use. */
+/* Who is told of each change, in the hub thread, after it happened: the store, the hub. Added before
+ * the hub starts. */
 enum kp_change { KP_ASSET_PUT, KP_ASSET_REMOVED, KP_SIGNAL_PUT, KP_SIGNAL_REMOVED, KP_INTERVAL_PUT, KP_INTERVAL_REMOVED };
 struct kp_watcher {
     void *self;
     void (*changed)(void *self, enum kp_change, int64_t id, const struct kp_interval *interval);
 };
+enum { KP_WATCHERS_MAX = 4 };
 void kp_model_watch(struct kp_model *, struct kp_watcher);
 
 /* ---- change: hub thread only; each call happens whole or not at all ---- */
