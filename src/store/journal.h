@@ -6,7 +6,7 @@
  * A signal's stripe is (signal >> 6) & 15: neighbours share one, so a small factory has one row a
  * commit and a large one sixteen, and sealing one stripe reads 1/16 of the journal, each byte once.
  *
- * A row: version u8 | flags u8 | commit time i64 LE | varint number of signals |
+ * A row: version u8 | flags u8 (bit 0: historic) | commit time i64 LE | varint number of signals |
  * directory: per signal, ascending, varint (number - previous), varint block bytes |
  * blocks | CRC32C LE.
  * A block is runs of one type: varint count | type u8 | flags u8 (bit 0: a status each, else one
@@ -35,6 +35,7 @@ struct kp_row_writer {
     uint32_t signals;
     kp_signal last;
     int64_t base;
+    bool historic; /* set after begin: its points fill a gap and are nobody's latest value */
 };
 void kp_row_begin(struct kp_row_writer *, int64_t commit_time); /* reuses the buffers */
 void kp_row_free(struct kp_row_writer *);
@@ -50,6 +51,7 @@ struct kp_row_reader {
     int64_t base;                               /* commit time */
     uint32_t left;                              /* directory entries not yet read */
     kp_signal signal;                           /* of the entry just read */
+    bool historic;
 };
 /* Checks version, CRC and directory; the blob must outlive the reader. */
 enum kp_code kp_row_open(struct kp_row_reader *, const void *blob, size_t len, struct kp_err *);

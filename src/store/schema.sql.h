@@ -32,7 +32,9 @@ static const char schema_v1[] =
     "create table seal(stripe integer primary key, cut integer not null, done integer not null);"
     /* last values of each stripe as one journal row, true up to commit sequence `seq` */
     "create table snapshot(stripe integer primary key, seq integer not null, data blob not null);"
-    /* id = signal << 36 | seconds since 2000 of t0, or the next free one */
-    "create table chunk(id integer primary key, t0 integer not null, t1 integer not null, n integer not null,"
-    "  good integer not null, vmin real, vmax real, vsum real, vfirst real, vlast real, data blob not null);";
+    /* id = signal << 36 | eighths of a second since 2000 of t0, or the next free one. seq = the last commit whose
+     * points are in it: among equal times the higher one came later. signal.span = the most eighths of a second
+     * that a chunk of the signal reaches beyond its id or its id beyond its t0: how far a reader seeks back. */
+    "create table chunk(id integer primary key, t0 integer not null, t1 integer not null, seq integer not null,"
+    "  n integer not null, good integer not null, vmin real, vmax real, vsum real, vfirst real, vlast real, data blob not null);";
 #endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/engine.h"
+
+#include <math.h>
+
+#include "core/ban.h"
+
+/* Points of one signal become rows of the table chunk. */
+enum { CHUNK_TEXT = 1 << 20 }; /* bytes behind the values of one chunk, so that a blob stays small */
+
+/* One chunk has one type (or null), and not too much text. Returns where the run that starts at `from` ends. */
+static size_t run_end(const struct kp_sample *p, size_t from, size_t n)
+{
+    uint8_t type = KP_NULL;
+    size_t text = 0, i = from;
+    for (; i < n; i++) {
+        uint8_t own = p[i].value.type;
+        if (own != KP_NULL && type != KP_NULL && own != type)
+            break;
+        if (own != KP_NULL)
+            type = own;
+        text += p[i].value.len;
+        if (text > CHUNK_TEXT && i > from)
+            break;
+    }
+    return i;
+}
+
+static void bind_number(struct kp_stmt *insert, int index, double value, bool known)
+{
+    kp_bind_double(insert, index, known ? value : NAN);
+}
+
+static enum kp_code insert_row(struct kp_store *s, int64_t id, uint64_t seq, const struct kp_chunk_summary *sum,
+                               const struct kp_buf *blob, struct kp_err *err)
+{
+    struct kp_stmt *insert = kp_db_prepare(s->db,
+                                           "insert or ignore into chunk(id, t0, t1, seq, n, good, vmin, vmax, vsum, "
+                                           "vfirst, vlast, data) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                           err);
+    if (!insert)
+        return err->code;
+    kp_bind_int(insert, 1, id);
+    kp_bind_int(insert, 2, sum->t0);
+    kp_bind_int(insert, 3, sum->t1);
+    kp_bind_int(insert, 4, (int64_t)seq);
+    kp_bind_int(insert, 5, (int64_t)sum->n);
+    kp_bind_int(insert, 6, (int64_t)sum->good);
+    bind_number(insert, 7, sum->min, sum->good);
+    bind_number(insert, 8, sum->max, sum->good);
+    bind_number(insert, 9, sum->sum, sum->good);
+    bind_number(insert, 10, sum->first, sum->good);
+    bind_number(insert, 11, sum->last, sum->good);
+    kp_bind_blob(insert, 12, blob->data, blob->len);
+    return kp_run(insert, err);
+}
+
+/* Under the id of its first time or the next free one; ids of one call ascend with time. */
+static enum kp_code insert_chunk(struct kp_chunk_writer *w, const struct kp_chunk_summary *sum, uint64_t seq,
+                                 struct kp_err *err)
+{
+    int64_t tick = kp_chunk_tick(sum->t0), id = kp_chunk_id(w->signal, tick);
+    if (id <= w->last_id)
+        id = w->last_id + 1;
+    for (;; id++) {
+        if (id > kp_chunk_id(w->signal, KP_CHUNK_TICK))
+            return kp_fail(err, KP_EFULL, "signal %u has too many chunks in one moment", (unsigned)w->signal);
+        enum kp_code code = insert_row(w->store, id, seq, sum, &w->blob, err);
+        if (code)
+            return code;
+        if (kp_db_changes(w->store->db))
+            break;
+    }
+    w->last_id = id;
+    int64_t beyond = (id & KP_CHUNK_TICK) - tick, reach = kp_chunk_tick(sum->t1) - tick;
+    int64_t span = reach > beyond ? reach : beyond;
+    if (span > w->span)
+        w->span = span;
+    w->chunks++;
+    return KP_OK;
+}
+
+static enum kp_code write_run(struct kp_chunk_writer *w, const struct kp_sample *p, size_t n, uint64_t seq,
+                              struct kp_err *err)
+{
+    size_t target = w->store->options.seal_points, chunks = (n + target / 2) / target;
+    for (size_t i = 0, from = 0; i < (chunks ? chunks : 1); i++) {
+        size_t to = chunks ? n * (i + 1) / chunks : n; /* equal parts: 1,030 points are one chunk, not 1,024 + 6 */
+        struct kp_chunk_summary sum;
+        w->blob.len = 0;
+        w->blob.failed = false;
+        enum kp_code code = kp_chunk_encode(p + from, to - from, &w->blob, err);
+        if (code)
+            return code;
+        kp_chunk_summarise(p + from, to - from, &sum);
+        code = insert_chunk(w, &sum, seq, err);
+        if (code)
+            return code;
+        from = to;
+    }
+    return KP_OK;
+}
+
+/* A reader seeks back by the span: it must never be too small. */
+static enum kp_code write_span(struct kp_chunk_writer *w, struct kp_err *err)
+{
+    struct kp_store *s = w->store;
+    uint32_t span = w->span > UINT32_MAX ? UINT32_MAX : (uint32_t)w->span;
+    if (w->span <= s->signals.span[w->signal] && s->signals.span[w->signal] != UINT32_MAX)
+        return KP_OK;
+    struct kp_stmt *put = kp_db_prepare(s->db, "update signal set span = ?2 where id = ?1 and span < ?2", err);
+    if (!put)
+        return err->code;
+    kp_bind_int(put, 1, w->signal);
+    kp_bind_int(put, 2, w->span);
+    s->signals.span[w->signal] = span;
+    return kp_run(put, err);
+}
+
+enum kp_code kp_chunks_write(struct kp_chunk_writer *w, kp_signal signal, struct kp_sample *points, size_t n,
+                             uint64_t seq, struct kp_err *err)
+{
+    if (signal != w->signal) {
+        w->signal = signal;
+        w->last_id = 0;
+        w->span = 0;
+    }
+    if (!kp_signals_room(w->store, signal) || !kp_points_sort(points, n))
+        return kp_fail(err, KP_ENOMEM, "out of memory sealing %zu points", n);
+    for (size_t from = 0; from < n;) {
+        size_t to = run_end(points, from, n);
+        enum kp_code code = write_run(w, points + from, to - from, seq, err);
+        if (code)
+            return code;
+        from = to;
+    }
+    return write_span(w, err);
+}

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/internal.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/ban.h"
+
+/* ---- errors ---- */
+
+struct meaning {
+    int rc; /* SQLite's primary code */
+    enum kp_code code;
+    const char *advice;
+};
+
+static const struct meaning meanings[] = {
+    { SQLITE_FULL, KP_EFULL, "; free space on the disk" },
+    { SQLITE_IOERR, KP_EIO, "; look at the disk and the system log" },
+    { SQLITE_BUSY, KP_ETIMEOUT, "; another program is writing to the file, end it" },
+    { SQLITE_LOCKED, KP_ETIMEOUT, "" },
+    { SQLITE_NOMEM, KP_ENOMEM, "" },
+    { SQLITE_CONSTRAINT, KP_EEXISTS, "" },
+    { SQLITE_CORRUPT, KP_EPARSE, "; run koppel check and restore a backup" },
+    { SQLITE_NOTADB, KP_EPARSE, "; it is no koppel data file, or a damaged one" },
+    { SQLITE_READONLY, KP_EDENIED, "" },
+    { SQLITE_PERM, KP_EDENIED, "" },
+    { SQLITE_AUTH, KP_EDENIED, "" },
+    { SQLITE_CANTOPEN, KP_EIO, "; look whether it exists and may be read" },
+    { SQLITE_INTERRUPT, KP_ETIMEOUT, "" },
+    { SQLITE_TOOBIG, KP_EFULL, "" },
+};
+
+static struct meaning meaning_of(int rc)
+{
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
+        if (meanings[i].rc == (rc & 0xff))
+            return meanings[i];
+    return (struct meaning){ rc, KP_EINVALID, "" };
+}
+
+static const char *base_name(const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    return slash ? slash + 1 : file;
+}
+
+enum kp_code kp_db_fail(struct kp_db *db, int rc, const char *doing, struct kp_err *err)
+{
+    struct meaning m = meaning_of(rc);
+    const char *why = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc);
+    if (m.rc == SQLITE_IOERR)
+        return kp_fail(err, m.code, "%s: %s: %s (%d)%s", base_name(db->file), doing, why, rc, m.advice);
+    return kp_fail(err, m.code, "%s: %s: %s%s", base_name(db->file), doing, why, m.advice);
+}
+
+/* ---- what SQL from a person may do ---- */
+
+static bool may_read(const char *table)
+{
+    static const char *const hidden[] = { "secret", "token", "sqlite_dbpage" };
+    for (size_t i = 0; table && i < sizeof hidden / sizeof hidden[0]; i++)
+        if (sqlite3_stricmp(table, hidden[i]) == 0)
+            return false;
+    return true;
+}
+
+static int authorize(void *arg, int action, const char *a, const char *b, const char *schema, const char *by)
+{
+    (void)schema;
+    (void)by;
+    const struct kp_db *db = arg;
+    if (!db->person)
+        return SQLITE_OK;
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_RECURSIVE:
+        return SQLITE_OK;
+    case SQLITE_FUNCTION:
+        return b && sqlite3_stricmp(b, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_READ:
+        return may_read(a) ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_PRAGMA: /* the shape of tables, as select pragma_table_info() asks for it */
+        return a && (sqlite3_strnicmp(a, "table_", 6) == 0 || sqlite3_strnicmp(a, "index_", 6) == 0)
+                   ? SQLITE_OK
+                   : SQLITE_DENY;
+    default:
+        return SQLITE_DENY;
+    }
+}
+
+static int progress(void *arg)
+{
+    struct kp_db *db = arg;
+    if (atomic_load(&db->stop))
+        return 1;
+    return db->deadline && kp_mono(&kp_clock_system) >= db->deadline;
+}
+
+/* ---- opening ---- */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void configure(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MULTITHREAD); /* a connection is used by one thread at a time */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_initialize();
+}
+
+/* Both must stand before the first table. */
+static const char new_settings[] = "pragma page_size=8192; pragma auto_vacuum=incremental;";
+/* secure_delete is off because journal rows live for minutes and secrets are sealed before they
+ * come here. journal_size_limit lets a WAL that once grew shrink again. */
+static const char writer_settings[] =
+    "pragma journal_mode=wal; pragma synchronous=full; pragma wal_autocheckpoint=0; pragma mmap_size=0;"
+    "pragma cache_size=-8192; pragma secure_delete=off; pragma temp_store=memory;"
+    "pragma trusted_schema=off; pragma journal_size_limit=67108864;";
+static const char reader_settings[] = "pragma query_only=1; pragma wal_autocheckpoint=0; pragma mmap_size=0;"
+                                      "pragma cache_size=-1024; pragma temp_store=memory;"
+                                      "pragma trusted_schema=off;";
+
+static int open_handle(struct kp_db *db, const char *name, int flags)
+{
+    sqlite3_close(db->handle);
+    db->handle = NULL;
+    int rc = sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    if (rc != SQLITE_OK)
+        return rc;
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_busy_timeout(db->handle, 1000);
+    sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_set_authorizer(db->handle, authorize, db);
+    return SQLITE_OK;
+}
+
+/* In a folder nobody may write to, SQLite cannot make the -shm file that a WAL needs. Without a
+ * -wal the file is all there is and nobody changes it. */
+static bool is_alone(const char *file)
+{
+    char *wal = sqlite3_mprintf("%s-wal", file);
+    bool alone = wal && access(wal, F_OK) != 0;
+    sqlite3_free(wal);
+    return alone;
+}
+
+static int open_immutable(struct kp_db *db, const char *file)
+{
+    sqlite3_str *uri = sqlite3_str_new(NULL);
+    sqlite3_str_appendall(uri, "file:");
+    for (const char *p = file; *p; p++)
+        sqlite3_str_appendf(uri, strchr("?#%", *p) ? "%%%02x" : "%c", *p);
+    sqlite3_str_appendall(uri, "?immutable=1");
+    char *name = sqlite3_str_finish(uri);
+    int rc = name ? open_handle(db, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI) : SQLITE_NOMEM;
+    sqlite3_free(name);
+    return rc;
+}
+
+static enum kp_code set_up(struct kp_db *db, enum kp_db_mode mode, struct kp_err *err)
+{
+    enum kp_code code = mode == KP_DB_NEW ? kp_db_exec(db, new_settings, err) : KP_OK;
+    if (mode == KP_DB_NEW || mode == KP_DB_WRITER)
+        return code ? code : kp_db_exec(db, writer_settings, err);
+    code = kp_db_exec(db, reader_settings, err);
+    /* The first look at the file: here a missing -shm shows. */
+    if (!code)
+        code = kp_db_exec(db, "select 1 from sqlite_schema", err);
+    return code ? code : kp_vtable_register(db, err);
+}
+
+static enum kp_code open_as(struct kp_db *db, const char *file, enum kp_db_mode mode, struct kp_err *err)
+{
+    bool writes = mode == KP_DB_NEW || mode == KP_DB_WRITER;
+    int flags = writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    int rc = open_handle(db, file, flags);
+    if (rc != SQLITE_OK)
+        return kp_db_fail(db, rc, "open", err);
+    struct kp_err first = { 0 };
+    if (set_up(db, mode, &first) == KP_OK)
+        return KP_OK;
+    if (mode == KP_DB_FOREIGN && is_alone(file) && access(file, R_OK) == 0 &&
+        open_immutable(db, file) == SQLITE_OK)
+        return set_up(db, mode, err);
+    return kp_fail(err, first.code, "%s", first.text);
+}
+
+struct kp_db *kp_db_open(const char *file, enum kp_db_mode mode, struct kp_err *err)
+{
+    pthread_once(&once, configure);
+    struct kp_db *db = kp_alloc(sizeof *db);
+    if (!db || !(db->file = kp_strdup(file))) {
+        kp_free(db);
+        kp_fail(err, KP_ENOMEM, "out of memory opening %s", file);
+        return NULL;
+    }
+    if (open_as(db, file, mode, err) == KP_OK)
+        return db;
+    kp_db_close(db);
+    return NULL;
+}
+
+static void free_statement(struct kp_stmt *s)
+{
+    sqlite3_finalize(s->handle);
+    kp_free(s->sql);
+    kp_free(s);
+}
+
+void kp_db_close(struct kp_db *db)
+{
+    if (!db)
+        return;
+    for (struct kp_stmt *s = db->statements, *next; s; s = next) {
+        next = s->next;
+        free_statement(s);
+    }
+    sqlite3_close_v2(db->handle);
+    kp_free(db->file);
+    kp_free(db);
+}
+
+/* ---- statements ---- */
+
+static struct kp_stmt *make_statement(struct kp_db *db, const char *sql, bool person, struct kp_err *err)
+{
+    struct kp_stmt *s = kp_alloc(sizeof *s);
+    char *text = s ? kp_strdup(sql) : NULL;
+    if (!text) {
+        kp_free(s);
+        kp_fail(err, KP_ENOMEM, "out of memory preparing a statement");
+        return NULL;
+    }
+    *s = (struct kp_stmt){ .db = db, .sql = text, .person = person };
+    const char *tail = NULL;
+    bool before = db->person; /* the virtual table prepares inside a person's statement */
+    db->person = person;
+    int rc = sqlite3_prepare_v3(db->handle, text, -1, person ? 0 : SQLITE_PREPARE_PERSISTENT, &s->handle, &tail);
+    db->person = before;
+    while (tail && *tail && strchr(" \t\r\n;", *tail))
+        tail++;
+    if (rc != SQLITE_OK)
+        kp_db_fail(db, rc, "sql", err);
+    else if (!s->handle)
+        kp_fail(err, KP_EINVALID, "there is no statement in this SQL");
+    else if (*tail)
+        kp_fail(err, KP_EINVALID, "one statement at a time: end before '%.40s'", tail);
+    else
+        return s;
+    free_statement(s);
+    return NULL;
+}
+
+/* Makes room in a full cache: the one not used for longest, unless it is at work. */
+static void drop_oldest(struct kp_db *db)
+{
+    struct kp_stmt **oldest = NULL;
+    for (struct kp_stmt **at = &db->statements; *at; at = &(*at)->next)
+        if (!sqlite3_stmt_busy((*at)->handle) && (!oldest || (*at)->used < (*oldest)->used))
+            oldest = at;
+    if (!oldest)
+        return;
+    struct kp_stmt *gone = *oldest;
+    *oldest = gone->next;
+    db->kept--;
+    free_statement(gone);
+}
+
+struct kp_stmt *kp_db_prepare(struct kp_db *db, const char *sql, struct kp_err *err)
+{
+    struct kp_stmt *s = db->statements;
+    while (s && (strcmp(s->sql, sql) != 0 || sqlite3_stmt_busy(s->handle)))
+        s = s->next;
+    if (s) {
+        sqlite3_reset(s->handle);
+        sqlite3_clear_bindings(s->handle);
+        s->bind = SQLITE_OK;
+    } else {
+        if (db->kept >= KP_STATEMENTS_KEPT)
+            drop_oldest(db);
+        s = make_statement(db, sql, false, err);
+        if (!s)
+            return NULL;
+        s->next = db->statements;
+        db->statements = s;
+        db->kept++;
+    }
+    s->used = ++db->turn;
+    return s;
+}
+
+enum kp_code kp_db_exec(struct kp_db *db, const char *sql, struct kp_err *err)
+{
+    bool before = db->person;
+    db->person = false;
+    int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+    db->person = before;
+    return rc == SQLITE_OK ? KP_OK : kp_db_fail(db, rc, sql, err);
+}
+
+enum kp_code kp_db_number(struct kp_db *db, const char *sql, int64_t otherwise, int64_t *out, struct kp_err *err)
+{
+    struct kp_err failure = { 0 };
+    *out = otherwise;
+    struct kp_stmt *s = kp_db_prepare(db, sql, &failure);
+    if (s && kp_step(s, &failure)) {
+        if (!kp_column_null(s, 0))
+            *out = kp_column_int(s, 0);
+        kp_reset(s);
+    }
+    return failure.code ? kp_fail(err, failure.code, "%s", failure.text) : KP_OK;
+}
+
+enum kp_code kp_db_checkpoint(struct kp_db *db, bool whole, struct kp_err *err)
+{
+    int mode = whole ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+    int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, NULL, NULL);
+    return rc == SQLITE_OK ? KP_OK : kp_db_fail(db, rc, "checkpoint", err);
+}
+
+int64_t kp_db_last_id(struct kp_db *db)
+{
+    return sqlite3_last_insert_rowid(db->handle);
+}
+
+int kp_db_changes(struct kp_db *db)
+{
+    return sqlite3_changes(db->handle);
+}
+
+static void note_bind(struct kp_stmt *s, int rc)
+{
+    if (rc != SQLITE_OK && s->bind == SQLITE_OK)
+        s->bind = rc;
+}
+
+void kp_bind_int(struct kp_stmt *s, int index, int64_t value)
+{
+    note_bind(s, sqlite3_bind_int64(s->handle, index, value));
+}
+
+void kp_bind_double(struct kp_stmt *s, int index, double value)
+{
+    note_bind(s, isnan(value) ? sqlite3_bind_null(s->handle, index) : sqlite3_bind_double(s->handle, index, value));
+}
+
+void kp_bind_text(struct kp_stmt *s, int index, const char *text)
+{
+    note_bind(s, sqlite3_bind_text(s->handle, index, text, -1, SQLITE_STATIC));
+}
+
+void kp_bind_blob(struct kp_stmt *s, int index, const void *data, size_t n)
+{
+    /* An empty blob is not null. */
+    note_bind(s, data && !n ? sqlite3_bind_zeroblob(s->handle, index, 0)
+                            : sqlite3_bind_blob64(s->handle, index, data, n, SQLITE_STATIC));
+}
+
+static void fail_step(struct kp_stmt *s, int rc, struct kp_err *err)
+{
+    if (rc == SQLITE_INTERRUPT && atomic_load(&s->db->stop))
+        kp_fail(err, KP_ETIMEOUT, "the query was stopped");
+    else if (rc == SQLITE_INTERRUPT)
+        kp_fail(err, KP_ETIMEOUT, "the query took too long and was stopped; narrow it, for instance by time");
+    else
+        kp_db_fail(s->db, rc, s->person ? "sql" : s->sql, err);
+}
+
+bool kp_step(struct kp_stmt *s, struct kp_err *err)
+{
+    int rc = s->bind;
+    if (rc == SQLITE_OK) {
+        bool before = s->db->person;
+        s->db->person = s->person; /* a changed schema makes SQLite prepare again */
+        rc = sqlite3_step(s->handle);
+        s->db->person = before;
+    }
+    if (rc == SQLITE_ROW)
+        return true;
+    if (rc != SQLITE_DONE)
+        fail_step(s, rc, err);
+    sqlite3_reset(s->handle);
+    return false;
+}
+
+enum kp_code kp_run(struct kp_stmt *s, struct kp_err *err)
+{
+    struct kp_err failure = { 0 };
+    while (kp_step(s, &failure))
+        ;
+    return failure.code ? kp_fail(err, failure.code, "%s", failure.text) : KP_OK;
+}
+
+void kp_reset(struct kp_stmt *s)
+{
+    sqlite3_reset(s->handle);
+}
+
+/* ---- columns ---- */
+
+int64_t kp_column_int(struct kp_stmt *s, int column)
+{
+    return sqlite3_column_int64(s->handle, column);
+}
+
+double kp_column_double(struct kp_stmt *s, int column)
+{
+    return sqlite3_column_double(s->handle, column);
+}
+
+const char *kp_column_text(struct kp_stmt *s, int column)
+{
+    return (const char *)sqlite3_column_text(s->handle, column);
+}
+
+const void *kp_column_blob(struct kp_stmt *s, int column, size_t *len)
+{
+    const void *data = sqlite3_column_blob(s->handle, column);
+    *len = (size_t)sqlite3_column_bytes(s->handle, column);
+    return data;
+}
+
+bool kp_column_null(struct kp_stmt *s, int column)
+{
+    return sqlite3_column_type(s->handle, column) == SQLITE_NULL;
+}
+
+int kp_column_count(struct kp_stmt *s)
+{
+    return sqlite3_column_count(s->handle);
+}
+
+const char *kp_column_name(struct kp_stmt *s, int column)
+{
+    return sqlite3_column_name(s->handle, column);
+}
+
+enum kp_column_kind kp_column_kind(struct kp_stmt *s, int column)
+{
+    switch (sqlite3_column_type(s->handle, column)) {
+    case SQLITE_INTEGER:
+        return KP_COLUMN_INT;
+    case SQLITE_FLOAT:
+        return KP_COLUMN_DOUBLE;
+    case SQLITE_TEXT:
+        return KP_COLUMN_TEXT;
+    case SQLITE_BLOB:
+        return KP_COLUMN_BLOB;
+    default:
+        return KP_COLUMN_NULL;
+    }
+}
+
+/* ---- queries of people ---- */
+
+struct kp_stmt *kp_db_query(struct kp_db *db, const char *sql, int deadline_ms, struct kp_err *err)
+{
+    atomic_store(&db->stop, false);
+    struct kp_stmt *s = make_statement(db, sql, true, err);
+    if (!s)
+        return NULL;
+    if (!sqlite3_stmt_readonly(s->handle)) {
+        free_statement(s);
+        kp_fail(err, KP_EDENIED, "only queries that change nothing are allowed here");
+        return NULL;
+    }
+    db->deadline = kp_mono(&kp_clock_system) + deadline_ms * KP_MILLISECOND;
+    sqlite3_progress_handler(db->handle, 1000, progress, db);
+    return s;
+}
+
+void kp_db_finish(struct kp_stmt *s)
+{
+    if (!s)
+        return;
+    s->db->deadline = 0;
+    sqlite3_progress_handler(s->db->handle, 0, NULL, NULL);
+    free_statement(s);
+}
+
+void kp_db_interrupt(struct kp_db *db)
+{
+    atomic_store(&db->stop, true);
+    sqlite3_interrupt(db->handle);
+}
+
+/* ---- read transactions ---- */
+
+enum kp_code kp_db_read_begin(struct kp_db *db, struct kp_err *err)
+{
+    /* Inside a transaction somebody else began, or a running statement's, nothing is to do. */
+    if (db->reads == 0 && sqlite3_get_autocommit(db->handle)) {
+        enum kp_code code = kp_db_exec(db, "begin", err);
+        if (code)
+            return code;
+        db->reads = 1;
+    } else if (db->reads) {
+        db->reads++;
+    }
+    return KP_OK;
+}
+
+void kp_db_read_end(struct kp_db *db)
+{
+    if (db->reads && --db->reads == 0)
+        kp_db_exec(db, "commit", NULL);
+}

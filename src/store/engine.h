@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_STORE_ENGINE_H
+#define KOPPEL_STORE_ENGINE_H
+/* The inside of struct kp_store, for the files that make it up. Everything here belongs to the store
+ * thread unless a line says otherwise. */
+#include "core/log.h"
+#include "store/chunk.h"
+#include "store/internal.h"
+#include "store/journal.h"
+
+#include <pthread.h>
+
+enum {
+    KP_COMMIT_SAMPLES = 65536,  /* the most in one commit */
+    KP_COMMIT_TEXT = 1 << 20,   /* bytes of text and arrays after which a commit is due */
+    KP_SIGNAL_LAST = (1 << 27) - 1, /* a chunk's id has 27 bits for it */
+    KP_CHECKPOINT_PAGES = 1024, /* 8 MiB of WAL */
+    KP_PAGE = 8192,
+};
+
+/* Messages in the order they came; linked by kp_msg.next. */
+struct kp_msgs {
+    struct kp_msg *first, **last;
+};
+static inline void kp_msgs_add(struct kp_msgs *list, struct kp_msg *m)
+{
+    m->next = NULL;
+    if (!list->first)
+        list->last = &list->first;
+    *list->last = m;
+    list->last = &m->next;
+}
+static inline struct kp_msg *kp_msgs_pop(struct kp_msgs *list)
+{
+    struct kp_msg *m = list->first;
+    if (m)
+        list->first = m->next;
+    return m;
+}
+
+/* Samples taken from the queue and not yet committed. Samples of one signal are linked through `next`, so that
+ * a commit visits the signals that have any, in order, without sorting. */
+struct kp_pending {
+    struct kp_sample *samples;
+    uint32_t *next;
+    size_t n;
+    bool historic;          /* all of them; live and historic samples do not share a row */
+    struct kp_msgs texts;   /* batches whose arenas the samples point into */
+    size_t text, cost;      /* bytes behind the samples; of the batches as the queue counts */
+    uint64_t batches;       /* absorbed, for kp_store_sync */
+    int64_t since;          /* monotonic time of the first */
+    int64_t at;             /* the commit's time, ns UTC */
+    uint32_t points[KP_STRIPES];
+    size_t written[KP_STRIPES];
+    bool snapshot[KP_STRIPES]; /* written with this commit */
+};
+
+/* By signal number, grown together. */
+struct kp_signals {
+    size_t n;                /* room */
+    uint32_t *head, *tail;   /* into pending, valid where touched has the bit */
+    uint64_t *touched;       /* word w belongs to stripe w & 15 as a whole */
+    struct kp_sample *last;  /* last committed live sample; signal 0 = none; owns what is behind .data */
+    uint16_t *seen;          /* the stripe's generation when last counted */
+    uint32_t *span;          /* as last written to the file */
+};
+
+struct kp_stripe_state {
+    uint64_t rows, bytes, points; /* of the journal not sealed yet */
+    uint32_t signals;             /* distinct ones in it */
+    uint16_t generation;
+    bool counted;                 /* what an earlier run left is in the numbers above */
+    bool sealed;                  /* at least once in this run */
+    int64_t oldest;               /* commit time of the oldest row, ns UTC; KP_FOREVER = none */
+    uint64_t snapshot_seq;
+    size_t snapshot_bytes;
+    uint64_t fresh;               /* journal bytes since that snapshot */
+    int64_t fresh_since;          /* monotonic */
+};
+
+struct kp_seal; /* seal.c */
+
+/* One kp_store_do; lives on its caller's stack. */
+struct kp_do {
+    struct kp_do *next;
+    enum kp_code (*fn)(struct kp_db *, void *arg, struct kp_err *);
+    void *arg;
+    struct kp_err err;
+    struct kp_call *call; /* to wake the caller; NULL: it is the caller that runs the turn */
+};
+/* One kp_store_sync. */
+struct kp_sync {
+    struct kp_sync *next;
+    uint64_t target; /* batches */
+    struct kp_err err;
+    struct kp_call *call;
+};
+
+struct kp_store {
+    char *dir;
+    char file[KP_FILE_PATH];
+    int lock;
+    const struct kp_clock *clock;
+    struct kp_store_options options; /* defaults filled in; commit_every as in force */
+    bool commit_every_given;
+    struct kp_hub *hub; /* NULL until load */
+
+    struct kp_queue *queue; /* any thread */
+    pthread_t thread;
+    atomic_bool running, stopped;
+    atomic_size_t taken;            /* bytes of batches popped and not yet committed */
+    atomic_uint_fast64_t offered;   /* batches, for sync */
+    atomic_uint_fast64_t refused;   /* samples */
+    atomic_bool rows_lost;          /* a change could not be noted for lack of memory: write all */
+
+    struct kp_db *db; /* the writing connection; NULL while it cannot be opened again */
+    bool reopen;      /* an fsync failed: the state of the file's end is unknown */
+    int wal_pages, checkpoint_at;
+    struct kp_msgs waiting, rows; /* batches not yet pending; changes not yet written */
+    struct kp_do *calls, **calls_end;
+    struct kp_sync *syncs;
+    struct kp_pending pending;
+    struct kp_signals signals;
+    struct kp_row_writer writer;
+    struct kp_buf row;
+    uint64_t seq;       /* of the last commit */
+    uint64_t committed; /* batches */
+    uint64_t flush_to;  /* sync: commit without delay until so many batches are in */
+    int64_t retry_at;   /* monotonic; after a failed commit */
+    struct kp_stripe_state stripes[KP_STRIPES];
+    int64_t loaded_at;   /* ns UTC */
+    int64_t last_commit; /* ns UTC; of an earlier run at first; KP_NO_TIME = none */
+    int64_t next_ids[3]; /* as written: asset, signal, interval */
+    struct kp_seal *seal;
+
+    pthread_mutex_t mutex; /* guards what follows */
+    struct kp_store_stats stats;
+    struct kp_db *readers; /* idle ones */
+    unsigned idle;
+    unsigned char *key;    /* node.key in locked memory */
+    struct kp_token *tokens;
+    bool tokens_known;
+};
+
+/* ---- store.c ---- */
+struct kp_store *kp_store_new(const char *dir, const struct kp_store_options *, struct kp_err *);
+void kp_store_free(struct kp_store *);
+/* Runs fn in the store thread, outside any transaction, and waits; here when the thread does not run. */
+enum kp_code kp_store_call(struct kp_store *, void (*fn)(void *arg), void *arg, struct kp_err *);
+/* Commits what is pending, and waiting, as far as the disk lets. */
+enum kp_code kp_store_flush(struct kp_store *, struct kp_err *);
+/* An alarm of the node, or with NULL its end. */
+void kp_store_condition(struct kp_store *, const char *key, const char *text);
+void kp_store_hook(struct kp_store *);     /* follows the size of the WAL of a new connection */
+void kp_store_settings(struct kp_store *); /* reads what the file says of the store */
+
+/* ---- commit.c ---- */
+/* Moves waiting batches into pending until a commit's worth is there. False: out of memory, try again later. */
+bool kp_commit_absorb(struct kp_store *);
+bool kp_commit_due(const struct kp_store *, int64_t mono);
+/* One transaction: changes of the model, calls, and with `samples` the journal rows. */
+enum kp_code kp_commit(struct kp_store *, bool samples, struct kp_err *);
+void kp_commit_free(struct kp_store *);
+void kp_store_undo(struct kp_store *); /* rolls back and notes a failed fsync */
+/* Room for a signal's number in all arrays; false when out of memory. */
+bool kp_signals_room(struct kp_store *, kp_signal);
+void kp_signals_forget(struct kp_store *, kp_signal); /* its last value */
+bool kp_signals_keep(struct kp_store *, const struct kp_sample *); /* as its last value */
+
+/* ---- rows.c: changes of the model ---- */
+struct kp_watcher kp_rows_watcher(struct kp_store *);
+enum kp_code kp_rows_apply(struct kp_store *, struct kp_err *); /* all noted ones, in the open transaction */
+void kp_rows_applied(struct kp_store *); /* after its commit */
+void kp_rows_rewrite(struct kp_store *); /* notes the whole model again, after lost notes */
+enum kp_code kp_rows_put_interval(struct kp_db *, const struct kp_interval *, struct kp_err *);
+enum kp_code kp_rows_next_id(struct kp_store *, int kind, int64_t next, struct kp_err *);
+
+/* ---- snapshot.c ---- */
+/* Writes the last values of a stripe, true up to the last commit; in the open transaction. */
+enum kp_code kp_snapshot_write(struct kp_store *, unsigned stripe, struct kp_err *);
+void kp_snapshot_written(struct kp_store *, unsigned stripe); /* after its commit */
+bool kp_snapshot_due(const struct kp_store *, unsigned stripe, int64_t mono);
+/* Last values and the sequence to go on from: snapshot and the journal's tail. */
+enum kp_code kp_snapshot_load(struct kp_store *, struct kp_err *);
+
+/* ---- chunks.c ---- */
+struct kp_chunk_writer {
+    struct kp_store *store;
+    kp_signal signal;
+    int64_t last_id, span;
+    uint64_t chunks;
+    struct kp_buf blob;
+};
+/* Writes points, in order of arrival, as chunks; sorts them. `seq` is the last commit they are from. */
+enum kp_code kp_chunks_write(struct kp_chunk_writer *, kp_signal, struct kp_sample *points, size_t n, uint64_t seq,
+                             struct kp_err *);
+
+/* ---- seal.c ---- */
+/* One slice of sealing when a stripe is due, or (all) has anything. False: nothing to do or failed. */
+bool kp_seal_turn(struct kp_store *, bool all, struct kp_err *);
+bool kp_seal_wanted(const struct kp_store *); /* a turn would do something */
+void kp_seal_free(struct kp_store *);
+
+/* ---- reader.c, secret.c: what is left at the end ---- */
+void kp_readers_free(struct kp_store *);
+void kp_key_free(struct kp_store *);
+void kp_tokens_forget(struct kp_store *);
+
+/* ---- points.c ---- */
+/* Sorts by time, keeping the order of equal times. False: out of memory. */
+bool kp_points_sort(struct kp_sample *, size_t n);
+
+/* ---- ids ---- */
+static inline int64_t kp_journal_id(unsigned stripe, uint64_t seq)
+{
+    return (int64_t)((uint64_t)stripe << 48 | seq);
+}
+#define KP_JOURNAL_SEQ ((UINT64_C(1) << 48) - 1)
+/* Rows that cannot be read move to stripe + 16: nobody reads them there, kp_store_check names them. */
+enum { KP_STRIPE_DAMAGED = 16 };
+
+/* A chunk's id carries its first time in eighths of a second since 2000. */
+static inline int64_t kp_chunk_tick(int64_t at)
+{
+    const int64_t year2000 = INT64_C(946684800) * KP_SECOND;
+    return at < year2000 ? 0 : (at - year2000) / (KP_SECOND / 8);
+}
+static inline int64_t kp_chunk_id(kp_signal signal, int64_t tick)
+{
+    return (int64_t)signal << 36 | tick;
+}
+#define KP_CHUNK_TICK ((INT64_C(1) << 36) - 1)
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/engine.h"
+#include "store/secret.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+/* A token has 256 random bits, so one round of SHA-256 is enough to keep it from being found by its hash. */
+struct kp_token {
+    struct kp_token *next;
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    char name[];
+};
+
+void kp_tokens_forget(struct kp_store *s)
+{
+    for (struct kp_token *t; (t = s->tokens);) {
+        s->tokens = t->next;
+        kp_free(t);
+    }
+    s->tokens_known = false;
+}
+
+static enum kp_code add_token(struct kp_store *s, struct kp_stmt *row)
+{
+    size_t len;
+    const void *hash = kp_column_blob(row, 1, &len);
+    const char *name = kp_column_text(row, 0);
+    if (!name || len != crypto_hash_sha256_BYTES)
+        return KP_OK; /* damaged: it opens nothing */
+    struct kp_token *t = kp_alloc(sizeof *t + strlen(name) + 1);
+    if (!t)
+        return KP_ENOMEM;
+    memcpy(t->hash, hash, sizeof t->hash);
+    memcpy(t->name, name, strlen(name) + 1);
+    t->next = s->tokens;
+    s->tokens = t;
+    return KP_OK;
+}
+
+/* Called without the mutex: reading the file may take it. False: nobody is let in. */
+static bool read_tokens(struct kp_store *s)
+{
+    struct kp_err err = { 0 };
+    struct kp_db *db = kp_store_reader(s, &err);
+    struct kp_stmt *get = db ? kp_db_prepare(db, "select name, hash from token", &err) : NULL;
+    pthread_mutex_lock(&s->mutex);
+    kp_tokens_forget(s);
+    enum kp_code code = get ? KP_OK : KP_EIO;
+    while (!code && kp_step(get, &err))
+        code = add_token(s, get);
+    s->tokens_known = !code && !err.code;
+    bool known = s->tokens_known;
+    pthread_mutex_unlock(&s->mutex);
+    if (get)
+        kp_reset(get);
+    kp_store_reader_done(s, db);
+    return known;
+}
+
+static void hash_token(const char *token, unsigned char hash[crypto_hash_sha256_BYTES])
+{
+    crypto_hash_sha256(hash, (const unsigned char *)token, strlen(token));
+}
+
+bool kp_token_check(struct kp_store *s, const char *token, char *name, size_t size)
+{
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    const struct kp_token *found = NULL;
+    if (sodium_init() < 0)
+        return false;
+    hash_token(token, hash);
+    pthread_mutex_lock(&s->mutex);
+    bool known = s->tokens_known;
+    pthread_mutex_unlock(&s->mutex);
+    if (!known && !read_tokens(s))
+        return false;
+    pthread_mutex_lock(&s->mutex);
+    for (const struct kp_token *t = s->tokens; t; t = t->next)
+        if (sodium_memcmp(t->hash, hash, sizeof hash) == 0)
+            found = t; /* goes on: the time tells nothing about the place */
+    if (found && name && size)
+        kp_utf8_clean(name, size, found->name, strlen(found->name));
+    pthread_mutex_unlock(&s->mutex);
+    return found != NULL;
+}
+
+/* ---- making and removing ---- */
+
+struct edit {
+    const char *name;
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    int64_t now;
+};
+
+static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    struct edit *e = arg;
+    struct kp_stmt *put = kp_db_prepare(db, "insert into token(name, hash, created) values(?, ?, ?)", err);
+    if (!put)
+        return err->code;
+    kp_bind_text(put, 1, e->name);
+    kp_bind_blob(put, 2, e->hash, sizeof e->hash);
+    kp_bind_int(put, 3, e->now);
+    return kp_run(put, err);
+}
+
+static enum kp_code erase(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    const struct edit *e = arg;
+    struct kp_stmt *del = kp_db_prepare(db, "delete from token where name = ?", err);
+    if (!del)
+        return err->code;
+    kp_bind_text(del, 1, e->name);
+    if (kp_run(del, err))
+        return err->code;
+    return kp_db_changes(db) ? KP_OK : kp_fail(err, KP_ENOTFOUND, "there is no token named '%s'", e->name);
+}
+
+static enum kp_code edit(struct kp_store *s, enum kp_code (*fn)(struct kp_db *, void *, struct kp_err *),
+                         struct edit *e, struct kp_err *err)
+{
+    enum kp_code code = kp_store_do(s, fn, e, err);
+    pthread_mutex_lock(&s->mutex);
+    s->tokens_known = false;
+    pthread_mutex_unlock(&s->mutex);
+    return code;
+}
+
+enum kp_code kp_token_create(struct kp_store *s, const char *name, char out[KP_TOKEN_TEXT], struct kp_err *err)
+{
+    struct edit e = { .name = name, .now = kp_utc(s->clock) };
+    unsigned char random[32];
+    struct kp_err failure = { 0 };
+    if (!kp_name_valid(name, strlen(name)))
+        return kp_fail(err, KP_EINVALID, "'%.64s' is no name for a token", name);
+    if (sodium_init() < 0)
+        return kp_fail(err, KP_EIO, "the system has no source of random numbers");
+    randombytes_buf(random, sizeof random);
+    memcpy(out, "kp_", 4);
+    sodium_bin2base64(out + 3, KP_TOKEN_TEXT - 3, random, sizeof random, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    sodium_memzero(random, sizeof random);
+    hash_token(out, e.hash);
+    if (edit(s, insert, &e, &failure) == KP_OK)
+        return KP_OK;
+    sodium_memzero(out, KP_TOKEN_TEXT);
+    if (failure.code == KP_EEXISTS)
+        return kp_fail(err, KP_EEXISTS, "there is a token named '%s' already; remove it or take another name", name);
+    return kp_fail(err, failure.code, "%s", failure.text);
+}
+
+enum kp_code kp_token_remove(struct kp_store *s, const char *name, struct kp_err *err)
+{
+    struct edit e = { .name = name };
+    return edit(s, erase, &e, err);
+}
