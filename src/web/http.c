@@ -355,8 +355,10 @@ static enum MHD_Result queue_reply(struct exchange *x)
     if (!response)
         return MHD_NO;
     add_headers(response, &x->request.reply);
-    if (x->flowing)
+    if (x->flowing) { /* quiet for as long as it likes, and the connection's last */
         MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+        MHD_add_response_header(response, "Connection", "close");
+    }
     kp_keeper_state(keeper, x->guest, x->flowing ? KP_GUEST_STREAMING : KP_GUEST_READING);
     enum MHD_Result queued = MHD_queue_response(x->connection, (unsigned)x->request.reply.status, response);
     MHD_destroy_response(response);
@@ -472,8 +474,6 @@ static void completed(void *cls, struct MHD_Connection *connection, void **conte
     *context = NULL;
     if (!x)
         return;
-    if (x->flowing)
-        MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)IDLE_S);
     kp_keeper_request(listener->web->keeper, x->guest, NULL);
     kp_keeper_state(listener->web->keeper, x->guest, KP_GUEST_ASKING);
     pthread_mutex_lock(&x->lock);
