@@ -35,6 +35,9 @@ void kp_chunk_summarise(const struct kp_sample *points, size_t n, struct kp_chun
 
 /* CRC-32C (Castagnoli), hardware where there is one. */
 uint32_t kp_crc32c(const void *data, size_t n);
+#ifdef KOPPEL_TESTING
+uint32_t kp_crc32c_by_table(const void *data, size_t n); /* the one for machines without the instruction */
+#endif
 
 /* ---- varints, shared with journal.h: LEB128, at most 10 bytes ---- */
 size_t kp_varint_put(uint8_t *out, uint64_t);                                     /* bytes written */
