@@ -63,11 +63,18 @@ static uint8_t flags_of(const struct opcua_tree *t, uint32_t parent, const UA_Re
     return flags;
 }
 
+/* The standard's own objects beside the machines: Server, Aliases, Locations ... Some servers number their
+ * own nodes in the standard's namespace too, but do not name them there. */
+static bool of_standard(uint32_t parent, const UA_ReferenceDescription *r)
+{
+    return parent == 0 && r->nodeId.nodeId.namespaceIndex == 0 && r->browseName.namespaceIndex == 0;
+}
+
 static void take_reference(struct opcua_browse *b, uint32_t parent, UA_ReferenceDescription *r)
 {
     long index;
-    if (r->nodeId.serverIndex || r->nodeId.namespaceUri.length || r->nodeId.nodeId.namespaceIndex == 0)
-        return; /* of another server, or the standard's own: the Server object and what is below it */
+    if (r->nodeId.serverIndex || r->nodeId.namespaceUri.length || of_standard(parent, r))
+        return; /* or of another server */
     if (r->nodeClass != UA_NODECLASS_OBJECT && r->nodeClass != UA_NODECLASS_VARIABLE)
         return;
     if (b->tree.n >= OPCUA_NODES_MAX || b->tree.list[parent].depth >= OPCUA_DEPTH_MAX) {

@@ -37,7 +37,7 @@ static void library_log(void *context, UA_LogLevel level, UA_LogCategory categor
     char text[256];
     UA_String out = { .length = sizeof text - 1, .data = (UA_Byte *)text };
     (void)category;
-    if (level < UA_LOGLEVEL_WARNING)
+    if (level < UA_LOGLEVEL_WARNING || o->closing)
         return;
     UA_String_vformat(&out, msg, args);
     text[out.length < sizeof text ? out.length : sizeof text - 1] = 0;
@@ -152,7 +152,9 @@ void kp_opcua_client_free(struct opcua *o)
         return;
     /* The CloseSession request is waited for, but not for a server that hangs. */
     UA_Client_getConfig(o->client)->timeout = 500;
+    o->closing = true; /* what it logs of the end is no news */
     UA_Client_delete(o->client);
+    o->closing = false;
     o->client = NULL;
     UA_EventLoop *loop = o->loop;
     set_loop(o, NULL);

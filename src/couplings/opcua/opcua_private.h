@@ -112,7 +112,7 @@ struct opcua {
     struct kp_err failure; /* met inside a callback; the next iterate returns it */
     int64_t now;           /* ns UTC at the start of this iterate */
     unsigned hangups;      /* times the server closed the link while it was being secured */
-    bool secured, inactive;
+    bool secured, inactive, closing;
     char link[64];         /* "Basic256Sha256, signed and encrypted" */
     char found[160];       /* what the last look came to, for the note */
     atomic_bool look;      /* a person asked for a new look */
