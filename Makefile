@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front: the work is in tools/ and in CMakePresets.json.
+.PHONY: help build run check fuzz torture bench format analyze clean
+help:
+	@echo "make run      install what is missing, build, start a demo factory and a node coupled to it"
+	@echo "make check    install what the tests need and pass them all"
+	@echo "make build    the release binary, build/release/koppel"
+	@echo "make bench    the figures of docs/figures.md"
+	@echo "make fuzz     every fuzz target for ten minutes (FUZZ_SECONDS=...)"
+	@echo "make torture  kill -9 a thousand times"
+	@echo "make analyze  gcc's static analyser over everything"
+	@echo "make format   clang-format over everything"
+	@echo "make clean    remove build/"
+build:
+	@tools/setup build
+	@cmake --preset release > /dev/null
+	@cmake --build --preset release
+run:
+	@tools/setup run
+	@cmake --preset release > /dev/null
+	@cmake --build --preset release
+	@exec tools/demo
+check:
+	@tools/setup check
+	@tools/check
+fuzz:
+	@tools/setup check
+	@tools/fuzz $${FUZZ_SECONDS:-600}
+torture:
+	@tools/setup check
+	@cmake --preset dev > /dev/null
+	@cmake --build --preset dev
+	@tests/crash/kill.py build/dev/crash_store build/dev/koppel 1000
+bench: build
+	@bench/hub
+	@bench/start
+	@bench/opcua
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+analyze:
+	@tools/setup build
+	@cmake --preset analyze > /dev/null
+	@cmake --build --preset analyze
+clean:
+	@rm -rf build

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node of its own for each test that asks for one, and servers to couple it to. KOPPEL_BIN names the binary."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KOPPEL = Path(os.environ.get("KOPPEL_BIN", ROOT / "build" / "dev" / "koppel"))
+PROGRAMS = KOPPEL.parent  # peer_* are built beside it
+SANITIZERS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:", "Assertion")
+
+
+def wait_for(check, seconds=20, what="it"):
+    """Calls check() until it gives something true, which is returned."""
+    end = time.monotonic() + seconds
+    while True:
+        result = check()
+        if result:
+            return result
+        assert time.monotonic() < end, f"{what} did not come within {seconds} s"
+        time.sleep(0.05)
+
+
+class Node:
+    def __init__(self, folder, init=True):
+        self.dir = folder / "node"
+        self.log = folder / "run.log"
+        self.process = None
+        self.port = 0
+        if init:
+            done = subprocess.run([KOPPEL, "init", self.dir, "--name", "test", "--json"], capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            self.token = json.loads(done.stdout)["token"]
+
+    def start(self, *options):
+        self.log.open("a").close()
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen([KOPPEL, "run", self.dir, "--listen", "127.0.0.1:0", *options],
+                                            stdout=log, stderr=log)
+        wait_for(self.answers, 30, "the node")
+        self.port = json.loads(self.cli("status", "--json").stdout)["port"]
+        return self
+
+    @property
+    def socket(self):
+        return str(self.dir / "koppel.sock")
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def answers(self):
+        assert self.process.poll() is None, "the node ended: " + self.log.read_text()[-4000:]
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(self.socket)
+                s.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return s.recv(64).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
+
+    def cli(self, *words, check=True, timeout=60, **options):
+        """Runs a verb on this node; the result has returncode, stdout, stderr."""
+        done = subprocess.run([KOPPEL, *map(str, words), "--node", self.dir], capture_output=True, text=True,
+                              timeout=timeout, **options)
+        for word in SANITIZERS:
+            assert word not in done.stderr, done.stderr
+        if check:
+            assert done.returncode == 0, f"koppel {words}: {done.returncode}\n{done.stderr}\n{done.stdout}"
+        return done
+
+    def json(self, *words, **options):
+        return json.loads(self.cli(*words, "--json", **options).stdout)
+
+    def coupling(self, name):
+        return self.json("couplings", name)
+
+    def wait_link(self, name, link, seconds=20):
+        """Waits until the coupling is in this state; returns its status."""
+        def there():
+            c = self.coupling(name)
+            return c if c["state"] == link else None
+        return wait_for(there, seconds, f"{name} {link}")
+
+    def value(self, path):
+        return self.json("get", path)["signals"][0]
+
+    def history(self, path, *options):
+        """[(time, value, status), ...] as stored."""
+        return [tuple(p) for p in self.json("history", path, *(options or ("--from", "-1d")))["series"][0]["points"]]
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            code = self.process.wait(30)
+            assert code == 0, f"the node ended with {code}: " + self.log.read_text()[-4000:]
+        text = self.log.read_text() if self.log.exists() else ""
+        for word in SANITIZERS:
+            assert word not in text, text[-6000:]
+
+
+class Server:
+    """A peer program that prints READY and a URL."""
+
+    def __init__(self, *command):
+        self.command = [str(c) for c in command]
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said = []
+        for line in self.process.stdout:
+            said.append(line)
+            if line.startswith("READY"):
+                self.url = line.split()[1]
+                return self
+        raise AssertionError(f"{self.command}: {''.join(said)[-2000:]}")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def node(tmp_path):
+    n = Node(tmp_path).start()
+    yield n
+    n.stop()
+
+
+@pytest.fixture
+def servers():
+    """servers("opcua_sim", "--variables", 5) or servers("opcua_server", ...); all end with the test."""
+    running = []
+
+    def start(name, *options):
+        script = Path(__file__).parent / f"{name}.py"
+        command = [sys.executable, script] if script.exists() else [PROGRAMS / f"peer_{name}"]
+        running.append(Server(*command, *options))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
