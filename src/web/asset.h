@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_WEB_ASSET_H
 #define KOPPEL_WEB_ASSET_H
-/* Files of this folder that are part of the program; a zero byte ends each. */
-extern const char kp_asset_page[];    /* page.html */
-extern const char kp_asset_openapi[]; /* openapi.json */
+/* Files of this folder that the build puts into the program. */
+#include <stddef.h>
+
+extern const unsigned char kp_page_html[];
+extern const size_t kp_page_html_len;
+extern const unsigned char kp_openapi_json[];
+extern const size_t kp_openapi_json_len;
 #endif

@@ -13,12 +13,18 @@
 static void put_page(struct kp_buf *out, const char *nonce)
 {
     static const char mark[] = "@NONCE@";
-    const char *p = kp_asset_page;
-    for (const char *at; (at = strstr(p, mark)); p = at + sizeof mark - 1) {
+    const size_t n = sizeof mark - 1;
+    const unsigned char *p = kp_page_html, *end = p + kp_page_html_len, *at = p;
+    while (at < end && (at = memchr(at, '@', (size_t)(end - at)))) {
+        if ((size_t)(end - at) < n || memcmp(at, mark, n) != 0) {
+            at++;
+            continue;
+        }
         kp_buf_add(out, p, (size_t)(at - p));
         kp_buf_str(out, nonce);
+        p = at += n;
     }
-    kp_buf_str(out, p);
+    kp_buf_add(out, p, (size_t)(end - p));
 }
 
 enum kp_code kp_route_page(struct kp_request *r, struct kp_err *err)
@@ -44,7 +50,7 @@ enum kp_code kp_route_openapi(struct kp_request *r, struct kp_err *err)
 {
     (void)err;
     kp_reply_json(r);
-    kp_buf_str(&r->reply.body, kp_asset_openapi);
+    kp_buf_add(&r->reply.body, kp_openapi_json, kp_openapi_json_len);
     return KP_OK;
 }
 
