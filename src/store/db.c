@@ -82,6 +82,8 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
         return b && sqlite3_stricmp(b, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_READ:
         return may_read(a) ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_UPDATE: /* asked while a virtual table declares its columns; the file is read-only anyway */
+        return a && strcmp(a, "sqlite_master") == 0 ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_PRAGMA: /* the shape of tables, as select pragma_table_info() asks for it */
         return a && (sqlite3_strnicmp(a, "table_", 6) == 0 || sqlite3_strnicmp(a, "index_", 6) == 0)
                    ? SQLITE_OK

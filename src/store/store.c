@@ -113,16 +113,34 @@ void kp_store_hook(struct kp_store *s)
     sqlite3_wal_hook(s->db->handle, note_wal, s);
 }
 
+static void publish(struct kp_store *s)
+{
+    uint64_t rows = 0, bytes = 0;
+    for (unsigned i = 0; i < KP_STRIPES; i++) {
+        rows += s->stripes[i].rows;
+        bytes += s->stripes[i].bytes;
+    }
+    pthread_mutex_lock(&s->mutex);
+    s->stats.journal_rows = rows;
+    s->stats.journal_bytes = bytes;
+    s->stats.wal_bytes = (uint64_t)s->wal_pages * KP_PAGE;
+    s->stats.commit_every = s->options.commit_every;
+    pthread_mutex_unlock(&s->mutex);
+}
+
 void kp_store_settings(struct kp_store *s)
 {
-    if (s->commit_every_given)
+    if (s->commit_every_given) {
+        publish(s);
         return;
+    }
     struct kp_arena arena = { 0 };
     int64_t ns = 0;
     const char *text = kp_setting_get(s->db, &arena, "commit-every");
     bool known = text && kp_duration_parse(text, &ns) && ns > 0 && ns <= 60 * KP_SECOND;
     s->options.commit_every = known ? ns : 100 * KP_MILLISECOND;
     kp_arena_free(&arena);
+    publish(s);
 }
 
 /* ---- the store thread's turn ---- */
@@ -270,21 +288,6 @@ static bool commit_turn(struct kp_store *s)
     kp_commit(s, due, &err);
     answer_syncs(s, err.code ? &err : NULL);
     return true;
-}
-
-static void publish(struct kp_store *s)
-{
-    uint64_t rows = 0, bytes = 0;
-    for (unsigned i = 0; i < KP_STRIPES; i++) {
-        rows += s->stripes[i].rows;
-        bytes += s->stripes[i].bytes;
-    }
-    pthread_mutex_lock(&s->mutex);
-    s->stats.journal_rows = rows;
-    s->stats.journal_bytes = bytes;
-    s->stats.wal_bytes = (uint64_t)s->wal_pages * KP_PAGE;
-    s->stats.commit_every = s->options.commit_every;
-    pthread_mutex_unlock(&s->mutex);
 }
 
 bool kp_store_turn(struct kp_store *s, int timeout_ms)
