@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include "core/text.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/ban.h"
+
+/* ---- the table ---- */
+static const struct kp_flag init_flags[] = { { "name", "NAME", "the node's name (default: the folder's)" }, { 0 } };
+static const struct kp_flag run_flags[] = {
+    { "listen", "ADDRESS:PORT", "where the page and the API are served, loopback only (127.0.0.1:8420)" },
+    { "no-http", NULL, "no TCP port: the Unix socket only" },
+    { "verbose", NULL, "log more" },
+    { 0 },
+};
+static const struct kp_flag status_flags[] = { { "url", NULL, "print a link to the page that logs you in, valid for a minute" },
+                                               { 0 } };
+static const struct kp_flag ls_flags[] = { { "recursive", NULL, "everything below" },
+                                           { "long", NULL, "with type, source and description" },
+                                           { 0 } };
+static const struct kp_flag tail_flags[] = {
+    { "every", "TIME", "at most one value per signal in this time" },
+    { "deadband", "X", "a number must change by more than this" },
+    { 0 },
+};
+static const struct kp_flag set_flags[] = {
+    { "path", "NEW", "rename or move; history comes along" },
+    { "label", "LABEL", "public, partner, internal, secret or inherit" },
+    { "description", "TEXT", "what it is" },
+    { "kind", "KIND", "of an asset: machine, line, area, site ..." },
+    { "field", "NAME=VALUE", "of an asset: a field of the nameplate; an empty value gives it back to the machine" },
+    { "unit", "CODE", "of a signal: UN/CEFACT code, such as CEL" },
+    { "unit-text", "TEXT", "of a signal: the unit as people read it" },
+    { "low", "X", "of a signal: expected range" },
+    { "high", "X", "" },
+    { "stored", "on|off", "of a signal: kept in the history" },
+    { "writable", "on|off", "of a signal: opened for writing to the machine" },
+    { 0 },
+};
+static const struct kp_flag couple_flags[] = {
+    { "name", "NAME", "what to call it (default: from the URL)" },
+    { "at", "PATH", "the asset under which its things appear (default: the name)" },
+    { "user", "USER", "" },
+    { "password-file", "FILE", "a file with the password, - asks for it" },
+    { "set", "KEY=VALUE", "a setting of the protocol; koppel help couple lists them" },
+    { "include", "PATTERNS", "only these signals" },
+    { "exclude", "PATTERNS", "not these" },
+    { "every", "TIME", "at most one value per signal in this time" },
+    { "deadband", "X", "a number must change by more than this; 2% of its range" },
+    { "nodes", "FILE", "subscribe the nodes of this CSV file: node id, path" },
+    { "all", NULL, "subscribe everything the server offers" },
+    { "no-wait", NULL, "do not wait for the first values" },
+    { 0 },
+};
+static const struct kp_flag couplings_flags[] = {
+    { "nodes", NULL, "the address space; a second argument is a pattern" },
+    { "add", "PATTERN|NODE", "subscribe these nodes" },
+    { "path", "PATH", "with --add of one node: its path" },
+    { "import", "FILE", "subscribe the nodes of this CSV file: node id, path" },
+    { "set", "KEY=VALUE", "change a setting, or name, url, at, include, exclude, every, deadband" },
+    { "password-file", "FILE", "a file with the password, - asks for it" },
+    { "browse", NULL, "look at the address space again" },
+    { "reconnect", NULL, "" },
+    { "on", NULL, "switch on" },
+    { "off", NULL, "switch off" },
+    { 0 },
+};
+static const struct kp_flag uncouple_flags[] = { { "forget", NULL, "remove its signals too" }, { 0 } };
+static const struct kp_flag trust_flags[] = { { "fingerprint", "F", "this one of several" },
+                                              { "yes", NULL, "do not ask" },
+                                              { 0 } };
+static const struct kp_flag history_flags[] = {
+    { "from", "TIME", "-1h, -2d, 14:30, 2026-11-24T08:00:00Z (default -1h)" },
+    { "to", "TIME", "(default now)" },
+    { "every", "TIME", "one row per step instead of every point" },
+    { "fn", "LIST", "with --every: of n,bad,min,mean,max,first,last (default min,mean,max)" },
+    { "limit", "N", "at most that many points of each signal (default 10000)" },
+    { "csv", NULL, "" },
+    { "plot", NULL, "draw it" },
+    { "utc", NULL, "times in UTC" },
+    { 0 },
+};
+static const struct kp_flag sql_flags[] = { { "csv", NULL, "" }, { "limit", "N", "at most that many rows (default 1000)" }, { 0 } };
+static const struct kp_flag apply_flags[] = { { "dry-run", NULL, "print the plan, change nothing" },
+                                              { "prune", NULL, "delete what the file does not name, of the kinds it has" },
+                                              { 0 } };
+static const struct kp_flag help_flags[] = { { "man", NULL, "the manual page, as roff" }, { 0 } };
+static const struct kp_flag no_flags[] = { { 0 } };
+
+static const struct kp_verb verbs[] = {
+    { "init", "DIR", "make a node", "koppel init ~/factory --name eindhoven", kp_verb_init, init_flags, 1, 1 },
+    { "run", "[DIR]", "run it in the foreground", "koppel run ~/factory", kp_verb_run, run_flags, 0, 1 },
+    { "status", "", "how the node is", "koppel status --url", kp_verb_status, status_flags, 0, 0 },
+    { "ls", "[PATH|PATTERN]", "assets and signals", "koppel ls 'eindhoven/**/temperature'", kp_verb_ls, ls_flags, 0, 1 },
+    { "get", "PATH...", "all about assets and signals", "koppel get eindhoven/dmu50", kp_verb_get, no_flags, 1, -1 },
+    { "tail", "[PATTERN...]", "every change, live", "koppel tail eindhoven/milling", kp_verb_tail, tail_flags, 0, -1 },
+    { "set", "PATH [VALUE]", "write a value, or change what is known of a thing",
+      "koppel set hall/mill --path hall2/mill --label partner", kp_verb_set, set_flags, 1, 2 },
+    { "couple", "URL", "couple a machine", "koppel couple opc.tcp://192.0.2.7:4840 --at eindhoven/dmu50", kp_verb_couple,
+      couple_flags, 1, 1 },
+    { "couplings", "[NAME [PATTERN]]", "the couplings, or one", "koppel couplings dmu50 --add 'Spindle/**'",
+      kp_verb_couplings, couplings_flags, 0, 2 },
+    { "uncouple", "NAME", "end a coupling; signals and history stay", "koppel uncouple dmu50", kp_verb_uncouple,
+      uncouple_flags, 1, 1 },
+    { "trust", "NAME", "trust the certificate a coupling met", "koppel trust dmu50", kp_verb_trust, trust_flags, 1, 1 },
+    { "cert", "export FILE | show", "the node's own certificate, for machines to trust", "koppel cert export koppel.der",
+      kp_verb_cert, no_flags, 1, 2 },
+    { "history", "PATH...", "what was", "koppel history hall/mill/Load --from -8h --plot", kp_verb_history, history_flags, 1,
+      -1 },
+    { "sql", "STATEMENT", "ask the data file",
+      "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1 },
+    { "backup", "FILE", "a consistent copy while running", "koppel backup /mnt/backup/factory.db", kp_verb_backup, no_flags, 1,
+      1 },
+    { "apply", "FILE", "make the node match a file", "koppel apply factory.yaml --dry-run", kp_verb_apply, apply_flags, 1, 1 },
+    { "export", "[FILE]", "write that file", "koppel export factory.yaml", kp_verb_export, no_flags, 0, 1 },
+    { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, no_flags, 1, 1 },
+    { "rollback", "[DIR]", "go back to the data file before an upgrade", "koppel rollback ~/factory", kp_verb_rollback,
+      no_flags, 0, 1 },
+    { "completion", "bash", "completion for the shell", "source <(koppel completion bash)", kp_verb_completion, no_flags, 1, 1 },
+    { "help", "[VERB]", "this, or all about a verb", "koppel help couple", kp_verb_help, help_flags, 0, 1 },
+};
+enum { VERBS = sizeof verbs / sizeof *verbs };
+
+static const struct kp_flag common_flags[] = {
+    { "node", "DIR", "the node's folder (default: KOPPEL_NODE, else where you are, else /var/lib/koppel)" },
+    { "json", NULL, "output for programs" },
+    { "help", NULL, "" },
+    { 0 },
+};
+
+/* ---- complaints ---- */
+int kp_complain(const struct kp_cli *c, int exit_code, const char *fmt, ...)
+{
+    va_list ap;
+    fprintf(stderr, "koppel: %s%s", c && c->verb ? c->verb->name : "", c && c->verb ? ": " : "");
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    if (exit_code == KP_MISUSE)
+        fprintf(stderr, "try: koppel help%s%s\n", c && c->verb ? " " : "", c && c->verb ? c->verb->name : "");
+    return exit_code;
+}
+
+int kp_fault(const struct kp_cli *c, const struct kp_err *err)
+{
+    return kp_complain(c, KP_FAILED, "%s", err->text);
+}
+
+/* ---- help ---- */
+static void print_flags(const struct kp_flag *flags)
+{
+    for (const struct kp_flag *f = flags; f->name; f++) {
+        char left[64];
+        snprintf(left, sizeof left, "--%s%s%s", f->name, f->value ? " " : "", f->value ? f->value : "");
+        printf("  %-26s %s\n", left, f->help);
+    }
+}
+
+static int print_verb(const struct kp_verb *v)
+{
+    printf("koppel %s%s%s: %s\n\n", v->name, *v->arguments ? " " : "", v->arguments, v->summary);
+    print_flags(v->flags);
+    print_flags(common_flags);
+    printf("\nexample: %s\n", v->example);
+    return KP_DONE;
+}
+
+static int print_all(void)
+{
+    printf("koppel: a factory on the digital production network\n\n");
+    for (int i = 0; i < VERBS; i++)
+        printf("  %-11s %-20s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
+    printf("\nkoppel help VERB says more.\n");
+    return KP_DONE;
+}
+
+static void man_text(const char *text)
+{
+    for (; *text; text++)
+        printf(*text == '-' || *text == '\\' ? "\\%c" : "%c", *text);
+}
+
+static int print_man(void)
+{
+    printf(".TH KOPPEL 1\n.SH NAME\nkoppel \\- a factory on the digital production network\n.SH SYNOPSIS\n"
+           ".B koppel\n.I VERB\n[arguments]\n.SH VERBS\n");
+    for (int i = 0; i < VERBS; i++) {
+        printf(".TP\n.B koppel %s\n.I ", verbs[i].name);
+        man_text(*verbs[i].arguments ? verbs[i].arguments : " ");
+        printf("\n");
+        man_text(verbs[i].summary);
+        printf("\n.RS\n");
+        for (const struct kp_flag *f = verbs[i].flags; f->name; f++) {
+            printf(".TP\n.B \\-\\-");
+            man_text(f->name);
+            printf("%s%s\n", f->value ? " " : "", f->value ? f->value : "");
+            man_text(*f->help ? f->help : "\\&");
+            printf("\n");
+        }
+        printf(".PP\nExample:\n.B ");
+        man_text(verbs[i].example);
+        printf("\n.RE\n");
+    }
+    printf(".SH EXIT STATUS\n0 done, 1 failed, 2 misuse.\n");
+    return KP_DONE;
+}
+
+static const struct kp_verb *find_verb(const char *name)
+{
+    for (int i = 0; i < VERBS; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+static int unknown_verb(const char *name)
+{
+    const char *names[VERBS + 1] = { 0 };
+    for (int i = 0; i < VERBS; i++)
+        names[i] = verbs[i].name;
+    const char *near = kp_nearest(name, names);
+    return kp_complain(NULL, KP_MISUSE, near ? "there is no verb '%s'; did you mean '%s'?" : "there is no verb '%s'", name, near);
+}
+
+int kp_verb_help(struct kp_cli *c)
+{
+    if (kp_flag(c, "man"))
+        return print_man();
+    if (!c->argc)
+        return print_all();
+    const struct kp_verb *v = find_verb(c->argv[0]);
+    return v ? print_verb(v) : unknown_verb(c->argv[0]);
+}
+
+int kp_verb_completion(struct kp_cli *c)
+{
+    if (strcmp(c->argv[0], "bash") != 0)
+        return kp_complain(c, KP_MISUSE, "only bash is known, not '%s'", c->argv[0]);
+    printf("_koppel() {\n    local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]}\n    case $COMP_CWORD:$verb in\n    1:*) "
+           "COMPREPLY=($(compgen -W \"");
+    for (int i = 0; i < VERBS; i++)
+        printf("%s%s", i ? " " : "", verbs[i].name);
+    printf("\" -- \"$word\")) ;;\n");
+    for (int i = 0; i < VERBS; i++) {
+        printf("    *:%s) COMPREPLY=($(compgen -f -W \"--node --json --help", verbs[i].name);
+        for (const struct kp_flag *f = verbs[i].flags; f->name; f++)
+            printf(" --%s", f->name);
+        printf("\" -- \"$word\")) ;;\n");
+    }
+    printf("    esac\n}\ncomplete -F _koppel koppel\n");
+    return KP_DONE;
+}
+
+/* ---- flags ---- */
+const char *kp_flag(const struct kp_cli *c, const char *name)
+{
+    const char *value = NULL;
+    for (size_t i = 0; i < c->n_given; i++)
+        if (strcmp(c->given[i].name, name) == 0)
+            value = c->given[i].value;
+    return value;
+}
+
+const char *kp_flag_next(const struct kp_cli *c, const char *name, size_t *i)
+{
+    while (*i < c->n_given) {
+        const struct kp_given *g = &c->given[(*i)++];
+        if (strcmp(g->name, name) == 0)
+            return g->value;
+    }
+    return NULL;
+}
+
+static size_t add_options(struct option *out, size_t n, const struct kp_flag *flags)
+{
+    for (; flags->name && n < KP_FLAGS_MAX; flags++)
+        out[n++] = (struct option){ flags->name, flags->value ? required_argument : no_argument, NULL, 0 };
+    return n;
+}
+
+static int misread(struct kp_cli *c, const struct option *known, const char *word)
+{
+    const char *names[KP_FLAGS_MAX + 1] = { 0 };
+    size_t n = 0;
+    for (; known[n].name; n++)
+        names[n] = known[n].name;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], word) == 0)
+            return kp_complain(c, KP_MISUSE, "--%s needs a value", word);
+    const char *near = kp_nearest(word, names);
+    return kp_complain(c, KP_MISUSE, near ? "unknown option --%s; did you mean --%s?" : "unknown option --%s", word, near);
+}
+
+/* -r and -l of ls, -h; values that begin with '-' ("--from -1h") are values. */
+static const char *short_flag(int letter)
+{
+    return letter == 'r' ? "recursive" : letter == 'l' ? "long" : letter == 'h' ? "help" : letter == 'n' ? "node" : NULL;
+}
+
+static int read_flags(struct kp_cli *c, int argc, char **argv)
+{
+    struct option known[KP_FLAGS_MAX + 1] = { 0 };
+    add_options(known, add_options(known, 0, c->verb->flags), common_flags);
+    opterr = 0;
+    for (int index, got; (got = getopt_long(argc, argv, ":rlh", known, &index)) != -1;) {
+        const char *name = got == 0 ? known[index].name : short_flag(got);
+        bool fits = false;
+        for (const struct option *o = known; name && o->name; o++)
+            fits |= strcmp(o->name, name) == 0;
+        if (!fits) {
+            const char *word = argv[optind - 1];
+            return misread(c, known, word + strspn(word, "-"));
+        }
+        if (c->n_given == KP_GIVEN_MAX)
+            return kp_complain(c, KP_MISUSE, "too many options");
+        c->given[c->n_given++] = (struct kp_given){ name, optarg ? optarg : "" };
+    }
+    c->argc = argc - optind;
+    c->argv = argv + optind;
+    return KP_DONE;
+}
+
+/* ---- which node ---- */
+static bool holds_node(const char *dir)
+{
+    char file[1100];
+    snprintf(file, sizeof file, "%s/factory.db", dir);
+    return access(file, F_OK) == 0;
+}
+
+static void find_node(struct kp_cli *c)
+{
+    const char *given = kp_flag(c, "node") ? kp_flag(c, "node") : getenv("KOPPEL_NODE");
+    if (given && *given) {
+        snprintf(c->node, sizeof c->node, "%s", given);
+        return;
+    }
+    char dir[900];
+    if (getcwd(dir, sizeof dir)) {
+        for (char *slash; *dir; *slash = 0) {
+            if (holds_node(dir)) {
+                snprintf(c->node, sizeof c->node, "%s", dir);
+                return;
+            }
+            slash = strrchr(dir, '/');
+        }
+    }
+    snprintf(c->node, sizeof c->node, "/var/lib/koppel");
+}
+
+int kp_cli(int argc, char **argv)
+{
+    struct kp_cli c = { .terminal = isatty(STDOUT_FILENO) };
+    const char *none = getenv("NO_COLOR");
+    c.color = c.terminal && !(none && *none);
+    if (argc < 2)
+        return print_all();
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("koppel %s\n", KOPPEL_VERSION);
+        return KP_DONE;
+    }
+    c.verb = find_verb(strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ? "help" : argv[1]);
+    if (!c.verb)
+        return unknown_verb(argv[1]);
+    if (read_flags(&c, argc - 1, argv + 1))
+        return KP_MISUSE;
+    if (kp_flag(&c, "help"))
+        return print_verb(c.verb);
+    if (c.argc < c.verb->least || (c.verb->most >= 0 && c.argc > c.verb->most))
+        return kp_complain(&c, KP_MISUSE, "it takes: %s", *c.verb->arguments ? c.verb->arguments : "no arguments");
+    c.json = kp_flag(&c, "json");
+    find_node(&c);
+    int code = c.verb->run(&c);
+    if (fflush(stdout) != 0 && code == KP_DONE)
+        return kp_complain(&c, KP_FAILED, "the output could not be written");
+    return code;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_CLI_CLI_H
+#define KOPPEL_CLI_CLI_H
+/* The command line. A verb is a line in the table of cli.c: its function, its flags, its help and an example come from there, and so
+ * do --help, the completion and the manual. Exit codes: 0 done, 1 failed, 2 misuse. */
+#include "core/err.h"
+#include "core/mem.h"
+
+enum { KP_DONE = 0, KP_FAILED = 1, KP_MISUSE = 2, KP_FLAGS_MAX = 32, KP_GIVEN_MAX = 128 };
+
+struct kp_flag {
+    const char *name, *value, *help; /* "--name VALUE"; value NULL: no value */
+};
+struct kp_cli;
+struct kp_verb {
+    const char *name, *arguments, *summary, *example;
+    int (*run)(struct kp_cli *);
+    const struct kp_flag *flags; /* ends with a NULL name */
+    int least, most;             /* positional arguments; most -1 = any */
+};
+
+struct kp_given {
+    const char *name, *value;
+};
+/* One call of the program. */
+struct kp_cli {
+    const struct kp_verb *verb;
+    int argc; /* positional arguments left */
+    char **argv;
+    size_t n_given;
+    struct kp_given given[KP_GIVEN_MAX];
+    bool json, color, terminal; /* terminal: stdout is one */
+    char node[1024];            /* the node's folder, found or given */
+};
+
+int kp_cli(int argc, char **argv);
+/* The value of a flag: NULL when it was not given, "" for one without value; the last one given counts. */
+const char *kp_flag(const struct kp_cli *, const char *name);
+/* Every value of a flag given several times: start with *i = 0; NULL at the end. */
+const char *kp_flag_next(const struct kp_cli *, const char *name, size_t *i);
+/* Says "koppel: VERB: ..." on stderr and returns the exit code given. */
+int kp_complain(const struct kp_cli *, int exit_code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int kp_fault(const struct kp_cli *, const struct kp_err *); /* the same for an error; KP_FAILED */
+
+/* ---- output ---- */
+const char *kp_style(const struct kp_cli *, const char *codes); /* "\033[...m" on a terminal, "" elsewhere */
+/* A table: rows are collected, widths follow from what is in them, then printed. Cells are cut nowhere. */
+struct kp_table {
+    size_t columns, n, capacity;
+    char **cell;
+};
+void kp_table_row(struct kp_table *, size_t columns, const char *const *cells); /* copies */
+void kp_table_print(const struct kp_cli *, struct kp_table *, const char *const *head, const char *right); /* frees */
+size_t kp_text_width(const char *); /* columns on a terminal */
+void kp_local_time(int64_t at, bool utc, char *out, size_t size); /* for people: today only the time of day */
+void kp_age(int64_t from, char *out, size_t size);                /* "2 s", since an RFC 3339 time of the past */
+
+/* ---- verbs, by file ---- */
+int kp_verb_init(struct kp_cli *), kp_verb_run(struct kp_cli *);
+int kp_verb_status(struct kp_cli *);
+int kp_verb_ls(struct kp_cli *), kp_verb_get(struct kp_cli *), kp_verb_tail(struct kp_cli *), kp_verb_set(struct kp_cli *);
+int kp_verb_couple(struct kp_cli *), kp_verb_couplings(struct kp_cli *), kp_verb_uncouple(struct kp_cli *);
+int kp_verb_trust(struct kp_cli *), kp_verb_cert(struct kp_cli *);
+int kp_verb_history(struct kp_cli *), kp_verb_sql(struct kp_cli *);
+int kp_verb_backup(struct kp_cli *), kp_verb_apply(struct kp_cli *), kp_verb_export(struct kp_cli *);
+int kp_verb_check(struct kp_cli *), kp_verb_rollback(struct kp_cli *);
+int kp_verb_help(struct kp_cli *), kp_verb_completion(struct kp_cli *);
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_CLI_CLIENT_H
+#define KOPPEL_CLI_CLIENT_H
+/* The REST API of the running node, over the Unix socket in its folder. */
+#include "cli/cli.h"
+
+#include <jansson.h>
+
+struct kp_reply {
+    long status;
+    struct kp_buf body; /* kp_client_free */
+};
+/* Adds "key=value" with both escaped; the first one with '?'. */
+void kp_url_add(struct kp_buf *url, const char *key, const char *value);
+void kp_url_segment(struct kp_buf *url, const char *segment); /* "/" and the segment, escaped */
+
+/* One request. `body` may be NULL. A failure to reach the node says how to start it; a reply of 400 and above
+ * becomes an error with the node's own sentence. */
+enum kp_code kp_client(struct kp_cli *, const char *method, const char *url, const char *type, const char *body, size_t len,
+                       struct kp_reply *, struct kp_err *);
+void kp_client_free(struct kp_reply *);
+/* GET, reply as JSON; NULL on failure. json_decref it. */
+json_t *kp_client_get(struct kp_cli *, const char *url, struct kp_err *);
+/* The same with a JSON body (which is taken over; NULL: none); an empty reply gives json null. */
+json_t *kp_client_send(struct kp_cli *, const char *method, const char *url, json_t *body, struct kp_err *);
+/* Calls `line` for each line of a flowing reply, until it ends or `line` returns false. */
+enum kp_code kp_client_lines(struct kp_cli *, const char *method, const char *url, const char *body,
+                             bool (*line)(void *, const char *), void *arg, struct kp_err *);
+bool kp_client_running(struct kp_cli *); /* whether the node answers */
+
+/* Members of replies, forgiving. */
+const char *kp_text(const json_t *object, const char *key); /* "" when there is none */
+double kp_number(const json_t *object, const char *key);
+int64_t kp_integer(const json_t *object, const char *key);
+/* A machine's value as people read it, with the text of an enumeration; into `out`. */
+void kp_value_text(const json_t *value, const json_t *enums, char *out, size_t size);
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* init and run: the verbs that hold the node itself. */
+#include "cli/cli.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "node/node.h"
+#include "store/secret.h"
+#include "web/web.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/ban.h"
+
+#define LISTEN "127.0.0.1:8420"
+
+static void name_of_dir(const char *dir, char out[KP_NAME_MAX])
+{
+    char whole[4096];
+    const char *path = realpath(dir, whole) ? whole : dir;
+    size_t n = strlen(path);
+    while (n && path[n - 1] == '/')
+        n--;
+    size_t start = n;
+    while (start && path[start - 1] != '/')
+        start--;
+    kp_name_clean(out, KP_NAME_MAX, path + start, n - start);
+}
+
+int kp_verb_init(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    char name[KP_NAME_MAX], token[KP_TOKEN_TEXT];
+    const char *dir = c->argv[0];
+    name_of_dir(dir, name);
+    if (kp_flag(c, "name"))
+        snprintf(name, sizeof name, "%s", kp_flag(c, "name"));
+    if (c->terminal && !c->json)
+        printf("making the keys of node %s ...\n", name);
+    fflush(stdout);
+    if (kp_node_create(dir, name, token, sizeof token, &err))
+        return kp_fault(c, &err);
+    if (c->json)
+        printf("{\"dir\":\"%s\",\"name\":\"%s\",\"token\":\"%s\"}\n", dir, name, token);
+    else
+        printf("node %s is in %s\n\n  token   %s\n\nThe token is shown this once: programs use it to reach the node over TCP. "
+               "Keep a copy of\n%s/node.key elsewhere: it opens the secrets in the data file.\n\nnext:\n"
+               "  koppel run %s\n  koppel couple opc.tcp://HOST:4840 --at SITE/LINE --node %s\n",
+               name, dir, token, dir, dir, dir);
+    return KP_DONE;
+}
+
+/* Blocked before any thread starts, so that all inherit it; a second signal ends the program at once. */
+static void wait_for_signal(void)
+{
+    sigset_t set;
+    int got;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigwait(&set, &got);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static int serve(struct kp_cli *c, struct kp_node *node, const char *listen, struct kp_err *err)
+{
+    char socket[1100];
+    snprintf(socket, sizeof socket, "%s/koppel.sock", kp_node_dir(node));
+    struct kp_web *web = kp_web_start(node, socket, listen, err);
+    if (!web)
+        return kp_fault(c, err);
+    char where[128] = "(no TCP port)";
+    if (kp_web_port(web))
+        snprintf(where, sizeof where, "http://%s:%u/", kp_web_host(web), kp_web_port(web));
+    printf("koppel %s is running: %s  ('koppel status --url' logs you in)\n", kp_node_name(node), where);
+    fflush(stdout);
+    wait_for_signal();
+    kp_info("node", "stopping", "%s", "");
+    kp_web_stop(web);
+    return KP_DONE;
+}
+
+int kp_verb_run(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    const char *listen = kp_flag(c, "listen") ? kp_flag(c, "listen") : LISTEN;
+    mallopt(M_ARENA_MAX, 2); /* a dozen threads need no dozen heaps */
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    mallopt(M_MMAP_THRESHOLD, 256 << 10); /* what sealing borrows goes back to the system */
+    block_signals();
+    kp_log_setup(kp_flag(c, "verbose") ? KP_LOG_DEBUG : KP_LOG_INFO, STDERR_FILENO);
+    struct kp_node *node = kp_node_open(c->argc ? c->argv[0] : c->node, &(struct kp_node_options){ 0 }, &err);
+    if (!node)
+        return kp_fault(c, &err);
+    int code = KP_FAILED;
+    if (kp_node_start(node, &err))
+        kp_fault(c, &err);
+    else
+        code = serve(c, node, kp_flag(c, "no-http") ? NULL : listen, &err);
+    kp_node_stop(node);
+    kp_node_free(node);
+    return code;
+}
