@@ -300,10 +300,10 @@ static void explain(struct kp_store *s, const struct kp_err *failure, char *out,
     struct statvfs fs;
     if (failure->code == KP_EFULL && statvfs(s->dir, &fs) == 0)
         snprintf(out, size,
-                 "the disk is full: %llu MB free for %s; make room. Live values go on, the history resumes by itself",
+                 "the disk is full: %llu MB free; make room. Live values go on, the history resumes by itself. File: %s",
                  (unsigned long long)fs.f_bavail * fs.f_frsize / 1000000, s->file);
     else
-        snprintf(out, size, "%s. Live values go on, the history resumes by itself", failure->text);
+        snprintf(out, size, "Live values go on, the history resumes by itself: %s", failure->text);
     kp_utf8_trim(out);
 }
 

@@ -11,8 +11,8 @@
 #include <pthread.h>
 
 enum {
-    KP_COMMIT_SAMPLES = 65536,  /* the most in one commit */
-    KP_COMMIT_TEXT = 1 << 20,   /* bytes of text and arrays after which a commit is due */
+    KP_COMMIT_SAMPLES = 16384,  /* the most in one commit */
+    KP_COMMIT_TEXT = 256 << 10, /* bytes of text and arrays after which a commit is due */
     KP_SIGNAL_LAST = (1 << 27) - 1, /* a chunk's id has 27 bits for it */
     KP_CHECKPOINT_PAGES = 1024, /* 8 MiB of WAL */
     KP_PAGE = 8192,
@@ -198,7 +198,7 @@ enum kp_code kp_chunks_write(struct kp_chunk_writer *, kp_signal, struct kp_samp
 /* ---- seal.c ---- */
 /* One slice of sealing when a stripe is due, or (all) has anything. False: nothing to do or failed. */
 bool kp_seal_turn(struct kp_store *, bool all, struct kp_err *);
-bool kp_seal_wanted(const struct kp_store *); /* a turn would do something */
+unsigned kp_seal_wanted(const struct kp_store *); /* how many stripes have work for a turn */
 void kp_seal_free(struct kp_store *);
 
 /* ---- reader.c, secret.c: what is left at the end ---- */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/log.h"
 #include "store/internal.h"
 
 #include <errno.h>
@@ -48,13 +49,13 @@ enum kp_code kp_file_sync_folder(const char *file, struct kp_err *err)
     return sync_path(dir, O_RDONLY | O_DIRECTORY, err);
 }
 
-/* Who holds the lock, for people; the lock itself is the flock. */
+/* Who holds the lock, for people; the lock itself is the flock. Always as long as before. */
 static void note_process(int fd)
 {
     char text[24];
-    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) != n)
-        (void)ftruncate(fd, 0);
+    int n = snprintf(text, sizeof text, "%-10ld\n", (long)getpid());
+    if (pwrite(fd, text, (size_t)n, 0) != n)
+        kp_warn("store", "factory.lock cannot be written", "errno=%d", errno);
 }
 
 static long read_process(int fd)

@@ -130,7 +130,7 @@ static bool has_enough(const struct kp_store *s, unsigned i)
            st->bytes * 32 >= s->options.seal_bytes * level;
 }
 
-static int due_stripe(const struct kp_store *s, bool all)
+static int due_stripe(const struct kp_store *s, bool all, unsigned *count)
 {
     int64_t now = kp_utc(s->clock);
     uint64_t total = 0;
@@ -138,23 +138,27 @@ static int due_stripe(const struct kp_store *s, bool all)
         total += s->stripes[i].bytes;
     bool crowded = total > s->options.journal_bytes;
     int best = -1;
+    *count = 0;
     for (unsigned i = 0; i < KP_STRIPES; i++) {
         const struct kp_stripe_state *st = &s->stripes[i];
         if (!st->rows)
             continue;
         bool old = st->oldest != KP_FOREVER && now - st->oldest >= s->options.journal_age;
         bool due = all || crowded || old || has_enough(s, i);
+        *count += due;
         if (due && (best < 0 || st->bytes > s->stripes[best].bytes))
             best = (int)i;
     }
     return best;
 }
 
-bool kp_seal_wanted(const struct kp_store *s)
+unsigned kp_seal_wanted(const struct kp_store *s)
 {
+    unsigned due;
     if (s->seal && kp_mono(s->clock) < s->seal->retry_at)
-        return false;
-    return (s->seal && s->seal->active) || uncounted(s) >= 0 || due_stripe(s, false) >= 0;
+        return 0;
+    due_stripe(s, false, &due);
+    return due + ((s->seal && s->seal->active) || uncounted(s) >= 0);
 }
 
 /* ---- reading the rows ---- */
@@ -464,7 +468,8 @@ static enum kp_code turn(struct kp_store *s, bool all, bool *did, struct kp_err 
     if (!seal->active && next >= 0)
         return count_stripe(s, (unsigned)next, err);
     if (!seal->active) {
-        int due = due_stripe(s, all);
+        unsigned count;
+        int due = due_stripe(s, all, &count);
         *did = due >= 0;
         if (due < 0 || begin(s, (unsigned)due, err) || !seal->active)
             return err->code;

@@ -300,8 +300,11 @@ bool kp_store_turn(struct kp_store *s, int timeout_ms)
         checkpoint(s);
         did = true;
     }
+    /* One slice, so that the next commit or call waits little; some more when sealing falls behind. */
     struct kp_err err = { 0 };
-    did |= kp_seal_turn(s, false, &err);
+    unsigned slices = kp_seal_wanted(s) > 3 ? 4 : 1;
+    while (slices-- && kp_seal_turn(s, false, &err))
+        did = true;
     if (did)
         publish(s);
     return did;
