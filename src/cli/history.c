@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/client.h"
+#include "cli/plot.h"
+
+#include "core/clock.h"
+#include "core/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "core/ban.h"
+
+enum { URL = 65536, FUNCTIONS = 8, PLOT_HEIGHT = 14 };
+
+struct asked {
+    int64_t from, to;
+    const char *fn[FUNCTIONS];
+    size_t n_fn;
+    char fn_text[128];
+};
+
+static int read_flags(struct kp_cli *c, struct asked *a)
+{
+    static const char *const known[] = { "n", "bad", "min", "mean", "max", "first", "last", NULL };
+    int64_t now = kp_utc(&kp_clock_system), step;
+    const char *from = kp_flag(c, "from"), *to = kp_flag(c, "to"), *fn = kp_flag(c, "fn");
+    if (!kp_time_parse_human(from ? from : "-1h", now, &a->from))
+        return kp_complain(c, KP_MISUSE, "--from: '%s' is no time such as -2h, 14:30 or 2026-11-24T08:00:00Z", from);
+    if (!kp_time_parse_human(to ? to : "now", now, &a->to))
+        return kp_complain(c, KP_MISUSE, "--to: '%s' is no time such as -2h, 14:30 or 2026-11-24T08:00:00Z", to);
+    if (a->from >= a->to)
+        return kp_complain(c, KP_MISUSE, "--from is not before --to");
+    if (kp_flag(c, "every") && (!kp_duration_parse(kp_flag(c, "every"), &step) || step <= 0))
+        return kp_complain(c, KP_MISUSE, "--every: '%s' is no time such as 10s or 5m", kp_flag(c, "every"));
+    snprintf(a->fn_text, sizeof a->fn_text, "%s", fn ? fn : "min,mean,max");
+    for (char *p = a->fn_text; p && a->n_fn < FUNCTIONS;) {
+        char *next = strchr(p, ',');
+        if (next)
+            *next++ = 0;
+        size_t i = 0;
+        while (known[i] && strcmp(known[i], p) != 0)
+            i++;
+        if (!known[i])
+            return kp_complain(c, KP_MISUSE, "--fn: '%s' is none of n, bad, min, mean, max, first, last", p);
+        a->fn[a->n_fn++] = p;
+        p = next;
+    }
+    return KP_DONE;
+}
+
+static json_t *fetch(struct kp_cli *c, const struct asked *a, const char *extra, const char *value, struct kp_err *err)
+{
+    char from[KP_TIME_TEXT], to[KP_TIME_TEXT];
+    struct kp_buf url;
+    kp_time_print(a->from, from);
+    kp_time_print(a->to, to);
+    kp_buf_init(&url, URL);
+    kp_buf_str(&url, "/api/v1/history");
+    for (int i = 0; i < c->argc; i++)
+        kp_url_add(&url, "path", c->argv[i]);
+    kp_url_add(&url, "from", from);
+    kp_url_add(&url, "to", to);
+    if (extra)
+        kp_url_add(&url, extra, value);
+    json_t *j = kp_client_get(c, kp_buf_text(&url), err);
+    kp_buf_free(&url);
+    return j;
+}
+
+/* ---- tables and CSV ---- */
+static void point_cells(const struct kp_cli *c, const json_t *point, bool csv, char time[64], char value[512])
+{
+    const char *at = json_string_value(json_array_get(point, 0));
+    int64_t ns = 0;
+    if (csv || !kp_time_parse(at ? at : "", &ns))
+        snprintf(time, 64, "%s", at ? at : "");
+    else
+        kp_local_time(ns, kp_flag(c, "utc"), time, 64);
+    kp_value_text(json_array_get(point, 1), NULL, value, 512);
+}
+
+static void csv_text(const char *text)
+{
+    if (!strpbrk(text, ",\"\n\r")) {
+        fputs(text, stdout);
+        return;
+    }
+    putchar('"');
+    for (; *text; text++)
+        printf(*text == '"' ? "\"\"" : "%c", *text);
+    putchar('"');
+}
+
+static void print_points(struct kp_cli *c, const json_t *series)
+{
+    static const char *const head[] = { "time", "value", "status" };
+    bool csv = kp_flag(c, "csv");
+    struct kp_table t = { 0 };
+    json_t *p;
+    size_t i;
+    json_array_foreach (json_object_get(series, "points"), i, p) {
+        char time[64], value[512], status[32] = "";
+        int64_t code = json_integer_value(json_array_get(p, 2));
+        point_cells(c, p, csv, time, value);
+        if (csv) {
+            csv_text(kp_text(series, "path"));
+            printf(",%s,", time);
+            if (!json_is_null(json_array_get(p, 1)))
+                csv_text(value);
+            printf(",%lld\n", (long long)code);
+            continue;
+        }
+        if (code)
+            snprintf(status, sizeof status, "0x%08llX", (unsigned long long)code);
+        const char *cells[] = { time, value, status };
+        kp_table_row(&t, 3, cells);
+    }
+    if (!csv) {
+        printf("%s%s%s\n", kp_style(c, "1"), kp_text(series, "path"), kp_style(c, "0"));
+        if (!t.n)
+            printf("  nothing in this time\n");
+    }
+    kp_table_print(c, &t, head, "lrl");
+    if (*kp_text(series, "next"))
+        fprintf(stderr, "koppel: history: %s has more; use --limit, a shorter time, or --every\n", kp_text(series, "path"));
+}
+
+static void bucket_text(const json_t *b, const char *fn, char out[64])
+{
+    const json_t *v = json_object_get(b, fn);
+    if (json_is_number(v))
+        snprintf(out, 64, "%.10g", json_number_value(v));
+    else
+        snprintf(out, 64, "%s", "");
+}
+
+static void print_buckets(struct kp_cli *c, const struct asked *a, const json_t *series)
+{
+    const char *head[1 + FUNCTIONS] = { "from" };
+    bool csv = kp_flag(c, "csv");
+    struct kp_table t = { 0 };
+    json_t *b;
+    size_t i;
+    memcpy(head + 1, a->fn, a->n_fn * sizeof *a->fn);
+    if (!csv)
+        printf("%s%s%s\n", kp_style(c, "1"), kp_text(series, "path"), kp_style(c, "0"));
+    json_array_foreach (json_object_get(series, "buckets"), i, b) {
+        char time[64], text[FUNCTIONS][64];
+        const char *cells[1 + FUNCTIONS] = { time };
+        int64_t ns = 0;
+        snprintf(time, sizeof time, "%s", kp_text(b, "from"));
+        if (!csv && kp_time_parse(time, &ns))
+            kp_local_time(ns, kp_flag(c, "utc"), time, sizeof time);
+        for (size_t k = 0; k < a->n_fn; k++) {
+            bucket_text(b, a->fn[k], text[k]);
+            cells[1 + k] = text[k];
+        }
+        if (!csv) {
+            kp_table_row(&t, 1 + a->n_fn, cells);
+            continue;
+        }
+        csv_text(kp_text(series, "path"));
+        for (size_t k = 0; k <= a->n_fn; k++)
+            printf(",%s", cells[k]);
+        printf("\n");
+    }
+    kp_table_print(c, &t, head, "lrrrrrrrr");
+}
+
+static void csv_head(const struct kp_cli *c, const struct asked *a)
+{
+    if (!kp_flag(c, "every")) {
+        printf("signal,time,value,status\n");
+        return;
+    }
+    printf("signal,from");
+    for (size_t k = 0; k < a->n_fn; k++)
+        printf(",%s", a->fn[k]);
+    printf("\n");
+}
+
+/* ---- plots ---- */
+static size_t terminal_width(void)
+{
+    struct winsize w;
+    const char *columns = getenv("COLUMNS");
+    if (columns && strtol(columns, NULL, 10) > 0)
+        return (size_t)strtol(columns, NULL, 10);
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col : 80;
+}
+
+static double bucket_number(const json_t *b, const char *key)
+{
+    const json_t *v = json_object_get(b, key);
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+static char *unit_of(struct kp_cli *c, const char *path)
+{
+    struct kp_err err = { 0 };
+    struct kp_buf url;
+    kp_buf_init(&url, URL);
+    kp_buf_str(&url, "/api/v1/signal");
+    kp_url_add(&url, "path", path);
+    json_t *j = kp_client_get(c, kp_buf_text(&url), &err);
+    kp_buf_free(&url);
+    char *unit = kp_strdup(kp_text(j, "unitText"));
+    json_decref(j);
+    return unit;
+}
+
+/* A hole in the buckets (nothing stored, only bad values, or a recorded gap) is a hole in the line. */
+static void draw(struct kp_cli *c, const struct asked *a, const json_t *series, size_t width)
+{
+    const json_t *buckets = json_object_get(series, "buckets");
+    size_t n = json_array_size(buckets), used = 0;
+    struct kp_plot_point *points = kp_alloc((2 * n + 1) * sizeof *points);
+    char *unit = unit_of(c, kp_text(series, "path"));
+    struct kp_buf out;
+    for (size_t i = 0; points && i < n; i++) {
+        const json_t *b = json_array_get(buckets, i);
+        struct kp_plot_point p = { .min = bucket_number(b, "min"), .mean = bucket_number(b, "mean"),
+                                   .max = bucket_number(b, "max") };
+        kp_time_parse(kp_text(b, "from"), &p.from);
+        kp_time_parse(kp_text(b, "to"), &p.to);
+        p.gap = isnan(p.mean) && kp_integer(b, "bad") > 0;
+        if (p.gap || !isnan(p.mean))
+            points[used++] = p;
+    }
+    struct kp_plot plot = { .title = kp_text(series, "path"), .unit = unit ? unit : "", .from = a->from, .to = a->to,
+                            .width = width, .height = PLOT_HEIGHT, .utc = kp_flag(c, "utc"), .points = points, .n = used };
+    kp_buf_init(&out, 1 << 20);
+    kp_plot_draw(&plot, &out);
+    fputs(kp_buf_text(&out), stdout);
+    kp_buf_free(&out);
+    kp_free(unit);
+    kp_free(points);
+}
+
+static int plot(struct kp_cli *c, const struct asked *a)
+{
+    struct kp_err err = { 0 };
+    char points[32];
+    size_t width = terminal_width(), i;
+    snprintf(points, sizeof points, "%zu", width > 30 ? 2 * (width - 12) : 40);
+    json_t *j = fetch(c, a, "points", points, &err), *series;
+    if (!j)
+        return kp_fault(c, &err);
+    json_array_foreach (json_object_get(j, "series"), i, series)
+        draw(c, a, series, width);
+    json_decref(j);
+    return KP_DONE;
+}
+
+int kp_verb_history(struct kp_cli *c)
+{
+    struct asked a = { 0 };
+    struct kp_err err = { 0 };
+    int code = read_flags(c, &a);
+    if (code)
+        return code;
+    if (kp_flag(c, "plot"))
+        return plot(c, &a);
+    const char *every = kp_flag(c, "every"), *limit = kp_flag(c, "limit");
+    json_t *j = fetch(c, &a, every ? "every" : limit ? "limit" : NULL, every ? every : limit, &err), *series;
+    size_t i;
+    if (!j)
+        return kp_fault(c, &err);
+    if (c->json) {
+        json_dumpf(j, stdout, JSON_COMPACT);
+        printf("\n");
+    } else if (kp_flag(c, "csv")) {
+        csv_head(c, &a);
+    }
+    json_array_foreach (c->json ? NULL : json_object_get(j, "series"), i, series) {
+        if (every)
+            print_buckets(c, &a, series);
+        else
+            print_points(c, series);
+    }
+    json_decref(j);
+    return KP_DONE;
+}
