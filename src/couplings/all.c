@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "couplings/all.h"
 
-#ifndef KOPPEL_NO_OPCUA
+#if KOPPEL_OPCUA
 #include "couplings/opcua/opcua.h"
 #endif
 
@@ -10,7 +10,7 @@
 #include "core/ban.h"
 
 const struct kp_coupling_class *const kp_coupling_classes[] = {
-#ifndef KOPPEL_NO_OPCUA
+#if KOPPEL_OPCUA
     &kp_opcua,
 #endif
     NULL,
@@ -47,7 +47,7 @@ const struct kp_coupling_class *kp_coupling_class_of(const char *url, struct kp_
 
 enum kp_code kp_couplings_make_identity(struct kp_store *store, const char *node_name, struct kp_err *err)
 {
-#ifdef KOPPEL_NO_OPCUA
+#if !KOPPEL_OPCUA
     (void)store;
     (void)node_name;
     (void)err;

@@ -42,14 +42,15 @@ enum kp_code kp_opcua_parse_id(const char *text, const struct opcua_spaces *spac
                                struct kp_err *err)
 {
     UA_NamespaceMapping map = mapping(spaces);
+    bool by_uri = strncmp(text, "nsu=", 4) == 0;
     UA_NodeId_init(id);
-    UA_StatusCode code = UA_NodeId_parseEx(id, kp_opcua_text(text), &map);
-    if (code != UA_STATUSCODE_GOOD)
+    UA_StatusCode code = by_uri ? UA_NodeId_parseEx(id, kp_opcua_text(text), &map)
+                                : UA_NodeId_parse(id, kp_opcua_text(text));
+    if (code != UA_STATUSCODE_GOOD || UA_NodeId_isNull(id))
         return kp_fail(err, KP_EPARSE,
                        "'%s' is not a node id: it looks like nsu=urn:x;s=Name or nsu=urn:x;i=85", text);
     /* The library turns an id of an unknown namespace into a text in namespace 0. */
-    if (id->namespaceIndex == 0 && strncmp(text, "nsu=", 4) == 0 &&
-        id->identifierType == UA_NODEIDTYPE_STRING) {
+    if (by_uri && id->namespaceIndex == 0 && id->identifierType == UA_NODEIDTYPE_STRING) {
         UA_NodeId_clear(id);
         return kp_fail(err, KP_ENOTFOUND, "the server does not know the namespace of '%s'", text);
     }

@@ -2,6 +2,7 @@
 /* From nothing to an activated session: ask for the endpoints, choose one, connect to it. */
 #include "couplings/opcua/opcua_private.h"
 
+#include <arpa/inet.h>
 #include <open62541/plugin/securitypolicy_default.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,15 +73,19 @@ enum kp_code kp_opcua_explain(struct opcua *o, UA_StatusCode status, struct kp_e
 }
 
 /* ---- which endpoint ---- */
+/* A name counts only when it cannot be anyone else's. */
 bool kp_opcua_loopback(const char *url)
 {
-    static const char *const hosts[] = { "localhost", "127.", "[::1]" };
-    const char *host = strstr(url, "://");
-    host = host ? host + 3 : url;
-    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
-        if (strncmp(host, hosts[i], strlen(hosts[i])) == 0)
-            return true;
-    return false;
+    char host[64];
+    struct in_addr address;
+    const char *from = strstr(url, "://");
+    from = from ? from + 3 : url;
+    size_t len = *from == '[' ? strcspn(from, "]") + 1 : strcspn(from, ":/");
+    if (len >= sizeof host)
+        return false;
+    snprintf(host, sizeof host, "%.*s", (int)len, from);
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
 }
 
 static const struct policy {

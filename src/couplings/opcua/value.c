@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "couplings/opcua/opcua_private.h"
 
+#include "core/json.h"
 #include "core/text.h"
 
 #include <string.h>
@@ -111,11 +112,37 @@ static struct kp_value json_text(const void *data, const UA_DataType *type, stru
     return moved_text(code, &out, room);
 }
 
-/* A structure whose type the server does not describe comes as its encoded bytes. */
+/* A structure whose type the server does not describe comes as its encoded bytes; they are shown as the
+ * standard does (OPC UA Part 6, 5.4.2.16). */
+static struct kp_value encoded_text(const UA_NodeId *type, const UA_ByteString *body, struct kp_buf *room)
+{
+    size_t from = room->len;
+    UA_String id = UA_STRING_NULL;
+    if (body->length > VALUE_MAX || UA_NodeId_print(type, &id) != UA_STATUSCODE_GOOD) {
+        room->failed = true;
+        return (struct kp_value){ 0 };
+    }
+    struct kp_json j = kp_json(room);
+    struct kp_value bytes = { .data = body->length ? (const void *)body->data : "",
+                              .len = (uint32_t)body->length,
+                              .type = KP_BYTES };
+    kp_json_begin(&j, '{');
+    kp_json_key(&j, "UaTypeId");
+    kp_json_textn(&j, (const char *)id.data, id.length);
+    kp_json_put_int(&j, "UaEncoding", 1);
+    kp_json_key(&j, "UaBody");
+    kp_json_value(&j, &bytes);
+    kp_json_end(&j, '}');
+    UA_String_clear(&id);
+    return room->failed ? (struct kp_value){ 0 } : kp_string(room->data + from, room->len - from);
+}
+
 static struct kp_value structure_text(const UA_ExtensionObject *x, struct kp_buf *room)
 {
     if (x->encoding == UA_EXTENSIONOBJECT_DECODED || x->encoding == UA_EXTENSIONOBJECT_DECODED_NODELETE)
         return json_text(x->content.decoded.data, x->content.decoded.type, room);
+    if (x->encoding == UA_EXTENSIONOBJECT_ENCODED_BYTESTRING)
+        return encoded_text(&x->content.encoded.typeId, &x->content.encoded.body, room);
     return json_text(x, &UA_TYPES[UA_TYPES_EXTENSIONOBJECT], room);
 }
 
