@@ -9,9 +9,19 @@
 
 #include "core/ban.h"
 
+/* jansson does not tell a lack of memory from a fault in the text. */
+static _Thread_local bool starved;
+
+static void *alloc(size_t size)
+{
+    void *p = kp_alloc(size);
+    starved |= !p;
+    return p;
+}
+
 void kp_body_init(void)
 {
-    json_set_alloc_funcs(kp_alloc, kp_free);
+    json_set_alloc_funcs(alloc, kp_free);
 }
 
 /* jansson recurses 2048 levels deep; a document of ours never needs more than a few. */
@@ -58,16 +68,15 @@ static enum kp_code check_keys(json_t *object, const char *const *known, struct 
 
 json_t *kp_body_object(const char *body, size_t len, const char *const *known, struct kp_err *err)
 {
-    if (!len)
-        return json_object();
     if (too_deep(body, len)) {
         kp_fail(err, KP_EPARSE, "the body is nested deeper than %d levels", KP_JSON_DEPTH);
         return NULL;
     }
     json_error_t where;
-    json_t *root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &where);
+    starved = false;
+    json_t *root = len ? json_loadb(body, len, JSON_REJECT_DUPLICATES, &where) : json_object();
     if (!root) {
-        if (json_error_code(&where) == json_error_out_of_memory)
+        if (starved)
             kp_fail(err, KP_ENOMEM, "out of memory reading the body");
         else
             kp_fail(err, KP_EPARSE, "body:%d:%d: %s", where.line, where.column, where.text);

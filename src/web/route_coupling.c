@@ -11,29 +11,39 @@
 
 #include "core/ban.h"
 
+struct counter {
+    const char *key;
+    uint64_t value;
+};
+
+static void put_counters(struct kp_json *j, const struct counter *c, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        kp_json_key(j, c[i].key);
+        kp_json_uint(j, c[i].value);
+    }
+}
+
 static void put_status(struct kp_json *j, const struct kp_coupling_status *s)
 {
-    const struct {
-        const char *key;
-        uint64_t value;
-    } counters[] = {
-        { "samples", s->samples },   { "batches", s->batches }, { "waits", s->waits },
-        { "lost", s->lost },         { "filtered", s->filtered }, { "duplicates", s->duplicates },
-        { "bad", s->bad },           { "opens", s->opens },     { "failures", s->failures },
-        { "signals", s->signals },   { "items", s->items },     { "itemsMax", s->items_max },
-        { "rejected", s->rejected },
+    const struct counter sizes[] = {
+        { "signals", s->signals }, { "items", s->items }, { "itemsMax", s->items_max }, { "rejected", s->rejected },
     };
-    kp_json_begin(j, '{');
-    kp_json_put_text(j, "link", kp_link_name(s->link));
+    const struct counter counters[] = {
+        { "samples", s->samples },   { "batches", s->batches },       { "waits", s->waits }, { "lost", s->lost },
+        { "filtered", s->filtered }, { "duplicates", s->duplicates }, { "bad", s->bad },     { "opens", s->opens },
+        { "failures", s->failures },
+    };
+    kp_json_put_text(j, "state", kp_link_name(s->link));
     kp_json_put_time(j, "since", s->since);
     kp_json_put_time(j, "retryAt", s->link == KP_LINK_WAITING ? s->retry_at : KP_NO_TIME);
     kp_json_put_text(j, "detail", s->detail);
-    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
-        kp_json_key(j, counters[i].key);
-        kp_json_uint(j, counters[i].value);
-    }
     kp_json_key(j, "rate");
     kp_json_double(j, s->rate);
+    put_counters(j, sizes, sizeof sizes / sizeof sizes[0]);
+    kp_json_key(j, "counters");
+    kp_json_begin(j, '{');
+    put_counters(j, counters, sizeof counters / sizeof counters[0]);
     kp_json_end(j, '}');
 }
 
@@ -55,7 +65,6 @@ static void put_coupling(struct kp_json *j, const struct kp_coupling_view *v)
     for (size_t i = 0; i < v->n; i++)
         kp_json_put_text(j, v->settings[i].key, v->settings[i].value);
     kp_json_end(j, '}');
-    kp_json_key(j, "status");
     put_status(j, &v->status);
     kp_json_end(j, '}');
 }

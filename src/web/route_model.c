@@ -169,9 +169,11 @@ static bool copy_children(struct tree *t, kp_asset id, struct children *c)
     const kp_signal *signals;
     c->n_assets = kp_model_child_assets(model(t->r), id, &assets);
     c->n_signals = kp_model_child_signals(model(t->r), id, &signals);
-    c->assets = kp_arena_copy(&t->r->arena, assets, c->n_assets * sizeof *assets);
-    c->signals = kp_arena_copy(&t->r->arena, signals, c->n_signals * sizeof *signals);
-    return (c->assets || !c->n_assets) && (c->signals || !c->n_signals);
+    if (c->n_assets)
+        c->assets = kp_arena_copy(&t->r->arena, assets, c->n_assets * sizeof *assets);
+    if (c->n_signals)
+        c->signals = kp_arena_copy(&t->r->arena, signals, c->n_signals * sizeof *signals);
+    return !c->assets == !c->n_assets && !c->signals == !c->n_signals;
 }
 
 struct counts {
@@ -231,17 +233,14 @@ static void put_tree(struct tree *t, kp_asset id, int64_t depth)
     kp_model_lock(model(t->r));
     const struct kp_asset_info *a = kp_model_asset(model(t->r), id);
     bool copied = copy_children(t, id, &c);
-    if (a || !id) { /* else: removed meanwhile */
+    if (a && copied) { /* else: removed meanwhile */
         kp_json_begin(&t->j, '{');
-        if (a)
-            kp_view_asset(&t->j, model(t->r), a);
-        else
-            kp_json_put_text(&t->j, "path", "");
+        kp_view_asset(&t->j, model(t->r), a);
     }
     kp_model_unlock(model(t->r));
     if (!copied)
         no_memory(t->err);
-    if (!copied || (id && !a))
+    if (!copied || !a)
         return;
     put_counts(t, &c);
     if (t->signals)

@@ -124,6 +124,7 @@ enum kp_code kp_route_status(struct kp_request *r, struct kp_err *err)
     kp_json_begin(&j, '{');
     kp_json_put_text(&j, "node", kp_node_name(r->node));
     kp_json_put_text(&j, "version", KOPPEL_VERSION);
+    put_count(&j, "port", r->port);
     kp_json_put_time(&j, "started", started);
     kp_json_put_time(&j, "now", r->now);
     kp_json_put_int(&j, "uptimeSeconds", r->now > started ? (r->now - started) / KP_SECOND : 0);
