@@ -177,10 +177,10 @@ static json_t *get_coupling(struct kp_cli *c, const char *name, struct kp_err *e
     return j;
 }
 
-static void progress(const struct kp_cli *c, const char *link, const char *detail)
+static void progress(const struct kp_cli *c, const char *state, const char *detail)
 {
     if (c->terminal && !c->json) {
-        printf("\r\033[K%s%s%s", link, *detail ? ": " : "", detail);
+        printf("\r\033[K%s%s%s", state, *detail ? ": " : "", detail);
         fflush(stdout);
     }
 }
@@ -190,11 +190,11 @@ static json_t *wait_online(struct kp_cli *c, const char *name, struct kp_err *er
 {
     int64_t end = kp_mono(&kp_clock_system) + WAIT_SECONDS * KP_SECOND;
     for (json_t *j; (j = get_coupling(c, name, err)); json_decref(j)) {
-        const json_t *s = json_object_get(j, "status");
-        const char *link = kp_text(s, "link");
-        progress(c, link, kp_text(s, "detail"));
-        bool online = strcmp(link, "online") == 0 && (kp_integer(s, "samples") > 0 || kp_integer(s, "items") == 0);
-        if (online || strcmp(link, "refused") == 0 || kp_mono(&kp_clock_system) > end) {
+        const json_t *counters = json_object_get(j, "counters");
+        const char *state = kp_text(j, "state");
+        progress(c, state, kp_text(j, "detail"));
+        bool online = strcmp(state, "online") == 0 && (kp_integer(counters, "samples") > 0 || kp_integer(j, "items") == 0);
+        if (online || strcmp(state, "refused") == 0 || kp_mono(&kp_clock_system) > end) {
             progress(c, "", "");
             return j;
         }
@@ -225,23 +225,22 @@ static void print_machines(struct kp_cli *c, const char *at)
 
 static int report(struct kp_cli *c, const json_t *j)
 {
-    const json_t *s = json_object_get(j, "status");
-    const char *link = kp_text(s, "link"), *name = kp_text(j, "name");
-    bool online = strcmp(link, "online") == 0;
+    const char *state = kp_text(j, "state"), *name = kp_text(j, "name");
+    bool online = strcmp(state, "online") == 0;
     if (c->json) {
         json_dumpf(j, stdout, JSON_COMPACT);
         printf("\n");
         return online ? KP_DONE : KP_FAILED;
     }
     if (!online) {
-        kp_complain(c, KP_FAILED, "%s is %s: %s", name, link, kp_text(s, "detail"));
+        kp_complain(c, KP_FAILED, "%s is %s: %s", name, state, kp_text(j, "detail"));
         fprintf(stderr, "the coupling stays and goes on trying; 'koppel couplings %s' shows how it is\n", name);
         return KP_FAILED;
     }
-    printf("%s is online: %lld signals, %lld items of at most %lld\n", name, (long long)kp_integer(s, "signals"),
-           (long long)kp_integer(s, "items"), (long long)kp_integer(s, "itemsMax"));
-    if (*kp_text(s, "detail"))
-        printf("  %s\n", kp_text(s, "detail"));
+    printf("%s is online: %lld signals, %lld items of at most %lld\n", name, (long long)kp_integer(j, "signals"),
+           (long long)kp_integer(j, "items"), (long long)kp_integer(j, "itemsMax"));
+    if (*kp_text(j, "detail"))
+        printf("  %s\n", kp_text(j, "detail"));
     print_machines(c, kp_text(j, "at"));
     printf("try: koppel ls -r %s\n", kp_text(j, "at"));
     return KP_DONE;
@@ -287,16 +286,15 @@ int kp_verb_couple(struct kp_cli *c)
 /* ---- couplings ---- */
 static void coupling_row(struct kp_table *t, const json_t *j)
 {
-    const json_t *s = json_object_get(j, "status");
     char since[64] = "", items[64], rate[32], lost[32];
     int64_t at;
-    if (kp_time_parse(kp_text(s, "since"), &at))
+    if (kp_time_parse(kp_text(j, "since"), &at))
         kp_age(at, since, sizeof since);
-    snprintf(items, sizeof items, "%lld of %lld", (long long)kp_integer(s, "items"), (long long)kp_integer(s, "itemsMax"));
-    snprintf(rate, sizeof rate, "%.1f", kp_number(s, "rate"));
-    snprintf(lost, sizeof lost, "%lld", (long long)kp_integer(s, "lost"));
-    const char *cells[] = { kp_text(j, "name"), kp_text(s, "link"), since, items, rate, lost, kp_text(j, "url"),
-                            kp_text(s, "detail") };
+    snprintf(items, sizeof items, "%lld of %lld", (long long)kp_integer(j, "items"), (long long)kp_integer(j, "itemsMax"));
+    snprintf(rate, sizeof rate, "%.1f", kp_number(j, "rate"));
+    snprintf(lost, sizeof lost, "%lld", (long long)kp_integer(json_object_get(j, "counters"), "lost"));
+    const char *cells[] = { kp_text(j, "name"), kp_text(j, "state"), since, items, rate, lost, kp_text(j, "url"),
+                            kp_text(j, "detail") };
     kp_table_row(t, 8, cells);
 }
 
