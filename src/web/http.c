@@ -54,8 +54,8 @@ struct kp_web {
 
 enum phase { RECEIVING, WORKING, READY };
 
-struct exchange {
-    struct kp_request request; /* first: handlers hand it back */
+struct kp_exchange {
+    struct kp_request request;
     struct kp_job job;
     struct kp_later later;
     struct listener *listener;
@@ -85,7 +85,7 @@ static int64_t mono(const struct kp_web *web)
 
 /* ---- the life of an exchange ---- */
 
-static void exchange_free(struct exchange *x)
+static void exchange_free(struct kp_exchange *x)
 {
     kp_request_free(&x->request);
     kp_buf_free(&x->body);
@@ -96,13 +96,13 @@ static void exchange_free(struct exchange *x)
 
 static void end_flow(struct kp_later *later)
 {
-    struct exchange *x = (struct exchange *)((char *)later - offsetof(struct exchange, later));
+    struct kp_exchange *x = (struct kp_exchange *)((char *)later - offsetof(struct kp_exchange, later));
     x->flow.end(x->flow.self);
     exchange_free(x);
 }
 
 /* After connection and worker have both left. Ending a flow may wait for the hub: not in this thread. */
-static void dispose(struct exchange *x)
+static void dispose(struct kp_exchange *x)
 {
     if (x->flowing && x->flow.end) {
         x->later.run = end_flow;
@@ -112,13 +112,14 @@ static void dispose(struct exchange *x)
     }
 }
 
-static struct exchange *exchange_new(struct listener *listener, struct MHD_Connection *connection,
+static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Connection *connection,
                                      struct kp_guest *guest)
 {
-    struct exchange *x = kp_alloc(sizeof *x);
+    struct kp_exchange *x = kp_alloc(sizeof *x);
     if (!x)
         return NULL;
     kp_request_init(&x->request, listener->web->node);
+    x->request.exchange = x;
     x->request.web = listener->web;
     x->request.sessions = listener->web->sessions;
     x->request.port = listener->web->port;
@@ -143,8 +144,8 @@ static struct exchange *exchange_new(struct listener *listener, struct MHD_Conne
 
 enum kp_code kp_flow_begin(struct kp_request *r, const char *type, struct kp_flow flow, struct kp_err *err)
 {
-    struct exchange *x = (struct exchange *)r;
-    if (x->listener->web->stopping)
+    struct kp_exchange *x = r->exchange;
+    if (!x || x->listener->web->stopping)
         return kp_fail(err, KP_ESTOPPED, "the node is stopping");
     r->reply.type = type;
     kp_keeper_watch(x->listener->web->keeper, x->guest);
@@ -159,7 +160,7 @@ enum kp_code kp_flow_begin(struct kp_request *r, const char *type, struct kp_flo
 }
 
 /* Lock held. */
-static void wake(struct exchange *x)
+static void wake(struct kp_exchange *x)
 {
     x->again = true;
     if (x->suspended && !x->completed) {
@@ -170,7 +171,7 @@ static void wake(struct exchange *x)
 
 void kp_flow_wake(struct kp_request *r)
 {
-    struct exchange *x = (struct exchange *)r;
+    struct kp_exchange *x = r->exchange;
     pthread_mutex_lock(&x->lock);
     wake(x);
     pthread_mutex_unlock(&x->lock);
@@ -178,7 +179,7 @@ void kp_flow_wake(struct kp_request *r)
 
 bool kp_flow_add(struct kp_request *r, const char *text)
 {
-    struct exchange *x = (struct exchange *)r;
+    struct kp_exchange *x = r->exchange;
     pthread_mutex_lock(&x->lock);
     kp_buf_str(&x->out, text);
     wake(x);
@@ -187,7 +188,7 @@ bool kp_flow_add(struct kp_request *r, const char *text)
     return there;
 }
 
-static ssize_t send_piece(struct exchange *x, char *to, size_t max)
+static ssize_t send_piece(struct kp_exchange *x, char *to, size_t max)
 {
     size_t n = x->out.len - x->sent < max ? x->out.len - x->sent : max;
     memcpy(to, x->out.data + x->sent, n);
@@ -208,7 +209,7 @@ static ssize_t send_piece(struct exchange *x, char *to, size_t max)
 static ssize_t read_flow(void *cls, uint64_t pos, char *to, size_t max)
 {
     (void)pos;
-    struct exchange *x = cls;
+    struct kp_exchange *x = cls;
     pthread_mutex_lock(&x->lock);
     for (;;) {
         if (x->request.gone || x->out.failed)
@@ -245,7 +246,7 @@ static ssize_t read_flow(void *cls, uint64_t pos, char *to, size_t max)
 /* Ends what may go on for long: a query is interrupted, a flow looks up. */
 static void cut_short(void *request)
 {
-    struct exchange *x = request;
+    struct kp_exchange *x = request;
     pthread_mutex_lock(&x->lock);
     if (x->cancel)
         x->cancel(x->cancel_arg);
@@ -256,7 +257,7 @@ static void cut_short(void *request)
 
 static void client_gone(void *request)
 {
-    struct exchange *x = request;
+    struct kp_exchange *x = request;
     x->request.gone = true;
     cut_short(x);
 }
@@ -265,7 +266,7 @@ static void client_gone(void *request)
  * suspended. */
 static void heartbeat(void *request, int64_t now)
 {
-    struct exchange *x = request;
+    struct kp_exchange *x = request;
     pthread_mutex_lock(&x->lock);
     if (x->flowing && x->flow.fill && x->suspended && now - x->last >= HEARTBEAT_S * KP_SECOND) {
         kp_buf_str(&x->out, ":\n\n");
@@ -278,7 +279,9 @@ static const struct kp_keeper_class keeper_class = { client_gone, heartbeat };
 
 void kp_request_on_gone(struct kp_request *r, void (*cancel)(void *arg), void *arg)
 {
-    struct exchange *x = (struct exchange *)r;
+    struct kp_exchange *x = r->exchange;
+    if (!x)
+        return;
     pthread_mutex_lock(&x->lock);
     x->cancel = cancel;
     x->cancel_arg = arg;
@@ -291,7 +294,7 @@ void kp_request_on_gone(struct kp_request *r, void (*cancel)(void *arg), void *a
 
 static void run(struct kp_job *job)
 {
-    struct exchange *x = (struct exchange *)((char *)job - offsetof(struct exchange, job));
+    struct kp_exchange *x = (struct kp_exchange *)((char *)job - offsetof(struct kp_exchange, job));
     kp_request_serve(&x->request);
     pthread_mutex_lock(&x->lock);
     x->running = false;
@@ -332,7 +335,7 @@ static void add_headers(struct MHD_Response *response, const struct kp_reply *re
         MHD_add_response_header(response, "Content-Type", reply->type);
 }
 
-static struct MHD_Response *make_response(struct exchange *x)
+static struct MHD_Response *make_response(struct kp_exchange *x)
 {
     struct kp_reply *reply = &x->request.reply;
     if (x->flowing)
@@ -348,7 +351,7 @@ static struct MHD_Response *make_response(struct exchange *x)
     return response;
 }
 
-static enum MHD_Result queue_reply(struct exchange *x)
+static enum MHD_Result queue_reply(struct kp_exchange *x)
 {
     struct kp_keeper *keeper = x->listener->web->keeper;
     struct MHD_Response *response = make_response(x);
@@ -373,7 +376,7 @@ static void reply_busy(struct kp_request *r)
     kp_reply_error(r, 503, "busy", "the node has too many requests waiting: try again in a moment");
 }
 
-static enum MHD_Result hand_over(struct exchange *x)
+static enum MHD_Result hand_over(struct kp_exchange *x)
 {
     struct kp_web *web = x->listener->web;
     kp_keeper_state(web->keeper, x->guest, KP_GUEST_WAITING);
@@ -391,7 +394,7 @@ static enum MHD_Result hand_over(struct exchange *x)
     return MHD_YES;
 }
 
-static enum MHD_Result serve(struct exchange *x)
+static enum MHD_Result serve(struct kp_exchange *x)
 {
     struct kp_request *r = &x->request;
     if (x->too_large)
@@ -415,7 +418,7 @@ static bool announced_too_large(struct MHD_Connection *connection)
     return length && strtoull(length, NULL, 10) > KP_BODY_MAX;
 }
 
-static enum MHD_Result begin(struct exchange *x, const char *method)
+static enum MHD_Result begin(struct kp_exchange *x, const char *method)
 {
     if (x->guest->target && !kp_request_begin(&x->request, method, x->guest->target))
         return queue_reply(x);
@@ -429,7 +432,7 @@ static enum MHD_Result begin(struct exchange *x, const char *method)
 }
 
 /* Bodies without a length are cut off when they pass the limit twice. */
-static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *n)
+static enum MHD_Result take_body(struct kp_exchange *x, const char *data, size_t *n)
 {
     if (x->body.len + *n > KP_BODY_MAX)
         x->too_large = true;
@@ -445,7 +448,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
     (void)url;
     (void)version;
     struct listener *listener = cls;
-    struct exchange *x = *context;
+    struct kp_exchange *x = *context;
     if (!x) {
         struct kp_guest *guest =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
@@ -470,7 +473,7 @@ static void completed(void *cls, struct MHD_Connection *connection, void **conte
     (void)connection;
     (void)why;
     struct listener *listener = cls;
-    struct exchange *x = *context;
+    struct kp_exchange *x = *context;
     *context = NULL;
     if (!x)
         return;

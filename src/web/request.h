@@ -76,6 +76,7 @@ struct kp_client {
 };
 
 struct kp_request {
+    struct kp_exchange *exchange; /* its side of the connection (http.c); NULL: made by hand, so it cannot flow */
     struct kp_web *web;
     struct kp_node *node;
     struct kp_sessions *sessions;
