@@ -96,10 +96,26 @@ static void link_samples(struct kp_store *s, uint32_t from, uint32_t to)
     }
 }
 
+/* Copies what lies behind the values, so that the batch can go. */
+static bool copy_texts(struct kp_pending *p, struct kp_sample *s, unsigned n, size_t *bytes)
+{
+    *bytes = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (!kp_type_indirect(s[i].value.type))
+            continue;
+        if (!kp_value_copy(&p->texts, &s[i].value, &s[i].value))
+            return false;
+        *bytes += s[i].value.len;
+    }
+    return true;
+}
+
 static bool take_batch(struct kp_store *s, struct kp_batch *b)
 {
     struct kp_pending *p = &s->pending;
     kp_signal most = 0;
+    uint16_t n = b->n;
+    size_t text = 0;
     for (unsigned i = 0; i < b->n; i++)
         if (b->s[i].signal > most)
             most = b->s[i].signal;
@@ -107,15 +123,17 @@ static bool take_batch(struct kp_store *s, struct kp_batch *b)
         b->n = 0; /* no number of the model's: chunk ids could not hold it */
     else if (!kp_signals_room(s, most))
         return false;
+    memcpy(p->samples + p->n, b->s, b->n * sizeof b->s[0]);
+    if (b->text.chunk && !copy_texts(p, p->samples + p->n, b->n, &text))
+        return false;
     if (!p->n) {
         p->since = kp_mono(s->clock);
         p->historic = b->historic;
     }
-    memcpy(p->samples + p->n, b->s, b->n * sizeof b->s[0]);
     link_samples(s, (uint32_t)p->n, (uint32_t)p->n + b->n);
     p->n += b->n;
-    p->batches++;
-    p->cost += b->msg.cost;
+    p->text += text;
+    p->taken += n;
     return true;
 }
 
@@ -127,15 +145,14 @@ bool kp_commit_absorb(struct kp_store *s)
         bool full = p->n + b->n > KP_COMMIT_SAMPLES || p->text > KP_COMMIT_TEXT;
         if (p->n && (full || b->historic != p->historic))
             return true;
+        size_t before = p->n * sizeof *p->samples + p->text;
         if (!take_batch(s, b))
             return false;
+        size_t cost = p->n * sizeof *p->samples + p->text - before;
+        p->cost += cost;
+        atomic_fetch_add(&s->taken, cost - b->msg.cost); /* may wrap: it is a difference */
         kp_msgs_pop(&s->waiting);
-        if (b->text.chunk) {
-            p->text += kp_arena_size(&b->text);
-            kp_msgs_add(&p->texts, &b->msg);
-        } else {
-            kp_batch_free(b);
-        }
+        kp_batch_free(b);
     }
     return true;
 }
@@ -143,7 +160,7 @@ bool kp_commit_absorb(struct kp_store *s)
 bool kp_commit_due(const struct kp_store *s, int64_t mono)
 {
     const struct kp_pending *p = &s->pending;
-    if (!p->batches || mono < s->retry_at)
+    if (!p->taken || mono < s->retry_at)
         return false;
     return s->waiting.first || s->committed < s->flush_to || mono - p->since >= s->options.commit_every;
 }
@@ -275,11 +292,10 @@ static void settle_samples(struct kp_store *s)
     s->stats.commits += p->n > 0;
     s->stats.last_commit = s->last_commit;
     pthread_mutex_unlock(&s->mutex);
-    for (struct kp_msg *m; (m = kp_msgs_pop(&p->texts));)
-        kp_batch_free((struct kp_batch *)m);
-    s->committed += p->batches;
+    s->committed += p->taken;
     atomic_fetch_sub(&s->taken, p->cost);
-    *p = (struct kp_pending){ .samples = p->samples, .next = p->next };
+    kp_arena_reset(&p->texts);
+    *p = (struct kp_pending){ .samples = p->samples, .next = p->next, .texts = p->texts };
 }
 
 static void answer(struct kp_store *s, const struct kp_err *failure)
@@ -403,8 +419,9 @@ void kp_commit_free(struct kp_store *s)
 {
     for (size_t i = 0; i < s->signals.n; i++)
         kp_signals_forget(s, (kp_signal)i);
-    for (struct kp_msg *m; (m = kp_msgs_pop(&s->pending.texts)) || (m = kp_msgs_pop(&s->waiting));)
+    for (struct kp_msg *m; (m = kp_msgs_pop(&s->waiting));)
         kp_batch_free((struct kp_batch *)m);
+    kp_arena_free(&s->pending.texts);
     kp_free(s->pending.samples);
     kp_free(s->pending.next);
     kp_free(s->signals.head);

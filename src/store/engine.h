@@ -30,6 +30,10 @@ static inline void kp_msgs_add(struct kp_msgs *list, struct kp_msg *m)
     *list->last = m;
     list->last = &m->next;
 }
+static inline struct kp_msg *kp_msgs_last(const struct kp_msgs *list)
+{
+    return list->first ? (struct kp_msg *)list->last : NULL; /* `next` is the first member */
+}
 static inline struct kp_msg *kp_msgs_pop(struct kp_msgs *list)
 {
     struct kp_msg *m = list->first;
@@ -45,9 +49,9 @@ struct kp_pending {
     uint32_t *next;
     size_t n;
     bool historic;          /* all of them; live and historic samples do not share a row */
-    struct kp_msgs texts;   /* batches whose arenas the samples point into */
-    size_t text, cost;      /* bytes behind the samples; of the batches as the queue counts */
-    uint64_t batches;       /* absorbed, for kp_store_sync */
+    struct kp_arena texts;  /* what the samples point into */
+    size_t text, cost;      /* bytes behind the samples; with the samples themselves */
+    uint64_t taken;         /* samples absorbed, also those dropped; for kp_store_sync */
     int64_t since;          /* monotonic time of the first */
     int64_t at;             /* the commit's time, ns UTC */
     uint32_t points[KP_STRIPES];
@@ -91,7 +95,7 @@ struct kp_do {
 /* One kp_store_sync. */
 struct kp_sync {
     struct kp_sync *next;
-    uint64_t target; /* batches */
+    uint64_t target; /* samples */
     struct kp_err err;
     struct kp_call *call;
 };
@@ -109,7 +113,7 @@ struct kp_store {
     pthread_t thread;
     atomic_bool running, stopped;
     atomic_size_t taken;            /* bytes of batches popped and not yet committed */
-    atomic_uint_fast64_t offered;   /* batches, for sync */
+    atomic_uint_fast64_t offered;   /* samples, for sync */
     atomic_uint_fast64_t refused;   /* samples */
     atomic_bool rows_lost;          /* a change could not be noted for lack of memory: write all */
 
@@ -124,8 +128,8 @@ struct kp_store {
     struct kp_row_writer writer;
     struct kp_buf row;
     uint64_t seq;       /* of the last commit */
-    uint64_t committed; /* batches */
-    uint64_t flush_to;  /* sync: commit without delay until so many batches are in */
+    uint64_t committed; /* samples, of those offered */
+    uint64_t flush_to;  /* sync: commit without delay until so many are in */
     int64_t retry_at;   /* monotonic; after a failed commit */
     struct kp_stripe_state stripes[KP_STRIPES];
     int64_t loaded_at;   /* ns UTC */

@@ -187,12 +187,40 @@ static void take_call(struct kp_store *s, struct kp_call *call)
     }
 }
 
+/* Small batches that have to wait share one block, so that a long stall does not fill the memory with air. */
+static bool join_last(struct kp_msgs *list, const struct kp_batch *b)
+{
+    struct kp_batch *last = (struct kp_batch *)kp_msgs_last(list);
+    if (!last || last->historic != b->historic || last->n + b->n > KP_BATCH_MAX)
+        return false;
+    uint16_t before = last->n;
+    for (unsigned i = 0; i < b->n; i++) {
+        if (kp_batch_add(last, &b->s[i]))
+            continue;
+        last->n = before;
+        return false;
+    }
+    return true;
+}
+
+static void take_batch(struct kp_store *s, struct kp_batch *b)
+{
+    struct kp_msg *last = kp_msgs_last(&s->waiting);
+    uint32_t before = last ? last->cost : 0;
+    if (join_last(&s->waiting, b)) {
+        atomic_fetch_add(&s->taken, last->cost - before);
+        kp_batch_free(b);
+        return;
+    }
+    atomic_fetch_add(&s->taken, b->msg.cost + (last ? last->cost - before : 0));
+    kp_msgs_add(&s->waiting, &b->msg);
+}
+
 static void take_message(struct kp_store *s, struct kp_msg *m)
 {
     switch (m->kind) {
     case KP_MSG_BATCH:
-        atomic_fetch_add(&s->taken, m->cost);
-        kp_msgs_add(&s->waiting, m);
+        take_batch(s, (struct kp_batch *)m);
         break;
     case KP_MSG_ROW:
         kp_msgs_add(&s->rows, m);
@@ -241,7 +269,7 @@ static int wait_ms(const struct kp_store *s, int timeout_ms)
 {
     const struct kp_pending *p = &s->pending;
     int64_t mono = kp_mono(s->clock), due = INT64_MAX;
-    if (p->batches)
+    if (p->taken)
         due = p->since + s->options.commit_every;
     if (s->rows.first || s->waiting.first)
         due = mono;
@@ -317,7 +345,7 @@ enum kp_code kp_store_flush(struct kp_store *s, struct kp_err *err)
         if (!kp_commit_absorb(s))
             return kp_fail(err, KP_ENOMEM, "out of memory");
         code = kp_commit(s, true, err);
-    } while (!code && (s->waiting.first || s->pending.batches || s->rows.first));
+    } while (!code && (s->waiting.first || s->pending.taken || s->rows.first));
     return code;
 }
 
@@ -388,7 +416,7 @@ bool kp_store_offer(struct kp_store *s, struct kp_batch *b)
     unsigned n = b->n;
     bool room = atomic_load(&s->taken) + kp_queue_used(s->queue) + b->msg.cost <= s->options.queue_budget;
     if (room && kp_queue_push(s->queue, &b->msg, 0)) {
-        atomic_fetch_add(&s->offered, 1);
+        atomic_fetch_add(&s->offered, n);
         return true;
     }
     atomic_fetch_add(&s->refused, n);

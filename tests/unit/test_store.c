@@ -238,16 +238,38 @@ static void samples_beyond_the_budget_are_refused_and_stay_with_the_caller(void 
 {
     struct kit *k = *state;
     k->store->options.queue_budget = 3 * sizeof(struct kp_batch);
-    struct kp_sample s = kit_sample(1, at(0), kp_int(1));
+    struct kp_sample s[KP_BATCH_MAX];
+    for (int i = 0; i < KP_BATCH_MAX; i++)
+        s[i] = kit_sample(1, at(i), kp_int(i));
     int taken = 0;
-    while (kit_try(k, &s, 1, false))
+    while (kit_try(k, s, KP_BATCH_MAX, false))
         taken++;
     assert_int_equal(taken, 3);
     kp_store_turn(k->store, 0); /* taken from the queue, not committed: still counted */
-    assert_false(kit_try(k, &s, 1, false));
-    assert_int_equal(kp_store_stats(k->store).refused, 2);
+    assert_false(kit_try(k, s, KP_BATCH_MAX, false));
+    assert_int_equal(kp_store_stats(k->store).refused, 2 * KP_BATCH_MAX);
     kit_sync(k);
-    assert_true(kit_try(k, &s, 1, false));
+    assert_true(kit_try(k, s, KP_BATCH_MAX, false));
+}
+
+static void small_batches_that_wait_share_their_room(void **state)
+{
+    struct kit *k = *state;
+    k->store->options.queue_budget = 3 * sizeof(struct kp_batch);
+    for (int i = 0; i < 2000; i++) {
+        char text[16];
+        int n = snprintf(text, sizeof text, "T%d", i);
+        struct kp_sample s = kit_sample(1 + (kp_signal)i % 2, at(i), i % 2 ? kp_int(i) : kp_string(text, (size_t)n));
+        kit_note(k, &s);
+        assert_true(kit_try(k, &s, 1, i % 500 > 480)); /* some historic ones between */
+        kp_store_turn(k->store, 0);
+        if (kp_store_stats(k->store).queued > sizeof(struct kp_batch))
+            kit_sync(k);
+    }
+    kit_sync(k);
+    assert_int_equal(kp_store_stats(k->store).samples, 2000);
+    assert_true(kp_store_stats(k->store).commits < 60);
+    kit_check(k, 2);
 }
 
 static void historic_samples_are_stored_but_are_nobodys_last_value(void **state)
@@ -637,6 +659,7 @@ int main(void)
         T(the_interval_of_commits_is_a_setting_of_the_file),
         T(a_changed_interval_is_in_force_at_once),
         T(samples_beyond_the_budget_are_refused_and_stay_with_the_caller),
+        T(small_batches_that_wait_share_their_room),
         T(historic_samples_are_stored_but_are_nobodys_last_value),
         T(a_signal_number_beyond_all_is_dropped_not_stored),
         S(the_history_is_the_same_after_each_turn_of_sealing),
