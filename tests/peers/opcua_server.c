@@ -229,6 +229,7 @@ static void configure(UA_ServerConfig *c, const struct arguments *a)
     c->publishingIntervalLimits.min = 5;
     c->queueSizeLimits.max = 1000;
     if (a->user) {
+        c->allowNonePolicyPassword = !a->secure; /* as careless servers do */
         char *copy = strdup(a->user), *colon = strchr(copy, ':');
         *colon = 0;
         UA_UsernamePasswordLogin login = { UA_STRING_ALLOC(copy), UA_STRING_ALLOC(colon + 1) };
