@@ -120,11 +120,9 @@ static enum kp_code write_span(struct kp_chunk_writer *w, struct kp_err *err)
 enum kp_code kp_chunks_write(struct kp_chunk_writer *w, kp_signal signal, struct kp_sample *points, size_t n,
                              uint64_t seq, struct kp_err *err)
 {
-    if (signal != w->signal) {
-        w->signal = signal;
-        w->last_id = 0;
-        w->span = 0;
-    }
+    w->signal = signal;
+    w->last_id = 0; /* an earlier call may have been about later times */
+    w->span = 0;
     if (!kp_signals_room(w->store, signal) || !kp_points_sort(points, n))
         return kp_fail(err, KP_ENOMEM, "out of memory sealing %zu points", n);
     for (size_t from = 0; from < n;) {

@@ -332,10 +332,11 @@ static enum kp_code open_up_to(struct kp_history *h, int64_t at, struct kp_err *
             if (pull(h, err))
                 return err->code;
         } else if (from && t0 <= at) {
+            size_t open = h->open;
             if (activate(h, from, err))
                 return err->code;
-            if (h->open && h->slots[h->open - 1].points[0].at < at)
-                at = h->slots[h->open - 1].points[0].at;
+            if (h->open > open && h->slots[open].points[0].at < at)
+                at = h->slots[open].points[0].at;
         } else {
             h->bound = h->headers && h->low < t0 ? h->low : t0;
             return KP_OK;
