@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* make_seeds DIR: writes the seeds of fuzz_chunk and fuzz_journal into DIR/chunk and DIR/journal: one small blob for each way
+ * the codecs have of writing something. */
+#include "store/chunk.h"
+#include "store/journal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { N = 60 };
+static struct kp_sample s[N];
+
+static struct kp_value value(int kind, int i)
+{
+    switch (kind) {
+    case 0:
+        return kp_double((double)(i * 37 % 100) / 10);
+    case 1:
+        return kp_double(i % 9 ? sin(i) : i % 2 ? INFINITY : -0.0);
+    case 2:
+        return kp_double((double)(i % 3) * 1e300);
+    case 3:
+        return (struct kp_value){ .f = (float)(i % 50) / 8, .type = KP_FLOAT };
+    case 4:
+        return kp_int((int64_t)i * i * 1000003);
+    case 5:
+        return kp_bool(i / 10 % 2);
+    case 6:
+        return kp_string(i % 2 ? "O1004.NC" : "O1000.NC", 8);
+    case 7:
+        return (struct kp_value){ .data = "0123456789abcdef0123456789abcdef", .len = (uint32_t)(i % 4) * 8,
+                                  .type = KP_DOUBLE | KP_ARRAY };
+    case 8:
+        return i % 4 ? kp_double(i) : (struct kp_value){ .type = KP_NULL };
+    default:
+        return (struct kp_value){ .u = UINT64_MAX - (uint64_t)i, .type = KP_UINT64 };
+    }
+}
+
+static void save(const char *dir, const char *what, int kind, const struct kp_buf *b)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s/%d", dir, what, kind);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(b->data, 1, b->len, f) != b->len)
+        perror(path);
+    if (f)
+        fclose(f);
+}
+
+int main(int argc, char **argv)
+{
+    uint32_t next[N];
+    if (argc != 2)
+        return 2;
+    for (int kind = 0; kind < 10; kind++) {
+        struct kp_buf chunk, row;
+        struct kp_row_writer w = { 0 };
+        kp_buf_init(&chunk, 1 << 20);
+        kp_buf_init(&row, 1 << 20);
+        for (int i = 0; i < N; i++) {
+            s[i] = (struct kp_sample){ .signal = (kp_signal)(1 + i / 20), .at = 1700000000000000000 + i * (kind % 2 ? 1000000007 : 1000000000),
+                                       .status = i % 11 || kind % 3 ? 0 : KP_BAD, .value = value(kind, i) };
+            next[i] = i % 20 == 19 ? UINT32_MAX : (uint32_t)i + 1;
+        }
+        kp_chunk_encode(s, N, &chunk, NULL);
+        kp_row_begin(&w, s[0].at);
+        for (uint32_t i = 0; i < N; i += 20)
+            kp_row_add(&w, s, next, i);
+        kp_row_end(&w, &row, NULL);
+        save(argv[1], "chunk", kind, &chunk);
+        save(argv[1], "journal", kind, &row);
+        kp_row_free(&w);
+        kp_buf_free(&chunk);
+        kp_buf_free(&row);
+    }
+    return 0;
+}
