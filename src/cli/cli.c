@@ -39,7 +39,7 @@ static const struct kp_flag set_flags[] = {
     { "unit", "CODE", "of a signal: UN/CEFACT code, such as CEL" },
     { "unit-text", "TEXT", "of a signal: the unit as people read it" },
     { "low", "X", "of a signal: expected range" },
-    { "high", "X", "" },
+    { "high", "X", "of a signal: the other end of that range" },
     { "stored", "on|off", "of a signal: kept in the history" },
     { "writable", "on|off", "of a signal: opened for writing to the machine" },
     { 0 },
@@ -47,7 +47,7 @@ static const struct kp_flag set_flags[] = {
 static const struct kp_flag couple_flags[] = {
     { "name", "NAME", "what to call it (default: from the URL)" },
     { "at", "PATH", "the asset under which its things appear (default: the name)" },
-    { "user", "USER", "" },
+    { "user", "USER", "the user to log in as; anonymous without" },
     { "password-file", "FILE", "a file with the password, - asks for it" },
     { "set", "KEY=VALUE", "a setting of the protocol; koppel help couple lists them" },
     { "include", "PATTERNS", "only these signals" },
@@ -67,7 +67,7 @@ static const struct kp_flag couplings_flags[] = {
     { "set", "KEY=VALUE", "change a setting, or name, url, at, include, exclude, every, deadband" },
     { "password-file", "FILE", "a file with the password, - asks for it" },
     { "browse", NULL, "look at the address space again" },
-    { "reconnect", NULL, "" },
+    { "reconnect", NULL, "drop the link and make it again" },
     { "on", NULL, "switch on" },
     { "off", NULL, "switch off" },
     { 0 },
@@ -81,20 +81,20 @@ static const struct kp_flag history_flags[] = {
     { "to", "TIME", "(default now)" },
     { "every", "TIME", "one row per step instead of every point" },
     { "fn", "LIST", "with --every: of n,bad,min,mean,max,first,last (default min,mean,max)" },
-    { "limit", "N", "at most that many points of each signal (default 10000)" },
-    { "csv", NULL, "" },
+    { "limit", "N", "at most that many points of each signal (default 10000; all with --csv and --json)" },
+    { "csv", NULL, "comma-separated, every point of the time asked for" },
     { "plot", NULL, "draw it" },
     { "utc", NULL, "times in UTC" },
     { 0 },
 };
-static const struct kp_flag sql_flags[] = { { "csv", NULL, "" }, { "limit", "N", "at most that many rows (default 1000)" }, { 0 } };
+static const struct kp_flag sql_flags[] = { { "csv", NULL, "comma-separated" }, { "limit", "N", "at most that many rows (default 1000)" }, { 0 } };
 static const struct kp_flag apply_flags[] = { { "dry-run", NULL, "print the plan, change nothing" },
                                               { "prune", NULL, "delete what the file does not name, of the kinds it has" },
                                               { 0 } };
 static const struct kp_flag help_flags[] = { { "man", NULL, "the manual page, as roff" }, { 0 } };
 static const struct kp_flag no_flags[] = { { 0 } };
 
-static const struct kp_verb verbs[] = {
+const struct kp_verb kp_verbs[] = {
     { "init", "DIR", "make a node", "koppel init ~/factory --name eindhoven", kp_verb_init, init_flags, 1, 1 },
     { "run", "[DIR]", "run it in the foreground", "koppel run ~/factory", kp_verb_run, run_flags, 0, 1 },
     { "status", "", "how the node is", "koppel status --url", kp_verb_status, status_flags, 0, 0 },
@@ -125,13 +125,14 @@ static const struct kp_verb verbs[] = {
       no_flags, 0, 1 },
     { "completion", "bash", "completion for the shell", "source <(koppel completion bash)", kp_verb_completion, no_flags, 1, 1 },
     { "help", "[VERB]", "this, or all about a verb", "koppel help couple", kp_verb_help, help_flags, 0, 1 },
+    { 0 },
 };
-enum { VERBS = sizeof verbs / sizeof *verbs };
+enum { VERBS = sizeof kp_verbs / sizeof *kp_verbs - 1 };
 
 static const struct kp_flag common_flags[] = {
     { "node", "DIR", "the node's folder (default: KOPPEL_NODE, else where you are, else /var/lib/koppel)" },
     { "json", NULL, "output for programs" },
-    { "help", NULL, "" },
+    { "help", NULL, "this" },
     { 0 },
 };
 
@@ -177,7 +178,7 @@ static int print_all(void)
 {
     printf("koppel: a factory on the digital production network\n\n");
     for (int i = 0; i < VERBS; i++)
-        printf("  %-11s %-20s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
+        printf("  %-11s %-20s %s\n", kp_verbs[i].name, kp_verbs[i].arguments, kp_verbs[i].summary);
     printf("\nkoppel help VERB says more.\n");
     return KP_DONE;
 }
@@ -193,12 +194,12 @@ static int print_man(void)
     printf(".TH KOPPEL 1\n.SH NAME\nkoppel \\- a factory on the digital production network\n.SH SYNOPSIS\n"
            ".B koppel\n.I VERB\n[arguments]\n.SH VERBS\n");
     for (int i = 0; i < VERBS; i++) {
-        printf(".TP\n.B koppel %s\n.I ", verbs[i].name);
-        man_text(*verbs[i].arguments ? verbs[i].arguments : " ");
+        printf(".TP\n.B koppel %s\n.I ", kp_verbs[i].name);
+        man_text(*kp_verbs[i].arguments ? kp_verbs[i].arguments : " ");
         printf("\n");
-        man_text(verbs[i].summary);
+        man_text(kp_verbs[i].summary);
         printf("\n.RS\n");
-        for (const struct kp_flag *f = verbs[i].flags; f->name; f++) {
+        for (const struct kp_flag *f = kp_verbs[i].flags; f->name; f++) {
             printf(".TP\n.B \\-\\-");
             man_text(f->name);
             printf("%s%s\n", f->value ? " " : "", f->value ? f->value : "");
@@ -206,7 +207,7 @@ static int print_man(void)
             printf("\n");
         }
         printf(".PP\nExample:\n.B ");
-        man_text(verbs[i].example);
+        man_text(kp_verbs[i].example);
         printf("\n.RE\n");
     }
     printf(".SH EXIT STATUS\n0 done, 1 failed, 2 misuse.\n");
@@ -216,16 +217,18 @@ static int print_man(void)
 static const struct kp_verb *find_verb(const char *name)
 {
     for (int i = 0; i < VERBS; i++)
-        if (strcmp(verbs[i].name, name) == 0)
-            return &verbs[i];
+        if (strcmp(kp_verbs[i].name, name) == 0)
+            return &kp_verbs[i];
     return NULL;
 }
 
 static int unknown_verb(const char *name)
 {
+    if (*name == '-')
+        return kp_complain(NULL, KP_MISUSE, "'%s' stands before the verb; write koppel VERB %s", name, name);
     const char *names[VERBS + 1] = { 0 };
     for (int i = 0; i < VERBS; i++)
-        names[i] = verbs[i].name;
+        names[i] = kp_verbs[i].name;
     const char *near = kp_nearest(name, names);
     return kp_complain(NULL, KP_MISUSE, near ? "there is no verb '%s'; did you mean '%s'?" : "there is no verb '%s'", name, near);
 }
@@ -247,11 +250,11 @@ int kp_verb_completion(struct kp_cli *c)
     printf("_koppel() {\n    local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]}\n    case $COMP_CWORD:$verb in\n    1:*) "
            "COMPREPLY=($(compgen -W \"");
     for (int i = 0; i < VERBS; i++)
-        printf("%s%s", i ? " " : "", verbs[i].name);
+        printf("%s%s", i ? " " : "", kp_verbs[i].name);
     printf("\" -- \"$word\")) ;;\n");
     for (int i = 0; i < VERBS; i++) {
-        printf("    *:%s) COMPREPLY=($(compgen -f -W \"--node --json --help", verbs[i].name);
-        for (const struct kp_flag *f = verbs[i].flags; f->name; f++)
+        printf("    *:%s) COMPREPLY=($(compgen -f -W \"--node --json --help", kp_verbs[i].name);
+        for (const struct kp_flag *f = kp_verbs[i].flags; f->name; f++)
             printf(" --%s", f->name);
         printf("\" -- \"$word\")) ;;\n");
     }
@@ -286,23 +289,32 @@ static size_t add_options(struct option *out, size_t n, const struct kp_flag *fl
     return n;
 }
 
-static int misread(struct kp_cli *c, const struct option *known, const char *word)
+/* `word` without its dashes; cut at '='. */
+static int misread(struct kp_cli *c, const struct option *known, char *word)
 {
     const char *names[KP_FLAGS_MAX + 1] = { 0 };
-    size_t n = 0;
-    for (; known[n].name; n++)
-        names[n] = known[n].name;
-    for (size_t i = 0; i < n; i++)
+    word[strcspn(word, "=")] = 0;
+    for (size_t i = 0; known[i].name; i++) {
+        names[i] = known[i].name;
         if (strcmp(names[i], word) == 0)
-            return kp_complain(c, KP_MISUSE, "--%s needs a value", word);
+            return kp_complain(c, KP_MISUSE, known[i].has_arg ? "--%s needs a value" : "--%s takes no value", word);
+    }
     const char *near = kp_nearest(word, names);
     return kp_complain(c, KP_MISUSE, near ? "unknown option --%s; did you mean --%s?" : "unknown option --%s", word, near);
+}
+
+static int misread_letter(struct kp_cli *c, int letter)
+{
+    if (letter == '.' || (letter >= '0' && letter <= '9'))
+        return kp_complain(c, KP_MISUSE, "put -- before what begins with '-' and is no option: koppel %s ... -- -%c...",
+                           c->verb->name, letter);
+    return kp_complain(c, KP_MISUSE, "unknown option -%c", letter);
 }
 
 /* -r and -l of ls, -h; values that begin with '-' ("--from -1h") are values. */
 static const char *short_flag(int letter)
 {
-    return letter == 'r' ? "recursive" : letter == 'l' ? "long" : letter == 'h' ? "help" : letter == 'n' ? "node" : NULL;
+    return letter == 'r' ? "recursive" : letter == 'l' ? "long" : letter == 'h' ? "help" : NULL;
 }
 
 static int read_flags(struct kp_cli *c, int argc, char **argv)
@@ -315,10 +327,12 @@ static int read_flags(struct kp_cli *c, int argc, char **argv)
         bool fits = false;
         for (const struct option *o = known; name && o->name; o++)
             fits |= strcmp(o->name, name) == 0;
-        if (!fits) {
-            const char *word = argv[optind - 1];
-            return misread(c, known, word + strspn(word, "-"));
-        }
+        if (!fits && (got == '?' || got == ':') && optopt && strncmp(argv[optind - 1], "--", 2) != 0)
+            return misread_letter(c, optopt);
+        if (!fits && got != '?' && got != ':')
+            return misread_letter(c, got);
+        if (!fits)
+            return misread(c, known, argv[optind - 1] + strspn(argv[optind - 1], "-"));
         if (c->n_given == KP_GIVEN_MAX)
             return kp_complain(c, KP_MISUSE, "too many options");
         c->given[c->n_given++] = (struct kp_given){ name, optarg ? optarg : "" };

@@ -19,6 +19,8 @@ struct kp_verb {
     int least, most;             /* positional arguments; most -1 = any */
 };
 
+extern const struct kp_verb kp_verbs[]; /* ends with a NULL name */
+
 struct kp_given {
     const char *name, *value;
 };
@@ -44,13 +46,16 @@ int kp_fault(const struct kp_cli *, const struct kp_err *); /* the same for an e
 
 /* ---- output ---- */
 const char *kp_style(const struct kp_cli *, const char *codes); /* "\033[...m" on a terminal, "" elsewhere */
-/* A table: rows are collected, widths follow from what is in them, then printed. Cells are cut nowhere. */
+/* A table: rows are collected, widths follow from what is in them, then printed. Cells are cut nowhere. Printed again
+ * with further rows it goes on: no second head, columns at least as wide as before. */
+enum { KP_COLUMNS_MAX = 16 };
 struct kp_table {
-    size_t columns, n, capacity;
+    size_t columns, n, capacity, width[KP_COLUMNS_MAX];
+    bool begun;
     char **cell;
 };
 void kp_table_row(struct kp_table *, size_t columns, const char *const *cells); /* copies */
-void kp_table_print(const struct kp_cli *, struct kp_table *, const char *const *head, const char *right); /* frees */
+void kp_table_print(const struct kp_cli *, struct kp_table *, const char *const *head, const char *right); /* frees the rows */
 size_t kp_text_width(const char *); /* columns on a terminal */
 void kp_local_time(int64_t at, bool utc, char *out, size_t size); /* for people: today only the time of day */
 void kp_age(int64_t from, char *out, size_t size);                /* "2 s", since an RFC 3339 time of the past */

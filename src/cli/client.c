@@ -9,7 +9,7 @@
 
 #include "core/ban.h"
 
-enum { BODY_MAX = 256 << 20, LINE_MAX_BYTES = 16 << 20, ANSWER_SECONDS = 120 };
+enum { URL_MAX = 1 << 20, BODY_MAX = 256 << 20, LINE_MAX_BYTES = 16 << 20, ANSWER_SECONDS = 120 };
 
 void kp_url_add(struct kp_buf *url, const char *key, const char *value)
 {
@@ -44,7 +44,8 @@ static enum kp_code not_running(const struct kp_cli *c, struct kp_err *err)
     if (access(file, F_OK) != 0)
         return kp_fail(err, KP_ENOTFOUND, "there is no node in %.120s; go to its folder, give --node DIR, or make one with "
                                           "'koppel init DIR'", c->node);
-    return kp_fail(err, KP_ESTOPPED, "the node in %.120s is not running; start it with 'koppel run'", c->node);
+    return kp_fail(err, KP_ESTOPPED, "the node in %.120s is not running; start it with 'koppel run %.100s'", c->node,
+                   c->node);
 }
 
 /* The node's own words, when it gave any. */
@@ -61,14 +62,17 @@ static enum kp_code refused(const struct kp_reply *r, struct kp_err *err)
 static CURL *prepare(struct kp_cli *c, const char *method, const char *url, const char *type, const char *body, size_t len,
                      struct curl_slist **headers)
 {
-    char socket[1100], header[128], whole[8192];
+    char socket[1100], header[128];
+    struct kp_buf whole;
     CURL *h = curl_easy_init();
     if (!h)
         return NULL;
     snprintf(socket, sizeof socket, "%s/koppel.sock", c->node);
-    snprintf(whole, sizeof whole, "http://localhost%s", url);
+    kp_buf_init(&whole, URL_MAX);
+    kp_buf_printf(&whole, "http://localhost%s", url);
     curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, socket);
-    curl_easy_setopt(h, CURLOPT_URL, whole);
+    curl_easy_setopt(h, CURLOPT_URL, kp_buf_text(&whole));
+    kp_buf_free(&whole);
     curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(h, CURLOPT_PROXY, "");
@@ -194,6 +198,12 @@ enum kp_code kp_client_lines(struct kp_cli *c, const char *method, const char *u
     curl_slist_free_all(headers);
     curl_easy_cleanup(l.h);
     return err->code;
+}
+
+void kp_print_json(const json_t *j)
+{
+    json_dumpf(j, stdout, JSON_COMPACT);
+    putchar('\n');
 }
 
 /* ---- members ---- */

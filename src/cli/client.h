@@ -28,6 +28,8 @@ enum kp_code kp_client_lines(struct kp_cli *, const char *method, const char *ur
                              bool (*line)(void *, const char *), void *arg, struct kp_err *);
 bool kp_client_running(struct kp_cli *); /* whether the node answers */
 
+void kp_print_json(const json_t *); /* on one line of stdout */
+
 /* Members of replies, forgiving. */
 const char *kp_text(const json_t *object, const char *key); /* "" when there is none */
 double kp_number(const json_t *object, const char *key);

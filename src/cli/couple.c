@@ -15,7 +15,7 @@
 
 #include "core/ban.h"
 
-enum { URL = 8192, WAIT_SECONDS = 30, SECRET = 1024 };
+enum { URL = 8192, WAIT_SECONDS = 30, TRIES = 3, SECRET = 1024, FIRST_VALUES = 5 };
 
 static char *coupling_url(struct kp_buf *url, const char *name, const char *more)
 {
@@ -185,7 +185,7 @@ static void progress(const struct kp_cli *c, const char *state, const char *deta
     }
 }
 
-/* Until it is online with values, refused, or the time is up; the last state, or NULL. */
+/* Until it is online with values, refused, has failed some times, or the time is up; the last state, or NULL. */
 static json_t *wait_online(struct kp_cli *c, const char *name, struct kp_err *err)
 {
     int64_t end = kp_mono(&kp_clock_system) + WAIT_SECONDS * KP_SECOND;
@@ -194,7 +194,8 @@ static json_t *wait_online(struct kp_cli *c, const char *name, struct kp_err *er
         const char *state = kp_text(j, "state");
         progress(c, state, kp_text(j, "detail"));
         bool online = strcmp(state, "online") == 0 && (kp_integer(counters, "samples") > 0 || kp_integer(j, "items") == 0);
-        if (online || strcmp(state, "refused") == 0 || kp_mono(&kp_clock_system) > end) {
+        bool vain = strcmp(state, "waiting") == 0 && kp_integer(counters, "failures") >= TRIES;
+        if (online || vain || strcmp(state, "refused") == 0 || strcmp(state, "off") == 0 || kp_mono(&kp_clock_system) > end) {
             progress(c, "", "");
             return j;
         }
@@ -214,11 +215,40 @@ static void print_machines(struct kp_cli *c, const char *at)
     size_t i;
     json_array_foreach (json_object_get(j, "assets"), i, a) {
         const json_t *p = json_object_get(a, "nameplate");
-        if (json_object_size(p))
-            printf("  %s: %s %s, serial %s, version %s\n", kp_text(a, "path"), kp_text(p, "ManufacturerName"),
-                   kp_text(p, "ManufacturerProductDesignation"), *kp_text(p, "SerialNumber") ? kp_text(p, "SerialNumber") : "-",
-                   *kp_text(p, "SoftwareVersion") ? kp_text(p, "SoftwareVersion") : "-");
+        if (!json_object_size(p))
+            continue;
+        static const char *const shown[][2] = { { "ManufacturerName", "" }, { "ManufacturerProductDesignation", "" },
+                                                { "SerialNumber", "serial " }, { "SoftwareVersion", "software " } };
+        const char *between = ": ";
+        printf("  %s", kp_text(a, "path"));
+        for (size_t k = 0; k < sizeof shown / sizeof *shown; k++) {
+            if (!*kp_text(p, shown[k][0]))
+                continue;
+            printf("%s%s%s", between, shown[k][1], kp_text(p, shown[k][0]));
+            between = ", ";
+        }
+        printf("\n");
     }
+    json_decref(j);
+    kp_buf_free(&url);
+}
+
+static void print_first_values(struct kp_cli *c, const char *at)
+{
+    struct kp_err err = { 0 };
+    struct kp_buf url;
+    kp_buf_init(&url, URL);
+    kp_buf_printf(&url, "/api/v1/signals?limit=%d", FIRST_VALUES);
+    kp_url_add(&url, "match", at);
+    json_t *j = kp_client_get(c, kp_buf_text(&url), &err), *s;
+    size_t i;
+    json_array_foreach (json_object_get(j, "signals"), i, s) {
+        char value[160];
+        kp_value_text(json_object_get(s, "value"), json_object_get(s, "enums"), value, sizeof value);
+        printf("  %s  %s %s\n", kp_text(s, "path"), value, kp_text(s, "unitText"));
+    }
+    if (*kp_text(j, "next"))
+        printf("  ...\n");
     json_decref(j);
     kp_buf_free(&url);
 }
@@ -228,8 +258,7 @@ static int report(struct kp_cli *c, const json_t *j)
     const char *state = kp_text(j, "state"), *name = kp_text(j, "name");
     bool online = strcmp(state, "online") == 0;
     if (c->json) {
-        json_dumpf(j, stdout, JSON_COMPACT);
-        printf("\n");
+        kp_print_json(j);
         return online ? KP_DONE : KP_FAILED;
     }
     if (!online) {
@@ -242,6 +271,7 @@ static int report(struct kp_cli *c, const json_t *j)
     if (*kp_text(j, "detail"))
         printf("  %s\n", kp_text(j, "detail"));
     print_machines(c, kp_text(j, "at"));
+    print_first_values(c, kp_text(j, "at"));
     printf("try: koppel ls -r %s\n", kp_text(j, "at"));
     return KP_DONE;
 }
@@ -307,8 +337,7 @@ static int list_couplings(struct kp_cli *c, struct kp_err *err)
     if (!j)
         return kp_fault(c, err);
     if (c->json) {
-        json_dumpf(j, stdout, JSON_COMPACT);
-        printf("\n");
+        kp_print_json(j);
     } else {
         json_array_foreach (json_object_get(j, "couplings"), i, one)
             coupling_row(&t, one);
@@ -343,8 +372,7 @@ static int show_coupling(struct kp_cli *c, const char *name, struct kp_err *err)
     if (!j)
         return kp_fault(c, err);
     if (c->json) {
-        json_dumpf(j, stdout, JSON_COMPACT);
-        printf("\n");
+        kp_print_json(j);
     } else {
         print_object(j, "");
     }
@@ -373,8 +401,7 @@ static int list_nodes(struct kp_cli *c, const char *name, const char *pattern, s
             const char *cells[] = { json_is_true(json_object_get(n, "subscribed")) ? "*" : "", kp_text(n, "path"),
                                     kp_text(n, "type"), kp_text(n, "unit"), kp_text(n, "role"), kp_text(n, "source") };
             if (c->json) {
-                json_dumpf(n, stdout, JSON_COMPACT);
-                putchar('\n');
+                kp_print_json(n);
             } else {
                 kp_table_row(&t, 6, cells);
             }
@@ -417,8 +444,7 @@ static int send_simple(struct kp_cli *c, const char *method, const char *name, c
     if (err.code)
         return kp_fault(c, &err);
     if (c->json && json_is_object(j)) {
-        json_dumpf(j, stdout, JSON_COMPACT);
-        printf("\n");
+        kp_print_json(j);
     } else if (!c->json) {
         printf("%s %s\n", name, done);
     }
@@ -430,8 +456,15 @@ int kp_verb_couplings(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
     const char *name = c->argc ? c->argv[0] : NULL;
+    for (size_t i = 0; !name && i < c->n_given; i++)
+        if (strcmp(c->given[i].name, "json") != 0 && strcmp(c->given[i].name, "node") != 0)
+            return kp_complain(c, KP_MISUSE, "--%s goes with the name of a coupling", c->given[i].name);
     if (!name)
         return list_couplings(c, &err);
+    if (c->argc > 1 && !kp_flag(c, "nodes"))
+        return kp_complain(c, KP_MISUSE, "a pattern goes with --nodes");
+    if (kp_flag(c, "on") && kp_flag(c, "off"))
+        return kp_complain(c, KP_MISUSE, "either --on or --off");
     if (kp_flag(c, "nodes"))
         return list_nodes(c, name, c->argc > 1 ? c->argv[1] : "", &err);
     if (kp_flag(c, "add") || kp_flag(c, "import"))

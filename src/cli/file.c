@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sql, backup, apply, export, check, rollback: the data file and the file that says how the node shall be. */
 #include "cli/client.h"
+#include "config/apply.h"
 
 #include "core/text.h"
 #include "store/store.h"
@@ -63,6 +64,8 @@ static void print_rows(struct kp_cli *c, const json_t *j)
         if (!csv)
             kp_table_row(&t, n, cells);
     }
+    if (!csv && !t.n)
+        printf("no rows\n");
     kp_table_print(c, &t, head, right);
     if (json_is_true(json_object_get(j, "more")))
         fprintf(stderr, "koppel: sql: there are more rows; use --limit\n");
@@ -129,8 +132,7 @@ int kp_verb_sql(struct kp_cli *c)
         j = ask_file(c, c->argv[0], limit, &err);
     }
     if (!err.code && c->json) {
-        json_dumpf(j, stdout, JSON_COMPACT);
-        printf("\n");
+        kp_print_json(j);
     } else if (!err.code) {
         print_rows(c, j);
     }
@@ -172,21 +174,24 @@ int kp_verb_backup(struct kp_cli *c)
     }
     free(real);
     json_t *body = json_pack("{s:s}", "file", file);
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    json_decref(body);
+    if (!body)
+        return kp_complain(c, KP_MISUSE, "the file's name is not valid UTF-8");
+    char *text = json_dumps(body, JSON_COMPACT);
     kp_client_lines(c, "POST", "/api/v1/backup", text, backup_line, &b, &err);
     free(text);
     if (c->terminal && !c->json)
         printf("\r\033[K");
+    int code = KP_DONE;
     if (err.code)
-        return kp_fault(c, &err);
-    if (!b.done)
-        return kp_complain(c, KP_FAILED, "%s", *b.failure ? b.failure : "the copy was not finished");
-    if (c->json)
-        printf("{\"file\":\"%s\"}\n", file);
+        code = kp_fault(c, &err);
+    else if (!b.done)
+        code = kp_complain(c, KP_FAILED, "%s", *b.failure ? b.failure : "the copy was not finished");
+    else if (c->json)
+        kp_print_json(body);
     else
         printf("%s is a whole copy; its secrets need node.key too\n", file);
-    return KP_DONE;
+    json_decref(body);
+    return code;
 }
 
 /* ---- apply and export ---- */
@@ -211,7 +216,7 @@ static void print_plan(const struct kp_cli *c, const json_t *j)
     size_t i;
     json_array_foreach (json_object_get(j, "plan"), i, step) {
         const char *action = kp_text(step, "action");
-        char sign = strcmp(action, "create") == 0 ? '+' : strcmp(action, "delete") == 0 ? '-' : '~';
+        char sign = strcmp(action, "add") == 0 ? '+' : strcmp(action, "remove") == 0 ? '-' : '~';
         printf("%s%c %s %s%s%s%s\n", kp_style(c, sign == '+' ? "32" : sign == '-' ? "31" : "33"), sign, kp_text(step, "kind"),
                kp_text(step, "name"), *kp_text(step, "detail") ? ": " : "", kp_text(step, "detail"), kp_style(c, "0"));
     }
@@ -276,8 +281,7 @@ static void found(void *arg, const char *fault)
     const struct kp_cli *c = arg;
     if (c->json) {
         json_t *j = json_pack("{s:s}", "fault", fault);
-        json_dumpf(j, stdout, JSON_COMPACT);
-        printf("\n");
+        kp_print_json(j);
         json_decref(j);
     } else {
         printf("%s\n", fault);
@@ -294,11 +298,27 @@ static bool is_data_file(const char *file)
     return n == sizeof head && memcmp(head, "SQLite format 3", sizeof head) == 0;
 }
 
+/* With a running node the file is held against it and the plan is printed; without one it is checked by itself. */
+static int check_apply_file(struct kp_cli *c, const char *file)
+{
+    struct kp_err err = { 0 };
+    struct kp_buf text;
+    if (kp_client_running(c))
+        return send_file(c, file, true, false);
+    if (!read_file(file, &text, &err))
+        kp_apply_check(text.data ? text.data : "", text.len, file, &err);
+    kp_buf_free(&text);
+    if (err.code)
+        return kp_fault(c, &err);
+    printf(c->json ? "{\"plan\":null}\n" : "no fault found; no node is running here to hold it against\n");
+    return KP_DONE;
+}
+
 int kp_verb_check(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
     if (!is_data_file(c->argv[0]))
-        return send_file(c, c->argv[0], true, false);
+        return check_apply_file(c, c->argv[0]);
     int faults = kp_store_check(c->argv[0], found, c, &err);
     if (faults < 0)
         return kp_fault(c, &err);

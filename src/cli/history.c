@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/ban.h"
@@ -23,14 +24,34 @@ struct asked {
     char fn_text[128];
 };
 
+/* A time of day or a date alone is meant as the clock on the wall shows it, unless --utc. */
+static bool read_time(const struct kp_cli *c, const char *text, int64_t now, int64_t *at)
+{
+    size_t n = strlen(text);
+    bool day = n == 10 && text[4] == '-', clock = n >= 5 && n <= 8 && text[2] == ':';
+    if (kp_flag(c, "utc") || (!day && !clock))
+        return kp_time_parse_human(text, now, at);
+    struct tm tm;
+    time_t s = (time_t)(now / KP_SECOND);
+    localtime_r(&s, &tm);
+    if (!kp_time_parse_human(text, now + tm.tm_gmtoff * KP_SECOND, at))
+        return false;
+    s = (time_t)(*at / KP_SECOND);
+    int64_t rest = *at % KP_SECOND;
+    gmtime_r(&s, &tm);
+    tm.tm_isdst = -1;
+    *at = mktime(&tm) * KP_SECOND + rest;
+    return true;
+}
+
 static int read_flags(struct kp_cli *c, struct asked *a)
 {
     static const char *const known[] = { "n", "bad", "min", "mean", "max", "first", "last", NULL };
     int64_t now = kp_utc(&kp_clock_system), step;
     const char *from = kp_flag(c, "from"), *to = kp_flag(c, "to"), *fn = kp_flag(c, "fn");
-    if (!kp_time_parse_human(from ? from : "-1h", now, &a->from))
+    if (!read_time(c, from ? from : "-1h", now, &a->from))
         return kp_complain(c, KP_MISUSE, "--from: '%s' is no time such as -2h, 14:30 or 2026-11-24T08:00:00Z", from);
-    if (!kp_time_parse_human(to ? to : "now", now, &a->to))
+    if (!read_time(c, to ? to : "now", now, &a->to))
         return kp_complain(c, KP_MISUSE, "--to: '%s' is no time such as -2h, 14:30 or 2026-11-24T08:00:00Z", to);
     if (a->from >= a->to)
         return kp_complain(c, KP_MISUSE, "--from is not before --to");
@@ -52,7 +73,9 @@ static int read_flags(struct kp_cli *c, struct asked *a)
     return KP_DONE;
 }
 
-static json_t *fetch(struct kp_cli *c, const struct asked *a, const char *extra, const char *value, struct kp_err *err)
+/* The history of one path, or of all that were asked for (NULL). */
+static json_t *fetch(struct kp_cli *c, const struct asked *a, const char *path, const char *extra, const char *value,
+                     struct kp_err *err)
 {
     char from[KP_TIME_TEXT], to[KP_TIME_TEXT];
     struct kp_buf url;
@@ -60,8 +83,8 @@ static json_t *fetch(struct kp_cli *c, const struct asked *a, const char *extra,
     kp_time_print(a->to, to);
     kp_buf_init(&url, URL);
     kp_buf_str(&url, "/api/v1/history");
-    for (int i = 0; i < c->argc; i++)
-        kp_url_add(&url, "path", c->argv[i]);
+    for (int i = 0; i < (path ? 1 : c->argc); i++)
+        kp_url_add(&url, "path", path ? path : c->argv[i]);
     kp_url_add(&url, "from", from);
     kp_url_add(&url, "to", to);
     if (extra)
@@ -213,26 +236,47 @@ static char *unit_of(struct kp_cli *c, const char *path)
     return unit;
 }
 
-/* A hole in the buckets (nothing stored, only bad values, or a recorded gap) is a hole in the line. */
-static void draw(struct kp_cli *c, const struct asked *a, const json_t *series, size_t width)
+static int by_time(const void *a, const void *b)
 {
-    const json_t *buckets = json_object_get(series, "buckets");
-    size_t n = json_array_size(buckets), used = 0;
-    struct kp_plot_point *points = kp_alloc((2 * n + 1) * sizeof *points);
-    char *unit = unit_of(c, kp_text(series, "path"));
-    struct kp_buf out;
-    for (size_t i = 0; points && i < n; i++) {
-        const json_t *b = json_array_get(buckets, i);
-        struct kp_plot_point p = { .min = bucket_number(b, "min"), .mean = bucket_number(b, "mean"),
-                                   .max = bucket_number(b, "max") };
-        kp_time_parse(kp_text(b, "from"), &p.from);
-        kp_time_parse(kp_text(b, "to"), &p.to);
-        p.gap = isnan(p.mean) && kp_integer(b, "bad") > 0;
-        if (p.gap || !isnan(p.mean))
-            points[used++] = p;
+    const struct kp_plot_point *x = a, *y = b;
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+/* A value holds until the next one, over steps without a point too; but not over a step of bad values nor over a gap
+ * that was recorded for the signal's asset or one above it. */
+static size_t collect_points(const json_t *series, const json_t *gaps, struct kp_plot_point *out)
+{
+    const char *path = kp_text(series, "path");
+    json_t *one;
+    size_t i, n = 0;
+    json_array_foreach (json_object_get(series, "buckets"), i, one) {
+        struct kp_plot_point p = { .min = bucket_number(one, "min"), .mean = bucket_number(one, "mean"),
+                                   .max = bucket_number(one, "max") };
+        p.gap = isnan(p.mean) && kp_integer(one, "bad") > 0;
+        if (kp_time_parse(kp_text(one, "from"), &p.from) && kp_time_parse(kp_text(one, "to"), &p.to) &&
+            (p.gap || !isnan(p.mean)))
+            out[n++] = p;
     }
-    struct kp_plot plot = { .title = kp_text(series, "path"), .unit = unit ? unit : "", .from = a->from, .to = a->to,
-                            .width = width, .height = PLOT_HEIGHT, .utc = kp_flag(c, "utc"), .points = points, .n = used };
+    json_array_foreach (gaps, i, one) {
+        struct kp_plot_point p = { .gap = true };
+        if (json_is_string(json_object_get(one, "path")) && kp_pattern_match(kp_text(one, "path"), path) && kp_time_parse(kp_text(one, "start"), &p.from))
+            out[n++] = p;
+    }
+    qsort(out, n, sizeof *out, by_time);
+    return n;
+}
+
+static void draw(struct kp_cli *c, const struct asked *a, const json_t *series, const json_t *gaps, size_t width)
+{
+    size_t most = json_array_size(json_object_get(series, "buckets")) + json_array_size(gaps);
+    struct kp_plot_point *points = kp_alloc((most + 1) * sizeof *points);
+    char *unit = unit_of(c, kp_text(series, "path"));
+    int64_t now = kp_utc(&kp_clock_system);
+    struct kp_buf out;
+    struct kp_plot plot = { .title = kp_text(series, "path"), .unit = unit ? unit : "", .from = a->from,
+                            .to = a->to > now && a->from < now ? now : a->to, .width = width, .height = PLOT_HEIGHT,
+                            .utc = kp_flag(c, "utc"), .points = points,
+                            .n = points ? collect_points(series, gaps, points) : 0 };
     kp_buf_init(&out, 1 << 20);
     kp_plot_draw(&plot, &out);
     fputs(kp_buf_text(&out), stdout);
@@ -241,19 +285,48 @@ static void draw(struct kp_cli *c, const struct asked *a, const json_t *series, 
     kp_free(points);
 }
 
+static json_t *fetch_gaps(struct kp_cli *c, const struct asked *a, struct kp_err *err)
+{
+    char from[KP_TIME_TEXT], to[KP_TIME_TEXT];
+    struct kp_buf url;
+    kp_time_print(a->from, from);
+    kp_time_print(a->to, to);
+    kp_buf_init(&url, URL);
+    kp_buf_str(&url, "/api/v1/intervals?kind=gap&limit=10000");
+    kp_url_add(&url, "from", from);
+    kp_url_add(&url, "to", to);
+    json_t *j = kp_client_get(c, kp_buf_text(&url), err);
+    kp_buf_free(&url);
+    return j;
+}
+
 static int plot(struct kp_cli *c, const struct asked *a)
 {
     struct kp_err err = { 0 };
     char points[32];
     size_t width = terminal_width(), i;
     snprintf(points, sizeof points, "%zu", width > 30 ? 2 * (width - 12) : 40);
-    json_t *j = fetch(c, a, "points", points, &err), *series;
-    if (!j)
-        return kp_fault(c, &err);
-    json_array_foreach (json_object_get(j, "series"), i, series)
-        draw(c, a, series, width);
+    json_t *j = fetch(c, a, NULL, "points", points, &err), *series, *gaps = err.code ? NULL : fetch_gaps(c, a, &err);
+    json_array_foreach (err.code ? NULL : json_object_get(j, "series"), i, series)
+        draw(c, a, series, json_object_get(gaps, "intervals"), width);
     json_decref(j);
+    json_decref(gaps);
+    if (err.code)
+        return kp_fault(c, &err);
     return KP_DONE;
+}
+
+/* CSV and JSON are whole: the pages that follow are appended to the series. */
+static void fetch_rest(struct kp_cli *c, const struct asked *a, json_t *series, struct kp_err *err)
+{
+    json_t *points = json_object_get(series, "points");
+    while (*kp_text(series, "next") && !err->code) {
+        json_t *j = fetch(c, a, kp_text(series, "path"), "after", kp_text(series, "next"), err);
+        const json_t *page = json_array_get(json_object_get(j, "series"), 0);
+        json_array_extend(points, json_object_get(page, "points"));
+        json_object_set(series, "next", json_object_get(page, "next"));
+        json_decref(j);
+    }
 }
 
 int kp_verb_history(struct kp_cli *c)
@@ -266,16 +339,19 @@ int kp_verb_history(struct kp_cli *c)
     if (kp_flag(c, "plot"))
         return plot(c, &a);
     const char *every = kp_flag(c, "every"), *limit = kp_flag(c, "limit");
-    json_t *j = fetch(c, &a, every ? "every" : limit ? "limit" : NULL, every ? every : limit, &err), *series;
+    bool whole = (c->json || kp_flag(c, "csv")) && !every && !limit;
+    json_t *j = fetch(c, &a, NULL, every ? "every" : limit ? "limit" : NULL, every ? every : limit, &err), *series;
     size_t i;
-    if (!j)
+    json_array_foreach (whole ? json_object_get(j, "series") : NULL, i, series)
+        fetch_rest(c, &a, series, &err);
+    if (err.code) {
+        json_decref(j);
         return kp_fault(c, &err);
-    if (c->json) {
-        json_dumpf(j, stdout, JSON_COMPACT);
-        printf("\n");
-    } else if (kp_flag(c, "csv")) {
-        csv_head(c, &a);
     }
+    if (c->json)
+        kp_print_json(j);
+    else if (kp_flag(c, "csv"))
+        csv_head(c, &a);
     json_array_foreach (c->json ? NULL : json_object_get(j, "series"), i, series) {
         if (every)
             print_buckets(c, &a, series);

@@ -3,6 +3,7 @@
 #include "cli/client.h"
 
 #include "core/text.h"
+#include "core/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +14,8 @@
 enum { URL = 16384, PAGE = 2000 };
 
 /* ---- one signal as a row ---- */
-static const char *quality(const struct kp_cli *c, const json_t *s, const char **end)
+static const char *quality(const struct kp_cli *c, int64_t code, const char **end)
 {
-    const json_t *status = json_object_get(s, "status");
-    int64_t code = kp_integer(status, "code");
     *end = kp_style(c, "0");
     if (code >> 30 == 0)
         return kp_style(c, "32");
@@ -38,41 +37,45 @@ static void signal_row(struct kp_table *t, const json_t *s, const char *name, bo
 
 static const char *const columns[] = { "signal", "value", "quality", "age", "type", "coupling", "description" };
 
-static void print_json_line(const json_t *j)
+/* ---- ls ---- */
+static json_t *fetch_page(struct kp_cli *c, const char *pattern, const char *after, struct kp_err *err)
 {
-    json_dumpf(j, stdout, JSON_COMPACT);
-    putchar('\n');
+    struct kp_buf url;
+    kp_buf_init(&url, URL);
+    kp_buf_printf(&url, "/api/v1/signals?limit=%d", PAGE);
+    if (*pattern)
+        kp_url_add(&url, "match", pattern);
+    if (*after)
+        kp_url_add(&url, "after", after);
+    json_t *j = kp_client_get(c, kp_buf_text(&url), err);
+    kp_buf_free(&url);
+    return j;
 }
 
-/* ---- ls ---- */
 static int list_matching(struct kp_cli *c, const char *pattern, struct kp_err *err)
 {
     char after[KP_PATH_MAX] = "";
+    struct kp_table t = { 0 };
+    size_t n = 0;
     for (bool more = true; more;) {
-        struct kp_buf url;
-        struct kp_table t = { 0 };
-        kp_buf_init(&url, URL);
-        kp_buf_printf(&url, "/api/v1/signals?limit=%d", PAGE);
-        if (*pattern)
-            kp_url_add(&url, "match", pattern);
-        if (*after)
-            kp_url_add(&url, "after", after);
-        json_t *j = kp_client_get(c, kp_buf_text(&url), err), *s;
-        kp_buf_free(&url);
+        json_t *j = fetch_page(c, pattern, after, err), *s;
         if (!j)
             return kp_fault(c, err);
         size_t i;
         json_array_foreach (json_object_get(j, "signals"), i, s) {
             if (c->json)
-                print_json_line(s);
+                kp_print_json(s);
             else
                 signal_row(&t, s, kp_text(s, "path"), kp_flag(c, "long"));
         }
         kp_table_print(c, &t, columns, "lrllll ");
         more = *kp_text(j, "next");
         snprintf(after, sizeof after, "%s", kp_text(j, "next"));
+        n += i;
         json_decref(j);
     }
+    if (!n && *pattern)
+        return kp_complain(c, KP_FAILED, "no signal is or matches '%s'", pattern);
     return KP_DONE;
 }
 
@@ -85,7 +88,7 @@ static void print_children(struct kp_cli *c, const json_t *tree)
         const char *path = kp_text(one, "path"), *slash = strrchr(path, '/');
         const json_t *plate = json_object_get(one, "nameplate");
         if (c->json)
-            print_json_line(one);
+            kp_print_json(one);
         else
             printf("%s%s/%s  %s%s%s\n", kp_style(c, "1"), slash ? slash + 1 : path, kp_style(c, "0"), kp_text(one, "kind"),
                    *kp_text(plate, "ManufacturerName") ? ", " : "", kp_text(plate, "ManufacturerName"));
@@ -93,7 +96,7 @@ static void print_children(struct kp_cli *c, const json_t *tree)
     json_array_foreach (json_object_get(tree, "signals"), i, one) {
         const char *path = kp_text(one, "path"), *slash = strrchr(path, '/');
         if (c->json)
-            print_json_line(one);
+            kp_print_json(one);
         else
             signal_row(&t, one, slash ? slash + 1 : path, kp_flag(c, "long"));
     }
@@ -161,60 +164,76 @@ static void print_pairs(const json_t *object)
     }
 }
 
+/* The thing at a path, a signal or an asset, appended to its list; NULL when there is none. */
+static json_t *look_up(struct kp_cli *c, const char *path, json_t *signals, json_t *assets, struct kp_err *err)
+{
+    json_t *found = fetch(c, "/api/v1/signal", path, err), *list = signals;
+    if (!found && err->code == KP_ENOTFOUND) {
+        *err = (struct kp_err){ 0 };
+        found = fetch(c, "/api/v1/asset", path, err);
+        list = assets;
+    }
+    if (err->code == KP_ENOTFOUND) {
+        *err = (struct kp_err){ 0 };
+        kp_fail(err, KP_ENOTFOUND, "there is no asset or signal '%.160s'; koppel ls shows what there is", path);
+    }
+    if (found)
+        json_array_append_new(list, found);
+    return found;
+}
+
+static void print_found(struct kp_cli *c, const json_t *assets, const json_t *signals)
+{
+    struct kp_table t = { 0 };
+    json_t *one;
+    size_t i;
+    json_array_foreach (signals, i, one)
+        signal_row(&t, one, kp_text(one, "path"), false);
+    kp_table_print(c, &t, columns, "lrll");
+    json_array_foreach (assets, i, one) {
+        printf("%s", i || json_array_size(signals) ? "\n" : "");
+        print_pairs(one);
+    }
+}
+
+/* Everything about one, a line for each of several signals. */
 int kp_verb_get(struct kp_cli *c)
 {
-    json_t *assets = json_array(), *signals = json_array();
-    int code = KP_DONE;
-    for (int i = 0; i < c->argc && code == KP_DONE; i++) {
-        struct kp_err err = { 0 };
-        json_t *signal = fetch(c, "/api/v1/signal", c->argv[i], &err), *asset = NULL;
-        if (signal)
-            json_array_append(signals, signal);
-        else if (err.code == KP_ENOTFOUND) {
-            err = (struct kp_err){ 0 };
-            asset = fetch(c, "/api/v1/asset", c->argv[i], &err);
-            if (asset)
-                json_array_append(assets, asset);
-        }
-        if (err.code == KP_ENOTFOUND)
-            code = kp_complain(c, KP_FAILED, "there is no asset or signal '%s'", c->argv[i]);
-        else if (err.code)
-            code = kp_fault(c, &err);
-        else if (!c->json) {
-            if (i)
-                printf("\n");
-            print_pairs(signal ? signal : asset);
-        }
-        json_decref(signal);
-        json_decref(asset);
-    }
-    if (c->json && code == KP_DONE) {
-        json_t *all = json_pack("{s:O, s:O}", "signals", signals, "assets", assets);
-        print_json_line(all);
-        json_decref(all);
-    }
-    json_decref(assets);
-    json_decref(signals);
-    return code;
+    struct kp_err err = { 0 };
+    json_t *all = json_object(), *assets = json_array(), *signals = json_array(), *last = NULL;
+    json_object_set_new(all, "signals", signals);
+    json_object_set_new(all, "assets", assets);
+    for (int i = 0; i < c->argc && !err.code; i++)
+        last = look_up(c, c->argv[i], signals, assets, &err);
+    if (!err.code && c->json)
+        kp_print_json(all);
+    else if (!err.code && c->argc == 1)
+        print_pairs(last);
+    else if (!err.code)
+        print_found(c, assets, signals);
+    json_decref(all);
+    return err.code ? kp_fault(c, &err) : KP_DONE;
 }
 
 /* ---- tail ---- */
 struct tailing {
     struct kp_cli *c;
     char event[32];
+    json_t *known; /* path: signal, for units and texts of enumerations; not with --json */
 };
 
-static void tail_value(struct kp_cli *c, const json_t *v)
+static void tail_value(const struct tailing *t, const json_t *v)
 {
     char value[512], when[64] = "";
-    const char *end, *begin = quality(c, v, &end);
-    int64_t at, code = kp_integer(json_object_get(v, "status"), "code");
+    int64_t at, code = kp_integer(v, "status");
+    const json_t *signal = json_object_get(t->known, kp_text(v, "path"));
+    const char *end, *begin = quality(t->c, code, &end), *unit = kp_text(signal, "unitText");
     if (kp_time_parse(kp_text(v, "time"), &at))
         kp_local_time(at, false, when, sizeof when);
-    kp_value_text(json_object_get(v, "value"), NULL, value, sizeof value);
-    printf("%s  %s  %s%s%s", when, kp_text(v, "path"), begin, value, end);
+    kp_value_text(json_object_get(v, "value"), json_object_get(signal, "enums"), value, sizeof value);
+    printf("%s  %s  %s%s%s%s%s", when, kp_text(v, "path"), begin, value, end, *unit ? " " : "", unit);
     if (code)
-        printf("  %s%s%s", begin, kp_text(json_object_get(v, "status"), "name"), end);
+        printf("  %s%s%s", begin, kp_status_name((uint32_t)code), end);
     printf("\n");
 }
 
@@ -234,34 +253,52 @@ static bool tail_line(void *arg, const char *line)
     if (strncmp(t->event, "values", 6) == 0)
         json_array_foreach (j, i, v) {
             if (t->c->json)
-                print_json_line(v);
+                kp_print_json(v);
             else
-                tail_value(t->c, v);
+                tail_value(t, v);
         }
     json_decref(j);
     fflush(stdout);
     return !ferror(stdout);
 }
 
+static void learn(struct kp_cli *c, json_t *known, const char *pattern, struct kp_err *err)
+{
+    char after[KP_PATH_MAX] = "";
+    do {
+        json_t *j = fetch_page(c, pattern, after, err), *s;
+        size_t i;
+        json_array_foreach (json_object_get(j, "signals"), i, s)
+            json_object_set(known, kp_text(s, "path"), s);
+        snprintf(after, sizeof after, "%s", kp_text(j, "next"));
+        json_decref(j);
+    } while (*after && !err->code);
+}
+
 int kp_verb_tail(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    struct tailing t = { .c = c };
+    struct tailing t = { .c = c, .known = json_object() };
     struct kp_buf url, patterns;
     kp_buf_init(&url, URL);
     kp_buf_init(&patterns, URL);
     kp_buf_str(&url, "/api/v1/stream");
     for (int i = 0; i < c->argc; i++)
         kp_buf_printf(&patterns, "%s%s", i ? "," : "", c->argv[i]);
-    kp_url_add(&url, "match", kp_buf_text(&patterns));
+    for (int i = 0; i < (c->argc ? c->argc : 1) && !c->json && !err.code; i++)
+        learn(c, t.known, c->argc ? c->argv[i] : "", &err);
+    if (c->argc)
+        kp_url_add(&url, "match", kp_buf_text(&patterns));
     static const char *const flags[] = { "every", "deadband" };
     for (size_t i = 0; i < 2; i++)
         if (kp_flag(c, flags[i]))
             kp_url_add(&url, flags[i], kp_flag(c, flags[i]));
-    kp_client_lines(c, "GET", kp_buf_text(&url), NULL, tail_line, &t, &err);
+    if (!err.code && !kp_client_lines(c, "GET", kp_buf_text(&url), NULL, tail_line, &t, &err))
+        kp_fail(&err, KP_ESTOPPED, "the node has ended the stream; it is stopping");
     kp_buf_free(&url);
     kp_buf_free(&patterns);
-    return err.code ? kp_fault(c, &err) : KP_DONE;
+    json_decref(t.known);
+    return kp_fault(c, &err);
 }
 
 /* ---- set ---- */
@@ -344,7 +381,7 @@ static int change(struct kp_cli *c, const char *path, json_t *body)
     if (!j)
         return kp_fault(c, &err);
     if (c->json)
-        print_json_line(j);
+        kp_print_json(j);
     else
         print_pairs(j);
     json_decref(j);

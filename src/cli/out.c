@@ -10,8 +10,6 @@
 
 #include "core/ban.h"
 
-enum { COLUMNS_MAX = 16 };
-
 const char *kp_style(const struct kp_cli *c, const char *codes)
 {
     static char text[4][16];
@@ -60,16 +58,16 @@ static void print_cell(const char *text, size_t width, bool right, bool last)
 
 void kp_table_print(const struct kp_cli *c, struct kp_table *t, const char *const *head, const char *right)
 {
-    size_t width[COLUMNS_MAX] = { 0 };
-    for (size_t i = 0; i < t->columns && i < COLUMNS_MAX; i++) {
-        width[i] = kp_text_width(head[i]);
+    size_t *width = t->width;
+    for (size_t i = 0; i < t->columns; i++) {
+        width[i] = t->begun ? width[i] : kp_text_width(head[i]);
         for (size_t row = 0; row < t->n; row++) {
             const char *text = t->cell[row * t->columns + i];
             size_t w = text ? kp_text_width(text) : 0;
             width[i] = w > width[i] ? w : width[i];
         }
     }
-    for (size_t i = 0; t->n && i < t->columns; i++) {
+    for (size_t i = 0; !t->begun && t->n && i < t->columns; i++) {
         printf("%s", kp_style(c, "2"));
         print_cell(head[i], width[i], right[i] == 'r', i + 1 == t->columns);
         printf("%s%s", kp_style(c, "0"), i + 1 == t->columns ? "\n" : "");
@@ -83,7 +81,9 @@ void kp_table_print(const struct kp_cli *c, struct kp_table *t, const char *cons
         putchar('\n');
     }
     kp_free(t->cell);
-    *t = (struct kp_table){ 0 };
+    t->cell = NULL;
+    t->begun |= t->n > 0;
+    t->n = t->capacity = 0;
 }
 
 void kp_local_time(int64_t at, bool utc, char *out, size_t size)

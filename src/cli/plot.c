@@ -76,6 +76,9 @@ static void draw_points(const struct kp_plot *p, struct canvas *k)
     for (size_t i = 0; i < p->n; i++) {
         const struct kp_plot_point *q = &p->points[i];
         if (q->gap || !isfinite(q->mean)) {
+            size_t end = column_of(p, k, q->from);
+            for (size_t c = last_x; joined && c < end; c++) /* up to where the gap begins */
+                set_dot(k, c, last_y);
             joined = false;
             continue;
         }
@@ -91,6 +94,8 @@ static void draw_points(const struct kp_plot *p, struct canvas *k)
         last_y = y;
         joined = true;
     }
+    for (size_t c = last_x; joined && c < k->cells * CELL_X; c++) /* the last one holds too */
+        set_dot(k, c, last_y);
 }
 
 static void put_cell(struct kp_buf *out, uint8_t dots)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* init and run: the verbs that hold the node itself. */
-#include "cli/cli.h"
+#include "cli/client.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "node/node.h"
@@ -44,9 +44,11 @@ int kp_verb_init(struct kp_cli *c)
     fflush(stdout);
     if (kp_node_create(dir, name, token, sizeof token, &err))
         return kp_fault(c, &err);
-    if (c->json)
-        printf("{\"dir\":\"%s\",\"name\":\"%s\",\"token\":\"%s\"}\n", dir, name, token);
-    else
+    json_t *j = c->json ? json_pack("{s:s, s:s, s:s}", "dir", dir, "name", name, "token", token) : NULL;
+    if (j)
+        kp_print_json(j);
+    json_decref(j);
+    if (!c->json)
         printf("node %s is in %s\n\n  token   %s\n\nThe token is shown this once: programs use it to reach the node over TCP. "
                "Keep a copy of\n%s/node.key elsewhere: it opens the secrets in the data file.\n\nnext:\n"
                "  koppel run %s\n  koppel couple opc.tcp://HOST:4840 --at SITE/LINE --node %s\n",
@@ -97,10 +99,25 @@ static int serve(struct kp_cli *c, struct kp_node *node, const char *listen, str
     return KP_DONE;
 }
 
+/* --listen, else the setting of the node (settings: listen in an apply file), else the default; NULL: no TCP port. */
+static const char *listen_of(struct kp_cli *c, struct kp_node *node, struct kp_arena *arena)
+{
+    struct kp_err err = { 0 };
+    const char *given = kp_flag(c, "listen"), *kept = NULL;
+    if (given || kp_flag(c, "no-http"))
+        return kp_flag(c, "no-http") ? NULL : given;
+    struct kp_db *db = kp_store_reader(kp_node_store(node), &err);
+    if (db) {
+        kept = kp_setting_get(db, arena, "listen");
+        kp_store_reader_done(kp_node_store(node), db);
+    }
+    return kept ? kept : LISTEN;
+}
+
 int kp_verb_run(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    const char *listen = kp_flag(c, "listen") ? kp_flag(c, "listen") : LISTEN;
+    struct kp_arena arena = { 0 };
     mallopt(M_ARENA_MAX, 2); /* a dozen threads need no dozen heaps */
     mallopt(M_TRIM_THRESHOLD, 1 << 20);
     mallopt(M_MMAP_THRESHOLD, 256 << 10); /* what sealing borrows goes back to the system */
@@ -113,8 +130,9 @@ int kp_verb_run(struct kp_cli *c)
     if (kp_node_start(node, &err))
         kp_fault(c, &err);
     else
-        code = serve(c, node, kp_flag(c, "no-http") ? NULL : listen, &err);
+        code = serve(c, node, listen_of(c, node, &arena), &err);
     kp_node_stop(node);
     kp_node_free(node);
+    kp_arena_free(&arena);
     return code;
 }

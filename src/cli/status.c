@@ -12,9 +12,9 @@
 /* 1234567 as "1,234,567". */
 static const char *grouped(int64_t n)
 {
-    static char text[4][32];
+    static char text[8][32];
     static unsigned turn;
-    char digits[24], *out = text[turn++ % 4], *p = out;
+    char digits[24], *out = text[turn++ % 8], *p = out;
     snprintf(digits, sizeof digits, "%lld", (long long)n);
     size_t len = strlen(digits);
     for (size_t i = 0; i < len; i++) {
@@ -52,6 +52,18 @@ static void print_conditions(const struct kp_cli *c, const json_t *list)
     }
 }
 
+static double rate_of_all(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    json_t *j = kp_client_get(c, "/api/v1/couplings", &err), *one;
+    double rate = 0;
+    size_t i;
+    json_array_foreach (json_object_get(j, "couplings"), i, one)
+        rate += kp_number(one, "rate");
+    json_decref(j);
+    return rate;
+}
+
 static void print_status(struct kp_cli *c, const json_t *s)
 {
     const json_t *couplings = json_object_get(s, "couplings"), *hub = json_object_get(s, "hub"),
@@ -62,7 +74,8 @@ static void print_status(struct kp_cli *c, const json_t *s)
     printf("node      %s, koppel %s, up %s\n", kp_text(s, "node"), kp_text(s, "version"), up);
     printf("model     %s signals in %s assets\n", grouped(kp_integer(s, "signals")), grouped(kp_integer(s, "assets")));
     printf("couplings %s of %s online\n", grouped(kp_integer(couplings, "online")), grouped(kp_integer(couplings, "total")));
-    printf("values    %s taken, %s stored, %s re-delivered, %s lost\n", grouped(kp_integer(hub, "samples")),
+    printf("values    %s/s, %s taken, %s stored, %s re-delivered, %s lost\n", grouped((int64_t)(rate_of_all(c) + 0.5)),
+           grouped(kp_integer(hub, "samples")),
            grouped(kp_integer(hub, "stored")), grouped(kp_integer(hub, "duplicates")), grouped(kp_integer(hub, "lost")));
     printf("file      %s (journal %s), commit every %s ms", bytes(kp_number(store, "fileBytes")),
            bytes(kp_number(store, "journalBytes")), grouped(kp_integer(store, "commitEveryMs")));
