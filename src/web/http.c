@@ -286,16 +286,25 @@ void kp_request_on_gone(struct kp_request *r, void (*cancel)(void *arg), void *a
     x->cancel = cancel;
     x->cancel_arg = arg;
     pthread_mutex_unlock(&x->lock);
-    if (cancel && r->gone)
+    if (cancel && (r->gone || x->listener->web->stopping))
         cancel(arg);
 }
 
 /* ---- the worker's side ---- */
 
+static void reply_busy(struct kp_request *r)
+{
+    kp_reply_header(r, "Retry-After", "1");
+    kp_reply_error(r, 503, "busy", "the node has too many requests waiting: try again in a moment");
+}
+
 static void run(struct kp_job *job)
 {
     struct kp_exchange *x = (struct kp_exchange *)((char *)job - offsetof(struct kp_exchange, job));
-    kp_request_serve(&x->request);
+    if (x->listener->web->stopping)
+        reply_busy(&x->request);
+    else
+        kp_request_serve(&x->request);
     pthread_mutex_lock(&x->lock);
     x->running = false;
     x->finished = !x->flow.fill;
@@ -369,12 +378,6 @@ static enum MHD_Result queue_reply(struct kp_exchange *x)
 }
 
 /* ---- requests ---- */
-
-static void reply_busy(struct kp_request *r)
-{
-    kp_reply_header(r, "Retry-After", "1");
-    kp_reply_error(r, 503, "busy", "the node has too many requests waiting: try again in a moment");
-}
 
 static enum MHD_Result hand_over(struct kp_exchange *x)
 {

@@ -76,13 +76,13 @@ static enum kp_code query(struct kp_request *r, const char *sql, int64_t limit, 
     struct kp_db *db = kp_store_reader(store, err);
     if (!db)
         return err->code;
-    kp_request_on_gone(r, interrupt, db);
     struct kp_stmt *s = kp_db_query(db, sql, SQL_DEADLINE_MS, err);
-    if (s)
+    if (s) { /* interrupting counts from here on, not before */
+        kp_request_on_gone(r, interrupt, db);
         put_rows(r, s, limit, err);
-    kp_request_on_gone(r, NULL, NULL);
-    if (s)
+        kp_request_on_gone(r, NULL, NULL);
         kp_db_finish(s);
+    }
     kp_store_reader_done(store, db);
     return err->code;
 }

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the REST API share: a client over TCP with the node's token, and raw sockets."""
+import json
+import socket
+import time
+
+import requests
+
+
+class Api:
+    """api.get("signals", limit=5) -> the reply of requests."""
+
+    def __init__(self, node, **headers):
+        self.base = node.url + "/api/v1/"
+        self.session = requests.Session()
+        self.session.headers.update(headers or {"Authorization": "Bearer " + node.token})
+
+    def send(self, method, where, body=None, **query):
+        query = {k: v for k, v in query.items() if v is not None}
+        return self.session.request(method, self.base + where, params=query, json=body, timeout=60)
+
+    def get(self, where, **query):
+        return self.send("GET", where, **query)
+
+    def ok(self, method, where, body=None, **query):
+        """The document of a reply that must be good."""
+        r = self.send(method, where, body, **query)
+        assert r.ok, f"{method} {where} {query}: {r.status_code} {r.text[:300]}"
+        return r.json() if r.text else None
+
+    def refused(self, status, method, where, body=None, **query):
+        """The message of a reply that must be this error."""
+        r = self.send(method, where, body, **query)
+        assert r.status_code == status, f"{method} {where} {query}: {r.status_code} {r.text[:300]}"
+        assert set(r.json()) == {"error", "message"}
+        return r.json()["message"]
+
+
+def dial(node):
+    s = socket.create_connection(("127.0.0.1", node.port), timeout=20)
+    return s
+
+
+def open_stream(node, query="", buffer=None):
+    """A raw connection on which the events of a stream arrive."""
+    s = socket.socket()
+    if buffer:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    s.settimeout(20)
+    s.connect(("127.0.0.1", node.port))
+    s.sendall(f"GET /api/v1/stream{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {node.token}\r\n\r\n".encode())
+    return s
+
+
+class Events:
+    """Reads (event, data) pairs of a stream, undoing the chunks of HTTP."""
+
+    def __init__(self, sock):
+        self.file = sock.makefile("rb")
+        assert b" 200 " in self.file.readline()
+        while self.file.readline().strip():
+            pass
+        self.text = b""
+
+    def chunk(self):
+        size = int(self.file.readline() or b"0", 16)
+        data = self.file.read(size)
+        self.file.readline()
+        return data
+
+    def next(self):
+        """The next event; comments are ("", "")."""
+        while b"\n\n" not in self.text:
+            data = self.chunk()
+            if not data:
+                raise EOFError
+            self.text += data
+        block, self.text = self.text.split(b"\n\n", 1)
+        fields = dict(line.split(": ", 1) for line in block.decode().split("\n") if ": " in line)
+        data = fields.get("data", "")
+        return fields.get("event", ""), json.loads(data) if data else ""
+
+    def values(self, seconds):
+        """All values that come within this time."""
+        end, out = time.monotonic() + seconds, []
+        while time.monotonic() < end:
+            event, data = self.next()
+            if event == "values":
+                out += data
+        return out
+
+
+def statm_kib(process):
+    with open(f"/proc/{process.pid}/statm") as f:
+        return int(f.read().split()[1]) * 4
+
+
+def open_files(process):
+    import os
+    return len(os.listdir(f"/proc/{process.pid}/fd"))
