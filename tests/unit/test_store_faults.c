@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A disk that fails: at every write and sync in turn, once or until it is mended, with errors, short writes and
+ * no room. After each: what was acknowledged is there, nothing is doubled, and the store goes on by itself. */
+#include "store_kit.h"
+
+#include "core/ban.h"
+
+/* ---- a VFS over the real one ---- */
+
+enum fault { FAIL_WRITE, FAIL_SHORT, FAIL_FULL, FAIL_SYNC, FAULTS };
+static const char *const fault_names[] = { "write error", "short write", "no room", "fsync error" };
+
+static struct {
+    enum fault kind;
+    long at;      /* the nth write (or sync) fails; 0 = none */
+    bool lasting; /* and all after it */
+    long hits;
+} plan;
+
+struct file {
+    sqlite3_file base;
+    sqlite3_file *real; /* behind this struct */
+};
+
+static sqlite3_vfs *real_vfs;
+
+static sqlite3_file *real_of(sqlite3_file *f)
+{
+    return ((struct file *)f)->real;
+}
+
+static bool strikes(enum fault kind)
+{
+    bool matches = plan.at && (kind == FAIL_SYNC) == (plan.kind == FAIL_SYNC);
+    if (!matches || --plan.at > 0)
+        return false;
+    plan.at = plan.lasting ? 1 : 0;
+    plan.hits++;
+    return true;
+}
+
+static int f_close(sqlite3_file *f)
+{
+    return real_of(f)->pMethods->xClose(real_of(f));
+}
+static int f_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
+{
+    return real_of(f)->pMethods->xRead(real_of(f), to, n, at);
+}
+static int f_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 at)
+{
+    if (strikes(FAIL_WRITE)) {
+        if (plan.kind == FAIL_SHORT)
+            real_of(f)->pMethods->xWrite(real_of(f), from, n / 2, at);
+        return plan.kind == FAIL_WRITE ? SQLITE_IOERR_WRITE : SQLITE_FULL;
+    }
+    return real_of(f)->pMethods->xWrite(real_of(f), from, n, at);
+}
+static int f_truncate(sqlite3_file *f, sqlite3_int64 n)
+{
+    return real_of(f)->pMethods->xTruncate(real_of(f), n);
+}
+static int f_sync(sqlite3_file *f, int flags)
+{
+    if (strikes(FAIL_SYNC))
+        return SQLITE_IOERR_FSYNC;
+    return real_of(f)->pMethods->xSync(real_of(f), flags);
+}
+static int f_size(sqlite3_file *f, sqlite3_int64 *n)
+{
+    return real_of(f)->pMethods->xFileSize(real_of(f), n);
+}
+static int f_lock(sqlite3_file *f, int level)
+{
+    return real_of(f)->pMethods->xLock(real_of(f), level);
+}
+static int f_unlock(sqlite3_file *f, int level)
+{
+    return real_of(f)->pMethods->xUnlock(real_of(f), level);
+}
+static int f_reserved(sqlite3_file *f, int *out)
+{
+    return real_of(f)->pMethods->xCheckReservedLock(real_of(f), out);
+}
+static int f_control(sqlite3_file *f, int op, void *arg)
+{
+    return real_of(f)->pMethods->xFileControl(real_of(f), op, arg);
+}
+static int f_sector(sqlite3_file *f)
+{
+    return real_of(f)->pMethods->xSectorSize(real_of(f));
+}
+static int f_traits(sqlite3_file *f)
+{
+    return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
+}
+static int f_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **out)
+{
+    return real_of(f)->pMethods->xShmMap(real_of(f), page, size, extend, out);
+}
+static int f_shm_lock(sqlite3_file *f, int offset, int n, int flags)
+{
+    return real_of(f)->pMethods->xShmLock(real_of(f), offset, n, flags);
+}
+static void f_shm_barrier(sqlite3_file *f)
+{
+    real_of(f)->pMethods->xShmBarrier(real_of(f));
+}
+static int f_shm_unmap(sqlite3_file *f, int remove)
+{
+    return real_of(f)->pMethods->xShmUnmap(real_of(f), remove);
+}
+
+static const sqlite3_io_methods methods = {
+    2, f_close, f_read, f_write, f_truncate, f_sync, f_size, f_lock, f_unlock, f_reserved, f_control, f_sector,
+    f_traits, f_shm_map, f_shm_lock, f_shm_barrier, f_shm_unmap, NULL, NULL,
+};
+
+static int v_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
+{
+    (void)vfs;
+    struct file *mine = (struct file *)f;
+    mine->real = (sqlite3_file *)&mine[1];
+    int rc = real_vfs->xOpen(real_vfs, name, mine->real, flags, out);
+    mine->base.pMethods = mine->real->pMethods ? &methods : NULL;
+    return rc;
+}
+
+static int use_faulty_disk(void **state)
+{
+    static sqlite3_vfs vfs;
+    (void)state;
+    kit_free(kit_new()); /* SQLite is configured now */
+    real_vfs = sqlite3_vfs_find(NULL);
+    vfs = *real_vfs;
+    vfs.zName = "faulty";
+    vfs.szOsFile += (int)sizeof(struct file);
+    vfs.xOpen = v_open;
+    vfs.pNext = NULL;
+    return sqlite3_vfs_register(&vfs, 1);
+}
+
+/* ---- the story each fault falls into ---- */
+
+enum { SIGNALS = 70, ROUNDS = 8 };
+
+static void offer_round(struct kit *k, int round)
+{
+    struct kp_sample s[SIGNALS];
+    for (kp_signal i = 0; i < SIGNALS; i++) {
+        s[i] = kit_sample(i + 1, KIT_NOW + round * KP_SECOND + i, kp_double(round + i / 10.0));
+        if (i % 7 == 0)
+            s[i].value = kp_string("some text that has a length", 27);
+    }
+    kit_offer(k, s, SIGNALS);
+}
+
+static void copy_file(const char *from, const char *to, const char *end)
+{
+    char command[300];
+    snprintf(command, sizeof command, "if [ -e '%s/factory.db%s' ]; then cp '%s/factory.db%s' '%s/'; fi", from, end, from,
+             end, to);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): our own scratch folder */
+}
+
+/* What another start would find now: of each signal all that was acknowledged, and no point twice or out of turn. */
+static void check_after_kill(struct kit *k, size_t acked)
+{
+    struct kit copy = { .clock = k->clock, .options = k->options };
+    long at = plan.at;
+    plan.at = 0;
+    kit_scratch(copy.dir);
+    copy_file(k->dir, copy.dir, "");
+    copy_file(k->dir, copy.dir, "-wal");
+    kit_open(&copy);
+    for (kp_signal s = 1; s <= SIGNALS; s += 23) {
+        struct kit_points is = kit_read(copy.store->db, s, INT64_MIN, INT64_MAX);
+        struct kit_points want = kit_expect(k, s, INT64_MIN, INT64_MAX);
+        assert_true(is.n >= acked / SIGNALS && is.n <= want.n);
+        want.n = is.n;
+        kit_compare(&is, &want);
+        kit_points_free(&is);
+        kit_points_free(&want);
+    }
+    kit_close(&copy);
+    kit_remove(copy.dir);
+    plan.at = at;
+}
+
+/* Rounds of offering, committing and sealing. Returns how often the disk failed. */
+static long tell(enum fault kind, long nth, bool lasting)
+{
+    struct kit *k = kit_new();
+    size_t acked = 0;
+    k->options.seal_points = 3;
+    k->options.seal_bytes = 2000;
+    kit_open(k);
+    k->store->checkpoint_at = 8;
+    plan.kind = kind;
+    plan.at = nth;
+    plan.lasting = lasting;
+    plan.hits = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct kp_err err = { 0 };
+        offer_round(k, round);
+        if (kp_store_sync(k->store, &err) == KP_OK) {
+            acked = k->n;
+        } else {
+            assert_true(kp_store_stats(k->store).stalled);
+            assert_true(kp_store_stats(k->store).write_errors > 0);
+            check_after_kill(k, acked);
+        }
+        for (int i = 0; i < 3; i++)
+            kp_store_turn(k->store, 0);
+        kp_clock_advance(&k->clock, 2 * KP_SECOND);
+        k->store->checkpoint_at = 8;
+    }
+    plan.at = 0;
+    while (kp_store_turn(k->store, 0)) /* the disk is mended: it goes on by itself */
+        kp_clock_advance(&k->clock, 2 * KP_SECOND);
+    kit_sync(k);
+    assert_false(kp_store_stats(k->store).stalled);
+    assert_int_equal(kp_store_stats(k->store).samples, k->n);
+    kit_check(k, SIGNALS);
+    kit_close(k);
+    kit_open(k);
+    kit_check(k, SIGNALS);
+    struct kp_err err = { 0 };
+    kp_store_seal_all(k->store, &err);
+    kit_ok(&err);
+    kit_check(k, SIGNALS);
+    kit_free(k);
+    return plan.hits;
+}
+
+static void every_fault(bool lasting)
+{
+    for (int kind = 0; kind < FAULTS; kind++) {
+        long n = 1;
+        while (tell((enum fault)kind, n, lasting))
+            n += lasting && kind != FAIL_SYNC ? 7 : 1;
+        print_message("%s: %ld places\n", fault_names[kind], n - 1);
+        assert_true(n > 10);
+    }
+}
+
+static void a_fault_at_any_place_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    every_fault(false);
+}
+
+static void a_disk_that_fails_for_long_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    every_fault(true);
+}
+
+/* ---- the disk is full ---- */
+
+static bool is_alarm(void *arg, const struct kp_interval *i)
+{
+    if (i->kind == KP_INTERVAL_ALARM && strstr(i->attributes, "disk is full"))
+        ++*(int *)arg;
+    return true;
+}
+
+static int alarms(struct kit *k)
+{
+    int n = 0;
+    while (kp_hub_turn(k->hub, 0))
+        ;
+    kp_model_lock(kp_hub_model(k->hub));
+    kp_model_open_intervals(kp_hub_model(k->hub), 0, is_alarm, &n);
+    kp_model_unlock(kp_hub_model(k->hub));
+    return n;
+}
+
+static void a_full_disk_raises_an_alarm_that_ends_when_there_is_room(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    struct kp_err err = { 0 };
+    kit_open(k);
+    kit_hub(k);
+    offer_round(k, 0);
+    kit_sync(k);
+    plan.kind = FAIL_FULL;
+    plan.at = 1;
+    plan.lasting = true;
+    for (int round = 1; round < 5; round++) {
+        offer_round(k, round);
+        kp_clock_advance(&k->clock, KP_SECOND);
+        while (kp_store_turn(k->store, 0))
+            ;
+    }
+    assert_true(kp_store_stats(k->store).stalled);
+    assert_non_null(strstr(kp_store_stats(k->store).stalled_why, "the disk is full"));
+    assert_non_null(strstr(kp_store_stats(k->store).stalled_why, "MB free"));
+    assert_int_equal(alarms(k), 1);
+    assert_int_equal(kp_store_sync(k->store, &err), KP_EFULL);
+    plan.at = 0;
+    kp_clock_advance(&k->clock, KP_SECOND);
+    while (kp_store_turn(k->store, 0))
+        ;
+    kp_clock_advance(&k->clock, KP_SECOND);
+    while (kp_store_turn(k->store, 0))
+        ;
+    assert_false(kp_store_stats(k->store).stalled);
+    assert_int_equal(alarms(k), 0);
+    kit_sync(k);
+    kit_check(k, SIGNALS);
+    kit_free(k);
+}
+
+static void while_the_disk_is_full_the_store_takes_what_its_budget_holds(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    k->options.queue_budget = 1 << 20;
+    kit_open(k);
+    plan.kind = FAIL_FULL;
+    plan.at = 1;
+    plan.lasting = true;
+    struct kp_sample s[KP_BATCH_MAX];
+    int taken = 0;
+    for (int round = 0; round < 1000; round++) {
+        for (int i = 0; i < KP_BATCH_MAX; i++)
+            s[i] = kit_sample(1, KIT_NOW + round * KP_SECOND + i, kp_int(i));
+        if (!kit_try(k, s, KP_BATCH_MAX, false))
+            break;
+        for (int i = 0; i < KP_BATCH_MAX; i++)
+            kit_note(k, &s[i]);
+        taken++;
+        kp_clock_advance(&k->clock, KP_SECOND);
+        kp_store_turn(k->store, 0);
+    }
+    assert_in_range(taken, 100, 140);
+    assert_true(kp_store_stats(k->store).queued <= 1 << 20);
+    plan.at = 0;
+    kp_clock_advance(&k->clock, KP_SECOND);
+    kit_sync(k);
+    assert_int_equal(kp_store_stats(k->store).samples, k->n);
+    struct kit_points is = kit_read(k->store->db, 1, INT64_MIN, INT64_MAX);
+    assert_int_equal(is.n, k->n);
+    kit_points_free(&is);
+    kit_free(k);
+}
+
+static enum kp_code put_much(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    (void)arg;
+    return kp_db_exec(db, "insert or replace into setting values('much', hex(randomblob(3000000)))", err);
+}
+
+static enum kp_code put_little(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    return kp_setting_put(db, "little", arg, err);
+}
+
+static void a_call_that_finds_no_room_fails_alone_and_is_not_tried_again(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    struct kp_err err = { 0 };
+    char text[] = "x";
+    kit_open(k);
+    offer_round(k, 0);
+    kp_db_exec(k->store->db, "pragma max_page_count=200", &err);
+    assert_int_equal(kp_store_do(k->store, put_much, NULL, &err), KP_EFULL);
+    err = (struct kp_err){ 0 };
+    kp_store_do(k->store, put_little, text, &err);
+    kit_ok(&err);
+    assert_int_equal(kit_number(k, "select count(*) from setting where key = 'much'"), 0);
+    assert_int_equal(kit_number(k, "select count(*) from setting where key = 'little'"), 1);
+    kit_sync(k);
+    kit_check(k, SIGNALS);
+    kit_free(k);
+}
+
+/* ---- other programs ---- */
+
+static void a_foreign_writer_delays_a_commit_and_loses_nothing(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    struct kp_err err = { 0 };
+    sqlite3 *other;
+    kit_open(k);
+    sqlite3_open(k->store->file, &other);
+    assert_int_equal(sqlite3_exec(other, "begin immediate", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(k->store->db->handle, 10);
+    offer_round(k, 0);
+    assert_int_equal(kp_store_sync(k->store, &err), KP_ETIMEOUT);
+    assert_non_null(strstr(kp_store_stats(k->store).stalled_why, "another program"));
+    sqlite3_exec(other, "rollback", NULL, NULL, NULL);
+    sqlite3_close(other);
+    kit_sync(k);
+    kit_check(k, SIGNALS);
+    kit_free(k);
+}
+
+static void a_long_foreign_reader_raises_the_alarm_of_the_log(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    struct kp_err err = { 0 };
+    kit_open(k);
+    kit_hub(k);
+    k->store->wal_pages = (256 << 20) / KP_PAGE; /* as if it had grown so far */
+    offer_round(k, 0);
+    kp_db_exec(k->store->db, "select 1", &err);
+    k->store->checkpoint_at = 1;
+    kp_store_turn(k->store, 0);
+    while (kp_hub_turn(k->hub, 0))
+        ;
+    kit_sync(k);
+    assert_int_equal(kit_number(k, "select count(*) from interval where kind = 'alarm' and attributes like '%256 MB%'"),
+                     1);
+    kit_free(k);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fault_at_any_place_loses_and_doubles_nothing),
+        cmocka_unit_test(a_disk_that_fails_for_long_loses_and_doubles_nothing),
+        cmocka_unit_test(a_full_disk_raises_an_alarm_that_ends_when_there_is_room),
+        cmocka_unit_test(while_the_disk_is_full_the_store_takes_what_its_budget_holds),
+        cmocka_unit_test(a_call_that_finds_no_room_fails_alone_and_is_not_tried_again),
+        cmocka_unit_test(a_foreign_writer_delays_a_commit_and_loses_nothing),
+        cmocka_unit_test(a_long_foreign_reader_raises_the_alarm_of_the_log),
+    };
+    return cmocka_run_group_tests(tests, use_faulty_disk, NULL);
+}
