@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/batch.h"
 
-#include "core/model.h"
-
-#include <stdlib.h>
-
 #include "core/ban.h"
 
 struct kp_batch *kp_batch_new(uint16_t coupling)
@@ -41,7 +37,8 @@ bool kp_batch_add(struct kp_batch *b, const struct kp_sample *s)
     if (kp_type_indirect(s->value.type)) {
         if (!kp_value_copy(&b->text, &to->value, &s->value))
             return false;
-        b->msg.cost = (uint32_t)(sizeof *b + kp_arena_size(&b->text));
+        size_t cost = sizeof *b + kp_arena_size(&b->text);
+        b->msg.cost = cost < UINT32_MAX ? (uint32_t)cost : UINT32_MAX;
     }
     b->n++;
     return true;

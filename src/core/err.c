@@ -9,16 +9,24 @@
 
 #include "core/ban.h"
 
+/* What machines and peers say ends up in these sentences: bad bytes must not. */
+static void keep(struct kp_err *err, char raw[KP_ERR_TEXT])
+{
+    kp_utf8_trim(raw);
+    kp_utf8_clean(err->text, sizeof err->text, raw, strlen(raw));
+}
+
 enum kp_code kp_fail(struct kp_err *err, enum kp_code code, const char *fmt, ...)
 {
     if (!err)
         return code;
     if (err->code == KP_OK) {
+        char raw[KP_ERR_TEXT] = "";
         va_list ap;
         va_start(ap, fmt);
-        vsnprintf(err->text, sizeof err->text, fmt, ap);
+        vsnprintf(raw, sizeof raw, fmt, ap);
         va_end(ap);
-        kp_utf8_trim(err->text);
+        keep(err, raw);
         err->code = code;
     }
     return err->code;
@@ -26,20 +34,16 @@ enum kp_code kp_fail(struct kp_err *err, enum kp_code code, const char *fmt, ...
 
 enum kp_code kp_context(struct kp_err *err, const char *fmt, ...)
 {
-    if (!err)
+    if (!err || err->code == KP_OK)
         return KP_OK;
-    char inner[KP_ERR_TEXT];
-    memcpy(inner, err->text, sizeof inner);
+    char raw[KP_ERR_TEXT] = "";
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(err->text, sizeof err->text, fmt, ap);
+    int n = vsnprintf(raw, sizeof raw, fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof err->text) {
-        size_t room = sizeof err->text - (size_t)n;
-        if (room > 2)
-            snprintf(err->text + n, room, ": %.*s", (int)(room - 3), inner);
-    }
-    kp_utf8_trim(err->text);
+    if (n >= 0 && (size_t)n < sizeof raw)
+        snprintf(raw + n, sizeof raw - (size_t)n, ": %.*s", KP_ERR_TEXT - n, err->text);
+    keep(err, raw);
     return err->code;
 }
 

@@ -33,7 +33,7 @@ struct kp_err {
 enum kp_code kp_fail(struct kp_err *err, enum kp_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts "context: " in front of a recorded failure; returns its code. */
+/* Puts "context: " in front of a recorded failure; returns its code. Nothing recorded: does nothing. */
 enum kp_code kp_context(struct kp_err *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

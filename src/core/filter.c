@@ -113,7 +113,11 @@ static struct passed *slot(struct kp_filter *f, kp_signal s)
 static bool moved(const struct kp_filter *f, const struct passed *p, double number, double range)
 {
     double band = f->percent ? range > 0 ? f->deadband * range / 100 : 0 : f->deadband;
-    return band == 0 || !(fabs(number - p->number) <= band); /* NaN counts as moved */
+    if (band == 0)
+        return true;
+    if (isnan(number) || isnan(p->number))
+        return isnan(number) != isnan(p->number);
+    return number != p->number && fabs(number - p->number) > band; /* first: infinity less itself is NaN */
 }
 
 bool kp_filter_pass(struct kp_filter *f, const struct kp_sample *s, double range)
@@ -126,7 +130,8 @@ bool kp_filter_pass(struct kp_filter *f, const struct kp_sample *s, double range
     double number = 0;
     bool numeric = kp_value_number(&s->value, &number);
     if (p->type == s->value.type && p->status == s->status) {
-        if (f->every && s->at >= p->at && s->at - p->at < f->every)
+        /* unsigned, for a machine may send any time; one before the last passes: its clock was set back */
+        if (f->every && s->at >= p->at && (uint64_t)s->at - (uint64_t)p->at < (uint64_t)f->every)
             return false;
         if (numeric && f->deadband > 0 && !moved(f, p, number, range))
             return false;

@@ -75,7 +75,7 @@ void kp_json_textn(struct kp_json *j, const char *text, size_t n)
 {
     item(j);
     if (kp_utf8_valid(text, n))
-        quoted(j->out, text, n);
+        quoted(j->out, n ? text : "", n);
     else
         quoted_clean(j->out, text, n);
 }
@@ -112,9 +112,9 @@ void kp_json_uint(struct kp_json *j, uint64_t v)
 /* The fewest digits that read back as the same number; floats need at most 9, doubles 17. */
 static void real(struct kp_json *j, double v, bool is_float)
 {
-    char text[40];
-    int n = 0;
-    for (int digits = is_float ? 6 : 15; digits <= 17; digits++) {
+    char text[40] = "-0.0"; /* "-0" would be read as the integer, and lose its sign */
+    int n = 4;
+    for (int digits = is_float ? 6 : 15; digits <= 17 && !(v == 0 && signbit(v)); digits++) {
         n = snprintf(text, sizeof text, "%.*g", digits, v);
         if (is_float ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v)
             break;

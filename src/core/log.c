@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/text.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 #include "core/ban.h"
 
-enum { LINE = 1024, QUOTES = 8, QUOTE = 256 };
+enum { LINE = 2048, QUOTES = 8, QUOTE = 256 };
 #define WINDOW (10 * KP_SECOND)
 
 static struct {
@@ -61,10 +62,53 @@ static bool allowed(struct kp_log_site *site, int64_t now, int *held)
     return true;
 }
 
+/* Bytes that would end the line or steer a terminal (C0, DEL and C1) become spaces. */
+static void blank_controls(char *text)
+{
+    for (unsigned char *p = (unsigned char *)text; *p; p++) {
+        if (*p < 0x20 || *p == 0x7f)
+            *p = ' ';
+        else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+            p[0] = p[1] = ' ';
+    }
+}
+
+/* A line cut inside a quoted value gets its quote back, so that readers of logfmt see where it ends.
+ * The line has room for one character more. */
+static void close_quote(char *line)
+{
+    bool quoted = false;
+    char *p = line;
+    for (; *p; p++) {
+        if (*p == '\\' && p[1])
+            p++;
+        else if (*p == '\\')
+            *p = ' '; /* half of a pair: it would take the quote for its other half */
+        else if (*p == '"')
+            quoted = !quoted;
+    }
+    if (quoted) {
+        p[0] = '"';
+        p[1] = 0;
+    }
+}
+
+/* One call a line: lines of threads do not mix. */
+static void write_line(int fd, char line[LINE], const char *raw)
+{
+    kp_utf8_clean(line, LINE - 2, raw, strlen(raw));
+    blank_controls(line);
+    close_quote(line);
+    size_t n = strlen(line);
+    line[n++] = '\n'; /* in the place of the 0 */
+    while (write(fd, line, n) < 0 && errno == EINTR)
+        ; /* any other failure has nowhere left to be told */
+}
+
 void kp_log_write(struct kp_log_site *site, enum kp_log_level level, const char *part, const char *msg,
                   const char *fields, ...)
 {
-    int held;
+    int held = 0;
     pthread_mutex_lock(&setup.lock);
     bool go = level <= setup.most && allowed(site, kp_mono(&kp_clock_system), &held);
     int fd = setup.fd;
@@ -72,28 +116,20 @@ void kp_log_write(struct kp_log_site *site, enum kp_log_level level, const char 
     pthread_mutex_unlock(&setup.lock);
     if (!go)
         return;
-    char line[LINE], at[KP_TIME_TEXT], more[LINE / 2] = "";
+    char line[LINE], raw[LINE], at[KP_TIME_TEXT], more[LINE - 512] = "", priority[8] = "", kept[32] = "";
     kp_time_print(kp_utc(&kp_clock_system) / KP_MILLISECOND * KP_MILLISECOND, at);
     va_list ap;
     va_start(ap, fields);
     vsnprintf(more, sizeof more, fields, ap);
     va_end(ap);
-    char priority[8] = "";
     if (!terminal)
         snprintf(priority, sizeof priority, "<%d>", level);
-    int n = snprintf(line, sizeof line - 1, "%sts=%s level=%s part=%s msg=%s%s%s", priority, at, level_name(level),
-                     part, kp_log_quote(msg), *more ? " " : "", more);
-    size_t len = n < 0 ? 0 : (size_t)n < sizeof line - 1 ? (size_t)n : sizeof line - 2;
     if (held)
-        len += (size_t)snprintf(line + len, sizeof line - 1 - len, " held_back=%d", held);
-    if (len > sizeof line - 2)
-        len = sizeof line - 2;
-    line[len] = 0;
-    kp_utf8_trim(line);
-    len = strlen(line);
-    line[len++] = '\n';
-    ssize_t written = write(fd, line, len); /* one call a line: lines of threads do not mix */
-    (void)written;                          /* nowhere left to complain */
+        snprintf(kept, sizeof kept, " held_back=%d", held);
+    snprintf(raw, sizeof raw, "%sts=%s level=%s part=%s msg=%s%s%s%s", priority, at, level_name(level), part,
+             kp_log_quote(msg), kept, *more ? " " : "", more);
+    kp_utf8_trim(raw);
+    write_line(fd, line, raw);
 }
 
 const char *kp_log_quote(const char *text)
@@ -102,15 +138,18 @@ const char *kp_log_quote(const char *text)
     static _Thread_local unsigned turn;
     if (!text)
         return "-";
-    if (*text && !strpbrk(text, " =\"\\\t\r\n") && strlen(text) < QUOTE)
+    char clean[QUOTE];
+    kp_utf8_clean(clean, sizeof clean, text, strlen(text));
+    blank_controls(clean);
+    if (*text && strcmp(clean, text) == 0 && !strpbrk(clean, " =\"\\"))
         return text;
     char *out = buffers[turn++ % QUOTES];
     size_t n = 0;
     out[n++] = '"';
-    for (const char *p = text; *p && n < QUOTE - 4; p++) {
+    for (const char *p = clean; *p && n < QUOTE - 3; p++) { /* a pair, the last quote and the 0 */
         if (*p == '"' || *p == '\\')
             out[n++] = '\\';
-        out[n++] = (unsigned char)*p < 0x20 ? ' ' : *p;
+        out[n++] = *p;
     }
     out[n] = 0;
     kp_utf8_trim(out);

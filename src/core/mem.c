@@ -93,6 +93,8 @@ bool kp_grow(void *array_of_pointer, size_t *capacity, size_t needed, size_t ele
 {
     if (needed <= *capacity)
         return true;
+    if (needed > SIZE_MAX / 4 / element)
+        return false;
     size_t room = *capacity ? *capacity * 2 : 8;
     while (room < needed)
         room *= 2;

@@ -164,10 +164,20 @@ struct kp_msg *kp_queue_pop(struct kp_queue *q, int timeout_ms)
     return m;
 }
 
+/* A consumer that has gone already would leave its callers waiting: their calls are refused here. */
 void kp_queue_close(struct kp_queue *q)
 {
     pthread_mutex_lock(&q->lock);
     q->closed = true;
+    struct kp_msg *m = q->urgent.head;
+    q->urgent = (struct list){ .tail = &q->urgent.head };
+    for (struct kp_msg *next; m; m = next) {
+        next = m->next;
+        if (m->kind == KP_MSG_CALL)
+            kp_call_refuse((struct kp_call *)m);
+        else
+            list_add(&q->urgent, m);
+    }
     pthread_cond_broadcast(&q->room);
     pthread_cond_broadcast(&q->work);
     pthread_mutex_unlock(&q->lock);

@@ -29,7 +29,8 @@ bool kp_queue_push(struct kp_queue *, struct kp_msg *, int timeout_ms);
  * (a handful of control messages): false only when closed. */
 bool kp_queue_push_urgent(struct kp_queue *, struct kp_msg *);
 struct kp_msg *kp_queue_pop(struct kp_queue *, int timeout_ms); /* NULL: nothing came, or closed and empty */
-void kp_queue_close(struct kp_queue *); /* wakes everyone; pushes then refuse, pops drain */
+/* Wakes everyone and refuses the calls still queued; pushes then refuse, pops drain. */
+void kp_queue_close(struct kp_queue *);
 size_t kp_queue_used(struct kp_queue *); /* bytes queued now */
 
 /* A function run in the consumer's thread while the caller waits. Lives on the caller's stack. */

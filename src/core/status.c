@@ -48,9 +48,16 @@ static const struct {
     { 0x80120000, "BadCertificateInvalid" },
     { 0x80130000, "BadSecurityChecksFailed" },
     { 0x80140000, "BadCertificateTimeInvalid" },
+    { 0x80150000, "BadCertificateIssuerTimeInvalid" },
     { 0x80160000, "BadCertificateHostNameInvalid" },
     { 0x80170000, "BadCertificateUriInvalid" },
+    { 0x80180000, "BadCertificateUseNotAllowed" },
+    { 0x80190000, "BadCertificateIssuerUseNotAllowed" },
     { 0x801A0000, "BadCertificateUntrusted" },
+    { 0x801B0000, "BadCertificateRevocationUnknown" },
+    { 0x801C0000, "BadCertificateIssuerRevocationUnknown" },
+    { 0x801D0000, "BadCertificateRevoked" },
+    { 0x801E0000, "BadCertificateIssuerRevoked" },
     { 0x801F0000, "BadUserAccessDenied" },
     { 0x80200000, "BadIdentityTokenInvalid" },
     { 0x80210000, "BadIdentityTokenRejected" },
@@ -73,11 +80,15 @@ static const struct {
     { 0x80400000, "BadNotImplemented" },
     { 0x80410000, "BadMonitoringModeInvalid" },
     { 0x80440000, "BadMonitoredItemFilterUnsupported" },
+    { 0x80540000, "BadSecurityModeRejected" },
+    { 0x80550000, "BadSecurityPolicyRejected" },
     { 0x80560000, "BadTooManySessions" },
     { 0x80570000, "BadUserSignatureInvalid" },
     { 0x80740000, "BadTypeMismatch" },
     { 0x80770000, "BadTooManySubscriptions" },
     { 0x80780000, "BadTooManyPublishRequests" },
+    { 0x80790000, "BadNoSubscription" },
+    { 0x80850000, "BadRequestTimeout" },
     { 0x80890000, "BadConfigurationError" },
     { 0x808A0000, "BadNotConnected" },
     { 0x808B0000, "BadDeviceFailure" },
@@ -92,6 +103,8 @@ static const struct {
     { 0x80AE0000, "BadConnectionClosed" },
     { 0x80AF0000, "BadInvalidState" },
     { 0x80DB0000, "BadTooManyMonitoredItems" },
+    { 0x810D0000, "BadCertificateChainIncomplete" },
+    { 0x81140000, "BadCertificatePolicyCheckFailed" },
 };
 enum { CODES = sizeof codes / sizeof codes[0] };
 
@@ -119,9 +132,10 @@ bool kp_status_parse(const char *text, uint32_t *status)
             *status = codes[i].code;
             return true;
         }
-    if (strncmp(text, "0x", 2) != 0 || strlen(text) > 10 || !text[2])
+    size_t digits = strlen(text) - 2;
+    if (strncmp(text, "0x", 2) != 0 || digits < 1 || digits > 8 ||
+        strspn(text + 2, "0123456789abcdefABCDEF") != digits)
         return false;
-    char *end;
-    *status = (uint32_t)strtoul(text + 2, &end, 16);
-    return !*end;
+    *status = (uint32_t)strtoul(text, NULL, 16);
+    return true;
 }

@@ -26,6 +26,20 @@ static size_t utf8_length(const unsigned char *p, size_t n)
     return overlong || outside ? 0 : len;
 }
 
+/* Bytes of the character at p, a bad byte counting as one. */
+static size_t step(const char *p, size_t n)
+{
+    size_t len = utf8_length((const unsigned char *)p, n);
+    return len ? len : 1;
+}
+
+/* A character that steers a terminal: C0, DEL, and C1 (U+0080 to U+009F). */
+static bool is_control(const char *p, size_t len)
+{
+    const unsigned char *u = (const unsigned char *)p;
+    return u[0] < 0x20 || u[0] == 0x7f || (len == 2 && u[0] == 0xc2 && u[1] < 0xa0);
+}
+
 bool kp_utf8_valid(const char *text, size_t n)
 {
     const unsigned char *p = (const unsigned char *)text;
@@ -70,9 +84,11 @@ bool kp_name_valid(const char *name, size_t n)
 {
     if (n == 0 || n >= KP_NAME_MAX || !kp_utf8_valid(name, n) || name[0] == ' ' || name[n - 1] == ' ')
         return false;
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f || strchr("/*?", name[i]))
+    for (size_t i = 0, len; i < n; i += len) {
+        len = step(name + i, n - i);
+        if (is_control(name + i, len) || strchr("/*?", name[i]))
             return false;
+    }
     return !(n == 1 && name[0] == '.') && !(n == 2 && name[0] == '.' && name[1] == '.');
 }
 
@@ -92,19 +108,25 @@ bool kp_path_valid(const char *path)
 
 void kp_name_clean(char *out, size_t size, const char *in, size_t n)
 {
-    char text[KP_NAME_MAX];
-    kp_utf8_clean(text, size < sizeof text ? size : sizeof text, in, n);
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f || strchr("/*?", *p))
-            *p = '_';
-    size_t len = strlen(text);
-    while (len && text[len - 1] == ' ')
-        text[--len] = 0;
-    const char *start = text + strspn(text, " ");
-    if (!*start || strcmp(start, ".") == 0 || strcmp(start, "..") == 0)
-        start = "_";
-    snprintf(out, size, "%s", start);
-    kp_utf8_trim(out);
+    if (size > KP_NAME_MAX)
+        size = KP_NAME_MAX;
+    size_t used = 0, i = 0, len;
+    while (i < n && in[i] == ' ')
+        i++;
+    for (; i < n && in[i]; i += len) {
+        len = step(in + i, n - i);
+        bool bad = !kp_utf8_valid(in + i, len) || is_control(in + i, len) || strchr("/*?", in[i]);
+        size_t write = bad ? 1 : len;
+        if (used + write + 1 > size)
+            break;
+        memcpy(out + used, bad ? "_" : in + i, write);
+        used += write;
+    }
+    while (used && out[used - 1] == ' ')
+        used--;
+    out[used] = 0;
+    if (!*out || strcmp(out, ".") == 0 || strcmp(out, "..") == 0)
+        snprintf(out, size, "_");
 }
 
 /* ---- patterns ---- */
@@ -118,15 +140,14 @@ static bool name_match(const char *pat, size_t pn, const char *name, size_t nn)
             star = p++;
             mark = n;
         } else if (p < pn && pat[p] == '?') {
-            size_t len = utf8_length((const unsigned char *)name + n, nn - n);
-            n += len ? len : 1;
+            n += step(name + n, nn - n);
             p++;
         } else if (p < pn && pat[p] == name[n]) {
             p++;
             n++;
         } else if (star != SIZE_MAX) {
             p = star + 1;
-            n = ++mark;
+            n = mark += step(name + mark, nn - mark);
         } else
             return false;
     }
@@ -185,7 +206,7 @@ bool kp_pattern_valid(const char *pattern)
         if (part == 0 || part >= KP_NAME_MAX)
             return false;
         for (size_t i = 0; i < part; i++)
-            if ((unsigned char)p[i] < 0x20 || p[i] == 0x7f)
+            if (is_control(p + i, part - i < 2 ? 1 : 2))
                 return false;
         p += part;
         if (!*p)

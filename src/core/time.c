@@ -44,18 +44,22 @@ static char *digits(char *p, unsigned value, int width)
     return p + width;
 }
 
+/* Division that rounds down, for times before 1970. */
+static int64_t floor_div(int64_t a, int64_t b, int64_t *rest)
+{
+    int64_t q = a / b;
+    *rest = a % b;
+    if (*rest < 0) {
+        *rest += b;
+        q--;
+    }
+    return q;
+}
+
 void kp_time_print(int64_t at, char *out)
 {
-    int64_t seconds = at / KP_SECOND, ns = at % KP_SECOND;
-    if (ns < 0) {
-        ns += KP_SECOND;
-        seconds--;
-    }
-    int64_t days = seconds / DAY, rest = seconds % DAY;
-    if (rest < 0) {
-        rest += DAY;
-        days--;
-    }
+    int64_t ns, rest;
+    int64_t days = floor_div(floor_div(at, KP_SECOND, &ns), DAY, &rest);
     int year;
     unsigned month, day;
     date_of(days, &year, &month, &day);
@@ -116,9 +120,7 @@ static const char *offset(const char *p, int64_t *seconds)
     unsigned hours, minutes = 0;
     if (!(p = number(p + 1, 2, &hours)))
         return NULL;
-    if (*p == ':')
-        p++;
-    if (*p && !(p = number(p, 2, &minutes)))
+    if (*p && !(p = number(p + (*p == ':'), 2, &minutes)))
         return NULL;
     if (hours > 23 || minutes > 59)
         return NULL;
@@ -159,7 +161,10 @@ static const char *time_of_day(const char *p, int64_t *seconds, int64_t *ns)
 
 static bool combine(int64_t seconds, int64_t ns, int64_t *at)
 {
-    return !__builtin_mul_overflow(seconds, KP_SECOND, at) && !__builtin_add_overflow(*at, ns, at);
+    /* in 128 bits: the first second of the range begins before what 64 can hold */
+    __int128 sum = (__int128)seconds * KP_SECOND + ns;
+    *at = (int64_t)sum;
+    return sum == *at;
 }
 
 bool kp_time_parse(const char *text, int64_t *at)
@@ -186,9 +191,8 @@ bool kp_time_parse_human(const char *text, int64_t now, int64_t *at)
         return !__builtin_sub_overflow(now, back, at);
     const char *end = time_of_day(text, &seconds, &ns);
     if (end && !*end) {
-        int64_t today = now / KP_SECOND;
-        today -= ((today % DAY) + DAY) % DAY;
-        return combine(today + seconds, ns, at);
+        int64_t rest;
+        return combine(floor_div(now, DAY * KP_SECOND, &rest) * DAY + seconds, ns, at);
     }
     return kp_time_parse(text, at);
 }
@@ -211,10 +215,11 @@ bool kp_duration_parse(const char *text, int64_t *ns)
         *ns = 0;
         return true;
     }
-    if (*text < '0' || *text > '9')
-        return false;
-    char *end;
+    char *end = NULL;
+    size_t digits = strspn(text, "0123456789.");
     double number = strtod(text, &end);
+    if (!digits || end != text + digits) /* "1e3s" and "0x10s" are nobody's durations */
+        return false;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         double product = number * (double)units[i].ns;
         if (strcmp(end, units[i].name) == 0 && product < 9e18) {

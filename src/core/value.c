@@ -3,8 +3,10 @@
 
 #include "core/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,14 +176,15 @@ void kp_array_add(struct kp_buf *b, const struct kp_value *e)
 }
 
 /* ---- for people ---- */
-/* Appends as snprintf does; *used stays below size. */
+/* Appends as snprintf does, a control character as a space, for the text may go to a terminal or into
+ * a table; *used stays below size. */
 static void put(char *out, size_t size, size_t *used, const char *text, size_t n)
 {
-    if (*used + 1 >= size)
+    if (*used + 1 >= size || !n)
         return;
     size_t room = size - 1 - *used;
-    memcpy(out + *used, text, n < room ? n : room);
-    *used += n < room ? n : room;
+    for (size_t i = 0; i < n && i < room; i++)
+        out[(*used)++] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i];
     out[*used] = 0;
 }
 
@@ -274,13 +277,15 @@ static bool parse_integer(const char *text, struct kp_value *v)
 static bool parse_real(const char *text, struct kp_value *v)
 {
     char *end;
-    if (!*text || *text == ' ')
+    if (!*text || isspace((unsigned char)*text))
         return false;
+    errno = 0;
     if (v->type == KP_FLOAT)
         v->f = strtof(text, &end);
     else
         v->d = strtod(text, &end);
-    return !*end;
+    bool too_large = errno == ERANGE && isinf(v->type == KP_FLOAT ? (double)v->f : v->d);
+    return !*end && !too_large;
 }
 
 static bool parse_bytes(struct kp_arena *a, const char *text, struct kp_value *v)
@@ -290,10 +295,10 @@ static bool parse_bytes(struct kp_arena *a, const char *text, struct kp_value *v
     for (size_t i = 0; p && i < n / 2; i++) {
         unsigned byte = 0;
         for (int k = 0; k < 2; k++) {
-            const char *digits = "0123456789abcdef", *at = strchr(digits, text[2 * i + (size_t)k] | 0x20);
-            if (!at || !*at)
+            int c = tolower((unsigned char)text[2 * i + (size_t)k]);
+            if (!isxdigit(c))
                 return false;
-            byte = byte * 16 + (unsigned)(at - digits);
+            byte = byte * 16 + (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
         }
         p[i] = (uint8_t)byte;
     }

@@ -104,7 +104,8 @@ bool kp_array_next(const struct kp_value *array, size_t *pos, struct kp_value *e
 /* Appends one element to a packed array under construction (see kp_array_value). */
 void kp_array_add(struct kp_buf *, const struct kp_value *element);
 
-/* For people: "31.25", "true", "O1004.NC", "[0.1, 0.2, 0.3, ... 32 elements]". Cuts at `size`. */
+/* For people: "31.25", "true", "O1004.NC", "[0.1, 0.2, 0.3, ... 32 elements]"; control characters as
+ * spaces. Cuts at `size`. */
 void kp_value_print(const struct kp_value *, char *out, size_t size);
 /* Reads text as a value of the type ("true", "-12", "1e3", RFC 3339, any text); text goes to the arena. */
 bool kp_value_parse(struct kp_arena *, uint8_t type, const char *text, struct kp_value *out);
