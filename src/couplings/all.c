@@ -39,13 +39,15 @@ const struct kp_coupling_class *kp_coupling_class_of(const char *url, struct kp_
         }
         kp_buf_printf(&known, "%s%s", i ? " " : "", kp_coupling_classes[i]->schemes);
     }
-    kp_fail(err, KP_EINVALID, "'%.80s' is not the address of a machine: it begins with one of %s, then ://HOST",
-            url, kp_buf_text(&known));
+    kp_fail(err, KP_EINVALID,
+            "'%.80s' is not the address of a machine: it begins with one of %s, then ://HOST", url,
+            kp_buf_text(&known));
     kp_buf_free(&known);
     return NULL;
 }
 
-enum kp_code kp_couplings_make_identity(struct kp_store *store, const char *node_name, struct kp_err *err)
+enum kp_code kp_couplings_make_identity(struct kp_store *store, const char *node_name,
+                                        struct kp_err *err)
 {
 #if !KOPPEL_OPCUA
     (void)store;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A new catalogue is written under the coupling's negated number, which no reader asks for, in small
- * transactions that let samples pass between them; the last one puts it in the old one's place. */
+/* A new catalogue is written under the coupling's negated number, which no reader asks for, in
+ * small transactions that let samples pass between them; the last one puts it in the old one's
+ * place. */
 #include "couplings/catalogue.h"
 
 #include "core/text.h"
@@ -38,9 +39,11 @@ static enum kp_code put_slice(struct kp_db *db, void *arg, struct kp_err *err)
     const struct replacement *r = arg;
     for (size_t i = 0; i < r->n && !err->code; i++) {
         const struct kp_catalogue_node *n = &r->list[i];
-        struct kp_stmt *s = kp_db_prepare(db, "insert or replace into node(coupling, source, path, type, unit,"
-                                              " description, access, role) values(-?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                                          err);
+        struct kp_stmt *s =
+            kp_db_prepare(db,
+                          "insert or replace into node(coupling, source, path, type, unit,"
+                          " description, access, role) values(-?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                          err);
         if (!s)
             break;
         kp_bind_int(s, 1, r->coupling);
@@ -64,8 +67,9 @@ static enum kp_code put_in_force(struct kp_db *db, void *arg, struct kp_err *err
     return run_for(db, "update node set coupling = ?1 where coupling = -?1", r->coupling, err);
 }
 
-enum kp_code kp_catalogue_replace(struct kp_store *store, uint16_t coupling, const struct kp_catalogue_node *list,
-                                  size_t n, struct kp_err *err)
+enum kp_code kp_catalogue_replace(struct kp_store *store, uint16_t coupling,
+                                  const struct kp_catalogue_node *list, size_t n,
+                                  struct kp_err *err)
 {
     struct replacement r = { .coupling = coupling };
     enum kp_code code = kp_store_do(store, drop_pending, &r, err);
@@ -78,9 +82,10 @@ enum kp_code kp_catalogue_replace(struct kp_store *store, uint16_t coupling, con
 }
 
 /* ---- reading ---- */
-static const char *const columns = "select n.source, n.path, n.type, n.unit, n.description, n.role, n.access,"
-                                   " s.source is not null from node n left join"
-                                   " (select distinct source from signal where coupling = ?1) s on s.source = n.source";
+static const char *const columns =
+    "select n.source, n.path, n.type, n.unit, n.description, n.role, n.access,"
+    " s.source is not null from node n left join"
+    " (select distinct source from signal where coupling = ?1) s on s.source = n.source";
 
 static struct kp_catalogue_node node_of(struct kp_stmt *s)
 {
@@ -116,14 +121,16 @@ static struct kp_stmt *ask(struct kp_db *db, const char *where, uint16_t couplin
     return s;
 }
 
-enum kp_code kp_catalogue_list(struct kp_store *store, uint16_t coupling, const char *pattern, const char *after,
-                               size_t limit, bool (*each)(void *, const struct kp_catalogue_node *), void *arg,
+enum kp_code kp_catalogue_list(struct kp_store *store, uint16_t coupling, const char *pattern,
+                               const char *after, size_t limit,
+                               bool (*each)(void *, const struct kp_catalogue_node *), void *arg,
                                struct kp_err *err)
 {
     struct kp_err local = { 0 };
     struct kp_db *db = kp_store_reader(store, &local);
-    struct kp_stmt *s = db ? ask(db, " where n.coupling = ?1 and n.path > ?2 order by n.path", coupling, after,
-                                 &local) : NULL;
+    struct kp_stmt *s = db ? ask(db, " where n.coupling = ?1 and n.path > ?2 order by n.path",
+                                 coupling, after, &local)
+                           : NULL;
     size_t given = 0;
     while (s && given < limit && kp_step(s, &local)) {
         struct kp_catalogue_node node = node_of(s);
@@ -149,11 +156,13 @@ static bool keep(struct kp_arena *arena, const char **text)
 }
 
 enum kp_code kp_catalogue_get(struct kp_store *store, uint16_t coupling, const char *source,
-                              struct kp_arena *arena, struct kp_catalogue_node *out, struct kp_err *err)
+                              struct kp_arena *arena, struct kp_catalogue_node *out,
+                              struct kp_err *err)
 {
     struct kp_err local = { 0 };
     struct kp_db *db = kp_store_reader(store, &local);
-    struct kp_stmt *s = db ? ask(db, " where n.coupling = ?1 and n.source = ?2", coupling, source, &local) : NULL;
+    struct kp_stmt *s =
+        db ? ask(db, " where n.coupling = ?1 and n.source = ?2", coupling, source, &local) : NULL;
     if (s && kp_step(s, &local)) {
         *out = node_of(s);
         if (!keep(arena, &out->source) || !keep(arena, &out->path) || !keep(arena, &out->type) ||
@@ -161,7 +170,8 @@ enum kp_code kp_catalogue_get(struct kp_store *store, uint16_t coupling, const c
             kp_fail(&local, KP_ENOMEM, "out of memory");
         kp_reset(s);
     } else if (!local.code) {
-        kp_fail(&local, KP_ENOTFOUND, "there is no node '%s' in the catalogue; a new look may find it", source);
+        kp_fail(&local, KP_ENOTFOUND,
+                "there is no node '%s' in the catalogue; a new look may find it", source);
     }
     if (db)
         kp_store_reader_done(store, db);

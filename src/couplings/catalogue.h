@@ -8,25 +8,26 @@
 enum kp_access { KP_CAN_READ = 1, KP_CAN_WRITE = 2, KP_CAN_HISTORY = 4 };
 
 struct kp_catalogue_node {
-    const char *source; /* address in the coupling: "nsu=urn:x;s=Spindle.Speed" */
-    const char *path;   /* relative to the coupling's `at` */
-    const char *type;   /* kp_type_name */
+    const char *source;             /* address in the coupling: "nsu=urn:x;s=Spindle.Speed" */
+    const char *path;               /* relative to the coupling's `at` */
+    const char *type;               /* kp_type_name */
     const char *unit, *description; /* or NULL */
-    const char *role;   /* what the profile makes of it, or NULL */
-    uint8_t access;     /* enum kp_access bits */
-    bool subscribed;    /* out: a signal of this coupling has this source */
+    const char *role;               /* what the profile makes of it, or NULL */
+    uint8_t access;                 /* enum kp_access bits */
+    bool subscribed;                /* out: a signal of this coupling has this source */
 };
 
-/* Replaces the coupling's catalogue, in transactions of at most 2,000 nodes; readers see the old one
- * until the last. */
-enum kp_code kp_catalogue_replace(struct kp_store *, uint16_t coupling, const struct kp_catalogue_node *,
-                                  size_t n, struct kp_err *);
-/* Those whose path matches the pattern, in path order, after the path `after` ("" = from the start), at most
- * `limit`. Stops when `each` returns false. */
-enum kp_code kp_catalogue_list(struct kp_store *, uint16_t coupling, const char *pattern, const char *after,
-                               size_t limit, bool (*each)(void *, const struct kp_catalogue_node *), void *arg,
+/* Replaces the coupling's catalogue, in transactions of at most 2,000 nodes; readers see the old
+ * one until the last. */
+enum kp_code kp_catalogue_replace(struct kp_store *, uint16_t coupling,
+                                  const struct kp_catalogue_node *, size_t n, struct kp_err *);
+/* Those whose path matches the pattern, in path order, after the path `after` ("" = from the
+ * start), at most `limit`. Stops when `each` returns false. */
+enum kp_code kp_catalogue_list(struct kp_store *, uint16_t coupling, const char *pattern,
+                               const char *after, size_t limit,
+                               bool (*each)(void *, const struct kp_catalogue_node *), void *arg,
                                struct kp_err *);
 /* One by source; texts into the arena. KP_ENOTFOUND. */
-enum kp_code kp_catalogue_get(struct kp_store *, uint16_t coupling, const char *source, struct kp_arena *,
-                              struct kp_catalogue_node *, struct kp_err *);
+enum kp_code kp_catalogue_get(struct kp_store *, uint16_t coupling, const char *source,
+                              struct kp_arena *, struct kp_catalogue_node *, struct kp_err *);
 #endif

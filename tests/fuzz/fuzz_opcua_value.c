@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a server may put on the wire as a value: decoded by the library, then turned into a sample. The sample
- * must be well formed, printable and the same when asked twice. */
+/* What a server may put on the wire as a value: decoded by the library, then turned into a sample.
+ * The sample must be well formed, printable and the same when asked twice. */
 #include "couplings/opcua/opcua_private.h"
 
 #include "core/json.h"

@@ -3,9 +3,10 @@
  *   --port N          (4860)
  *   --vars N --rate R N doubles, each written R times a second (10, 1)
  *   --nodes N         N more variables that never change, in folders of 1,000
- *   --faults          a variable that answers Bad, one of an unreadable level, a name that is not UTF-8,
- *                     an array, a string, a structure, two brothers of one name
- *   --secure DIR      only protected endpoints; writes the certificate to DIR/server.der and trusts DIR/client.der
+ *   --faults          a variable that answers Bad, one of an unreadable level, a name that is not
+ * UTF-8, an array, a string, a structure, two brothers of one name
+ *   --secure DIR      only protected endpoints; writes the certificate to DIR/server.der and trusts
+ * DIR/client.der
  *   --plain           with --secure: an unprotected endpoint too
  *   --user NAME:PW    demands that user
  *   --years N         source times N years off
@@ -55,13 +56,14 @@ static UA_NodeId add_folder(UA_Server *s, UA_NodeId parent, const char *name)
     UA_ObjectAttributes a = UA_ObjectAttributes_default;
     UA_NodeId id;
     a.displayName.text = text(name);
-    UA_Server_addObjectNode(s, UA_NODEID_NULL, parent, UA_NS0ID(ORGANIZES), (UA_QualifiedName){ 1, text(name) },
-                            UA_NS0ID(FOLDERTYPE), a, NULL, &id);
+    UA_Server_addObjectNode(s, UA_NODEID_NULL, parent, UA_NS0ID(ORGANIZES),
+                            (UA_QualifiedName){ 1, text(name) }, UA_NS0ID(FOLDERTYPE), a, NULL,
+                            &id);
     return id;
 }
 
-static UA_NodeId add_variable(UA_Server *s, UA_NodeId parent, const char *id, const char *name, const void *value,
-                              const UA_DataType *type, size_t array)
+static UA_NodeId add_variable(UA_Server *s, UA_NodeId parent, const char *id, const char *name,
+                              const void *value, const UA_DataType *type, size_t array)
 {
     UA_VariableAttributes a = UA_VariableAttributes_default;
     UA_NodeId node = { 1, UA_NODEIDTYPE_STRING, { .string = text(id) } };
@@ -81,9 +83,9 @@ static UA_NodeId add_variable(UA_Server *s, UA_NodeId parent, const char *id, co
     } else {
         UA_Variant_setScalar(&a.value, cast.out, type);
     }
-    UA_StatusCode code =
-        UA_Server_addVariableNode(s, node, parent, UA_NS0ID(HASCOMPONENT), (UA_QualifiedName){ 1, text(name) },
-                                  UA_NS0ID(BASEDATAVARIABLETYPE), a, NULL, NULL);
+    UA_StatusCode code = UA_Server_addVariableNode(s, node, parent, UA_NS0ID(HASCOMPONENT),
+                                                   (UA_QualifiedName){ 1, text(name) },
+                                                   UA_NS0ID(BASEDATAVARIABLETYPE), a, NULL, NULL);
     if (code != UA_STATUSCODE_GOOD)
         fprintf(stderr, "%s: %s\n", id, UA_StatusCode_name(code));
     return node;
@@ -123,7 +125,9 @@ static void add_faults(UA_Server *s)
     UA_String name = text("O1000.NC");
     UA_String broken = text("caf\xe9");
     UA_Range range = { 1, 2 };
-    UA_DataValue bad = { .hasValue = true, .hasStatus = true, .status = UA_STATUSCODE_BADSENSORFAILURE };
+    UA_DataValue bad = { .hasValue = true,
+                         .hasStatus = true,
+                         .status = UA_STATUSCODE_BADSENSORFAILURE };
     UA_Variant_setScalar(&bad.value, &zero, &UA_TYPES[UA_TYPES_DOUBLE]);
     UA_NodeId id = add_variable(s, folder, "bad", "Bad", &zero, &UA_TYPES[UA_TYPES_DOUBLE], 0);
     UA_StatusCode code = UA_Server_writeDataValue(s, id, bad);
@@ -178,7 +182,8 @@ static void make_certificate(const char *dir, UA_ByteString *certificate, UA_Byt
     UA_KeyValueMap *map = UA_KeyValueMap_new();
     char key_size[] = "key-size-bits";
     UA_KeyValueMap_setScalar(map, UA_QUALIFIEDNAME(0, key_size), &bits, &UA_TYPES[UA_TYPES_UINT16]);
-    UA_CreateCertificate(UA_Log_Stdout, subject, 2, names, 2, UA_CERTIFICATEFORMAT_DER, map, key, certificate);
+    UA_CreateCertificate(UA_Log_Stdout, subject, 2, names, 2, UA_CERTIFICATEFORMAT_DER, map, key,
+                         certificate);
     UA_KeyValueMap_delete(map);
     save(dir, "server.der", certificate);
     save(dir, "server.key", key);
@@ -192,8 +197,8 @@ static void trust_client(UA_ServerConfig *c, const char *dir)
     UA_ByteString client = UA_BYTESTRING_NULL;
     list.specifiedLists = UA_TRUSTLISTMASKS_ALL;
     if (load(dir, "client.der", &client))
-        UA_Array_appendCopy((void **)&list.trustedCertificates, &list.trustedCertificatesSize, &client,
-                            &UA_TYPES[UA_TYPES_BYTESTRING]);
+        UA_Array_appendCopy((void **)&list.trustedCertificates, &list.trustedCertificatesSize,
+                            &client, &UA_TYPES[UA_TYPES_BYTESTRING]);
     UA_NodeId group = UA_NS0ID(SERVERCONFIGURATION_CERTIFICATEGROUPS_DEFAULTAPPLICATIONGROUP);
     c->secureChannelPKI.clear(&c->secureChannelPKI);
     UA_CertificateGroup_Memorystore(&c->secureChannelPKI, &group, &list, c->logging, NULL);
@@ -210,8 +215,8 @@ static void configure(UA_ServerConfig *c, const struct arguments *a)
     if (a->secure) {
         if (!load(a->secure, "server.der", &certificate) || !load(a->secure, "server.key", &key))
             make_certificate(a->secure, &certificate, &key);
-        UA_ServerConfig_setDefaultWithSecurityPolicies(c, (UA_UInt16)a->port, &certificate, &key, NULL, 0, NULL, 0,
-                                                       NULL, 0);
+        UA_ServerConfig_setDefaultWithSecurityPolicies(c, (UA_UInt16)a->port, &certificate, &key,
+                                                       NULL, 0, NULL, 0, NULL, 0);
         c->securityPolicyNoneDiscoveryOnly = !a->plain;
         for (size_t i = 0; i < c->endpointsSize && !a->plain; i++)
             if (c->endpoints[i].securityMode == UA_MESSAGESECURITYMODE_NONE) {
@@ -257,7 +262,8 @@ static void tick(UA_Server *s, void *arg)
         UA_DataValue dv = { .hasValue = true, .hasSourceTimestamp = true, .sourceTimestamp = now };
         snprintf(name, sizeof name, "v%d", i);
         UA_Variant_setScalar(&dv.value, &value, &UA_TYPES[UA_TYPES_DOUBLE]);
-        UA_Server_writeDataValue(s, (UA_NodeId){ 1, UA_NODEIDTYPE_STRING, { .string = text(name) } }, dv);
+        UA_Server_writeDataValue(
+            s, (UA_NodeId){ 1, UA_NODEIDTYPE_STRING, { .string = text(name) } }, dv);
     }
 }
 

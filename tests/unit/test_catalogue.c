@@ -7,7 +7,9 @@
 
 static struct kp_catalogue_node node(const char *source, const char *path)
 {
-    return (struct kp_catalogue_node){ .source = source, .path = path, .type = "double", .access = KP_CAN_READ };
+    return (struct kp_catalogue_node){
+        .source = source, .path = path, .type = "double", .access = KP_CAN_READ
+    };
 }
 
 static int setup(void **state)
@@ -25,7 +27,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static void replace(struct kit *k, uint16_t coupling, const struct kp_catalogue_node *list, size_t n)
+static void replace(struct kit *k, uint16_t coupling, const struct kp_catalogue_node *list,
+                    size_t n)
 {
     struct kp_err err = { 0 };
     kp_catalogue_replace(k->store, coupling, list, n, &err);
@@ -47,7 +50,8 @@ static bool see(void *arg, const struct kp_catalogue_node *n)
     return ++s->n != s->stop;
 }
 
-static struct seen list(struct kit *k, uint16_t coupling, const char *pattern, const char *after, size_t limit)
+static struct seen list(struct kit *k, uint16_t coupling, const char *pattern, const char *after,
+                        size_t limit)
 {
     struct seen s = { 0 };
     struct kp_err err = { 0 };
@@ -58,7 +62,8 @@ static struct seen list(struct kit *k, uint16_t coupling, const char *pattern, c
 
 static void nodes_are_listed_in_path_order(void **state)
 {
-    struct kp_catalogue_node three[] = { node("s=3", "b/c"), node("s=1", "a/z"), node("s=2", "b/a") };
+    struct kp_catalogue_node three[] = { node("s=3", "b/c"), node("s=1", "a/z"),
+                                         node("s=2", "b/a") };
     replace(*state, 7, three, 3);
     assert_string_equal(list(*state, 7, "", "", 10).text, "a/z b/a b/c ");
 }
@@ -75,7 +80,8 @@ static void a_page_ends_at_its_limit_and_the_next_begins_after_it(void **state)
 
 static void a_pattern_chooses_and_does_not_use_up_the_limit(void **state)
 {
-    struct kp_catalogue_node list4[] = { node("s=1", "m/a"), node("s=2", "m/b/x"), node("s=3", "n/b"), node("s=4", "o/b") };
+    struct kp_catalogue_node list4[] = { node("s=1", "m/a"), node("s=2", "m/b/x"),
+                                         node("s=3", "n/b"), node("s=4", "o/b") };
     replace(*state, 7, list4, 4);
     assert_string_equal(list(*state, 7, "*/b", "", 2).text, "m/b/x n/b ");
     assert_string_equal(list(*state, 7, "m", "", 9).text, "m/a m/b/x ");
@@ -96,7 +102,8 @@ static void the_reader_may_stop_early(void **state)
 
 static void a_new_catalogue_takes_the_place_of_the_old_and_of_no_other(void **state)
 {
-    struct kp_catalogue_node old[] = { node("s=1", "a"), node("s=2", "b") }, new[] = { node("s=2", "c") };
+    struct kp_catalogue_node old[] = { node("s=1", "a"), node("s=2", "b") },
+                             new[] = { node("s=2", "c") };
     replace(*state, 7, old, 2);
     replace(*state, 8, old, 1);
     replace(*state, 7, new, 1);
@@ -113,7 +120,9 @@ static void what_a_crash_left_half_written_is_never_seen(void **state)
     struct kit *k = *state;
     struct kp_err err = { 0 };
     replace(k, 7, old, 1);
-    kp_db_exec(k->store->db, "insert into node(coupling, source, path, access) values(-7, 's=9', 'half', 1)", &err);
+    kp_db_exec(k->store->db,
+               "insert into node(coupling, source, path, access) values(-7, 's=9', 'half', 1)",
+               &err);
     kit_ok(&err);
     assert_string_equal(list(k, 7, "", "", 10).text, "a ");
     replace(k, 7, old, 1);
@@ -138,9 +147,14 @@ static void more_than_one_slice_arrives_whole(void **state)
 
 static void one_node_is_found_by_its_source_with_everything_known_of_it(void **state)
 {
-    struct kp_catalogue_node full = { .source = "nsu=urn:x;s=T", .path = "m/T", .type = "double", .unit = "CEL",
-                                      .description = "coolant", .role = "temperature",
-                                      .access = KP_CAN_READ | KP_CAN_HISTORY }, got;
+    struct kp_catalogue_node full = { .source = "nsu=urn:x;s=T",
+                                      .path = "m/T",
+                                      .type = "double",
+                                      .unit = "CEL",
+                                      .description = "coolant",
+                                      .role = "temperature",
+                                      .access = KP_CAN_READ | KP_CAN_HISTORY },
+                             got;
     struct kit *k = *state;
     struct kp_arena arena = { 0 };
     struct kp_err err = { 0 };
@@ -196,8 +210,12 @@ static void make_signals(void *arg)
     struct making *m = arg;
     kp_asset asset = kp_model_make_path(m->model, "f/m", KP_MACHINE, &m->err);
     for (int i = 0; i < 2; i++) { /* two signals of one source are still one node */
-        struct kp_signal_info s = { .asset = asset, .coupling = 7, .type = KP_DOUBLE, .source = "s=2",
-                                    .name = i ? "T" : "U", .stored = true };
+        struct kp_signal_info s = { .asset = asset,
+                                    .coupling = 7,
+                                    .type = KP_DOUBLE,
+                                    .source = "s=2",
+                                    .name = i ? "T" : "U",
+                                    .stored = true };
         kp_model_put_signal(m->model, &s, &m->err);
     }
 }
@@ -221,7 +239,8 @@ static void a_node_with_a_signal_of_the_coupling_is_marked_subscribed(void **sta
 static void without_memory_the_old_catalogue_stays_or_the_new_one_is_whole(void **state)
 {
     struct kit *k = *state;
-    struct kp_catalogue_node old[] = { node("s=1", "old") }, new[] = { node("s=1", "new"), node("s=2", "more") };
+    struct kp_catalogue_node old[] = { node("s=1", "old") },
+                             new[] = { node("s=1", "new"), node("s=2", "more") };
     int n = 1;
     for (;; n++) {
         struct kp_err err = { 0 };
@@ -242,8 +261,13 @@ static void without_memory_the_old_catalogue_stays_or_the_new_one_is_whole(void 
 static void without_memory_reading_fails_cleanly(void **state)
 {
     struct kit *k = *state;
-    struct kp_catalogue_node one = { .source = "s=1", .path = "a", .type = "double", .unit = "CEL", .role = "x",
-                                     .description = "d", .access = 1 };
+    struct kp_catalogue_node one = { .source = "s=1",
+                                     .path = "a",
+                                     .type = "double",
+                                     .unit = "CEL",
+                                     .role = "x",
+                                     .description = "d",
+                                     .access = 1 };
     replace(k, 7, &one, 1);
     int n = 1;
     for (;; n++) {
@@ -268,17 +292,25 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nodes_are_listed_in_path_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_page_ends_at_its_limit_and_the_next_begins_after_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_pattern_chooses_and_does_not_use_up_the_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_page_ends_at_its_limit_and_the_next_begins_after_it,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pattern_chooses_and_does_not_use_up_the_limit, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(the_reader_may_stop_early, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_new_catalogue_takes_the_place_of_the_old_and_of_no_other, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_a_crash_left_half_written_is_never_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_catalogue_takes_the_place_of_the_old_and_of_no_other,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_crash_left_half_written_is_never_seen, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(more_than_one_slice_arrives_whole, setup, teardown),
-        cmocka_unit_test_setup_teardown(one_node_is_found_by_its_source_with_everything_known_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_node_is_found_by_its_source_with_everything_known_of_it,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_known_stays_null, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_source_that_is_not_there_is_not_found_and_named, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_node_with_a_signal_of_the_coupling_is_marked_subscribed, setup, teardown),
-        cmocka_unit_test_setup_teardown(without_memory_the_old_catalogue_stays_or_the_new_one_is_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_source_that_is_not_there_is_not_found_and_named, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_node_with_a_signal_of_the_coupling_is_marked_subscribed,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            without_memory_the_old_catalogue_stays_or_the_new_one_is_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(without_memory_reading_fails_cleanly, setup, teardown),
     };
     return cmocka_run_group_tests_name("catalogue", tests, NULL, NULL);

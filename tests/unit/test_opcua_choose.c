@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define POLICY "http://opcfoundation.org/UA/SecurityPolicy#"
-static char automatic[] = "auto", none[] = "none", sign[] = "sign", encrypt[] = "encrypt", op[] = "op";
+static char automatic[] = "auto", none[] = "none", sign[] = "sign", encrypt[] = "encrypt",
+            op[] = "op";
 
 static UA_UserTokenPolicy anonymous = { .tokenType = UA_USERTOKENTYPE_ANONYMOUS };
 static UA_UserTokenPolicy by_name = { .tokenType = UA_USERTOKENTYPE_USERNAME };
@@ -32,12 +33,15 @@ static void offer(UA_EndpointDescription list[ALL], UA_UserTokenPolicy *login)
 {
     list[OPEN] = endpoint(UA_MESSAGESECURITYMODE_NONE, POLICY "None", login);
     list[SIGNED] = endpoint(UA_MESSAGESECURITYMODE_SIGN, POLICY "Basic256Sha256", login);
-    list[SEALED] = endpoint(UA_MESSAGESECURITYMODE_SIGNANDENCRYPT, POLICY "Aes128_Sha256_RsaOaep", login);
-    list[STRONG] = endpoint(UA_MESSAGESECURITYMODE_SIGNANDENCRYPT, POLICY "Aes256_Sha256_RsaPss", login);
+    list[SEALED] =
+        endpoint(UA_MESSAGESECURITYMODE_SIGNANDENCRYPT, POLICY "Aes128_Sha256_RsaOaep", login);
+    list[STRONG] =
+        endpoint(UA_MESSAGESECURITYMODE_SIGNANDENCRYPT, POLICY "Aes256_Sha256_RsaPss", login);
     list[OLD] = endpoint(UA_MESSAGESECURITYMODE_SIGNANDENCRYPT, POLICY "Basic256", login);
 }
 
-static int choose(const UA_EndpointDescription *list, size_t n, struct opcua_settings set, bool loopback)
+static int choose(const UA_EndpointDescription *list, size_t n, struct opcua_settings set,
+                  bool loopback)
 {
     struct kp_err err = { 0 };
     int best = kp_opcua_choose(list, n, &set, loopback, &err);
@@ -45,7 +49,8 @@ static int choose(const UA_EndpointDescription *list, size_t n, struct opcua_set
     return best;
 }
 
-static void refused(const UA_EndpointDescription *list, size_t n, struct opcua_settings set, const char *says)
+static void refused(const UA_EndpointDescription *list, size_t n, struct opcua_settings set,
+                    const char *says)
 {
     struct kp_err err = { 0 };
     assert_int_equal(kp_opcua_choose(list, n, &set, false, &err), OPCUA_NONE);
@@ -59,9 +64,12 @@ static void the_strongest_link_is_taken_wherever_it_stands(void **state)
     (void)state;
     UA_EndpointDescription list[ALL];
     offer(list, &anonymous);
-    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = automatic }, false), STRONG);
-    assert_int_equal(choose(list, STRONG, (struct opcua_settings){ .security = automatic }, false), SEALED);
-    assert_int_equal(choose(list, SEALED, (struct opcua_settings){ .security = automatic }, false), SIGNED);
+    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = automatic }, false),
+                     STRONG);
+    assert_int_equal(choose(list, STRONG, (struct opcua_settings){ .security = automatic }, false),
+                     SEALED);
+    assert_int_equal(choose(list, SEALED, (struct opcua_settings){ .security = automatic }, false),
+                     SIGNED);
 }
 
 static void the_servers_own_ranking_makes_no_difference(void **state)
@@ -70,7 +78,8 @@ static void the_servers_own_ranking_makes_no_difference(void **state)
     UA_EndpointDescription list[ALL];
     offer(list, &anonymous);
     list[OPEN].securityLevel = 255;
-    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = automatic }, true), STRONG);
+    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = automatic }, true),
+                     STRONG);
 }
 
 static void an_unprotected_link_is_refused_unless_a_person_accepts_it(void **state)
@@ -88,8 +97,22 @@ static void what_is_broken_is_not_used_even_when_nothing_else_is_there(void **st
     (void)state;
     UA_EndpointDescription list[ALL];
     offer(list, &anonymous);
-    refused(&list[OLD], 1, (struct opcua_settings){ .security = automatic }, "no endpoint this program can use");
-    refused(list, 0, (struct opcua_settings){ .security = automatic }, "no endpoint this program can use");
+    refused(&list[OLD], 1, (struct opcua_settings){ .security = automatic },
+            "no endpoint this program can use");
+    refused(list, 0, (struct opcua_settings){ .security = automatic },
+            "no endpoint this program can use");
+}
+
+static void a_security_mode_that_does_not_exist_is_not_the_strongest(void **state)
+{
+    (void)state;
+    UA_EndpointDescription list[ALL];
+    offer(list, &anonymous);
+    list[OLD] = endpoint(9, POLICY "Basic256Sha256", &anonymous);
+    list[OPEN] = endpoint(0, POLICY "Basic256Sha256", &anonymous);
+    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = automatic }, false),
+                     STRONG);
+    refused(&list[OLD], 1, (struct opcua_settings){ .security = automatic }, "no endpoint");
 }
 
 static void a_setting_asks_for_exactly_one_kind_of_link(void **state)
@@ -99,7 +122,8 @@ static void a_setting_asks_for_exactly_one_kind_of_link(void **state)
     offer(list, &anonymous);
     assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = none }, false), OPEN);
     assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = sign }, false), SIGNED);
-    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = encrypt }, false), STRONG);
+    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = encrypt }, false),
+                     STRONG);
     refused(list, SEALED, (struct opcua_settings){ .security = encrypt }, "security=encrypt");
     refused(&list[SIGNED], 1, (struct opcua_settings){ .security = none }, "only protected");
     refused(list, 1, (struct opcua_settings){ .security = sign }, "only unprotected");
@@ -110,11 +134,14 @@ static void other_transports_are_passed_over_and_a_missing_one_is_the_usual(void
     (void)state;
     UA_EndpointDescription list[ALL];
     offer(list, &anonymous);
-    list[STRONG].transportProfileUri = kp_opcua_text("http://opcfoundation.org/UA-Profile/Transport/https-uabinary");
-    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = automatic }, false), SEALED);
+    list[STRONG].transportProfileUri =
+        kp_opcua_text("http://opcfoundation.org/UA-Profile/Transport/https-uabinary");
+    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = automatic }, false),
+                     SEALED);
     list[SEALED].transportProfileUri =
         kp_opcua_text("http://opcfoundation.org/UA-Profile/Transport/uatcp-uasc-uabinary");
-    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = automatic }, false), SEALED);
+    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = automatic }, false),
+                     SEALED);
 }
 
 static void a_login_the_server_does_not_take_is_said(void **state)
@@ -125,7 +152,8 @@ static void a_login_the_server_does_not_take_is_said(void **state)
     refused(list, ALL, (struct opcua_settings){ .security = automatic }, "--set user=NAME");
     offer(list, &anonymous);
     refused(list, ALL, (struct opcua_settings){ .security = automatic, .user = op }, "a user name");
-    refused(list, ALL, (struct opcua_settings){ .security = automatic, .user_certificate = op }, "a user certificate");
+    refused(list, ALL, (struct opcua_settings){ .security = automatic, .user_certificate = op },
+            "a user certificate");
 }
 
 static void a_password_never_crosses_as_plain_text_unasked(void **state)
@@ -137,11 +165,14 @@ static void a_password_never_crosses_as_plain_text_unasked(void **state)
     refused(list, ALL, bare, "--set allow-plain-password=true");
     bare.allow_plain_password = true;
     assert_int_equal(choose(list, ALL, bare, false), OPEN);
-    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = automatic, .user = op }, false), STRONG);
+    assert_int_equal(
+        choose(list, ALL, (struct opcua_settings){ .security = automatic, .user = op }, false),
+        STRONG);
     UA_UserTokenPolicy sealed = { .tokenType = UA_USERTOKENTYPE_USERNAME,
                                   .securityPolicyUri = kp_opcua_text(POLICY "Basic256Sha256") };
     offer(list, &sealed);
-    assert_int_equal(choose(list, ALL, (struct opcua_settings){ .security = none, .user = op }, false), OPEN);
+    assert_int_equal(
+        choose(list, ALL, (struct opcua_settings){ .security = none, .user = op }, false), OPEN);
 }
 
 static void only_this_machine_is_loopback(void **state)
@@ -167,7 +198,8 @@ static void servers_known_by_name_get_what_they_bear(void **state)
     assert_int_equal(l.monitor, 100);
     kp_opcua_limits_of("simatic.s7-1500.opc-ua.application:plc_1", &l);
     assert_int_equal(l.items, 10000);
-    assert_true(l.read * l.calls <= 1000); /* it breaks above 1,000 nodes in all outstanding requests */
+    assert_true(l.read * l.calls <=
+                1000); /* it breaks above 1,000 nodes in all outstanding requests */
     kp_opcua_limits_of("SINUMERIK 828D", &l);
     assert_int_equal(l.rate, 500);
     kp_opcua_limits_of("SINUMERIK 840D sl", &l);
@@ -191,7 +223,8 @@ static void properties_of_a_nameplate_are_known_by_name(void **state)
 static void an_address_finds_its_protocol(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "", "opc.tcp", "opc.tcp://", "://x", "opc://x", "opc.tcpx://x", "http://x" };
+    static const char *const bad[] = { "",        "opc.tcp",      "opc.tcp://", "://x",
+                                       "opc://x", "opc.tcpx://x", "http://x" };
     struct kp_err err = { 0 };
     assert_ptr_equal(kp_coupling_class_of("opc.tcp://x", &err), &kp_opcua);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -223,6 +256,7 @@ int main(void)
         cmocka_unit_test(the_servers_own_ranking_makes_no_difference),
         cmocka_unit_test(an_unprotected_link_is_refused_unless_a_person_accepts_it),
         cmocka_unit_test(what_is_broken_is_not_used_even_when_nothing_else_is_there),
+        cmocka_unit_test(a_security_mode_that_does_not_exist_is_not_the_strongest),
         cmocka_unit_test(a_setting_asks_for_exactly_one_kind_of_link),
         cmocka_unit_test(other_transports_are_passed_over_and_a_missing_one_is_the_usual),
         cmocka_unit_test(a_login_the_server_does_not_take_is_said),

@@ -43,7 +43,9 @@ static UA_NodeId named(UA_UInt16 ns, const char *name)
 static void ids_of_every_kind_go_there_and_back(void **state)
 {
     (void)state;
-    UA_NodeId guid = { 1, UA_NODEIDTYPE_GUID, { .guid = { 1, 2, 3, { 4, 5, 6, 7, 8, 9, 10, 11 } } } };
+    UA_NodeId guid = { 1,
+                       UA_NODEIDTYPE_GUID,
+                       { .guid = { 1, 2, 3, { 4, 5, 6, 7, 8, 9, 10, 11 } } } };
     UA_NodeId opaque = { 1, UA_NODEIDTYPE_BYTESTRING, { .byteString = kp_opcua_text("\x01\xff") } };
     there_and_back(UA_NODEID_NUMERIC(0, 85), "i=85");
     there_and_back(UA_NODEID_NUMERIC(1, 4294967295u), "nsu=urn:machine;i=4294967295");
@@ -82,7 +84,8 @@ static void the_index_follows_the_namespace_when_the_server_counts_anew(void **s
 static void an_unknown_namespace_is_not_found_and_said_by_name(void **state)
 {
     (void)state;
-    static const char *const list[] = { "nsu=urn:gone;i=7", "nsu=urn:gone;s=a", "nsu=urn:gone;g=x" };
+    static const char *const list[] = { "nsu=urn:gone;i=7", "nsu=urn:gone;s=a",
+                                        "nsu=urn:gone;g=x" };
     struct opcua_spaces s = spaces();
     for (size_t i = 0; i < 2; i++) {
         struct kp_err err = { 0 };

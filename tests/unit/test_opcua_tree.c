@@ -30,7 +30,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static long add(struct opcua_tree *t, unsigned id, long parent, const char *name, uint8_t class, uint8_t flags)
+static long add(struct opcua_tree *t, unsigned id, long parent, const char *name, uint8_t class,
+                uint8_t flags)
 {
     UA_NodeId node = UA_NODEID_NUMERIC(1, id);
     long index;
@@ -47,7 +48,8 @@ static void assert_path(const struct opcua_tree *t, long node, const char *want)
 
 static void a_path_is_the_names_below_the_start(void **state)
 {
-    long mill = add(*state, 1, 0, "Mill", OPCUA_OBJECT, 0), axis = add(*state, 2, mill, "Axis", OPCUA_OBJECT, 0);
+    long mill = add(*state, 1, 0, "Mill", OPCUA_OBJECT, 0),
+         axis = add(*state, 2, mill, "Axis", OPCUA_OBJECT, 0);
     assert_path(*state, add(*state, 3, axis, "Load", OPCUA_VARIABLE, 0), "Mill/Axis/Load");
     assert_path(*state, 0, "");
 }
@@ -72,7 +74,8 @@ static void a_node_met_again_keeps_its_first_place(void **state)
 
 static void brothers_of_one_name_get_numbers(void **state)
 {
-    long a = add(*state, 1, 0, "Twin", OPCUA_OBJECT, 0), b = add(*state, 2, 0, "Twin", OPCUA_VARIABLE, 0),
+    long a = add(*state, 1, 0, "Twin", OPCUA_OBJECT, 0),
+         b = add(*state, 2, 0, "Twin", OPCUA_VARIABLE, 0),
          c = add(*state, 3, 0, "Twin", OPCUA_VARIABLE, 0);
     assert_path(*state, a, "Twin");
     assert_path(*state, b, "Twin_2");
@@ -124,12 +127,14 @@ static void names_are_made_valid(void **state)
 
 static void what_is_below_a_variable_is_named_with_a_point(void **state)
 {
-    long m = add(*state, 1, 0, "M", OPCUA_OBJECT, 0), v = add(*state, 2, m, "State", OPCUA_VARIABLE, 0);
+    long m = add(*state, 1, 0, "M", OPCUA_OBJECT, 0),
+         v = add(*state, 2, m, "State", OPCUA_VARIABLE, 0);
     assert_path(*state, add(*state, 3, v, "Id", OPCUA_VARIABLE, 0), "M/State.Id");
     long deep = v;
     char path[KP_PATH_MAX];
     for (unsigned i = 10; i < 14; i++)
-        deep = add(*state, i, deep, "a_rather_long_name_of_a_part_of_a_variable", OPCUA_VARIABLE, 0);
+        deep =
+            add(*state, i, deep, "a_rather_long_name_of_a_part_of_a_variable", OPCUA_VARIABLE, 0);
     assert_false(kp_tree_path(*state, (uint32_t)deep, path)); /* one name would be too long */
 }
 
@@ -152,7 +157,8 @@ static void a_path_that_is_too_long_is_said_to_be(void **state)
 static void depth_counts_only_what_is_part_of_paths(void **state)
 {
     struct opcua_tree *t = *state;
-    long machines = add(t, 1, 0, "Machines", OPCUA_OBJECT, OPCUA_HIDDEN), m = add(t, 2, machines, "M", OPCUA_OBJECT, 0);
+    long machines = add(t, 1, 0, "Machines", OPCUA_OBJECT, OPCUA_HIDDEN),
+         m = add(t, 2, machines, "M", OPCUA_OBJECT, 0);
     assert_int_equal(t->list[machines].depth, 0);
     assert_int_equal(t->list[m].depth, 1);
 }
@@ -212,14 +218,18 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_mere_container_is_no_part_of_paths, setup, teardown),
         cmocka_unit_test_setup_teardown(a_node_met_again_keeps_its_first_place, setup, teardown),
         cmocka_unit_test_setup_teardown(brothers_of_one_name_get_numbers, setup, teardown),
-        cmocka_unit_test_setup_teardown(brothers_meet_across_a_container_that_is_no_part_of_paths, setup, teardown),
-        cmocka_unit_test_setup_teardown(thousands_of_one_name_all_get_a_path_of_their_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(brothers_meet_across_a_container_that_is_no_part_of_paths,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(thousands_of_one_name_all_get_a_path_of_their_own, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_long_name_still_gets_its_number, setup, teardown),
         cmocka_unit_test_setup_teardown(names_are_made_valid, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_below_a_variable_is_named_with_a_point, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_below_a_variable_is_named_with_a_point, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_path_that_is_too_long_is_said_to_be, setup, teardown),
         cmocka_unit_test_setup_teardown(depth_counts_only_what_is_part_of_paths, setup, teardown),
-        cmocka_unit_test_setup_teardown(text_ids_are_moved_into_the_tree_only_when_new, setup, teardown),
+        cmocka_unit_test_setup_teardown(text_ids_are_moved_into_the_tree_only_when_new, setup,
+                                        teardown),
         cmocka_unit_test(without_memory_a_tree_stays_sound),
     };
     return cmocka_run_group_tests_name("opcua tree", tests, NULL, NULL);

@@ -17,7 +17,9 @@
 /* A variant around something on the test's stack; never cleared. */
 static UA_Variant scalar(void *data, int type)
 {
-    return (UA_Variant){ .type = &UA_TYPES[type], .storageType = UA_VARIANT_DATA_NODELETE, .data = data };
+    return (UA_Variant){ .type = &UA_TYPES[type],
+                         .storageType = UA_VARIANT_DATA_NODELETE,
+                         .data = data };
 }
 
 static UA_Variant array(void *data, size_t n, int type)
@@ -166,7 +168,9 @@ static void ids_and_guids_become_their_text(void **state)
 {
     UA_NodeId id = { 2, UA_NODEIDTYPE_STRING, { .string = kp_opcua_text("a.b") } };
     UA_ExpandedNodeId expanded = { .nodeId = id };
-    UA_Guid guid = { 0x09087e75, 0x8e5e, 0x499b, { 0x95, 0x4f, 0xf2, 0xa9, 0x60, 0x3d, 0xb2, 0x8a } };
+    UA_Guid guid = {
+        0x09087e75, 0x8e5e, 0x499b, { 0x95, 0x4f, 0xf2, 0xa9, 0x60, 0x3d, 0xb2, 0x8a }
+    };
     struct kp_value v = convert(state, scalar(&id, UA_TYPES_NODEID));
     assert_text(&v, "ns=2;s=a.b");
     v = convert(state, scalar(&expanded, UA_TYPES_EXPANDEDNODEID));
@@ -262,11 +266,14 @@ static void arrays_of_numbers_are_packed(void **state)
 
 static void an_array_of_every_fixed_type_has_as_many_elements_as_it_had(void **state)
 {
-    static const int types[] = { UA_TYPES_BOOLEAN, UA_TYPES_SBYTE, UA_TYPES_BYTE, UA_TYPES_INT16, UA_TYPES_UINT16,
-                                 UA_TYPES_INT32, UA_TYPES_UINT32, UA_TYPES_INT64, UA_TYPES_UINT64, UA_TYPES_FLOAT,
-                                 UA_TYPES_DOUBLE, UA_TYPES_STRING, UA_TYPES_DATETIME, UA_TYPES_GUID,
-                                 UA_TYPES_BYTESTRING, UA_TYPES_NODEID, UA_TYPES_QUALIFIEDNAME,
-                                 UA_TYPES_LOCALIZEDTEXT, UA_TYPES_STATUSCODE, UA_TYPES_RANGE, UA_TYPES_VARIANT };
+    static const int types[] = {
+        UA_TYPES_BOOLEAN,       UA_TYPES_SBYTE,         UA_TYPES_BYTE,       UA_TYPES_INT16,
+        UA_TYPES_UINT16,        UA_TYPES_INT32,         UA_TYPES_UINT32,     UA_TYPES_INT64,
+        UA_TYPES_UINT64,        UA_TYPES_FLOAT,         UA_TYPES_DOUBLE,     UA_TYPES_STRING,
+        UA_TYPES_DATETIME,      UA_TYPES_GUID,          UA_TYPES_BYTESTRING, UA_TYPES_NODEID,
+        UA_TYPES_QUALIFIEDNAME, UA_TYPES_LOCALIZEDTEXT, UA_TYPES_STATUSCODE, UA_TYPES_RANGE,
+        UA_TYPES_VARIANT
+    };
     uint64_t zero[200] = { 0 };
     for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
         struct kp_value v = convert(state, array(zero, 3, types[t])), element;
@@ -361,8 +368,10 @@ static void a_clock_ten_years_off_is_kept_as_told(void **state)
 
 static void picoseconds_add_to_the_source_time(void **state)
 {
-    UA_DataValue dv = { .hasSourceTimestamp = true, .sourceTimestamp = kp_opcua_date(NOW),
-                        .hasSourcePicoseconds = true, .sourcePicoseconds = 4200 };
+    UA_DataValue dv = { .hasSourceTimestamp = true,
+                        .sourceTimestamp = kp_opcua_date(NOW),
+                        .hasSourcePicoseconds = true,
+                        .sourcePicoseconds = 4200 };
     assert_int_equal(sample(state, dv).at, NOW + 42);
     dv.sourcePicoseconds = 10000; /* not allowed by the standard */
     assert_int_equal(sample(state, dv).at, NOW);
@@ -398,7 +407,9 @@ static void the_overflow_bit_counts_only_with_its_info_type(void **state)
 static void times_go_there_and_back(void **state)
 {
     (void)state;
-    static const int64_t list[] = { 0, 100, -100, NOW, INT64_C(-9000000000000000000), INT64_C(9000000000000000000) };
+    static const int64_t list[] = {
+        0, 100, -100, NOW, INT64_C(-9000000000000000000), INT64_C(9000000000000000000)
+    };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         int64_t back;
         assert_true(kp_opcua_time(kp_opcua_date(list[i]), &back));
@@ -424,7 +435,8 @@ static void refused(struct kp_value v, int type)
 {
     UA_Variant out;
     struct kp_err err = { 0 };
-    assert_int_equal(kp_opcua_variant(&v, &UA_TYPES[type], (v.type & KP_ARRAY) != 0, &out, &err), KP_EINVALID);
+    assert_int_equal(kp_opcua_variant(&v, &UA_TYPES[type], (v.type & KP_ARRAY) != 0, &out, &err),
+                     KP_EINVALID);
     assert_true(strlen(err.text) > 10);
     UA_Variant_clear(&out);
 }
@@ -508,7 +520,8 @@ static void an_array_is_written_to_an_array_and_to_nothing_else(void **state)
     assert_int_equal(out.arrayLength, 2);
     assert_int_equal(((UA_Int32 *)out.data)[1], -2);
     UA_Variant_clear(&out);
-    assert_int_equal(kp_opcua_variant(&v, &UA_TYPES[UA_TYPES_INT32], false, &out, &err), KP_EINVALID);
+    assert_int_equal(kp_opcua_variant(&v, &UA_TYPES[UA_TYPES_INT32], false, &out, &err),
+                     KP_EINVALID);
     refused(v, UA_TYPES_BYTE);
 }
 
@@ -541,38 +554,51 @@ static void without_memory_a_value_is_refused_and_nothing_leaks(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(signed_integers_keep_their_value_at_both_ends, setup, teardown),
-        cmocka_unit_test_setup_teardown(unsigned_integers_and_status_codes_keep_their_value, setup, teardown),
+        cmocka_unit_test_setup_teardown(signed_integers_keep_their_value_at_both_ends, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(unsigned_integers_and_status_codes_keep_their_value, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(floats_keep_every_bit, setup, teardown),
         cmocka_unit_test_setup_teardown(a_boolean_is_a_boolean, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_enumeration_of_the_standard_is_an_integer, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_enumeration_of_the_standard_is_an_integer, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(text_is_taken_where_it_lies, setup, teardown),
         cmocka_unit_test_setup_teardown(a_number_in_text_stays_text, setup, teardown),
-        cmocka_unit_test_setup_teardown(text_that_is_not_utf8_is_cleaned_and_not_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(text_that_is_not_utf8_is_cleaned_and_not_dropped, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(empty_and_missing_text_are_empty_text, setup, teardown),
-        cmocka_unit_test_setup_teardown(localized_text_and_names_lose_their_locale_and_namespace, setup, teardown),
+        cmocka_unit_test_setup_teardown(localized_text_and_names_lose_their_locale_and_namespace,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(ids_and_guids_become_their_text, setup, teardown),
         cmocka_unit_test_setup_teardown(an_id_that_is_not_utf8_becomes_clean_text, setup, teardown),
         cmocka_unit_test_setup_teardown(bytes_stay_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_time_counts_from_1970, setup, teardown),
-        cmocka_unit_test_setup_teardown(never_and_for_ever_have_a_value_of_their_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(never_and_for_ever_have_a_value_of_their_own, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_structure_becomes_json, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_structure_inside_an_extension_object_becomes_json_too, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_structure_of_unknown_type_becomes_json_of_its_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_structure_inside_an_extension_object_becomes_json_too,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_structure_of_unknown_type_becomes_json_of_its_bytes,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_null, setup, teardown),
         cmocka_unit_test_setup_teardown(arrays_of_numbers_are_packed, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_array_of_every_fixed_type_has_as_many_elements_as_it_had, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_array_of_texts_keeps_each_and_cleans_the_broken, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_array_of_every_fixed_type_has_as_many_elements_as_it_had,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(an_array_of_texts_keeps_each_and_cleans_the_broken, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(an_empty_array_is_an_array_of_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_matrix_is_laid_flat, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_value_far_too_long_is_refused_and_the_next_one_is_taken, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_source_time_comes_before_the_servers_and_that_before_arrival, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_source_time_outside_of_what_ns_can_say_is_not_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_value_far_too_long_is_refused_and_the_next_one_is_taken,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            the_source_time_comes_before_the_servers_and_that_before_arrival, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_source_time_outside_of_what_ns_can_say_is_not_taken,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_clock_ten_years_off_is_kept_as_told, setup, teardown),
         cmocka_unit_test_setup_teardown(picoseconds_add_to_the_source_time, setup, teardown),
         cmocka_unit_test_setup_teardown(all_bits_of_the_status_are_kept, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_value_without_a_value_is_null_with_its_status, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_value_without_a_value_is_null_with_its_status, setup,
+                                        teardown),
         cmocka_unit_test(the_overflow_bit_counts_only_with_its_info_type),
         cmocka_unit_test(times_go_there_and_back),
         cmocka_unit_test(a_whole_number_is_written_in_the_width_of_the_node),

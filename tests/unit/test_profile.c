@@ -32,11 +32,12 @@ static void refuse(const char *json, const char *says)
     assert_int_equal(kp_mem_live(), live);
 }
 
-static const char small[] = "{\"namespaces\":[\"urn:a\",\"urn:b\"],\"rank\":3,\"rules\":["
-                            "{\"match\":[\"**/State\"],\"role\":\"state\",\"subscribe\":true},"
-                            "{\"property\":true,\"subscribe\":false},"
-                            "{\"match\":[\"**/Tools\"],\"subscribe\":false},"
-                            "{\"types\":[\"double\",\"double[]\"],\"role\":\"number\",\"subscribe\":true}]}";
+static const char small[] =
+    "{\"namespaces\":[\"urn:a\",\"urn:b\"],\"rank\":3,\"rules\":["
+    "{\"match\":[\"**/State\"],\"role\":\"state\",\"subscribe\":true},"
+    "{\"property\":true,\"subscribe\":false},"
+    "{\"match\":[\"**/Tools\"],\"subscribe\":false},"
+    "{\"types\":[\"double\",\"double[]\"],\"role\":\"number\",\"subscribe\":true}]}";
 
 static bool ask(const struct kp_profile *p, const char *path, uint8_t type, bool property,
                 struct kp_profile_choice *c)
@@ -162,7 +163,8 @@ static const char *role_of(const struct opcua_profiles *all, const char *path, u
     return c.role ? c.role : "";
 }
 
-static bool subscribed(const struct opcua_profiles *all, const char *path, uint8_t type, bool property)
+static bool subscribed(const struct opcua_profiles *all, const char *path, uint8_t type,
+                       bool property)
 {
     struct kp_profile_choice c;
     return kp_profiles_match(all, path, type, property, &c) && c.subscribe;
@@ -190,8 +192,12 @@ static void a_machinery_server_gets_its_state_and_mode(void **state)
     (void)state;
     struct opcua_profiles all = built_in("http://opcfoundation.org/UA/Machinery/");
     assert_int_equal(all.n, 2);
-    assert_string_equal(role_of(&all, "M/MachineryBuildingBlocks/MachineryItemState/CurrentState", KP_STRING), "state");
-    assert_string_equal(role_of(&all, "M/MachineryBuildingBlocks/MachineryOperationMode/CurrentState", KP_STRING), "mode");
+    assert_string_equal(
+        role_of(&all, "M/MachineryBuildingBlocks/MachineryItemState/CurrentState", KP_STRING),
+        "state");
+    assert_string_equal(
+        role_of(&all, "M/MachineryBuildingBlocks/MachineryOperationMode/CurrentState", KP_STRING),
+        "mode");
     assert_string_equal(role_of(&all, "M/Production/ActiveProgram/Name", KP_STRING), "program");
     assert_string_equal(role_of(&all, "M/Monitoring/Temperature", KP_DOUBLE), "");
     assert_false(subscribed(&all, "M/Equipment/Tools/T1/Length", KP_DOUBLE, false));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the variables of a look are: data type, access, description, and the values of the properties
- * that describe them (range, unit, texts of enumerations) or their machine. */
+/* What the variables of a look are: data type, access, description, and the values of the
+ * properties that describe them (range, unit, texts of enumerations) or their machine. */
 #include "couplings/opcua/opcua_private.h"
 
 #include "core/json.h"
@@ -27,7 +27,8 @@ static bool add_jobs(struct opcua_browse *b, uint32_t i)
     static const uint32_t variable[] = { UA_ATTRIBUTEID_DATATYPE, UA_ATTRIBUTEID_VALUERANK,
                                          UA_ATTRIBUTEID_ACCESSLEVEL, UA_ATTRIBUTEID_HISTORIZING,
                                          UA_ATTRIBUTEID_DESCRIPTION };
-    static const char *const read_now[] = { "EURange", "EngineeringUnits", "EnumStrings", "EnumValues" };
+    static const char *const read_now[] = { "EURange", "EngineeringUnits", "EnumStrings",
+                                            "EnumValues" };
     const struct opcua_node *node = &b->tree.list[i];
     if (node->class != OPCUA_VARIABLE)
         return true;
@@ -84,7 +85,8 @@ static void take_type(struct opcua_browse *b, struct opcua_node *node, const UA_
 }
 
 /* OPC UA codes a unit as the characters of its UN/CEFACT code in one number (Part 8, 5.6.3). */
-static void take_unit(struct opcua_browse *b, struct opcua_node *variable, const UA_EUInformation *unit)
+static void take_unit(struct opcua_browse *b, struct opcua_node *variable,
+                      const UA_EUInformation *unit)
 {
     static const char cefact[] = "http://www.opcfoundation.org/UA/units/un/cefact";
     char code[4] = "";
@@ -147,13 +149,15 @@ const char *kp_opcua_enum_definition(struct opcua_browse *b, const UA_EnumDefini
     struct kp_json j = kp_json(&out);
     kp_json_begin(&j, '{');
     for (size_t i = 0; i < d->fieldsSize; i++)
-        enum_text(&j, d->fields[i].value, d->fields[i].displayName.text.length ?
-                                              &d->fields[i].displayName.text : &d->fields[i].name);
+        enum_text(&j, d->fields[i].value,
+                  d->fields[i].displayName.text.length ? &d->fields[i].displayName.text
+                                                       : &d->fields[i].name);
     kp_json_end(&j, '}');
     return keep_json(b, &out);
 }
 
-static void take_meta(struct opcua_browse *b, const struct opcua_node *property, const UA_Variant *v)
+static void take_meta(struct opcua_browse *b, const struct opcua_node *property,
+                      const UA_Variant *v)
 {
     struct opcua_node *variable = &b->tree.list[property->parent];
     if (UA_Variant_hasScalarType(v, &UA_TYPES[UA_TYPES_RANGE])) {
@@ -179,7 +183,8 @@ static void take_identity(struct opcua_browse *b, uint32_t node, const UA_Varian
     if (!text[0])
         return;
     char *kept = kp_arena_strdup(&b->tree.text, text);
-    if (!kept || !kp_grow(&b->properties, &b->properties_capacity, b->n_properties + 1, sizeof *b->properties)) {
+    if (!kept || !kp_grow(&b->properties, &b->properties_capacity, b->n_properties + 1,
+                          sizeof *b->properties)) {
         b->failed = KP_ENOMEM;
         return;
     }
@@ -238,7 +243,8 @@ enum kp_code kp_opcua_attributes_start(struct opcua_browse *b, struct kp_err *er
     for (uint32_t i = 1; i < b->tree.n; i++)
         if (!add_jobs(b, i))
             return kp_fail(err, KP_ENOMEM, "out of memory");
-    b->reader = (struct opcua_reader){ .o = b->o, .arg = b, .fill = fill, .take = take, .n = b->n_jobs };
+    b->reader =
+        (struct opcua_reader){ .o = b->o, .arg = b, .fill = fill, .take = take, .n = b->n_jobs };
     kp_coupling_note(b->o->c, "reading what %zu nodes are", b->tree.n);
     return KP_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A look at everything below Objects, breadth first, with a few requests under way at once. Servers
- * hold back long answers (continuation points) and have few places to do so: these are followed first, and
- * a node that found no place is asked again alone. */
+ * hold back long answers (continuation points) and have few places to do so: these are followed
+ * first, and a node that found no place is asked again alone. */
 #include "couplings/opcua/opcua_private.h"
 
 #include <string.h>
@@ -18,12 +18,36 @@ struct walk {
 };
 
 /* ---- what a reference leads to ---- */
-static const char *const meta_names[] = { /* properties that describe their variable */
-    "EURange", "EngineeringUnits", "EnumStrings", "EnumValues", "InstrumentRange", "ValuePrecision",
-    "Definition", "EnumDictionaryEntries", "TrueState", "FalseState", "ValueAsText", "AxisScaleType",
-    "XAxisDefinition", "YAxisDefinition", "ZAxisDefinition", "Title", "NodeVersion", "NamingRule",
-    "InputArguments", "OutputArguments", "LocalTime", "MaxStringLength", "MaxArrayLength",
-    "ConversionLimit", "AllowNulls", "ViewVersion", "Icon", "DefaultInstanceBrowseName",
+static const char *const meta_names[] = {
+    /* properties that describe their variable */
+    "EURange",
+    "EngineeringUnits",
+    "EnumStrings",
+    "EnumValues",
+    "InstrumentRange",
+    "ValuePrecision",
+    "Definition",
+    "EnumDictionaryEntries",
+    "TrueState",
+    "FalseState",
+    "ValueAsText",
+    "AxisScaleType",
+    "XAxisDefinition",
+    "YAxisDefinition",
+    "ZAxisDefinition",
+    "Title",
+    "NodeVersion",
+    "NamingRule",
+    "InputArguments",
+    "OutputArguments",
+    "LocalTime",
+    "MaxStringLength",
+    "MaxArrayLength",
+    "ConversionLimit",
+    "AllowNulls",
+    "ViewVersion",
+    "Icon",
+    "DefaultInstanceBrowseName",
 };
 
 static bool named(const UA_String *name, const char *text)
@@ -31,7 +55,8 @@ static bool named(const UA_String *name, const char *text)
     return name->length == strlen(text) && memcmp(name->data, text, name->length) == 0;
 }
 
-static uint8_t flags_of(const struct opcua_tree *t, uint32_t parent, const UA_ReferenceDescription *r)
+static uint8_t flags_of(const struct opcua_tree *t, uint32_t parent,
+                        const UA_ReferenceDescription *r)
 {
     static const char *const containers[] = { "Machines", "DeviceSet" };
     const UA_String *name = &r->browseName.name;
@@ -50,7 +75,8 @@ static uint8_t flags_of(const struct opcua_tree *t, uint32_t parent, const UA_Re
     if (UA_NodeId_equal(&r->referenceTypeId, &has_property) ||
         UA_NodeId_equal(&r->typeDefinition.nodeId, &property_type))
         flags |= OPCUA_PROPERTY | OPCUA_LEAF; /* a property has nothing below it (Part 3, 4.5.2) */
-    if (flags & OPCUA_PROPERTY && t->list[parent].class == OPCUA_OBJECT && name->length < KP_NAME_MAX) {
+    if (flags & OPCUA_PROPERTY && t->list[parent].class == OPCUA_OBJECT &&
+        name->length < KP_NAME_MAX) {
         char text[KP_NAME_MAX];
         kp_utf8_clean(text, sizeof text, (const char *)name->data, name->length);
         of_identification |= kp_opcua_nameplate_field(text) != OPCUA_NONE;
@@ -63,8 +89,8 @@ static uint8_t flags_of(const struct opcua_tree *t, uint32_t parent, const UA_Re
     return flags;
 }
 
-/* The standard's own objects beside the machines: Server, Aliases, Locations ... Some servers number their
- * own nodes in the standard's namespace too, but do not name them there. */
+/* The standard's own objects beside the machines: Server, Aliases, Locations ... Some servers
+ * number their own nodes in the standard's namespace too, but do not name them there. */
 static bool of_standard(uint32_t parent, const UA_ReferenceDescription *r)
 {
     return parent == 0 && r->nodeId.nodeId.namespaceIndex == 0 && r->browseName.namespaceIndex == 0;
@@ -84,8 +110,8 @@ static void take_reference(struct opcua_browse *b, uint32_t parent, UA_Reference
     uint8_t flags = flags_of(&b->tree, parent, r);
     uint8_t class = r->nodeClass == UA_NODECLASS_OBJECT ? OPCUA_OBJECT : OPCUA_VARIABLE;
     const UA_String *name = r->browseName.name.length ? &r->browseName.name : &r->displayName.text;
-    if (!kp_tree_add(&b->tree, &r->nodeId.nodeId, parent, (const char *)name->data, name->length, class,
-                     flags, &index))
+    if (!kp_tree_add(&b->tree, &r->nodeId.nodeId, parent, (const char *)name->data, name->length,
+                     class, flags, &index))
         b->failed = KP_ENOMEM;
 }
 
@@ -98,7 +124,8 @@ static void ask_alone(struct opcua_browse *b, uint32_t node)
         b->again[b->n_again++] = node;
 }
 
-static void take_result(struct opcua_browse *b, const struct walk *w, size_t i, UA_BrowseResult *result)
+static void take_result(struct opcua_browse *b, const struct walk *w, size_t i,
+                        UA_BrowseResult *result)
 {
     if (result->statusCode == UA_STATUSCODE_BADNOCONTINUATIONPOINTS && w->n > 1) {
         ask_alone(b, w->nodes[i]);
@@ -161,7 +188,8 @@ static struct walk *walk_new(struct opcua_browse *b, size_t n)
     return w;
 }
 
-static enum kp_code sent(struct opcua_browse *b, struct walk *w, UA_StatusCode status, struct kp_err *err)
+static enum kp_code sent(struct opcua_browse *b, struct walk *w, UA_StatusCode status,
+                         struct kp_err *err)
 {
     if (status == UA_STATUSCODE_GOOD) {
         b->outstanding++;
@@ -191,8 +219,8 @@ static enum kp_code send_browse(struct opcua_browse *b, struct walk *w, struct k
                           UA_BROWSERESULTMASK_BROWSENAME | UA_BROWSERESULTMASK_TYPEDEFINITION,
         };
     UA_StatusCode status =
-        __UA_Client_AsyncService(b->o->client, &request, &UA_TYPES[UA_TYPES_BROWSEREQUEST], browse_answered,
-                                 &UA_TYPES[UA_TYPES_BROWSERESPONSE], w, NULL);
+        __UA_Client_AsyncService(b->o->client, &request, &UA_TYPES[UA_TYPES_BROWSEREQUEST],
+                                 browse_answered, &UA_TYPES[UA_TYPES_BROWSERESPONSE], w, NULL);
     kp_free(request.nodesToBrowse);
     return sent(b, w, status, err);
 }
@@ -214,8 +242,8 @@ static enum kp_code send_next(struct opcua_browse *b, struct kp_err *err)
         request.continuationPoints[i] = b->points[i].point;
     }
     UA_StatusCode status =
-        __UA_Client_AsyncService(b->o->client, &request, &UA_TYPES[UA_TYPES_BROWSENEXTREQUEST], next_answered,
-                                 &UA_TYPES[UA_TYPES_BROWSENEXTRESPONSE], w, NULL);
+        __UA_Client_AsyncService(b->o->client, &request, &UA_TYPES[UA_TYPES_BROWSENEXTREQUEST],
+                                 next_answered, &UA_TYPES[UA_TYPES_BROWSENEXTRESPONSE], w, NULL);
     for (size_t i = 0; i < b->n_points; i++)
         UA_ByteString_clear(&request.continuationPoints[i]);
     kp_free(request.continuationPoints);
@@ -283,7 +311,8 @@ enum kp_code kp_opcua_browse_start(struct opcua *o, struct kp_err *err)
     if (root(o, &id, err))
         return err->code;
     o->browse = kp_alloc(sizeof *o->browse);
-    if (!o->browse || !kp_tree_add(&o->browse->tree, &id, 0, "Objects", 7, OPCUA_OBJECT, OPCUA_HIDDEN, &index)) {
+    if (!o->browse ||
+        !kp_tree_add(&o->browse->tree, &id, 0, "Objects", 7, OPCUA_OBJECT, OPCUA_HIDDEN, &index)) {
         UA_NodeId_clear(&id);
         return kp_fail(err, KP_ENOMEM, "out of memory");
     }

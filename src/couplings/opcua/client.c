@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One UA_Client with its event loop, and requests that can be given up when the coupling is to end. */
+/* One UA_Client with its event loop, and requests that can be given up when the coupling is to end.
+ */
 #include "couplings/opcua/opcua_private.h"
 
 #include <assert.h>
@@ -126,11 +127,13 @@ enum kp_code kp_opcua_client(struct opcua *o, UA_ClientConfig *cc, struct kp_err
     cc->externalEventLoop = true;
     cc->clientContext = o;
     cc->timeout = (UA_UInt32)kp_opcua_ms(o->set->timeout);
-    cc->requestedSessionTimeout = 30000; /* a lost session must not block one of the server's few for long */
+    cc->requestedSessionTimeout =
+        30000; /* a lost session must not block one of the server's few for long */
     cc->stateCallback = state_changed;
     cc->inactivityCallback = link_inactive;
     cc->subscriptionInactivityCallback = subscription_inactive;
-    assert(cc->certificateVerification.verifyCertificate); /* else the library would accept anyone */
+    assert(
+        cc->certificateVerification.verifyCertificate); /* else the library would accept anyone */
     UA_StatusCode code = UA_ClientConfig_setDefault(cc);
     cc->localConnectionConfig.localMaxMessageSize = 128u << 20;
     if (code == UA_STATUSCODE_GOOD)
@@ -225,8 +228,8 @@ enum kp_code kp_opcua_call(struct opcua *o, const void *request, const UA_DataTy
     if (!call)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     *call = (struct call){ .response = response, .type = response_type };
-    UA_StatusCode status =
-        __UA_Client_AsyncService(o->client, request, request_type, answered, response_type, call, NULL);
+    UA_StatusCode status = __UA_Client_AsyncService(o->client, request, request_type, answered,
+                                                    response_type, call, NULL);
     if (status != UA_STATUSCODE_GOOD) {
         kp_free(call);
         return kp_opcua_explain(o, status, err);
@@ -261,7 +264,7 @@ bool kp_opcua_too_much(UA_StatusCode status)
     }
 }
 
-struct opcua_part { /* one request of a reader */
+struct opcua_part {         /* one request of a reader */
     struct opcua_reader *r; /* NULL: the reader has gone */
     struct opcua_part *next;
     struct opcua_range range;
@@ -307,7 +310,8 @@ static void read_answered(UA_Client *client, void *arg, UA_UInt32 id, void *resp
         read_again(r, (struct opcua_range){ range.from, middle });
         read_again(r, (struct opcua_range){ middle, range.to });
     } else { /* a server that cannot answer for these: they stay unknown */
-        UA_DataValue none = { .hasStatus = true, .status = status ? status : UA_STATUSCODE_BADUNEXPECTEDERROR };
+        UA_DataValue none = { .hasStatus = true,
+                              .status = status ? status : UA_STATUSCODE_BADUNEXPECTEDERROR };
         for (size_t i = range.from; i < range.to; i++)
             r->take(r->arg, i, &none);
     }
@@ -328,8 +332,8 @@ static enum kp_code read_send(struct opcua_reader *r, struct opcua_range range, 
     for (size_t i = 0; i < request.nodesToReadSize; i++)
         r->fill(r->arg, range.from + i, &request.nodesToRead[i]);
     UA_StatusCode status =
-        __UA_Client_AsyncService(r->o->client, &request, &UA_TYPES[UA_TYPES_READREQUEST], read_answered,
-                                 &UA_TYPES[UA_TYPES_READRESPONSE], part, NULL);
+        __UA_Client_AsyncService(r->o->client, &request, &UA_TYPES[UA_TYPES_READREQUEST],
+                                 read_answered, &UA_TYPES[UA_TYPES_READRESPONSE], part, NULL);
     kp_free(request.nodesToRead);
     if (status == UA_STATUSCODE_GOOD) {
         part->next = r->parts;
@@ -346,7 +350,8 @@ enum kp_code kp_opcua_reader_turn(struct opcua_reader *r, struct kp_err *err)
     if (r->batch == 0)
         r->batch = r->o->limits.read;
     while (r->outstanding < r->o->limits.calls && !r->failed) {
-        struct opcua_range range = { r->next, r->n - r->next > r->batch ? r->next + r->batch : r->n };
+        struct opcua_range range = { r->next,
+                                     r->n - r->next > r->batch ? r->next + r->batch : r->n };
         if (r->n_again)
             range = r->again[--r->n_again];
         else

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* After an outage: for each signal whose server keeps history, the values between the last one
- * known and the first one of this session. In slices between live values; what a server cannot give stays a gap. */
+ * known and the first one of this session. In slices between live values; what a server cannot give
+ * stays a gap. */
 #include "couplings/opcua/opcua_private.h"
 
 #include <string.h>
 
 #include "core/ban.h"
 
-enum { VALUES_MAX = 1000 }; /* in one answer */
+enum { VALUES_MAX = 1000 };       /* in one answer */
 #define PATIENCE (60 * KP_SECOND) /* for first values */
 
 struct candidate {
@@ -21,10 +22,10 @@ struct opcua_history {
     struct candidate *list;
     size_t n, left;
     struct opcua_reader reader;
-    bool asked;         /* which of them keep history is known */
+    bool asked; /* which of them keep history is known */
     uint32_t outstanding;
     uint64_t filled;
-    int64_t until;      /* monotonic: no longer waits for first values */
+    int64_t until; /* monotonic: no longer waits for first values */
 };
 
 /* One HistoryRead under way. */
@@ -69,7 +70,8 @@ static enum kp_code start(struct opcua *o, struct kp_err *err)
     h->o = o;
     h->left = h->n;
     h->until = kp_coupling_mono(o->c) + PATIENCE;
-    h->reader = (struct opcua_reader){ .o = o, .arg = h, .fill = fill, .take = take, .n = 2 * h->n };
+    h->reader =
+        (struct opcua_reader){ .o = o, .arg = h, .fill = fill, .take = take, .n = 2 * h->n };
     return KP_OK;
 }
 
@@ -83,12 +85,14 @@ static void finish(struct opcua_history *h, struct candidate *c)
 static int64_t from_time(const struct opcua_history *h, const struct opcua_item *item)
 {
     int64_t earliest;
-    if (__builtin_sub_overflow(item->first, h->o->set->history, &earliest) || item->since > earliest)
+    if (__builtin_sub_overflow(item->first, h->o->set->history, &earliest) ||
+        item->since > earliest)
         return item->since;
     return earliest;
 }
 
-static void report(struct opcua_history *h, const struct opcua_item *item, UA_DataValue *list, size_t n)
+static void report(struct opcua_history *h, const struct opcua_item *item, UA_DataValue *list,
+                   size_t n)
 {
     for (size_t i = 0; i < n && !h->o->failure.code; i++) {
         struct kp_sample sample = { .signal = item->id };
@@ -128,8 +132,8 @@ static enum kp_code ask(struct opcua_history *h, struct candidate *c, const UA_B
     UA_ExtensionObject_setValueNoDelete(&request.historyReadDetails, &details,
                                         &UA_TYPES[UA_TYPES_READRAWMODIFIEDDETAILS]);
     UA_StatusCode status =
-        __UA_Client_AsyncService(h->o->client, &request, &UA_TYPES[UA_TYPES_HISTORYREADREQUEST], answered,
-                                 &UA_TYPES[UA_TYPES_HISTORYREADRESPONSE], slice, NULL);
+        __UA_Client_AsyncService(h->o->client, &request, &UA_TYPES[UA_TYPES_HISTORYREADREQUEST],
+                                 answered, &UA_TYPES[UA_TYPES_HISTORYREADRESPONSE], slice, NULL);
     if (status != UA_STATUSCODE_GOOD) {
         kp_free(slice);
         return kp_opcua_explain(h->o, status, err);

@@ -17,7 +17,8 @@ static const char certificate_secret[] = "opcua/certificate", key_secret[] = "op
                   uri_secret[] = "opcua/uri";
 
 /* ---- making it ---- */
-static void quiet(void *context, UA_LogLevel level, UA_LogCategory category, const char *msg, va_list args)
+static void quiet(void *context, UA_LogLevel level, UA_LogCategory category, const char *msg,
+                  va_list args)
 {
     (void)context;
     (void)level;
@@ -26,8 +27,8 @@ static void quiet(void *context, UA_LogLevel level, UA_LogCategory category, con
     (void)args;
 }
 
-static UA_StatusCode create(const char *common_name, const char *uri, const char *host, UA_ByteString *key,
-                            UA_ByteString *certificate)
+static UA_StatusCode create(const char *common_name, const char *uri, const char *host,
+                            UA_ByteString *key, UA_ByteString *certificate)
 {
     UA_Logger logger = { .log = quiet };
     char cn[KP_NAME_MAX + 4], dns[300], san[400];
@@ -43,11 +44,11 @@ static UA_StatusCode create(const char *common_name, const char *uri, const char
     UA_StatusCode code =
         UA_KeyValueMap_setScalar(params, UA_QUALIFIEDNAME(0, (char[]){ "key-size-bits" }), &bits,
                                  &UA_TYPES[UA_TYPES_UINT16]);
-    code |= UA_KeyValueMap_setScalar(params, UA_QUALIFIEDNAME(0, (char[]){ "expires-in-days" }), &days,
-                                     &UA_TYPES[UA_TYPES_UINT16]);
+    code |= UA_KeyValueMap_setScalar(params, UA_QUALIFIEDNAME(0, (char[]){ "expires-in-days" }),
+                                     &days, &UA_TYPES[UA_TYPES_UINT16]);
     if (code == UA_STATUSCODE_GOOD)
-        code = UA_CreateCertificate(&logger, subject, 2, names, 2, UA_CERTIFICATEFORMAT_DER, params, key,
-                                    certificate);
+        code = UA_CreateCertificate(&logger, subject, 2, names, 2, UA_CERTIFICATEFORMAT_DER, params,
+                                    key, certificate);
     UA_KeyValueMap_delete(params);
     return code;
 }
@@ -57,14 +58,15 @@ static void plain(char *out, size_t size, const char *in)
 {
     size_t n = 0;
     for (; *in && n + 1 < size; in++) {
-        bool good = (*in >= '0' && *in <= '9') || (*in >= 'a' && *in <= 'z') || (*in >= 'A' && *in <= 'Z') ||
-                    *in == '-' || *in == '.';
+        bool good = (*in >= '0' && *in <= '9') || (*in >= 'a' && *in <= 'z') ||
+                    (*in >= 'A' && *in <= 'Z') || *in == '-' || *in == '.';
         out[n++] = good ? *in : '-';
     }
     out[n] = 0;
 }
 
-enum kp_code kp_opcua_make_identity(struct kp_store *store, const char *node_name, struct kp_err *err)
+enum kp_code kp_opcua_make_identity(struct kp_store *store, const char *node_name,
+                                    struct kp_err *err)
 {
     char raw[256] = "", host[64], name[48], uri[160];
     uint8_t id[8];
@@ -72,13 +74,14 @@ enum kp_code kp_opcua_make_identity(struct kp_store *store, const char *node_nam
     plain(host, sizeof host, raw[0] ? raw : "localhost");
     plain(name, sizeof name, node_name);
     kp_random(id, sizeof id);
-    snprintf(uri, sizeof uri, "urn:%s:koppel:%02x%02x%02x%02x%02x%02x%02x%02x", host, id[0], id[1], id[2],
-             id[3], id[4], id[5], id[6], id[7]);
+    snprintf(uri, sizeof uri, "urn:%s:koppel:%02x%02x%02x%02x%02x%02x%02x%02x", host, id[0], id[1],
+             id[2], id[3], id[4], id[5], id[6], id[7]);
     UA_ByteString key = UA_BYTESTRING_NULL, certificate = UA_BYTESTRING_NULL;
     UA_StatusCode made = create(name[0] ? name : "koppel", uri, host, &key, &certificate);
     enum kp_code code;
     if (made != UA_STATUSCODE_GOOD)
-        code = kp_fail(err, KP_EIO, "cannot make the OPC UA certificate: %s", UA_StatusCode_name(made));
+        code = kp_fail(err, KP_EIO, "cannot make the OPC UA certificate: %s",
+                       UA_StatusCode_name(made));
     else
         code = kp_secret_put(store, key_secret, key.data, key.length, err);
     if (!code)
@@ -92,8 +95,8 @@ enum kp_code kp_opcua_make_identity(struct kp_store *store, const char *node_nam
 }
 
 /* ---- using it ---- */
-static enum kp_code secret(struct kp_store *store, struct kp_arena *arena, const char *name, UA_ByteString *out,
-                           struct kp_err *err)
+static enum kp_code secret(struct kp_store *store, struct kp_arena *arena, const char *name,
+                           UA_ByteString *out, struct kp_err *err)
 {
     void *data;
     size_t len;
@@ -106,8 +109,9 @@ static enum kp_code secret(struct kp_store *store, struct kp_arena *arena, const
     return KP_OK;
 }
 
-enum kp_code kp_opcua_identity(struct kp_store *store, struct kp_arena *arena, UA_ByteString *certificate,
-                               UA_ByteString *key, UA_String *uri, struct kp_err *err)
+enum kp_code kp_opcua_identity(struct kp_store *store, struct kp_arena *arena,
+                               UA_ByteString *certificate, UA_ByteString *key, UA_String *uri,
+                               struct kp_err *err)
 {
     enum kp_code code = secret(store, arena, certificate_secret, certificate, err);
     if (!code)
@@ -115,8 +119,8 @@ enum kp_code kp_opcua_identity(struct kp_store *store, struct kp_arena *arena, U
     return code ? code : secret(store, arena, uri_secret, uri, err);
 }
 
-enum kp_code kp_opcua_certificate(struct kp_store *store, struct kp_arena *arena, void **der, size_t *len,
-                                  struct kp_err *err)
+enum kp_code kp_opcua_certificate(struct kp_store *store, struct kp_arena *arena, void **der,
+                                  size_t *len, struct kp_err *err)
 {
     UA_ByteString certificate;
     enum kp_code code = secret(store, arena, certificate_secret, &certificate, err);
@@ -143,7 +147,8 @@ static enum kp_code read_file(const char *file, struct kp_buf *out, struct kp_er
     fclose(f);
     memset(block, 0, sizeof block);
     if (failed || out->failed)
-        return kp_fail(err, KP_EREFUSED, "cannot read %s: it must be a certificate or key of up to 64 KB", file);
+        return kp_fail(err, KP_EREFUSED,
+                       "cannot read %s: it must be a certificate or key of up to 64 KB", file);
     return KP_OK;
 }
 
@@ -182,7 +187,8 @@ enum kp_code kp_opcua_der_file(const char *file, UA_ByteString *der, struct kp_e
         else if (!pem_certificate(read, der))
             code = UA_STATUSCODE_BADCERTIFICATEINVALID;
         if (code != UA_STATUSCODE_GOOD)
-            kp_fail(err, KP_EREFUSED, "%s holds no certificate or unlocked key in PEM or DER form", file);
+            kp_fail(err, KP_EREFUSED, "%s holds no certificate or unlocked key in PEM or DER form",
+                    file);
     }
     if (raw.data)
         memset(raw.data, 0, raw.len); /* it may be a key */

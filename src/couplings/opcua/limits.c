@@ -9,17 +9,17 @@
 
 #include "core/ban.h"
 
-static const struct {
+static const struct kind {
     const char *product; /* part of BuildInfo's product name; "" ends the table */
-    struct opcua_limits limits;
+    uint32_t browse, read, monitor, history, calls, items, rate;
 } kinds[] = {
-    { "S7-1200", { .browse = 50, .read = 100, .monitor = 100, .history = 10, .calls = 1, .items = 1000, .rate = 1000 } },
-    { "S7-1500", { .browse = 100, .read = 250, .monitor = 500, .history = 10, .calls = 2, .items = 10000 } },
-    { "828D", { .browse = 50, .read = 100, .monitor = 100, .history = 10, .calls = 1, .items = 500, .rate = 500 } },
-    { "SINUMERIK", { .browse = 50, .read = 100, .monitor = 100, .history = 10, .calls = 1, .items = 1000, .rate = 1000 } },
-    { "KEPServer", { .browse = 500, .read = 1000, .monitor = 1000, .history = 50, .calls = 5, .items = 50000 } },
-    { "open62541", { .browse = 200, .read = 1000, .monitor = 500, .history = 20, .calls = 3, .items = 50000 } },
-    { "", { .browse = 100, .read = 500, .monitor = 100, .history = 10, .calls = 2, .items = 20000 } },
+    { "S7-1200", 50, 100, 100, 10, 1, 1000, 1000 },
+    { "S7-1500", 100, 250, 500, 10, 2, 10000, 0 },
+    { "828D", 50, 100, 100, 10, 1, 500, 500 },
+    { "SINUMERIK", 50, 100, 100, 10, 1, 1000, 1000 },
+    { "KEPServer", 500, 1000, 1000, 50, 5, 50000, 0 },
+    { "open62541", 200, 1000, 500, 20, 3, 50000, 0 },
+    { "", 100, 500, 100, 10, 2, 20000, 0 },
 };
 
 static bool contains(const char *text, const char *part)
@@ -33,10 +33,16 @@ static bool contains(const char *text, const char *part)
 
 void kp_opcua_limits_of(const char *product, struct opcua_limits *limits)
 {
-    size_t i = 0;
-    while (kinds[i].product[0] && !contains(product, kinds[i].product))
-        i++;
-    *limits = kinds[i].limits;
+    const struct kind *k = kinds;
+    while (k->product[0] && !contains(product, k->product))
+        k++;
+    *limits = (struct opcua_limits){ .browse = k->browse,
+                                     .read = k->read,
+                                     .monitor = k->monitor,
+                                     .history = k->history,
+                                     .calls = k->calls,
+                                     .items = k->items,
+                                     .rate = k->rate };
 }
 
 /* ---- reading them ---- */
@@ -70,9 +76,11 @@ static void take(void *arg, size_t i, UA_DataValue *v)
         return;
     if (UA_Variant_hasScalarType(&v->value, &UA_TYPES[UA_TYPES_UINT32]))
         a->number[i] = *(UA_UInt32 *)v->value.data;
-    if ((i == PRODUCT || i == SOFTWARE) && UA_Variant_hasScalarType(&v->value, &UA_TYPES[UA_TYPES_STRING])) {
+    if ((i == PRODUCT || i == SOFTWARE) &&
+        UA_Variant_hasScalarType(&v->value, &UA_TYPES[UA_TYPES_STRING])) {
         const UA_String *s = v->value.data;
-        kp_utf8_clean(i == PRODUCT ? a->product : a->software, KP_NAME_MAX, (const char *)s->data, s->length);
+        kp_utf8_clean(i == PRODUCT ? a->product : a->software, KP_NAME_MAX, (const char *)s->data,
+                      s->length);
     }
 }
 
@@ -92,7 +100,8 @@ enum kp_code kp_opcua_learn_limits(struct opcua *o, struct kp_err *err)
     if (!kp_opcua_read_all(&reader, err)) {
         struct opcua_limits *l = &o->limits;
         kp_opcua_limits_of(a->product, l);
-        snprintf(l->software, sizeof l->software, "%s%s%s", a->product, a->product[0] ? " " : "", a->software);
+        snprintf(l->software, sizeof l->software, "%s%s%s", a->product, a->product[0] ? " " : "",
+                 a->software);
         kp_utf8_trim(l->software);
         lower(&l->read, a->number[READ]);
         lower(&l->browse, a->number[BROWSE]);

@@ -63,19 +63,22 @@ static bool tells(const struct plate *p)
     return p->text[KP_MANUFACTURER_NAME] || p->text[KP_SERIAL_NUMBER] || p->text[KP_PRODUCT_URI];
 }
 
-static enum kp_code identify(struct opcua_browse *b, struct plate *list, size_t n, struct kp_err *err)
+static enum kp_code identify(struct opcua_browse *b, struct plate *list, size_t n,
+                             struct kp_err *err)
 {
     char path[KP_PATH_MAX];
     size_t told = 0;
     const char *software = b->o->limits.software[0] ? b->o->limits.software : NULL;
     for (size_t i = 0; i < n && !err->code; i++) {
         const struct opcua_node *owner = &b->tree.list[list[i].owner];
-        if (!tells(&list[i]) || owner->flags & OPCUA_HIDDEN || !kp_tree_path(&b->tree, list[i].owner, path))
+        if (!tells(&list[i]) || owner->flags & OPCUA_HIDDEN ||
+            !kp_tree_path(&b->tree, list[i].owner, path))
             continue;
         told++;
         if (n == 1 && !list[i].text[KP_SOFTWARE_VERSION])
             list[i].text[KP_SOFTWARE_VERSION] = software;
-        kp_coupling_identify(b->o->c, path, owner->depth > 1 ? KP_COMPONENT : KP_MACHINE, list[i].text, err);
+        kp_coupling_identify(b->o->c, path, owner->depth > 1 ? KP_COMPONENT : KP_MACHINE,
+                             list[i].text, err);
     }
     if (told == 0 && software && !err->code) {
         struct plate own = { .text[KP_SOFTWARE_VERSION] = software };
@@ -92,7 +95,8 @@ enum kp_code kp_opcua_nameplate(struct opcua_browse *b, struct kp_err *err)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     for (size_t i = 0; i < b->n_properties; i++) {
         int field = kp_opcua_nameplate_field(b->tree.list[b->properties[i].node].name);
-        struct plate *p = field < 0 ? NULL : plate_of(list, &n, owner_of(&b->tree, b->properties[i].node));
+        struct plate *p =
+            field < 0 ? NULL : plate_of(list, &n, owner_of(&b->tree, b->properties[i].node));
         if (p && !p->text[field])
             p->text[field] = b->properties[i].text;
     }

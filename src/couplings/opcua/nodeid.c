@@ -30,8 +30,8 @@ bool kp_opcua_print_id(const UA_NodeId *id, const struct opcua_spaces *spaces, s
     UA_String text = UA_STRING_NULL;
     if (id->namespaceIndex >= spaces->n || UA_NodeId_printEx(id, &text, &map) != UA_STATUSCODE_GOOD)
         return false;
-    bool good = kp_utf8_valid((const char *)text.data, text.length) &&
-                !memchr(text.data, 0, text.length);
+    bool good =
+        kp_utf8_valid((const char *)text.data, text.length) && !memchr(text.data, 0, text.length);
     if (good)
         kp_buf_add(out, text.data, text.length);
     UA_String_clear(&text);
@@ -48,7 +48,8 @@ enum kp_code kp_opcua_parse_id(const char *text, const struct opcua_spaces *spac
                                 : UA_NodeId_parse(id, kp_opcua_text(text));
     if (code != UA_STATUSCODE_GOOD || UA_NodeId_isNull(id))
         return kp_fail(err, KP_EPARSE,
-                       "'%s' is not a node id: it looks like nsu=urn:x;s=Name or nsu=urn:x;i=85", text);
+                       "'%s' is not a node id: it looks like nsu=urn:x;s=Name or nsu=urn:x;i=85",
+                       text);
     /* The library turns an id of an unknown namespace into a text in namespace 0. */
     if (by_uri && id->namespaceIndex == 0 && id->identifierType == UA_NODEIDTYPE_STRING) {
         UA_NodeId_clear(id);
@@ -56,7 +57,8 @@ enum kp_code kp_opcua_parse_id(const char *text, const struct opcua_spaces *spac
     }
     if (id->namespaceIndex >= spaces->n) {
         UA_NodeId_clear(id);
-        return kp_fail(err, KP_ENOTFOUND, "the server has no namespace with the index in '%s'", text);
+        return kp_fail(err, KP_ENOTFOUND, "the server has no namespace with the index in '%s'",
+                       text);
     }
     return KP_OK;
 }

@@ -10,38 +10,100 @@
 #define SETTING(member) offsetof(struct opcua_settings, member)
 
 static const struct kp_option options[] = {
-    { .name = "security", .type = KP_OPT_CHOICE, .offset = SETTING(security), .standard = "auto",
+    { .name = "security",
+      .type = KP_OPT_CHOICE,
+      .offset = SETTING(security),
+      .standard = "auto",
       .choices = "auto,encrypt,sign,none",
-      .help = "auto takes the strongest link offered, and an unprotected one only to a server on this machine" },
-    { .name = "user", .type = KP_OPT_TEXT, .offset = SETTING(user), .help = "user name; empty logs in anonymously" },
-    { .name = "password", .type = KP_OPT_SECRET, .offset = SETTING(password), .help = "password of the user" },
-    { .name = "user-certificate", .type = KP_OPT_TEXT, .offset = SETTING(user_certificate),
+      .help = "auto takes the strongest link offered, and an unprotected one only to a server on "
+              "this machine" },
+    { .name = "user",
+      .type = KP_OPT_TEXT,
+      .offset = SETTING(user),
+      .help = "user name; empty logs in anonymously" },
+    { .name = "password",
+      .type = KP_OPT_SECRET,
+      .offset = SETTING(password),
+      .help = "password of the user" },
+    { .name = "user-certificate",
+      .type = KP_OPT_TEXT,
+      .offset = SETTING(user_certificate),
       .help = "file with a certificate to log in with, PEM or DER" },
-    { .name = "user-key", .type = KP_OPT_TEXT, .offset = SETTING(user_key),
+    { .name = "user-key",
+      .type = KP_OPT_TEXT,
+      .offset = SETTING(user_key),
       .help = "file with the key of user-certificate, without a password" },
-    { .name = "allow-plain-password", .type = KP_OPT_BOOL, .offset = SETTING(allow_plain_password),
-      .standard = "false", .help = "send the password readable when the server takes it no other way" },
-    { .name = "subscribe", .type = KP_OPT_CHOICE, .offset = SETTING(subscribe), .standard = "profile",
+    { .name = "allow-plain-password",
+      .type = KP_OPT_BOOL,
+      .offset = SETTING(allow_plain_password),
+      .standard = "false",
+      .help = "send the password readable when the server takes it no other way" },
+    { .name = "subscribe",
+      .type = KP_OPT_CHOICE,
+      .offset = SETTING(subscribe),
+      .standard = "profile",
       .choices = "profile,all",
       .help = "at the first contact: what the profiles name (at most 200), or everything" },
-    { .name = "browse-root", .type = KP_OPT_TEXT, .offset = SETTING(browse_root),
+    { .name = "browse-root",
+      .type = KP_OPT_TEXT,
+      .offset = SETTING(browse_root),
       .help = "node to look below, such as nsu=urn:x;s=Line1; empty is Objects" },
-    { .name = "publishing", .type = KP_OPT_DURATION, .offset = SETTING(publishing), .standard = "500ms",
-      .min = 10 * KP_MILLISECOND, .max = 60 * KP_SECOND, .help = "how often the server sends what changed" },
-    { .name = "sampling", .type = KP_OPT_DURATION, .offset = SETTING(sampling), .standard = "250ms", .min = 0,
-      .max = 3600 * KP_SECOND, .help = "how often the server looks at a value; 0s is as fast as it can" },
-    { .name = "queue", .type = KP_OPT_INT, .offset = SETTING(queue), .standard = "0", .min = 0, .max = 100000,
-      .help = "values the server keeps per signal between two sends; 0 is twice what sampling needs" },
-    { .name = "items-max", .type = KP_OPT_INT, .offset = SETTING(items_max), .standard = "0", .min = 0,
-      .max = 1000000, .help = "signals at most; 0 is what this kind of server bears" },
-    { .name = "rate-max", .type = KP_OPT_INT, .offset = SETTING(rate_max), .standard = "0", .min = 0,
-      .max = 10000000, .help = "values a second at most, by slower sampling; 0 is what this kind of server bears" },
-    { .name = "timeout", .type = KP_OPT_DURATION, .offset = SETTING(timeout), .standard = "4s",
-      .min = 100 * KP_MILLISECOND, .max = 120 * KP_SECOND, .help = "how long an answer may take" },
-    { .name = "watchdog", .type = KP_OPT_DURATION, .offset = SETTING(watchdog), .standard = "0s", .min = 0,
+    { .name = "publishing",
+      .type = KP_OPT_DURATION,
+      .offset = SETTING(publishing),
+      .standard = "500ms",
+      .min = 10 * KP_MILLISECOND,
+      .max = 60 * KP_SECOND,
+      .help = "how often the server sends what changed" },
+    { .name = "sampling",
+      .type = KP_OPT_DURATION,
+      .offset = SETTING(sampling),
+      .standard = "250ms",
+      .min = 0,
       .max = 3600 * KP_SECOND,
-      .help = "reconnect when the server's clock stands still this long; 0s is 3 sends and timeout" },
-    { .name = "history", .type = KP_OPT_DURATION, .offset = SETTING(history), .standard = "7d", .min = 0,
+      .help = "how often the server looks at a value; 0s is as fast as it can" },
+    { .name = "queue",
+      .type = KP_OPT_INT,
+      .offset = SETTING(queue),
+      .standard = "0",
+      .min = 0,
+      .max = 100000,
+      .help =
+          "values the server keeps per signal between two sends; 0 is twice what sampling needs" },
+    { .name = "items-max",
+      .type = KP_OPT_INT,
+      .offset = SETTING(items_max),
+      .standard = "0",
+      .min = 0,
+      .max = 1000000,
+      .help = "signals at most; 0 is what this kind of server bears" },
+    { .name = "rate-max",
+      .type = KP_OPT_INT,
+      .offset = SETTING(rate_max),
+      .standard = "0",
+      .min = 0,
+      .max = 10000000,
+      .help = "values a second at most, by slower sampling; 0 is what this kind of server bears" },
+    { .name = "timeout",
+      .type = KP_OPT_DURATION,
+      .offset = SETTING(timeout),
+      .standard = "4s",
+      .min = 100 * KP_MILLISECOND,
+      .max = 120 * KP_SECOND,
+      .help = "how long an answer may take" },
+    { .name = "watchdog",
+      .type = KP_OPT_DURATION,
+      .offset = SETTING(watchdog),
+      .standard = "0s",
+      .min = 0,
+      .max = 3600 * KP_SECOND,
+      .help =
+          "reconnect when the server's clock stands still this long; 0s is 3 sends and timeout" },
+    { .name = "history",
+      .type = KP_OPT_DURATION,
+      .offset = SETTING(history),
+      .standard = "7d",
+      .min = 0,
       .max = 3650 * 86400 * KP_SECOND,
       .help = "how far back gaps are filled from the server's own history; 0s is never" },
     { 0 },
@@ -52,16 +114,19 @@ void kp_opcua_describe(struct opcua *o)
 {
     char refused[160] = "", drift[80] = "";
     if (o->items.refused)
-        snprintf(refused, sizeof refused, "; %u refused, first %.110s", o->items.refused, o->items.first_refusal);
+        snprintf(refused, sizeof refused, "; %u refused, first %.110s", o->items.refused,
+                 o->items.first_refusal);
     if (o->items.drift) {
         char by[32];
         kp_duration_print(o->items.drift < 0 ? -o->items.drift : o->items.drift, by, sizeof by);
-        snprintf(drift, sizeof drift, "; the machine's clock is %s %s", by, o->items.drift < 0 ? "behind" : "ahead");
+        snprintf(drift, sizeof drift, "; the machine's clock is %s %s", by,
+                 o->items.drift < 0 ? "behind" : "ahead");
     }
     if (o->found[0])
         kp_coupling_note(o->c, "%s%s%s (%s)", o->found, drift, refused, o->link);
     else
-        kp_coupling_note(o->c, "%u subscribed%s%s (%s)", o->items.accepted, drift, refused, o->link);
+        kp_coupling_note(o->c, "%u subscribed%s%s (%s)", o->items.accepted, drift, refused,
+                         o->link);
 }
 
 /* ---- open ---- */
@@ -144,8 +209,8 @@ static enum kp_code step(struct kp_coupling *c, struct kp_err *err)
     struct opcua *o = kp_coupling_state(c);
     struct kp_err local = { 0 };
     bool busy = o->browse || atomic_load(&o->look);
-    if (kp_opcua_iterate(o, busy ? 10 : 500, &local) || kp_opcua_watch(o, &local) || look_turn(o, &local) ||
-        kp_opcua_history_turn(o, &local) || kp_coupling_flush(c, &local))
+    if (kp_opcua_iterate(o, busy ? 10 : 500, &local) || kp_opcua_watch(o, &local) ||
+        look_turn(o, &local) || kp_opcua_history_turn(o, &local) || kp_coupling_flush(c, &local))
         return kp_fail(err, local.code, "%s", local.text);
     return KP_OK;
 }

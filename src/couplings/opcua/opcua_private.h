@@ -47,12 +47,12 @@ struct opcua_limits {
 /* ---- subscribe.c ---- */
 struct opcua_item {
     kp_signal id;
-    uint8_t type;        /* of the signal, enum kp_type */
-    bool refused;        /* by the server, or its address means nothing there */
-    bool keeps_history;  /* the server has history for it */
-    bool seen;           /* a first value has come in this session */
-    int64_t since;       /* latest time known before this session, KP_NO_TIME = none */
-    int64_t first;       /* source time of the first value */
+    uint8_t type;       /* of the signal, enum kp_type */
+    bool refused;       /* by the server, or its address means nothing there */
+    bool keeps_history; /* the server has history for it */
+    bool seen;          /* a first value has come in this session */
+    int64_t since;      /* latest time known before this session, KP_NO_TIME = none */
+    int64_t first;      /* source time of the first value */
     const char *source;
 };
 struct opcua_asked { /* items of the CreateMonitoredItems under way, by place; NULL: the clock */
@@ -65,11 +65,11 @@ struct opcua_items {
     size_t n, capacity;
     uint32_t subscription;
     uint32_t accepted, refused;
-    int64_t beat; /* monotonic: when the server's clock was last seen to move */
+    int64_t beat;  /* monotonic: when the server's clock was last seen to move */
     int64_t drift; /* ns the machine's clock is ahead, when more than a day; else 0 */
     int64_t publishing_ms;
     char first_refusal[KP_ERR_TEXT];
-    bool watched; /* the server lets its clock be watched */
+    bool watched;  /* the server lets its clock be watched */
     bool answered; /* the request under way */
     UA_StatusCode status;
     struct opcua_asked asked;
@@ -77,17 +77,19 @@ struct opcua_items {
 
 /* ---- client.c: requests ---- */
 struct opcua;
-/* Reads many attributes with several requests under way; give it turns until it is done, then free it. */
+/* Reads many attributes with several requests under way; give it turns until it is done, then free
+ * it. */
 struct opcua_reader {
     struct opcua *o;
     void *arg;
-    void (*fill)(void *arg, size_t i, UA_ReadValueId *); /* copies nothing: the id must live until the turn ends */
-    void (*take)(void *arg, size_t i, UA_DataValue *);   /* may move what it wants out of the value */
+    void (*fill)(void *arg, size_t i,
+                 UA_ReadValueId *); /* copies nothing: the id must live until the turn ends */
+    void (*take)(void *arg, size_t i, UA_DataValue *); /* may move what it wants out of the value */
     size_t n, next;
     uint32_t batch, outstanding;
     struct opcua_range {
         size_t from, to;
-    } *again; /* ranges the server found too long */
+    } * again;                /* ranges the server found too long */
     struct opcua_part *parts; /* under way */
     size_t n_again, again_capacity;
     enum kp_code failed;
@@ -113,9 +115,9 @@ struct opcua {
     int64_t now;           /* ns UTC at the start of this iterate */
     unsigned hangups;      /* times the server closed the link while it was being secured */
     bool secured, inactive, closing;
-    char link[64];         /* "Basic256Sha256, signed and encrypted" */
-    char found[160];       /* what the last look came to, for the note */
-    atomic_bool look;      /* a person asked for a new look */
+    char link[64];    /* "Basic256Sha256, signed and encrypted" */
+    char found[160];  /* what the last look came to, for the note */
+    atomic_bool look; /* a person asked for a new look */
     UA_Logger logger;
 };
 
@@ -135,8 +137,8 @@ void kp_opcua_client_free(struct opcua *);
 void kp_opcua_wake(struct kp_coupling *);
 /* Waits up to ms for something and handles it. KP_ESTOPPED when the coupling is to end. */
 enum kp_code kp_opcua_iterate(struct opcua *, int ms, struct kp_err *);
-/* One request, waited for no longer than the setting `timeout`; the response is the caller's to clear. A
- * failure of the service as a whole is an error too. */
+/* One request, waited for no longer than the setting `timeout`; the response is the caller's to
+ * clear. A failure of the service as a whole is an error too. */
 enum kp_code kp_opcua_call(struct opcua *, const void *request, const UA_DataType *request_type,
                            void *response, const UA_DataType *response_type, struct kp_err *);
 void kp_opcua_fail(struct opcua *, enum kp_code, const char *text); /* from inside a callback */
@@ -152,10 +154,13 @@ enum kp_code kp_opcua_read_all(struct opcua_reader *, struct kp_err *);
 enum kp_code kp_opcua_connect(struct opcua *, struct kp_err *);
 /* A sentence for a status that ended the link. */
 enum kp_code kp_opcua_explain(struct opcua *, UA_StatusCode, struct kp_err *);
+
+/* ---- endpoint.c ---- */
 /* Which of the endpoints to take: its index, or OPCUA_NONE with the reason. */
-int kp_opcua_choose(const UA_EndpointDescription *, size_t n, const struct opcua_settings *, bool loopback,
-                    struct kp_err *);
+int kp_opcua_choose(const UA_EndpointDescription *, size_t n, const struct opcua_settings *,
+                    bool loopback, struct kp_err *);
 bool kp_opcua_loopback(const char *url);
+UA_UserTokenType kp_opcua_login(const struct opcua_settings *);
 
 /* ---- identity.c ---- */
 enum kp_code kp_opcua_identity(struct kp_store *, struct kp_arena *, UA_ByteString *certificate,
@@ -180,24 +185,28 @@ void kp_opcua_limits_of(const char *product, struct opcua_limits *);
 /* ---- nodeid.c ---- */
 UA_String kp_opcua_text(const char *); /* a view, for what the library only reads */
 bool kp_opcua_print_id(const UA_NodeId *, const struct opcua_spaces *, struct kp_buf *out);
-enum kp_code kp_opcua_parse_id(const char *text, const struct opcua_spaces *, UA_NodeId *, struct kp_err *);
+enum kp_code kp_opcua_parse_id(const char *text, const struct opcua_spaces *, UA_NodeId *,
+                               struct kp_err *);
 
 /* ---- value.c ---- */
 uint8_t kp_opcua_type(unsigned type_kind); /* UA_DataTypeKind to enum kp_type */
 bool kp_opcua_time(UA_DateTime, int64_t *ns);
 UA_DateTime kp_opcua_date(int64_t ns);
 void kp_opcua_room(struct kp_buf *);
-/* Data lies in the variant or in the room, until the next call. False: out of memory or far too long. */
+/* Data lies in the variant or in the room, until the next call. False: out of memory or far too
+ * long. */
 bool kp_opcua_value(const UA_Variant *, struct kp_buf *room, struct kp_value *);
 /* Sets everything but the signal's number. */
-void kp_opcua_sample(const UA_DataValue *, int64_t arrived, struct kp_buf *room, struct kp_sample *);
-bool kp_opcua_overflowed(uint32_t status); /* samples were lost at the source just before this one */
+void kp_opcua_sample(const UA_DataValue *, int64_t arrived, struct kp_buf *room,
+                     struct kp_sample *);
+bool kp_opcua_overflowed(
+    uint32_t status); /* samples were lost at the source just before this one */
 
 /* ---- write.c ---- */
 enum kp_code kp_opcua_write(struct kp_coupling *, const struct kp_sample *, struct kp_err *);
 /* A value as the node's built-in type wants it; the variant is the caller's to clear. */
-enum kp_code kp_opcua_variant(const struct kp_value *, const UA_DataType *, bool array, UA_Variant *,
-                              struct kp_err *);
+enum kp_code kp_opcua_variant(const struct kp_value *, const UA_DataType *, bool array,
+                              UA_Variant *, struct kp_err *);
 
 /* ---- tree.c: the nodes met on a look ---- */
 enum opcua_class { OPCUA_OBJECT, OPCUA_VARIABLE };
@@ -224,12 +233,12 @@ struct opcua_tree {
     size_t n, capacity;
     uint32_t *by_id, *by_name, slots; /* open hash tables of index + 1 */
 };
-/* Adds a node met below `parent`, moving the id. Sets *index to it, or to OPCUA_NONE when it was met before.
- * False: out of memory. */
+/* Adds a node met below `parent`, moving the id. Sets *index to it, or to OPCUA_NONE when it was
+ * met before. False: out of memory. */
 bool kp_tree_add(struct opcua_tree *, UA_NodeId *id, uint32_t parent, const char *name, size_t len,
                  uint8_t class, uint8_t flags, long *index);
-/* The names from the start down, joined by '/', and by '.' below a variable: a signal has no children.
- * False when it is too long for a path or a name in it. */
+/* The names from the start down, joined by '/', and by '.' below a variable: a signal has no
+ * children. False when it is too long for a path or a name in it. */
 bool kp_tree_path(const struct opcua_tree *, uint32_t node, char out[KP_PATH_MAX]);
 uint32_t kp_tree_find(const struct opcua_tree *, const UA_NodeId *); /* UINT32_MAX: not met */
 void kp_tree_free(struct opcua_tree *);
@@ -253,16 +262,16 @@ struct opcua_browse {
     struct opcua *o;
     struct opcua_tree tree;
     enum { OPCUA_WALK, OPCUA_READ, OPCUA_TYPES, OPCUA_LOOKED } phase;
-    size_t next;           /* first node whose children were not asked for */
-    uint32_t *again;       /* nodes to be asked alone */
+    size_t next;     /* first node whose children were not asked for */
+    uint32_t *again; /* nodes to be asked alone */
     size_t n_again, again_capacity;
     struct opcua_point {
         uint32_t node;
         UA_ByteString point;
-    } *points;             /* answers to be continued */
+    } * points; /* answers to be continued */
     size_t n_points, points_capacity;
     uint32_t batch, outstanding, refused;
-    bool cut;              /* there was more than is looked at */
+    bool cut; /* there was more than is looked at */
     size_t noted;
     struct opcua_job *jobs;
     size_t n_jobs, jobs_capacity;
@@ -306,7 +315,8 @@ struct kp_profile_choice {
     bool subscribe;
 };
 /* Of JSON text; the error names profile and place. */
-struct kp_profile *kp_profile_parse(const char *name, const void *json, size_t len, struct kp_err *);
+struct kp_profile *kp_profile_parse(const char *name, const void *json, size_t len,
+                                    struct kp_err *);
 void kp_profile_free(struct kp_profile *);
 bool kp_profile_applies(const struct kp_profile *, const struct opcua_spaces *);
 /* True when a rule of it speaks about this variable. */
@@ -318,7 +328,8 @@ struct opcua_profiles {
     struct kp_profile *list[OPCUA_PROFILES_MAX];
     size_t n;
 };
-enum kp_code kp_profiles_load(struct opcua_profiles *, const struct opcua_spaces *, struct kp_err *);
+enum kp_code kp_profiles_load(struct opcua_profiles *, const struct opcua_spaces *,
+                              struct kp_err *);
 void kp_profiles_free(struct opcua_profiles *);
 bool kp_profiles_match(const struct opcua_profiles *, const char *path, uint8_t type, bool property,
                        struct kp_profile_choice *);

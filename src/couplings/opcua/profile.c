@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Profiles: data files that say what the variables of a kind of machine mean and which are
- * subscribed without being asked. Rules are tried in order; the first that speaks about a variable counts.
- * Upper and lower case make no difference. */
+ * subscribed without being asked. Rules are tried in order; the first that speaks about a variable
+ * counts. Upper and lower case make no difference. */
 #include "couplings/opcua/opcua_private.h"
 
 #include "profiles_embedded.h"
@@ -52,7 +52,8 @@ static enum kp_code texts(struct kp_profile *p, json_t *object, const char *key,
     *out = kp_arena_alloc(&p->arena, (json_array_size(list) + 1) * sizeof **out);
     if (!*out)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         if (!json_is_string(item))
             return kp_fail(err, KP_EPARSE, "'%s' must be a list of texts", key);
         (*out)[i] = kp_arena_strdup(&p->arena, json_string_value(item));
@@ -89,7 +90,8 @@ static enum kp_code rule_types(struct kp_profile *p, json_t *j, struct rule *r, 
     for (size_t i = 0; names && names[i]; i++) {
         uint8_t type;
         if (!kp_type_parse(names[i], &type))
-            return kp_fail(err, KP_EPARSE, "'%s' is not a type such as double or int64[]", names[i]);
+            return kp_fail(err, KP_EPARSE, "'%s' is not a type such as double or int64[]",
+                           names[i]);
         r->types |= type_bit(type);
     }
     return KP_OK;
@@ -100,7 +102,8 @@ static enum kp_code read_rule(struct kp_profile *p, json_t *j, struct rule *r, s
     static const char *const known[] = { "match", "types", "property", "role", "subscribe", NULL };
     const char *key;
     json_t *value;
-    json_object_foreach (j, key, value) {
+    json_object_foreach(j, key, value)
+    {
         size_t i = 0;
         while (known[i] && strcmp(known[i], key) != 0)
             i++;
@@ -111,8 +114,9 @@ static enum kp_code read_rule(struct kp_profile *p, json_t *j, struct rule *r, s
            *subscribe = json_object_get(j, "subscribe");
     if (!json_is_boolean(subscribe) || (property && !json_is_boolean(property)) ||
         (role && !json_is_string(role)))
-        return kp_fail(err, KP_EPARSE, "a rule needs subscribe (true or false); property is true or false,"
-                                       " role a text");
+        return kp_fail(err, KP_EPARSE,
+                       "a rule needs subscribe (true or false); property is true or false,"
+                       " role a text");
     r->subscribe = json_is_true(subscribe);
     r->property = property ? json_is_true(property) : -1;
     if (role && !(r->role = kp_arena_strdup(&p->arena, json_string_value(role))))
@@ -127,7 +131,8 @@ static enum kp_code read_profile(struct kp_profile *p, json_t *j, struct kp_err 
     if (texts(p, j, "namespaces", &p->namespaces, err))
         return err->code;
     if (!p->namespaces || !json_is_array(rules) || json_array_size(rules) > RULES_MAX)
-        return kp_fail(err, KP_EPARSE, "it needs the lists namespaces and rules (at most %d)", RULES_MAX);
+        return kp_fail(err, KP_EPARSE, "it needs the lists namespaces and rules (at most %d)",
+                       RULES_MAX);
     p->n = json_array_size(rules);
     p->rules = kp_arena_alloc(&p->arena, (p->n + 1) * sizeof *p->rules);
     if (!p->rules)
@@ -138,7 +143,8 @@ static enum kp_code read_profile(struct kp_profile *p, json_t *j, struct kp_err 
     return KP_OK;
 }
 
-struct kp_profile *kp_profile_parse(const char *name, const void *json, size_t len, struct kp_err *err)
+struct kp_profile *kp_profile_parse(const char *name, const void *json, size_t len,
+                                    struct kp_err *err)
 {
     json_error_t where;
     json_t *j = json_loadb(json, len, JSON_REJECT_DUPLICATES, &where);
@@ -179,14 +185,16 @@ bool kp_profile_applies(const struct kp_profile *p, const struct opcua_spaces *s
 }
 
 /* A pattern also matches what is below it, but a role is that of one variable. */
-static bool matches(const struct rule *r, const char *path, const char *above, uint8_t type, bool property)
+static bool matches(const struct rule *r, const char *path, const char *above, uint8_t type,
+                    bool property)
 {
     if ((r->property >= 0 && r->property != property) || (r->types && !(r->types & type_bit(type))))
         return false;
     if (!r->match)
         return true;
     for (size_t i = 0; r->match[i]; i++)
-        if (kp_pattern_match(r->match[i], path) && !(r->role && *above && kp_pattern_match(r->match[i], above)))
+        if (kp_pattern_match(r->match[i], path) &&
+            !(r->role && *above && kp_pattern_match(r->match[i], above)))
             return true;
     return false;
 }
@@ -212,7 +220,8 @@ bool kp_profile_match(const struct kp_profile *p, const char *path, uint8_t type
 }
 
 /* ---- those built in ---- */
-enum kp_code kp_profiles_load(struct opcua_profiles *all, const struct opcua_spaces *spaces, struct kp_err *err)
+enum kp_code kp_profiles_load(struct opcua_profiles *all, const struct opcua_spaces *spaces,
+                              struct kp_err *err)
 {
     *all = (struct opcua_profiles){ 0 };
     for (size_t i = 0; i < kp_profiles_count && all->n < OPCUA_PROFILES_MAX; i++) {
@@ -243,8 +252,8 @@ void kp_profiles_free(struct opcua_profiles *all)
     all->n = 0;
 }
 
-bool kp_profiles_match(const struct opcua_profiles *all, const char *path, uint8_t type, bool property,
-                       struct kp_profile_choice *choice)
+bool kp_profiles_match(const struct opcua_profiles *all, const char *path, uint8_t type,
+                       bool property, struct kp_profile_choice *choice)
 {
     *choice = (struct kp_profile_choice){ 0 };
     for (size_t i = 0; i < all->n; i++)

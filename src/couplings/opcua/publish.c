@@ -58,10 +58,12 @@ static bool list_node(struct publication *p, uint32_t index)
     entry->type = kp_type_name(type);
     entry->unit = node->unit[0] ? node->unit : NULL;
     entry->description = node->description;
-    entry->access = node->flags & OPCUA_HISTORIC ? node->access : node->access & (uint8_t)~KP_CAN_HISTORY;
+    entry->access =
+        node->flags & OPCUA_HISTORIC ? node->access : node->access & (uint8_t)~KP_CAN_HISTORY;
     kp_profiles_match(&p->profiles, path, type, node->flags & OPCUA_PROPERTY, &choice);
     entry->role = choice.role;
-    p->wanted[p->n] = choice.subscribe && node->access & KP_CAN_READ && !(node->flags & OPCUA_IDENTITY);
+    p->wanted[p->n] =
+        choice.subscribe && node->access & KP_CAN_READ && !(node->flags & OPCUA_IDENTITY);
     p->nodes[p->n++] = index;
     return true;
 }
@@ -99,9 +101,16 @@ static struct kp_declare declaration(const struct publication *p, size_t i)
         enums = b->types[node->type].enums;
     return (struct kp_declare){
         .path = entry->path,
-        .info = { .type = type_of(b, node), .stored = true, .description = entry->description,
-                  .unit = entry->unit, .unit_text = node->unit_text, .source = entry->source,
-                  .role = entry->role, .enums = enums, .low = node->low, .high = node->high },
+        .info = { .type = type_of(b, node),
+                  .stored = true,
+                  .description = entry->description,
+                  .unit = entry->unit,
+                  .unit_text = node->unit_text,
+                  .source = entry->source,
+                  .role = entry->role,
+                  .enums = enums,
+                  .low = node->low,
+                  .high = node->high },
         .asset_kind = KP_FOLDER,
     };
 }
@@ -121,7 +130,8 @@ static enum kp_code declare_wanted(struct publication *p, size_t *taken, struct 
     unsigned above = names_in(kp_coupling_at(p->o->c));
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < p->n && n < most; i++)
-            if ((all ? p->list[i].access & KP_CAN_READ : p->wanted[i]) && (p->list[i].role == NULL) == pass &&
+            if ((all ? p->list[i].access & KP_CAN_READ : p->wanted[i]) &&
+                (p->list[i].role == NULL) == pass &&
                 above + names_in(p->list[i].path) <= KP_DEPTH_MAX)
                 list[n++] = declaration(p, i);
     *taken = 0;
@@ -138,8 +148,8 @@ static void say_found(struct publication *p, size_t taken)
     const char *cut = o->browse->cut ? "; there is more than is looked at" : "";
     if (taken < p->n)
         snprintf(o->found, sizeof o->found,
-                 "%zu variables found, %zu subscribed; koppel couplings %.60s --nodes shows all%s", p->n, taken,
-                 kp_coupling_name(o->c), cut);
+                 "%zu variables found, %zu subscribed; koppel couplings %.60s --nodes shows all%s",
+                 p->n, taken, kp_coupling_name(o->c), cut);
     else
         snprintf(o->found, sizeof o->found, "%zu variables found, all subscribed%s", p->n, cut);
     kp_utf8_trim(o->found);

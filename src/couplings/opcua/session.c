@@ -2,13 +2,20 @@
 /* From nothing to an activated session: ask for the endpoints, choose one, connect to it. */
 #include "couplings/opcua/opcua_private.h"
 
-#include <arpa/inet.h>
 #include <open62541/plugin/securitypolicy_default.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/ban.h"
+
+static UA_StatusCode (*const makers[])(UA_SecurityPolicy *, const UA_ByteString,
+                                       const UA_ByteString, const UA_Logger *) = {
+    UA_SecurityPolicy_Aes128Sha256RsaOaep,
+    UA_SecurityPolicy_Basic256Sha256,
+    UA_SecurityPolicy_Aes256Sha256RsaPss,
+};
+enum { MAKERS = sizeof makers / sizeof makers[0] };
 
 /* ---- what went wrong ---- */
 static const struct {
@@ -27,15 +34,18 @@ static const struct {
     { UA_STATUSCODE_BADOUTOFMEMORY, KP_ENOMEM, "out of memory" },
     { UA_STATUSCODE_BADSERVERHALTED, KP_EPEER, "the server is not running its program yet" },
     { UA_STATUSCODE_BADTOOMANYSESSIONS, KP_EPEER,
-      "the server has no session left: other clients hold them all, or it waits for lost ones to end" },
+      "the server has no session left: other clients hold them all, or it waits for lost ones to "
+      "end" },
     { UA_STATUSCODE_BADUSERACCESSDENIED, KP_EREFUSED,
       "the server refuses this user: check the settings user and password" },
     { UA_STATUSCODE_BADIDENTITYTOKENINVALID, KP_EREFUSED,
       "the server refuses this login: check the settings user and password" },
     { UA_STATUSCODE_BADIDENTITYTOKENREJECTED, KP_EREFUSED,
       "the server refuses this login: check the settings user and password" },
-    { UA_STATUSCODE_BADTCPENDPOINTURLINVALID, KP_EREFUSED, "the server does not know the path in this address" },
-    { UA_STATUSCODE_BADTCPMESSAGETYPEINVALID, KP_EREFUSED, "what answers at this address does not speak OPC UA" },
+    { UA_STATUSCODE_BADTCPENDPOINTURLINVALID, KP_EREFUSED,
+      "the server does not know the path in this address" },
+    { UA_STATUSCODE_BADTCPMESSAGETYPEINVALID, KP_EREFUSED,
+      "what answers at this address does not speak OPC UA" },
 };
 
 static bool about_our_certificate(UA_StatusCode status)
@@ -59,156 +69,21 @@ enum kp_code kp_opcua_explain(struct opcua *o, UA_StatusCode status, struct kp_e
 {
     const char *theirs = kp_opcua_trust_refused(o);
     if (theirs)
-        return kp_fail(err, KP_EREFUSED,
-                       "the server's certificate is not trusted yet; compare it with what the machine"
-                       " shows (SHA-256 %s), then: koppel trust %s", theirs, kp_coupling_name(o->c));
+        return kp_fail(
+            err, KP_EREFUSED,
+            "the server's certificate is not trusted yet; compare it with what the machine"
+            " shows (SHA-256 %s), then: koppel trust %s",
+            theirs, kp_coupling_name(o->c));
     if (o->secured && (about_our_certificate(status) || o->hangups > 1))
-        return kp_fail(err, KP_EREFUSED,
-                       "the server does not trust koppel's certificate (%s): koppel cert export koppel.der,"
-                       " then put koppel.der on the server's trust list", UA_StatusCode_name(status));
+        return kp_fail(
+            err, KP_EREFUSED,
+            "the server does not trust koppel's certificate (%s): koppel cert export koppel.der,"
+            " then put koppel.der on the server's trust list",
+            UA_StatusCode_name(status));
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (reasons[i].status == status)
             return kp_fail(err, reasons[i].code, "%s", reasons[i].text);
     return kp_fail(err, KP_EPEER, "the server answered %s", UA_StatusCode_name(status));
-}
-
-/* ---- which endpoint ---- */
-/* A name counts only when it cannot be anyone else's. */
-bool kp_opcua_loopback(const char *url)
-{
-    char host[64];
-    struct in_addr address;
-    const char *from = strstr(url, "://");
-    from = from ? from + 3 : url;
-    size_t len = *from == '[' ? strcspn(from, "]") + 1 : strcspn(from, ":/");
-    if (len >= sizeof host)
-        return false;
-    snprintf(host, sizeof host, "%.*s", (int)len, from);
-    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-           (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
-}
-
-static const struct policy {
-    const char *uri, *name;
-    UA_StatusCode (*make)(UA_SecurityPolicy *, const UA_ByteString, const UA_ByteString, const UA_Logger *);
-} policies[] = { /* strongest last; what is older than these is broken and not offered */
-    { "http://opcfoundation.org/UA/SecurityPolicy#None", "None", NULL },
-    { "http://opcfoundation.org/UA/SecurityPolicy#Aes128_Sha256_RsaOaep", "Aes128_Sha256_RsaOaep",
-      UA_SecurityPolicy_Aes128Sha256RsaOaep },
-    { "http://opcfoundation.org/UA/SecurityPolicy#Basic256Sha256", "Basic256Sha256",
-      UA_SecurityPolicy_Basic256Sha256 },
-    { "http://opcfoundation.org/UA/SecurityPolicy#Aes256_Sha256_RsaPss", "Aes256_Sha256_RsaPss",
-      UA_SecurityPolicy_Aes256Sha256RsaPss },
-};
-enum { POLICIES = sizeof policies / sizeof policies[0] };
-
-static bool same(const UA_String *s, const char *text)
-{
-    return s->length == strlen(text) && memcmp(s->data, text, s->length) == 0;
-}
-
-/* 0: cannot be used; 1: unprotected; else the larger, the stronger. */
-static int strength(const UA_EndpointDescription *e)
-{
-    static const char binary[] = "http://opcfoundation.org/UA-Profile/Transport/uatcp-uasc-uabinary";
-    if (e->transportProfileUri.length && !same(&e->transportProfileUri, binary))
-        return 0; /* an empty one is how some PLCs say "the usual" */
-    if (e->securityMode == UA_MESSAGESECURITYMODE_NONE)
-        return 1;
-    for (int i = 1; i < POLICIES; i++)
-        if (same(&e->securityPolicyUri, policies[i].uri))
-            return e->securityMode * 10 + i;
-    return 0;
-}
-
-static bool wanted(int strength_of_it, const struct opcua_settings *set, bool loopback)
-{
-    if (strcmp(set->security, "none") == 0)
-        return strength_of_it == 1;
-    if (strcmp(set->security, "encrypt") == 0)
-        return strength_of_it > UA_MESSAGESECURITYMODE_SIGNANDENCRYPT * 10;
-    if (strcmp(set->security, "sign") == 0)
-        return strength_of_it > UA_MESSAGESECURITYMODE_SIGN * 10 &&
-               strength_of_it < UA_MESSAGESECURITYMODE_SIGNANDENCRYPT * 10;
-    return strength_of_it > 1 || (loopback && strength_of_it == 1);
-}
-
-static UA_UserTokenType login(const struct opcua_settings *set)
-{
-    if (set->user_certificate)
-        return UA_USERTOKENTYPE_CERTIFICATE;
-    return set->user ? UA_USERTOKENTYPE_USERNAME : UA_USERTOKENTYPE_ANONYMOUS;
-}
-
-static bool takes_login(const UA_EndpointDescription *e, UA_UserTokenType type)
-{
-    for (size_t i = 0; i < e->userIdentityTokensSize; i++)
-        if (e->userIdentityTokens[i].tokenType == type)
-            return true;
-    return false;
-}
-
-/* Whether a password would cross this link as plain text. */
-static bool bares_password(const UA_EndpointDescription *e)
-{
-    if (e->securityMode == UA_MESSAGESECURITYMODE_SIGNANDENCRYPT)
-        return false;
-    for (size_t i = 0; i < e->userIdentityTokensSize; i++) {
-        const UA_UserTokenPolicy *t = &e->userIdentityTokens[i];
-        const UA_String *uri = t->securityPolicyUri.length ? &t->securityPolicyUri : &e->securityPolicyUri;
-        if (t->tokenType == UA_USERTOKENTYPE_USERNAME && uri->length && !same(uri, policies[0].uri))
-            return false;
-    }
-    return true;
-}
-
-static int none_wanted(const UA_EndpointDescription *list, size_t n, const struct opcua_settings *set,
-                       struct kp_err *err)
-{
-    bool open = false, protected = false;
-    for (size_t i = 0; i < n; i++) {
-        open |= strength(&list[i]) == 1;
-        protected |= strength(&list[i]) > 1;
-    }
-    if (strcmp(set->security, "auto") == 0 && open)
-        kp_fail(err, KP_EREFUSED, "the server offers only an unprotected link, where anyone on the network"
-                                  " can read and change values; to accept that: --set security=none");
-    else if (!open && !protected)
-        kp_fail(err, KP_EREFUSED, "the server offers no endpoint this program can use (it speaks"
-                                  " Basic256Sha256, Aes128_Sha256_RsaOaep, Aes256_Sha256_RsaPss and None)");
-    else
-        kp_fail(err, KP_EREFUSED, "the server offers no link with security=%s, only %s%s%s", set->security,
-                protected ? "protected" : "", protected && open ? " and " : "", open ? "unprotected" : "");
-    return OPCUA_NONE;
-}
-
-int kp_opcua_choose(const UA_EndpointDescription *list, size_t n, const struct opcua_settings *set,
-                    bool loopback, struct kp_err *err)
-{
-    static const char *const logins[] = { "an anonymous login: --set user=NAME --set password=...",
-                                          "a user name", "a user certificate" };
-    int best = OPCUA_NONE, best_strength = 0, other = 0;
-    for (size_t i = 0; i < n; i++) {
-        int s = strength(&list[i]);
-        if (s == 0 || !wanted(s, set, loopback))
-            continue;
-        other++;
-        if (s > best_strength && takes_login(&list[i], login(set))) {
-            best = (int)i;
-            best_strength = s;
-        }
-    }
-    if (other == 0)
-        return none_wanted(list, n, set, err);
-    if (best < 0) {
-        kp_fail(err, KP_EREFUSED, "the server does not take %s", logins[login(set)]);
-    } else if (login(set) == UA_USERTOKENTYPE_USERNAME && bares_password(&list[best]) &&
-               !set->allow_plain_password) {
-        kp_fail(err, KP_EREFUSED, "the password would cross this link as plain text; use a protected one, or"
-                                  " accept that: --set allow-plain-password=true");
-        best = OPCUA_NONE;
-    }
-    return best;
 }
 
 /* ---- asking for the endpoints ---- */
@@ -247,7 +122,7 @@ static enum kp_code discover(struct opcua *o, UA_GetEndpointsResponse *found, st
 {
     UA_ClientConfig cc = { 0 };
     UA_GetEndpointsRequest request = { .endpointUrl = kp_opcua_text(kp_coupling_url(o->c)) };
-    UA_String none = kp_opcua_text(policies[0].uri);
+    UA_String none = kp_opcua_text("http://opcfoundation.org/UA/SecurityPolicy#None");
     kp_opcua_trust_install(o, &cc.certificateVerification, true);
     cc.endpoint.securityMode = UA_MESSAGESECURITYMODE_NONE;
     if (copy(&request.endpointUrl, &cc.endpoint.endpointUrl, err) ||
@@ -258,8 +133,8 @@ static enum kp_code discover(struct opcua *o, UA_GetEndpointsResponse *found, st
     o->secured = false;
     if (kp_opcua_client(o, &cc, err) || start(o, false, err))
         return err->code;
-    /* The library may first move to the address the server says is its own, which closes the link under
-     * our request: then ask again. */
+    /* The library may first move to the address the server says is its own, which closes the link
+     * under our request: then ask again. */
     for (int left = 2;; left--) {
         struct kp_err try = { 0 };
         if (await_channel(o, false, err))
@@ -277,15 +152,16 @@ static enum kp_code add_policies(const UA_ByteString *certificate, const UA_Byte
                                  const UA_Logger *logger, UA_SecurityPolicy **list, size_t *n,
                                  struct kp_err *err)
 {
-    *list = calloc(POLICIES, sizeof **list); /* freed by the library with free() */
+    *list = calloc(MAKERS + 1, sizeof **list); /* freed by the library with free() */
     if (!*list)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     if (UA_SecurityPolicy_None(&(*list)[0], *certificate, logger) == UA_STATUSCODE_GOOD)
         *n = 1;
-    for (int i = 1; i < POLICIES; i++)
-        if (policies[i].make(&(*list)[*n], *certificate, *key, logger) == UA_STATUSCODE_GOOD)
+    for (size_t i = 0; i < MAKERS; i++)
+        if (makers[i](&(*list)[*n], *certificate, *key, logger) == UA_STATUSCODE_GOOD)
             ++*n;
-    return *n == POLICIES ? KP_OK : kp_fail(err, KP_EIO, "the certificate and its key cannot be used");
+    return *n == MAKERS + 1 ? KP_OK
+                            : kp_fail(err, KP_EIO, "the certificate and its key cannot be used");
 }
 
 static enum kp_code user_certificate(struct opcua *o, UA_ClientConfig *cc, struct kp_err *err)
@@ -294,7 +170,8 @@ static enum kp_code user_certificate(struct opcua *o, UA_ClientConfig *cc, struc
     UA_X509IdentityToken *token = UA_X509IdentityToken_new();
     if (!token)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    UA_ExtensionObject_setValue(&cc->userIdentityToken, token, &UA_TYPES[UA_TYPES_X509IDENTITYTOKEN]);
+    UA_ExtensionObject_setValue(&cc->userIdentityToken, token,
+                                &UA_TYPES[UA_TYPES_X509IDENTITYTOKEN]);
     if (!o->set->user_key)
         return kp_fail(err, KP_EREFUSED, "user-certificate needs its key too: --set user-key=FILE");
     if (!kp_opcua_der_file(o->set->user_certificate, &token->certificateData, err) &&
@@ -310,30 +187,33 @@ static enum kp_code user_certificate(struct opcua *o, UA_ClientConfig *cc, struc
 static enum kp_code login_config(struct opcua *o, UA_ClientConfig *cc, struct kp_err *err)
 {
     cc->allowNonePolicyPassword = o->set->allow_plain_password;
-    if (login(o->set) == UA_USERTOKENTYPE_CERTIFICATE)
+    if (kp_opcua_login(o->set) == UA_USERTOKENTYPE_CERTIFICATE)
         return user_certificate(o, cc, err);
-    if (login(o->set) == UA_USERTOKENTYPE_USERNAME &&
-        UA_ClientConfig_setAuthenticationUsername(cc, o->set->user, o->set->password ? o->set->password : ""))
+    if (kp_opcua_login(o->set) == UA_USERTOKENTYPE_USERNAME &&
+        UA_ClientConfig_setAuthenticationUsername(cc, o->set->user,
+                                                  o->set->password ? o->set->password : ""))
         return kp_fail(err, KP_ENOMEM, "out of memory");
     return KP_OK;
 }
 
-static enum kp_code session_config(struct opcua *o, const UA_EndpointDescription *e, UA_ClientConfig *cc,
-                                   struct kp_err *err)
+static enum kp_code session_config(struct opcua *o, const UA_EndpointDescription *e,
+                                   UA_ClientConfig *cc, struct kp_err *err)
 {
     struct kp_arena arena = { 0 };
     UA_ByteString certificate, key;
     UA_String uri;
     if (!kp_opcua_identity(kp_coupling_context(o->c), &arena, &certificate, &key, &uri, err) &&
         !copy(&uri, &cc->clientDescription.applicationUri, err))
-        add_policies(&certificate, &key, &o->logger, &cc->securityPolicies, &cc->securityPoliciesSize, err);
+        add_policies(&certificate, &key, &o->logger, &cc->securityPolicies,
+                     &cc->securityPoliciesSize, err);
     kp_arena_free(&arena);
     cc->clientDescription.applicationType = UA_APPLICATIONTYPE_CLIENT;
     cc->clientDescription.applicationName = UA_LOCALIZEDTEXT_ALLOC("en", "koppel");
     cc->sessionName = UA_STRING_ALLOC("koppel");
     if (!err->code && UA_EndpointDescription_copy(e, &cc->endpoint) != UA_STATUSCODE_GOOD)
         kp_fail(err, KP_ENOMEM, "out of memory");
-    /* On an unprotected link the certificate proves nothing, unless a password is sealed with it. */
+    /* On an unprotected link the certificate proves nothing, unless a password is sealed with it.
+     */
     bool bare = e->securityMode == UA_MESSAGESECURITYMODE_NONE;
     kp_opcua_trust_install(o, &cc->certificateVerification,
                            bare && (!o->set->user || o->set->allow_plain_password));
@@ -344,11 +224,13 @@ static enum kp_code session_config(struct opcua *o, const UA_EndpointDescription
 static void remember_link(struct opcua *o, const UA_EndpointDescription *e)
 {
     static const char *const modes[] = { "?", "unprotected", "signed", "signed and encrypted" };
-    const char *name = "";
-    for (int i = 1; i < POLICIES; i++)
-        if (same(&e->securityPolicyUri, policies[i].uri))
-            name = policies[i].name;
-    snprintf(o->link, sizeof o->link, "%s%s%s", modes[e->securityMode & 3], *name ? ", " : "", name);
+    char policy[KP_NAME_MAX];
+    kp_utf8_clean(policy, sizeof policy, (const char *)e->securityPolicyUri.data,
+                  e->securityPolicyUri.length);
+    const char *name = strrchr(policy, '#');
+    bool bare = e->securityMode == UA_MESSAGESECURITYMODE_NONE;
+    snprintf(o->link, sizeof o->link, "%s%s%.40s", modes[e->securityMode & 3],
+             bare || !name ? "" : ", ", bare || !name ? "" : name + 1);
 }
 
 /* The library reads the server's namespaces on its own; wait for them. */
@@ -363,7 +245,8 @@ static enum kp_code await_namespaces(struct opcua *o, struct kp_err *err)
     UA_String_clear(&own);
     UA_String uri;
     size_t capacity = o->spaces.n;
-    while (UA_Client_getNamespaceUri(o->client, (UA_UInt16)o->spaces.n, &uri) == UA_STATUSCODE_GOOD) {
+    while (UA_Client_getNamespaceUri(o->client, (UA_UInt16)o->spaces.n, &uri) ==
+           UA_STATUSCODE_GOOD) {
         if (!kp_grow(&o->spaces.uris, &capacity, o->spaces.n + 1, sizeof uri)) {
             UA_String_clear(&uri);
             return kp_fail(err, KP_ENOMEM, "out of memory");
@@ -373,7 +256,8 @@ static enum kp_code await_namespaces(struct opcua *o, struct kp_err *err)
     return KP_OK;
 }
 
-static enum kp_code start_session(struct opcua *o, const UA_EndpointDescription *e, struct kp_err *err)
+static enum kp_code start_session(struct opcua *o, const UA_EndpointDescription *e,
+                                  struct kp_err *err)
 {
     UA_ClientConfig cc = { 0 };
     if (session_config(o, e, &cc, err)) {
@@ -382,8 +266,8 @@ static enum kp_code start_session(struct opcua *o, const UA_EndpointDescription 
     }
     if (kp_opcua_client(o, &cc, err) || start(o, true, err) || await_channel(o, true, err))
         return err->code;
-    /* From here on a lost link is an error of the step: the library's own way back loses subscriptions
-     * silently, or never comes back. */
+    /* From here on a lost link is an error of the step: the library's own way back loses
+     * subscriptions silently, or never comes back. */
     UA_ClientConfig *now = UA_Client_getConfig(o->client);
     now->noReconnect = true;
     now->noNewSession = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One subscription with an item per signal and one for the server's clock, which must keep moving: a
- * server can be connected and send nothing ever again. Values go to the hub as they come; an item's
- * context is its place in the list, so nothing is looked up. */
+/* One subscription with an item per signal and one for the server's clock, which must keep moving:
+ * a server can be connected and send nothing ever again. Values go to the hub as they come; an
+ * item's context is its place in the list, so nothing is looked up. */
 #include "couplings/opcua/opcua_private.h"
 
 #include <stdio.h>
@@ -24,8 +24,8 @@ static void note_drift(struct opcua *o, int64_t at)
     kp_opcua_describe(o);
 }
 
-static void changed(UA_Client *client, UA_UInt32 subscription, void *context, UA_UInt32 monitored, void *index,
-                    UA_DataValue *dv)
+static void changed(UA_Client *client, UA_UInt32 subscription, void *context, UA_UInt32 monitored,
+                    void *index, UA_DataValue *dv)
 {
     struct opcua *o = context;
     struct opcua_item *item = &o->items.list[(uintptr_t)index];
@@ -45,8 +45,8 @@ static void changed(UA_Client *client, UA_UInt32 subscription, void *context, UA
     kp_coupling_report(o->c, &sample, &o->failure);
 }
 
-static void clock_moved(UA_Client *client, UA_UInt32 subscription, void *context, UA_UInt32 monitored,
-                        void *index, UA_DataValue *dv)
+static void clock_moved(UA_Client *client, UA_UInt32 subscription, void *context,
+                        UA_UInt32 monitored, void *index, UA_DataValue *dv)
 {
     struct opcua *o = context;
     (void)client;
@@ -114,7 +114,8 @@ static void dropped(UA_Client *client, UA_UInt32 id, void *context)
     o->inactive = true;
 }
 
-static void status_changed(UA_Client *client, UA_UInt32 id, void *context, UA_StatusChangeNotification *n)
+static void status_changed(UA_Client *client, UA_UInt32 id, void *context,
+                           UA_StatusChangeNotification *n)
 {
     if (n->status != UA_STATUSCODE_GOOD)
         dropped(client, id, context);
@@ -138,15 +139,17 @@ static enum kp_code create_subscription(struct opcua *o, struct kp_err *err)
     double ms = (double)kp_opcua_ms(o->set->publishing);
     request.requestedPublishingInterval = ms;
     request.requestedMaxKeepAliveCount = 10;
-    request.requestedLifetimeCount = (UA_UInt32)(SESSION_MS / ms) + 30; /* no longer than the session */
+    request.requestedLifetimeCount =
+        (UA_UInt32)(SESSION_MS / ms) + 30; /* no longer than the session */
     o->items.answered = false;
-    UA_StatusCode status = UA_Client_Subscriptions_create_async(o->client, request, o, status_changed, dropped,
-                                                                created, o, NULL);
+    UA_StatusCode status = UA_Client_Subscriptions_create_async(
+        o->client, request, o, status_changed, dropped, created, o, NULL);
     if (status != UA_STATUSCODE_GOOD)
         return kp_opcua_explain(o, status, err);
     if (await(o, err))
         return err->code;
-    return o->items.status == UA_STATUSCODE_GOOD ? KP_OK : kp_opcua_explain(o, o->items.status, err);
+    return o->items.status == UA_STATUSCODE_GOOD ? KP_OK
+                                                 : kp_opcua_explain(o, o->items.status, err);
 }
 
 /* ---- items ---- */
@@ -194,8 +197,9 @@ static enum kp_code ask_new(struct ask *a, size_t n, struct kp_err *err)
         .contexts = kp_alloc(n * sizeof *a->contexts),
         .callbacks = kp_alloc(n * sizeof *a->callbacks),
     };
-    return a->items && a->requests && a->contexts && a->callbacks ? KP_OK
-                                                                  : kp_fail(err, KP_ENOMEM, "out of memory");
+    return a->items && a->requests && a->contexts && a->callbacks
+               ? KP_OK
+               : kp_fail(err, KP_ENOMEM, "out of memory");
 }
 
 static void answered(UA_Client *client, void *arg, UA_UInt32 id, UA_CreateMonitoredItemsResponse *r)
@@ -215,11 +219,13 @@ static void answered(UA_Client *client, void *arg, UA_UInt32 id, UA_CreateMonito
         if (good)
             o->items.accepted++;
         else
-            refuse(o, &o->items.list[asked->items[i]], UA_StatusCode_name(r->results[i].statusCode));
+            refuse(o, &o->items.list[asked->items[i]],
+                   UA_StatusCode_name(r->results[i].statusCode));
     }
 }
 
-static enum kp_code send(struct opcua *o, const struct ask *a, const uint32_t *items, struct kp_err *err)
+static enum kp_code send(struct opcua *o, const struct ask *a, const uint32_t *items,
+                         struct kp_err *err)
 {
     UA_CreateMonitoredItemsRequest request = {
         .subscriptionId = o->items.subscription,
@@ -304,7 +310,8 @@ static enum kp_code subscribe_items(struct opcua *o, struct kp_err *err)
 
 enum kp_code kp_opcua_subscribe(struct opcua *o, struct kp_err *err)
 {
-    if (add_items(o, err) || create_subscription(o, err) || watch_clock(o, err) || subscribe_items(o, err))
+    if (add_items(o, err) || create_subscription(o, err) || watch_clock(o, err) ||
+        subscribe_items(o, err))
         return err->code;
     kp_coupling_count(o->c, o->items.accepted, o->limits.items, o->items.refused);
     return KP_OK;
@@ -314,7 +321,8 @@ enum kp_code kp_opcua_subscribe(struct opcua *o, struct kp_err *err)
 enum kp_code kp_opcua_watch(struct opcua *o, struct kp_err *err)
 {
     int64_t interval = o->items.publishing_ms > CLOCK_MS ? o->items.publishing_ms : CLOCK_MS;
-    int64_t limit = o->set->watchdog ? o->set->watchdog : 3 * interval * KP_MILLISECOND + o->set->timeout;
+    int64_t limit =
+        o->set->watchdog ? o->set->watchdog : 3 * interval * KP_MILLISECOND + o->set->timeout;
     if (o->inactive)
         return kp_fail(err, KP_EPEER, "the server has stopped sending");
     if (o->items.watched && kp_coupling_mono(o->c) - o->items.beat > limit)

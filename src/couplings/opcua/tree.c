@@ -100,7 +100,9 @@ bool kp_tree_add(struct opcua_tree *t, UA_NodeId *id, uint32_t parent, const cha
         return true;
     kp_name_clean(clean, sizeof clean, name, len);
     uint32_t *named = free_name(t, visible_parent(t, parent), clean);
-    struct opcua_node node = { .id = *id, .parent = parent, .type = UINT32_MAX, .class = class, .flags = flags };
+    struct opcua_node node = {
+        .id = *id, .parent = parent, .type = UINT32_MAX, .class = class, .flags = flags
+    };
     node.name = kp_arena_strdup(&t->text, clean);
     if (!node.name)
         return false;

@@ -90,8 +90,8 @@ static void note(struct opcua *o, UA_ByteString *leaf)
     c.der = leaf->data;
     c.len = leaf->length;
     if (kp_trust_note(kp_coupling_context(o->c), &c, &err))
-        kp_warn("opcua", "a certificate could not be noted", "coupling=%s why=%s", kp_coupling_name(o->c),
-                kp_log_quote(err.text));
+        kp_warn("opcua", "a certificate could not be noted", "coupling=%s why=%s",
+                kp_coupling_name(o->c), kp_log_quote(err.text));
 }
 
 static UA_StatusCode verify(UA_CertificateGroup *group, const UA_ByteString *chain)

@@ -18,8 +18,9 @@ static bool known_type(struct opcua_data_type *t)
         UA_UInt32 id;
         uint8_t type;
     } abstract[] = {
-        { UA_NS0ID_NUMBER, KP_DOUBLE },     { UA_NS0ID_INTEGER, KP_INT64 },  { UA_NS0ID_UINTEGER, KP_UINT64 },
-        { UA_NS0ID_ENUMERATION, KP_INT64 }, { UA_NS0ID_BASEDATATYPE, KP_STRING },
+        { UA_NS0ID_NUMBER, KP_DOUBLE },       { UA_NS0ID_INTEGER, KP_INT64 },
+        { UA_NS0ID_UINTEGER, KP_UINT64 },     { UA_NS0ID_ENUMERATION, KP_INT64 },
+        { UA_NS0ID_BASEDATATYPE, KP_STRING },
     };
     for (size_t i = 0; i < sizeof abstract / sizeof abstract[0]; i++)
         if (t->id.namespaceIndex == 0 && t->id.identifierType == UA_NODEIDTYPE_NUMERIC &&
@@ -34,7 +35,8 @@ static bool known_type(struct opcua_data_type *t)
     return true;
 }
 
-static void take_definition(struct opcua_browse *b, struct opcua_data_type *t, const UA_DataValue *dv)
+static void take_definition(struct opcua_browse *b, struct opcua_data_type *t,
+                            const UA_DataValue *dv)
 {
     if (!dv->hasValue)
         return;
@@ -57,12 +59,13 @@ static enum kp_code find_parent(struct opcua *o, struct opcua_data_type *t, stru
     };
     UA_BrowseRequest request = { .nodesToBrowseSize = 1, .nodesToBrowse = &ask };
     UA_BrowseResponse answer;
-    if (kp_opcua_call(o, &request, &UA_TYPES[UA_TYPES_BROWSEREQUEST], &answer, &UA_TYPES[UA_TYPES_BROWSERESPONSE],
-                      err))
+    if (kp_opcua_call(o, &request, &UA_TYPES[UA_TYPES_BROWSEREQUEST], &answer,
+                      &UA_TYPES[UA_TYPES_BROWSERESPONSE], err))
         return err->code;
     struct opcua_data_type above = { 0 };
     if (answer.resultsSize == 1 && answer.results[0].referencesSize == 1 &&
-        UA_NodeId_copy(&answer.results[0].references[0].nodeId.nodeId, &above.id) == UA_STATUSCODE_GOOD) {
+        UA_NodeId_copy(&answer.results[0].references[0].nodeId.nodeId, &above.id) ==
+            UA_STATUSCODE_GOOD) {
         UA_NodeId_clear(&t->parent);
         t->parent = above.id;
         if (known_type(&above))
@@ -94,11 +97,13 @@ static void take_one(void *arg, size_t i, UA_DataValue *v)
     UA_DataValue_init(v);
 }
 
-static enum kp_code read_one(struct opcua *o, const UA_NodeId *id, UA_UInt32 attribute, UA_DataValue *out,
-                             struct kp_err *err)
+static enum kp_code read_one(struct opcua *o, const UA_NodeId *id, UA_UInt32 attribute,
+                             UA_DataValue *out, struct kp_err *err)
 {
     struct one one = { .id = id, .attribute = attribute };
-    struct opcua_reader reader = { .o = o, .arg = &one, .fill = fill_one, .take = take_one, .n = 1 };
+    struct opcua_reader reader = {
+        .o = o, .arg = &one, .fill = fill_one, .take = take_one, .n = 1
+    };
     kp_opcua_read_all(&reader, err);
     kp_opcua_reader_free(&reader);
     if (err->code)
@@ -128,7 +133,7 @@ enum kp_code kp_opcua_types_turn(struct opcua_browse *b, bool *done, struct kp_e
     return err->code ? err->code : b->failed ? kp_fail(err, b->failed, "out of memory") : KP_OK;
 }
 
-/* ---- the server's own structures ---- */
+/* ---- the server's own structures, and the enumerations in them ---- */
 struct structures {
     UA_NodeId *ids;
     size_t n, capacity;
@@ -147,8 +152,8 @@ static bool add_structure(struct structures *s, UA_NodeId *id)
 }
 
 /* The types directly below some types. */
-static enum kp_code subtypes(struct opcua *o, const UA_NodeId *ids, size_t n, struct structures *out,
-                             struct kp_err *err)
+static enum kp_code subtypes(struct opcua *o, const UA_NodeId *ids, size_t n,
+                             struct structures *out, struct kp_err *err)
 {
     UA_BrowseRequest request = { .nodesToBrowseSize = n };
     UA_BrowseResponse answer;
@@ -160,7 +165,8 @@ static enum kp_code subtypes(struct opcua *o, const UA_NodeId *ids, size_t n, st
             .nodeId = ids[i],
             .referenceTypeId = UA_NODEID_NUMERIC(0, UA_NS0ID_HASSUBTYPE),
         };
-    kp_opcua_call(o, &request, &UA_TYPES[UA_TYPES_BROWSEREQUEST], &answer, &UA_TYPES[UA_TYPES_BROWSERESPONSE], err);
+    kp_opcua_call(o, &request, &UA_TYPES[UA_TYPES_BROWSEREQUEST], &answer,
+                  &UA_TYPES[UA_TYPES_BROWSERESPONSE], err);
     kp_free(request.nodesToBrowse);
     if (err->code)
         return err->code;
@@ -174,8 +180,9 @@ static enum kp_code subtypes(struct opcua *o, const UA_NodeId *ids, size_t n, st
 
 static enum kp_code all_structures(struct opcua *o, struct structures *s, struct kp_err *err)
 {
-    UA_NodeId top = UA_NODEID_NUMERIC(0, UA_NS0ID_STRUCTURE);
-    if (subtypes(o, &top, 1, s, err))
+    const UA_NodeId tops[] = { UA_NODEID_NUMERIC(0, UA_NS0ID_STRUCTURE),
+                               UA_NODEID_NUMERIC(0, UA_NS0ID_ENUMERATION) };
+    if (subtypes(o, tops, 2, s, err))
         return err->code;
     for (size_t from = 0; from < s->n && !err->code;) {
         size_t n = s->n - from < o->limits.browse ? s->n - from : o->limits.browse;
@@ -191,28 +198,52 @@ static enum kp_code all_structures(struct opcua *o, struct structures *s, struct
     return err->code;
 }
 
+/* Servers give the length an array field had when they were built; the library then refuses the
+ * type, though a length says no more than "usually" (Part 3, 8.51). */
+static void forget_lengths(UA_StructureDefinition *d)
+{
+    for (size_t i = 0; i < d->fieldsSize; i++)
+        if (d->fields[i].arrayDimensionsSize == 1)
+            d->fields[i].arrayDimensions[0] = 0;
+}
+
+static UA_StatusCode make_type(struct one *definition, const UA_QualifiedName *name,
+                               const UA_DataTypeArray *known, UA_DataType *type)
+{
+    UA_ExtensionObject x;
+    const UA_Variant *v = &definition->value.value;
+    if (UA_Variant_hasScalarType(v, &UA_TYPES[UA_TYPES_STRUCTUREDEFINITION])) {
+        UA_StructureDescription d = { .dataTypeId = *definition->id, .name = *name };
+        forget_lengths(v->data);
+        d.structureDefinition = *(UA_StructureDefinition *)v->data;
+        UA_ExtensionObject_setValueNoDelete(&x, &d, &UA_TYPES[UA_TYPES_STRUCTUREDESCRIPTION]);
+        return UA_DataType_fromDescription(type, &x, known);
+    }
+    if (UA_Variant_hasScalarType(v, &UA_TYPES[UA_TYPES_ENUMDEFINITION])) {
+        UA_EnumDescription d = { .dataTypeId = *definition->id,
+                                 .name = *name,
+                                 .enumDefinition = *(UA_EnumDefinition *)v->data,
+                                 .builtInType = UA_DATATYPEKIND_INT32 + 1 };
+        UA_ExtensionObject_setValueNoDelete(&x, &d, &UA_TYPES[UA_TYPES_ENUMDESCRIPTION]);
+        return UA_DataType_fromDescription(type, &x, known);
+    }
+    return UA_STATUSCODE_BADNOTSUPPORTED;
+}
+
 /* Fields of a structure may be structures: go round until no more can be made. */
-static size_t make_types(struct opcua *o, const struct one *list, size_t n, UA_DataTypeArray *types)
+static size_t make_types(struct opcua *o, struct one *list, size_t n, UA_DataTypeArray *types)
 {
     size_t before;
     do {
         before = types->typesSize;
         for (size_t i = 0; i < n; i++) {
-            const UA_DataValue *definition = &list[2 * i].value, *name = &list[2 * i + 1].value;
+            const UA_Variant *name = &list[2 * i + 1].value.value;
             UA_DataTypeArray known = *types;
             known.next = UA_Client_getConfig(o->client)->customDataTypes;
-            if (!UA_Variant_hasScalarType(&definition->value, &UA_TYPES[UA_TYPES_STRUCTUREDEFINITION]) ||
-                !UA_Variant_hasScalarType(&name->value, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]) ||
-                UA_findDataTypeWithCustom(list[2 * i].id, &known))
-                continue;
-            UA_StructureDescription description = {
-                .dataTypeId = *list[2 * i].id,
-                .name = *(UA_QualifiedName *)name->value.data,
-                .structureDefinition = *(UA_StructureDefinition *)definition->value.data,
-            };
-            UA_ExtensionObject x;
-            UA_ExtensionObject_setValueNoDelete(&x, &description, &UA_TYPES[UA_TYPES_STRUCTUREDESCRIPTION]);
-            if (UA_DataType_fromDescription(&types->types[types->typesSize], &x, &known) == UA_STATUSCODE_GOOD)
+            if (UA_Variant_hasScalarType(name, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]) &&
+                !UA_findDataTypeWithCustom(list[2 * i].id, &known) &&
+                make_type(&list[2 * i], name->data, &known, &types->types[types->typesSize]) ==
+                    UA_STATUSCODE_GOOD)
                 types->typesSize++;
         }
     } while (types->typesSize > before);
@@ -223,10 +254,13 @@ static enum kp_code read_definitions(struct opcua *o, const struct structures *s
                                      struct kp_err *err)
 {
     for (size_t i = 0; i < s->n; i++) {
-        list[2 * i] = (struct one){ .id = &s->ids[i], .attribute = UA_ATTRIBUTEID_DATATYPEDEFINITION };
+        list[2 * i] =
+            (struct one){ .id = &s->ids[i], .attribute = UA_ATTRIBUTEID_DATATYPEDEFINITION };
         list[2 * i + 1] = (struct one){ .id = &s->ids[i], .attribute = UA_ATTRIBUTEID_BROWSENAME };
     }
-    struct opcua_reader reader = { .o = o, .arg = list, .fill = fill_one, .take = take_one, .n = 2 * s->n };
+    struct opcua_reader reader = {
+        .o = o, .arg = list, .fill = fill_one, .take = take_one, .n = 2 * s->n
+    };
     kp_opcua_read_all(&reader, err);
     kp_opcua_reader_free(&reader);
     return err->code;

@@ -112,9 +112,10 @@ static struct kp_value json_text(const void *data, const UA_DataType *type, stru
     return moved_text(code, &out, room);
 }
 
-/* A structure whose type the server does not describe comes as its encoded bytes; they are shown as the
- * standard does (OPC UA Part 6, 5.4.2.16). */
-static struct kp_value encoded_text(const UA_NodeId *type, const UA_ByteString *body, struct kp_buf *room)
+/* A structure whose type the server does not describe comes as its encoded bytes; they are shown as
+ * the standard does (OPC UA Part 6, 5.4.2.16). */
+static struct kp_value encoded_text(const UA_NodeId *type, const UA_ByteString *body,
+                                    struct kp_buf *room)
 {
     size_t from = room->len;
     UA_String id = UA_STRING_NULL;
@@ -139,7 +140,8 @@ static struct kp_value encoded_text(const UA_NodeId *type, const UA_ByteString *
 
 static struct kp_value structure_text(const UA_ExtensionObject *x, struct kp_buf *room)
 {
-    if (x->encoding == UA_EXTENSIONOBJECT_DECODED || x->encoding == UA_EXTENSIONOBJECT_DECODED_NODELETE)
+    if (x->encoding == UA_EXTENSIONOBJECT_DECODED ||
+        x->encoding == UA_EXTENSIONOBJECT_DECODED_NODELETE)
         return json_text(x->content.decoded.data, x->content.decoded.type, room);
     if (x->encoding == UA_EXTENSIONOBJECT_ENCODED_BYTESTRING)
         return encoded_text(&x->content.encoded.typeId, &x->content.encoded.body, room);
@@ -275,7 +277,8 @@ static int64_t sample_time(const UA_DataValue *dv, int64_t arrived)
     return arrived;
 }
 
-void kp_opcua_sample(const UA_DataValue *dv, int64_t arrived, struct kp_buf *room, struct kp_sample *out)
+void kp_opcua_sample(const UA_DataValue *dv, int64_t arrived, struct kp_buf *room,
+                     struct kp_sample *out)
 {
     out->status = dv->hasStatus ? dv->status : KP_GOOD;
     out->at = sample_time(dv, arrived);

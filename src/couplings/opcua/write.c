@@ -119,14 +119,17 @@ static bool put(const struct kp_value *v, const UA_DataType *type, void *to)
         return v->type == KP_STRING && UA_Guid_parse(to, text) == UA_STATUSCODE_GOOD;
     }
     default:
-        return (type->typeKind <= UA_DATATYPEKIND_DOUBLE || type->typeKind == UA_DATATYPEKIND_ENUM ||
-                type->typeKind == UA_DATATYPEKIND_STATUSCODE) && put_number(v, type->typeKind, to);
+        return (type->typeKind <= UA_DATATYPEKIND_DOUBLE ||
+                type->typeKind == UA_DATATYPEKIND_ENUM ||
+                type->typeKind == UA_DATATYPEKIND_STATUSCODE) &&
+               put_number(v, type->typeKind, to);
     }
 }
 
 static enum kp_code unfit(const UA_DataType *type, struct kp_err *err)
 {
-    return kp_fail(err, KP_EINVALID, "the node is of type %s and does not take this value", type->typeName);
+    return kp_fail(err, KP_EINVALID, "the node is of type %s and does not take this value",
+                   type->typeName);
 }
 
 static enum kp_code put_array(const struct kp_value *v, const UA_DataType *type, UA_Variant *out,
@@ -147,12 +150,13 @@ static enum kp_code put_array(const struct kp_value *v, const UA_DataType *type,
     return KP_OK;
 }
 
-enum kp_code kp_opcua_variant(const struct kp_value *v, const UA_DataType *type, bool array, UA_Variant *out,
-                              struct kp_err *err)
+enum kp_code kp_opcua_variant(const struct kp_value *v, const UA_DataType *type, bool array,
+                              UA_Variant *out, struct kp_err *err)
 {
     UA_Variant_init(out);
     if (((v->type & KP_ARRAY) != 0) != array)
-        return kp_fail(err, KP_EINVALID, array ? "the node is an array: give one" : "the node is not an array");
+        return kp_fail(err, KP_EINVALID,
+                       array ? "the node is an array: give one" : "the node is not an array");
     if (array)
         return put_array(v, type, out, err);
     void *one = UA_new(type);
@@ -191,30 +195,37 @@ static void take(void *arg, size_t i, UA_DataValue *v)
     }
 }
 
-static enum kp_code send(struct opcua *o, const struct target *t, const UA_Variant *value, struct kp_err *err)
+static enum kp_code send(struct opcua *o, const struct target *t, const UA_Variant *value,
+                         struct kp_err *err)
 {
     UA_WriteValue one = { .nodeId = t->id, .attributeId = UA_ATTRIBUTEID_VALUE };
-    one.value = (UA_DataValue){ .hasValue = true, .value = *value }; /* no times: most servers refuse them */
+    one.value = (UA_DataValue){ .hasValue = true,
+                                .value = *value }; /* no times: most servers refuse them */
     UA_WriteRequest request = { .nodesToWriteSize = 1, .nodesToWrite = &one };
     UA_WriteResponse answer;
-    if (kp_opcua_call(o, &request, &UA_TYPES[UA_TYPES_WRITEREQUEST], &answer, &UA_TYPES[UA_TYPES_WRITERESPONSE], err))
+    if (kp_opcua_call(o, &request, &UA_TYPES[UA_TYPES_WRITEREQUEST], &answer,
+                      &UA_TYPES[UA_TYPES_WRITERESPONSE], err))
         return err->code;
-    UA_StatusCode status = answer.resultsSize == 1 ? answer.results[0] : UA_STATUSCODE_BADUNEXPECTEDERROR;
+    UA_StatusCode status =
+        answer.resultsSize == 1 ? answer.results[0] : UA_STATUSCODE_BADUNEXPECTEDERROR;
     UA_WriteResponse_clear(&answer);
     switch (status) {
     case UA_STATUSCODE_BADNOTWRITABLE:
     case UA_STATUSCODE_BADUSERACCESSDENIED:
-        return kp_fail(err, KP_EDENIED, "the machine does not let this user write it (%s)", UA_StatusCode_name(status));
+        return kp_fail(err, KP_EDENIED, "the machine does not let this user write it (%s)",
+                       UA_StatusCode_name(status));
     case UA_STATUSCODE_BADOUTOFRANGE:
         return kp_fail(err, KP_EINVALID, "the machine says the value is out of range");
     default:
         if (UA_StatusCode_isBad(status))
-            return kp_fail(err, KP_EPEER, "the machine refused the value: %s", UA_StatusCode_name(status));
+            return kp_fail(err, KP_EPEER, "the machine refused the value: %s",
+                           UA_StatusCode_name(status));
         return KP_OK;
     }
 }
 
-enum kp_code kp_opcua_write(struct kp_coupling *c, const struct kp_sample *sample, struct kp_err *err)
+enum kp_code kp_opcua_write(struct kp_coupling *c, const struct kp_sample *sample,
+                            struct kp_err *err)
 {
     struct opcua *o = kp_coupling_state(c);
     const struct opcua_item *item = o->client ? kp_opcua_item(o, sample->signal) : NULL;
