@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/engine.h"
 
+#include <string.h>
+
 #include "core/ban.h"
 
 /* The last values of all signals, so that a start reads these and the journal's tail only. Written
  * stripe by stripe, each when its own tail has grown, so that no commit carries much of it. */
-enum { SNAPSHOT_BYTES = 512 << 10 };
+enum { SNAPSHOT_BYTES = 256 << 10 };
 #define SNAPSHOT_AGE (60 * KP_SECOND)
 
 /* ---- writing ---- */
@@ -61,32 +63,43 @@ void kp_snapshot_written(struct kp_store *s, unsigned stripe)
 
 /* ---- reading ---- */
 
-/* Keeps the last point of each signal in the row. */
+/* Keeps the last point of a block. */
+static enum kp_code take_block(struct kp_store *s, const struct kp_row_reader *row, const uint8_t *block, size_t size,
+                               struct kp_err *err)
+{
+    struct kp_block_reader points = { 0 };
+    struct kp_sample sample = { 0 };
+    struct kp_err failure = { 0 };
+    kp_block_open(&points, row->signal, row->base, block, size);
+    while (kp_block_next(&points, &sample, &failure))
+        ;
+    if (failure.code)
+        return kp_fail(err, failure.code, "signal %u: %s", (unsigned)row->signal, failure.text);
+    if (sample.signal && !kp_signals_keep(s, &sample))
+        return kp_fail(err, KP_ENOMEM, "out of memory reading the last values");
+    return KP_OK;
+}
+
+/* The last point of each signal in the row, unless a later row had one already (`seen` says so). */
 static enum kp_code take_row(struct kp_store *s, const void *data, size_t len, struct kp_err *err)
 {
     struct kp_row_reader row;
-    enum kp_code code = kp_row_open(&row, data, len, err);
-    if (code)
-        return code;
-    if (row.base > s->last_commit)
-        s->last_commit = row.base;
     const uint8_t *block;
     size_t size;
-    while (!row.historic && kp_row_next(&row, &block, &size)) {
-        struct kp_block_reader points = { 0 };
-        struct kp_sample sample = { 0 };
-        struct kp_err failure = { 0 };
-        kp_block_open(&points, row.signal, row.base, block, size);
-        while (kp_block_next(&points, &sample, &failure))
-            ;
-        if (failure.code)
-            return kp_fail(err, failure.code, "signal %u: %s", (unsigned)row.signal, failure.text);
-        if (!sample.signal || sample.signal > KP_SIGNAL_LAST)
+    enum kp_code code = kp_row_open(&row, data, len, err);
+    if (!code && row.base > s->last_commit)
+        s->last_commit = row.base;
+    while (!code && !row.historic && kp_row_next(&row, &block, &size)) {
+        if (row.signal > KP_SIGNAL_LAST)
             continue;
-        if (!kp_signals_room(s, sample.signal) || !kp_signals_keep(s, &sample))
+        if (!kp_signals_room(s, row.signal))
             return kp_fail(err, KP_ENOMEM, "out of memory reading the last values");
+        if (s->signals.seen[row.signal])
+            continue;
+        code = take_block(s, &row, block, size, err);
+        s->signals.seen[row.signal] = 1;
     }
-    return KP_OK;
+    return code;
 }
 
 /* A damaged row costs its values, not the start. */
@@ -104,40 +117,45 @@ static enum kp_code take_or_skip(struct kp_store *s, struct kp_stmt *row, const 
     return KP_OK;
 }
 
-static enum kp_code load_snapshot(struct kp_store *s, unsigned stripe, struct kp_err *err)
-{
-    struct kp_stmt *get = kp_db_prepare(s->db, "select seq, data from snapshot where stripe = ?", err);
-    if (!get)
-        return err->code;
-    kp_bind_int(get, 1, stripe);
-    if (kp_step(get, err)) {
-        s->stripes[stripe].snapshot_seq = (uint64_t)kp_column_int(get, 0);
-        take_or_skip(s, get, "snapshot", stripe, err);
-    }
-    kp_reset(get);
-    return err->code;
-}
-
+/* Newest first: of each signal only the last block is decoded. */
 static enum kp_code load_tail(struct kp_store *s, unsigned stripe, struct kp_err *err)
 {
     struct kp_stripe_state *st = &s->stripes[stripe];
     struct kp_stmt *get =
-        kp_db_prepare(s->db, "select id, data from journal where id > ? and id <= ? order by id", err);
+        kp_db_prepare(s->db, "select id, data from journal where id > ? and id <= ? order by id desc", err);
     if (!get)
         return err->code;
     kp_bind_int(get, 1, kp_journal_id(stripe, st->snapshot_seq));
     kp_bind_int(get, 2, kp_journal_id(stripe, KP_JOURNAL_SEQ));
-    uint64_t seq = st->snapshot_seq;
     while (!err->code && kp_step(get, err)) {
         size_t len;
-        seq = (uint64_t)kp_column_int(get, 0) & KP_JOURNAL_SEQ;
+        uint64_t seq = (uint64_t)kp_column_int(get, 0) & KP_JOURNAL_SEQ;
+        if (seq > s->seq)
+            s->seq = seq;
         kp_column_blob(get, 1, &len);
         st->fresh += len;
         take_or_skip(s, get, "journal", kp_column_int(get, 0), err);
     }
     kp_reset(get);
-    if (seq > s->seq)
-        s->seq = seq;
+    return err->code;
+}
+
+/* What the snapshot has is good unless the tail had something later. */
+static enum kp_code load_stripe(struct kp_store *s, unsigned stripe, struct kp_err *err)
+{
+    struct kp_stripe_state *st = &s->stripes[stripe];
+    struct kp_stmt *get = kp_db_prepare(s->db, "select seq, data from snapshot where stripe = ?", err);
+    if (!get)
+        return err->code;
+    kp_bind_int(get, 1, stripe);
+    bool any = kp_step(get, err);
+    if (any)
+        st->snapshot_seq = (uint64_t)kp_column_int(get, 0);
+    if (st->snapshot_seq > s->seq)
+        s->seq = st->snapshot_seq;
+    if (!err->code && load_tail(s, stripe, err) == KP_OK && any)
+        take_or_skip(s, get, "snapshot", stripe, err);
+    kp_reset(get);
     return err->code;
 }
 
@@ -149,8 +167,8 @@ enum kp_code kp_snapshot_load(struct kp_store *s, struct kp_err *err)
     s->seq = (uint64_t)cut;
     for (unsigned i = 0; i < KP_STRIPES && !failure.code; i++) {
         s->stripes[i].fresh_since = mono;
-        if (load_snapshot(s, i, &failure) == KP_OK)
-            load_tail(s, i, &failure);
+        load_stripe(s, i, &failure);
     }
+    memset(s->signals.seen, 0, s->signals.n * sizeof *s->signals.seen);
     return failure.code ? kp_fail(err, failure.code, "%s", failure.text) : KP_OK;
 }

@@ -183,8 +183,8 @@ static void changes_lost_for_lack_of_memory_are_written_later(void **state)
     struct kp_err err = { 0 };
     kp_signal gone = declare(k, "a", "gone", KP_INT64), stays = declare(k, "a", "stays", KP_INT64);
     kit_sync(k);
-    struct kp_signal_info info = *kp_model_signal(model(k), stays);
-    info.description = "written at last";
+    struct kp_signal_info info = { .id = stays, .asset = kp_model_find_asset(model(k), "a"), .name = "stays",
+                                   .type = KP_INT64, .stored = true, .description = "written at last" };
     for (long n = 1; n < 200; n++) { /* among these the note itself fails */
         kp_mem_fail_at(n);
         kp_model_put_signal(model(k), &info, NULL);
