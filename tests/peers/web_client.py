@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the REST API share: a client over TCP with the node's token, and raw sockets."""
 import json
+import os
 import socket
 import time
 
@@ -90,11 +91,16 @@ class Events:
         return out
 
 
+def sanitized(process):
+    """Whether it keeps freed memory for a while to find faults: then its leak check counts, not its size."""
+    with open(f"/proc/{process.pid}/maps") as f:
+        return "libasan" in f.read()
+
+
 def statm_kib(process):
     with open(f"/proc/{process.pid}/statm") as f:
         return int(f.read().split()[1]) * 4
 
 
 def open_files(process):
-    import os
     return len(os.listdir(f"/proc/{process.pid}/fd"))

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node under attack from its own machine: it goes on answering, and its memory stays bounded."""
+import socket
+import threading
+import time
+
+import pytest
+
+from conftest import wait_for
+from web_client import Api, dial, open_files, sanitized, statm_kib
+
+
+@pytest.fixture
+def api(node):
+    return Api(node)
+
+
+def connect_many(node, n, first=b""):
+    out = []
+    for _ in range(n):
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex(("127.0.0.1", node.port))
+        out.append(s)
+    for s in out:
+        s.setblocking(True)
+        s.settimeout(5)
+        try:
+            s.sendall(first)
+        except OSError:
+            pass
+    return out
+
+
+def close_all(sockets):
+    for s in sockets:
+        s.close()
+
+
+def test_1000_silent_connections_give_way_to_those_who_ask(node, api):
+    files = open_files(node.process)
+    flood = connect_many(node, 1000)
+    try:
+        assert node.cli("status").returncode == 0  # over the Unix socket: not touched at all
+        began = time.monotonic()
+        assert api.ok("GET", "status")["node"] == "test"  # a new connection over TCP, behind all of them
+        assert time.monotonic() - began < 20
+    finally:
+        close_all(flood)
+    wait_for(lambda: open_files(node.process) <= files + 20, 20, "connections closed")
+
+
+def test_requests_sent_a_byte_at_a_time_are_cut_off(node, api):
+    flood = connect_many(node, 900, b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+    stop = threading.Event()
+
+    def drip():
+        while not stop.wait(1):
+            for s in flood:
+                try:
+                    s.send(b"a")
+                except OSError:
+                    pass
+    t = threading.Thread(target=drip)
+    t.start()
+    try:
+        memory = statm_kib(node.process)
+        assert node.cli("status").returncode == 0
+        assert api.ok("GET", "status")["node"] == "test"
+        time.sleep(8)
+        closed = 0
+        for s in flood[:100]:
+            try:
+                s.setblocking(False)
+                closed += s.recv(1000) == b""
+            except BlockingIOError:
+                pass
+            except OSError:
+                closed += 1
+        assert closed == 100
+        assert sanitized(node.process) or statm_kib(node.process) - memory < 64 * 1024
+    finally:
+        stop.set()
+        t.join()
+        close_all(flood)
+
+
+def test_replies_never_read_do_not_hold_up_others(node, api):
+    ask = f"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {node.token}\r\n\r\n".encode() * 50
+    deaf = connect_many(node, 200, ask)
+    try:
+        for _ in range(20):
+            assert api.ok("GET", "status")["node"] == "test"
+    finally:
+        close_all(deaf)
+
+
+def test_oversized_headers_targets_and_bodies_are_refused(node, api):
+    head = f"Host: localhost\r\nAuthorization: Bearer {node.token}\r\n"
+    for request in (
+        f"GET /api/v1/status HTTP/1.1\r\n{head}X: {'x' * 100_000}\r\n\r\n",
+        f"GET /api/v1/signals?match={'x' * 100_000} HTTP/1.1\r\n{head}\r\n",
+        f"POST /api/v1/sql HTTP/1.1\r\n{head}Content-Length: 4194305\r\n\r\n",
+        f"POST /api/v1/sql HTTP/1.1\r\n{head}Content-Length: -1\r\n\r\n",
+        f"POST /api/v1/sql HTTP/1.1\r\n{head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n",
+        "GET\r\n\r\n",
+        "GET /api/v1/status HTTP/9.9\r\n\r\n",
+    ):
+        with dial(node) as s:
+            try:
+                s.sendall(request.encode())
+                reply = s.recv(200)
+            except ConnectionError:
+                continue  # cut off while we were sending
+            assert reply == b"" or reply.split()[1][:1] in (b"4", b"5"), (request[:60], reply)
+        assert api.ok("GET", "status")["node"] == "test"
+
+
+@pytest.mark.parametrize("noise", [b"\0" * 5000, b"\r\n" * 5000, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 500, b"\xff" * 70000],
+                         ids=["zeros", "newlines", "tls", "ones"])
+def test_noise_on_the_port_harms_nobody(node, api, noise):
+    with dial(node) as s:
+        try:
+            s.sendall(noise)
+        except ConnectionError:
+            pass
+        assert api.ok("GET", "status")["node"] == "test"
+
+
+def test_a_body_in_chunks_has_the_same_limit(node, api):
+    memory = statm_kib(node.process)
+    with dial(node) as s:
+        s.sendall(f"POST /api/v1/apply?dryRun=1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {node.token}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        piece = b"10000\r\n" + b"#" * 65536 + b"\r\n"
+        for _ in range(100):  # 6.5 MB
+            s.sendall(piece)
+        s.sendall(b"0\r\n\r\n")
+        assert b" 413 " in s.recv(300).split(b"\r\n")[0]
+    assert sanitized(node.process) or statm_kib(node.process) - memory < 32 * 1024
+
+
+def test_more_requests_at_once_than_workers_are_all_answered_or_told_to_come_back(node):
+    codes = []
+
+    def ask():
+        r = Api(node).get("signals")
+        codes.append(r.status_code)
+        if r.status_code == 503:
+            assert r.headers["Retry-After"]
+    threads = [threading.Thread(target=ask) for _ in range(300)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(codes) == 300 and set(codes) <= {200, 503} and codes.count(200) > 200
