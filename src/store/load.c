@@ -209,10 +209,9 @@ static enum kp_code load_intervals(struct load *l)
 static enum kp_code next_ids(struct load *l, int64_t next[3])
 {
     static const char *const sql[] = {
-        "select max(v) from (select value v from next_id where kind = 'asset' union select max(id) + 1 from asset)",
-        "select max(v) from (select value v from next_id where kind = 'signal' union select max(id) + 1 from signal)",
-        "select max(v) from (select value v from next_id where kind = 'interval' union select max(id) + 1 from "
-        "interval)",
+        "select max(v) from (select value v from next_id where kind='asset' union select max(id) + 1 from asset)",
+        "select max(v) from (select value v from next_id where kind='signal' union select max(id) + 1 from signal)",
+        "select max(v) from (select value v from next_id where kind='interval' union select max(id)+1 from interval)",
     };
     for (int i = 0; i < 3; i++)
         if (kp_db_number(l->db, sql[i], 1, &next[i], l->err))

@@ -193,8 +193,9 @@ static void a_person_reads_everything_but_secrets(void **state)
     struct kp_err err = { 0 };
     struct kp_db *db = kp_store_reader(k->store, &err);
     static const char *const fine[] = {
-        "select key, value from setting", "select count(*) from chunk;", "with recursive n(i) as (select 1 union all "
-        "select i + 1 from n where i < 5) select sum(i) from n", "select * from pragma_table_info('signal')",
+        "select key, value from setting", "select count(*) from chunk;", "explain query plan select 1",
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 5) select sum(i) from n",
+        "select * from pragma_table_info('signal')",
         "explain select 1", "select sqlite_version()", "select name from sqlite_schema -- all",
     };
     for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {

@@ -12,7 +12,7 @@ static const char *const fault_names[] = { "write error", "short write", "no roo
 
 static struct {
     enum fault kind;
-    long at;      /* the nth write (or sync) fails; 0 = none */
+    _Atomic long at; /* the nth write (or sync) fails; 0 = none */
     bool lasting; /* and all after it */
     long hits;
 } plan;
@@ -378,6 +378,111 @@ static void a_call_that_finds_no_room_fails_alone_and_is_not_tried_again(void **
     kit_free(k);
 }
 
+static kp_signal declare(struct kit *k, const char *name)
+{
+    struct kp_err err = { 0 };
+    struct kp_model *model = kp_hub_model(k->hub);
+    struct kp_signal_info info = { .asset = kp_model_make_path(model, "a", KP_MACHINE, &err), .name = name,
+                                   .type = KP_INT64, .stored = true };
+    kp_signal id = kp_model_put_signal(model, &info, &err);
+    kit_ok(&err);
+    return id;
+}
+
+static void changes_of_the_model_wait_for_room_in_front_of_the_samples(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    kit_open(k);
+    kit_hub(k);
+    plan.kind = FAIL_FULL;
+    plan.at = 1;
+    plan.lasting = true;
+    kp_signal id = declare(k, "late");
+    struct kp_sample s = kit_sample(id, KIT_NOW, kp_int(1));
+    kit_offer(k, &s, 1);
+    for (int i = 0; i < 5; i++) {
+        kp_clock_advance(&k->clock, KP_SECOND);
+        kp_store_turn(k->store, 0);
+        assert_int_equal(kit_number(k, "select count(*) from signal"), 0);
+        assert_int_equal(kit_number(k, "select count(*) from journal"), 0);
+    }
+    plan.at = 0;
+    kp_clock_advance(&k->clock, KP_SECOND);
+    kit_sync(k);
+    assert_int_equal(kit_number(k, "select id from signal"), id);
+    assert_int_equal(kit_number(k, "select count(*) from asset"), 1);
+    kit_check(k, id);
+    kit_free(k);
+}
+
+static void a_change_that_can_never_be_written_does_not_hold_up_the_others(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    struct kp_err err = { 0 };
+    kit_open(k);
+    kit_hub(k);
+    kp_db_exec(k->store->db, "create trigger t before insert on signal when new.name = 'cursed' begin select "
+                             "raise(abort, 'never'); end", &err);
+    kit_ok(&err);
+    declare(k, "cursed");
+    declare(k, "blessed");
+    kit_sync(k);
+    assert_int_equal(kit_number(k, "select count(*) from signal where name = 'blessed'"), 1);
+    assert_int_equal(kit_number(k, "select count(*) from signal"), 1);
+    kit_free(k);
+}
+
+static void a_waiting_thread_is_told_of_the_full_disk(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    struct kp_err err = { 0 };
+    char text[] = "x";
+    k->store = kp_store_open(k->dir, NULL, &err);
+    kit_ok(&err);
+    kp_store_start(k->store, &err);
+    plan.kind = FAIL_FULL;
+    plan.at = 1;
+    plan.lasting = true;
+    offer_round(k, 0);
+    assert_int_equal(kp_store_sync(k->store, &err), KP_EFULL); /* and not for ever without an answer */
+    err = (struct kp_err){ 0 };
+    assert_int_equal(kp_store_do(k->store, put_little, text, &err), KP_EFULL);
+    err = (struct kp_err){ 0 };
+    plan.at = 0;
+    for (int i = 0; i < 100 && kp_store_sync(k->store, &err); i++) {
+        err = (struct kp_err){ 0 };
+        usleep(50000);
+    }
+    kit_ok(&err);
+    kit_check(k, SIGNALS);
+    kp_store_stop(k->store);
+    kit_free(k);
+}
+
+static void a_stop_on_a_full_disk_ends_and_keeps_what_was_acknowledged(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    kit_open(k);
+    offer_round(k, 0);
+    kit_sync(k);
+    size_t acked = k->n;
+    offer_round(k, 1);
+    plan.kind = FAIL_FULL;
+    plan.at = 1;
+    plan.lasting = true;
+    kp_store_stop(k->store);
+    plan.at = 0;
+    kit_close(k);
+    kit_open(k);
+    k->n = acked;
+    kit_check(k, SIGNALS);
+    kit_free(k);
+}
+
 /* ---- other programs ---- */
 
 static void a_foreign_writer_delays_a_commit_and_loses_nothing(void **state)
@@ -428,6 +533,10 @@ int main(void)
         cmocka_unit_test(a_full_disk_raises_an_alarm_that_ends_when_there_is_room),
         cmocka_unit_test(while_the_disk_is_full_the_store_takes_what_its_budget_holds),
         cmocka_unit_test(a_call_that_finds_no_room_fails_alone_and_is_not_tried_again),
+        cmocka_unit_test(changes_of_the_model_wait_for_room_in_front_of_the_samples),
+        cmocka_unit_test(a_change_that_can_never_be_written_does_not_hold_up_the_others),
+        cmocka_unit_test(a_waiting_thread_is_told_of_the_full_disk),
+        cmocka_unit_test(a_stop_on_a_full_disk_ends_and_keeps_what_was_acknowledged),
         cmocka_unit_test(a_foreign_writer_delays_a_commit_and_loses_nothing),
         cmocka_unit_test(a_long_foreign_reader_raises_the_alarm_of_the_log),
     };

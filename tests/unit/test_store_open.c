@@ -338,6 +338,32 @@ static void a_file_is_read_while_its_node_runs_and_after_it_was_killed(void **st
     assert_true(kp_file_size(in(*state, "factory.db-wal")) > 0); /* a reader does not tidy up */
 }
 
+static void a_file_in_a_folder_nobody_may_write_to_is_read_as_it_stands(void **state)
+{
+    struct kp_err err = { 0 };
+    char dir[160];
+    int64_t n = 0;
+    snprintf(dir, sizeof dir, "%s/read only 50%%?", (char *)*state);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    kp_store_create(dir, "x", &err);
+    kit_ok(&err);
+    unlink(in(dir, "factory.db-wal"));
+    unlink(in(dir, "factory.db-shm"));
+    assert_int_equal(chmod(*state, 0755) | chmod(in(dir, "factory.db"), 0444) | chmod(dir, 0555), 0);
+    bool root = geteuid() == 0;
+    if (root)
+        assert_int_equal(seteuid(65534), 0); /* root may write anywhere */
+    struct kp_db *db = kp_store_open_reader(in(dir, "factory.db"), &err);
+    if (db)
+        kp_db_number(db, "select count(*) from setting", 0, &n, &err);
+    kp_store_close_reader(db);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    chmod(dir, 0700);
+    kit_ok(&err);
+    assert_int_equal(n, 1);
+}
+
 static void a_file_in_a_folder_with_an_odd_name_is_opened(void **state)
 {
     struct kp_err err = { 0 };
@@ -381,6 +407,7 @@ int main(void)
         T(rollback_waits_for_nobody),
         T(the_newest_copy_is_the_one_put_back),
         T(a_file_is_read_while_its_node_runs_and_after_it_was_killed),
+        T(a_file_in_a_folder_nobody_may_write_to_is_read_as_it_stands),
         T(a_file_in_a_folder_with_an_odd_name_is_opened),
         T(reading_a_missing_file_says_so_and_makes_none),
     };
