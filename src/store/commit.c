@@ -114,14 +114,11 @@ static bool take_batch(struct kp_store *s, struct kp_batch *b)
 {
     struct kp_pending *p = &s->pending;
     kp_signal most = 0;
-    uint16_t n = b->n;
     size_t text = 0;
     for (unsigned i = 0; i < b->n; i++)
         if (b->s[i].signal > most)
             most = b->s[i].signal;
-    if (most > KP_SIGNAL_LAST)
-        b->n = 0; /* no number of the model's: chunk ids could not hold it */
-    else if (!kp_signals_room(s, most))
+    if (!kp_signals_room(s, most))
         return false;
     memcpy(p->samples + p->n, b->s, b->n * sizeof b->s[0]);
     if (b->text.chunk && !copy_texts(p, p->samples + p->n, b->n, &text))
@@ -133,7 +130,6 @@ static bool take_batch(struct kp_store *s, struct kp_batch *b)
     link_samples(s, (uint32_t)p->n, (uint32_t)p->n + b->n);
     p->n += b->n;
     p->text += text;
-    p->taken += n;
     return true;
 }
 
@@ -160,7 +156,7 @@ bool kp_commit_absorb(struct kp_store *s)
 bool kp_commit_due(const struct kp_store *s, int64_t mono)
 {
     const struct kp_pending *p = &s->pending;
-    if (!p->taken || mono < s->retry_at)
+    if (!p->n || mono < s->retry_at)
         return false;
     return s->waiting.first || s->committed < s->flush_to || mono - p->since >= s->options.commit_every;
 }
@@ -292,7 +288,7 @@ static void settle_samples(struct kp_store *s)
     s->stats.commits += p->n > 0;
     s->stats.last_commit = s->last_commit;
     pthread_mutex_unlock(&s->mutex);
-    s->committed += p->taken;
+    s->committed += p->n;
     atomic_fetch_sub(&s->taken, p->cost);
     kp_arena_reset(&p->texts);
     *p = (struct kp_pending){ .samples = p->samples, .next = p->next, .texts = p->texts };

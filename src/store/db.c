@@ -135,6 +135,7 @@ static int open_handle(struct kp_db *db, const char *name, int flags)
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_busy_timeout(db->handle, 1000);
     sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, 260 << 20); /* the largest journal row and a little */
     sqlite3_set_authorizer(db->handle, authorize, db);
     return SQLITE_OK;
 }

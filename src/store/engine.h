@@ -51,7 +51,6 @@ struct kp_pending {
     bool historic;          /* all of them; live and historic samples do not share a row */
     struct kp_arena texts;  /* what the samples point into */
     size_t text, cost;      /* bytes behind the samples; with the samples themselves */
-    uint64_t taken;         /* samples absorbed, also those dropped; for kp_store_sync */
     int64_t since;          /* monotonic time of the first */
     int64_t at;             /* the commit's time, ns UTC */
     uint32_t points[KP_STRIPES];

@@ -199,6 +199,8 @@ static enum kp_code load_intervals(struct load *l)
             kp_fail(&failure, KP_EPARSE, "its kind is unknown");
         else if (!label || !kp_label_parse(label, &interval.label))
             interval.label = KP_INHERIT;
+        if (interval.kind == KP_INTERVAL_GAP && !failure.code)
+            continue; /* could not be closed just now; the next start will */
         if (failure.code || !kp_model_put_interval(l->model, &interval, &failure))
             left_out(l, "interval", interval.id, &failure);
     }
@@ -243,16 +245,19 @@ static enum kp_code write_gaps(struct load *l, int64_t id)
     return kp_rows_next_id(s, 2, id + 1, l->err);
 }
 
-static enum kp_code close_gaps(struct load *l)
+/* A full disk does not keep the node from starting: live values matter more than this note. */
+static void note_gaps(struct load *l)
 {
     int64_t next[3];
-    if (kp_db_exec(l->db, "begin immediate", l->err))
-        return l->err->code;
-    if (!next_ids(l, next) && !write_gaps(l, next[2]))
-        kp_db_exec(l->db, "commit", l->err);
+    struct kp_err failure = { 0 }, *outer = l->err;
+    l->err = &failure;
+    if (!kp_db_exec(l->db, "begin immediate", &failure) && !next_ids(l, next) && !write_gaps(l, next[2]))
+        kp_db_exec(l->db, "commit", &failure);
     if (!sqlite3_get_autocommit(l->db->handle))
         kp_db_exec(l->db, "rollback", NULL);
-    return l->err->code;
+    l->err = outer;
+    if (failure.code)
+        left_out(l, "gap", 0, &failure);
 }
 
 static bool take(void *self, struct kp_batch *batch)
@@ -265,7 +270,8 @@ enum kp_code kp_store_load(struct kp_store *s, struct kp_hub *hub, struct kp_err
     struct kp_err failure = { 0 };
     struct load l = { .store = s, .db = s->db, .model = kp_hub_model(hub), .err = &failure };
     int64_t next[3];
-    if (!close_gaps(&l) && !load_assets(&l) && !load_signals(&l) && !load_intervals(&l) && !restore_values(&l) &&
+    note_gaps(&l);
+    if (!failure.code && !load_assets(&l) && !load_signals(&l) && !load_intervals(&l) && !restore_values(&l) &&
         !next_ids(&l, next)) {
         kp_model_set_next(l.model, (kp_asset)next[0], (kp_signal)next[1], next[2]);
         s->hub = hub;

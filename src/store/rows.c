@@ -134,6 +134,8 @@ struct kp_watcher kp_rows_watcher(struct kp_store *s)
 struct rewrite {
     struct kp_store *store;
     struct kp_model *model;
+    int64_t *open; /* intervals open in the model */
+    size_t n, room;
     bool failed;
 };
 
@@ -149,7 +151,42 @@ static bool keep_interval(void *arg, const struct kp_interval *interval)
 {
     struct rewrite *r = arg;
     keep(r, note_interval(interval));
+    if (kp_grow(&r->open, &r->room, r->n + 1, sizeof *r->open))
+        r->open[r->n++] = interval->id;
+    else
+        r->failed = true;
     return !r->failed;
+}
+
+static bool is_open(const struct rewrite *r, int64_t id)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->open[i] == id)
+            return true;
+    return false;
+}
+
+/* Open in the file and not in the model: it ended, at a time nobody noted. */
+static void close_intervals(struct rewrite *r)
+{
+    struct kp_err err = { 0 };
+    struct kp_db *db = r->store->db;
+    struct kp_stmt *ids = kp_db_prepare(db, "select id from interval where \"end\" = ?", &err);
+    struct kp_stmt *close = kp_db_prepare(db, "update interval set \"end\" = max(start, ?2) where id = ?1", &err);
+    if (ids && close)
+        kp_bind_int(ids, 1, KP_FOREVER);
+    while (ids && close && kp_step(ids, &err)) {
+        int64_t id = kp_column_int(ids, 0);
+        if (is_open(r, id))
+            continue;
+        kp_bind_int(close, 1, id);
+        kp_bind_int(close, 2, kp_utc(r->store->clock));
+        if (kp_run(close, &err))
+            break;
+    }
+    if (ids)
+        kp_reset(ids);
+    r->failed |= err.code != KP_OK;
 }
 
 static void keep_assets(struct rewrite *r, kp_asset parent)
@@ -165,7 +202,7 @@ static void keep_assets(struct rewrite *r, kp_asset parent)
 /* What is in the file and not in the model was removed meanwhile. */
 static void keep_removed(struct rewrite *r, const char *sql, enum kp_change what)
 {
-    struct kp_stmt *ids = r->store->db ? kp_db_prepare(r->store->db, sql, NULL) : NULL;
+    struct kp_stmt *ids = kp_db_prepare(r->store->db, sql, NULL);
     if (!ids) {
         r->failed = true;
         return;
@@ -179,7 +216,7 @@ static void keep_removed(struct rewrite *r, const char *sql, enum kp_change what
     }
 }
 
-/* Rare and slow: the readers of the model wait meanwhile, which a node out of memory can bear. */
+/* Rare and slow: the hub waits for the lock meanwhile, which a node out of memory can bear. */
 void kp_rows_rewrite(struct kp_store *s)
 {
     struct rewrite r = { .store = s, .model = kp_hub_model(s->hub) };
@@ -189,9 +226,13 @@ void kp_rows_rewrite(struct kp_store *s)
         if (kp_model_signal(r.model, i))
             keep(&r, note_signal(kp_model_signal(r.model, i)));
     kp_model_open_intervals(r.model, 0, keep_interval, &r);
-    keep_removed(&r, "select id from asset", KP_ASSET_REMOVED);
-    keep_removed(&r, "select id from signal", KP_SIGNAL_REMOVED);
+    if (!r.failed) {
+        keep_removed(&r, "select id from asset", KP_ASSET_REMOVED);
+        keep_removed(&r, "select id from signal", KP_SIGNAL_REMOVED);
+        close_intervals(&r);
+    }
     kp_model_unlock(r.model);
+    kp_free(r.open);
     if (r.failed)
         atomic_store(&s->rows_lost, true);
 }

@@ -29,7 +29,8 @@ struct seal_row {
 
 struct kp_seal {
     bool active, noted, resumed;
-    bool known; /* there is no note in the file but ours */
+    bool known;   /* there is no note in the file but ours */
+    bool failing; /* the last turn did */
     unsigned stripe;
     uint64_t cut;
     kp_signal done;
@@ -488,17 +489,24 @@ bool kp_seal_turn(struct kp_store *s, bool all, struct kp_err *err)
         return false;
     else
         turn(s, all, &did, &failure);
-    if (!failure.code)
+    if (!failure.code) {
+        if (did && s->seal->failing)
+            kp_store_condition(s, "store-seal", NULL);
+        s->seal->failing &= !did;
         return did;
+    }
     kp_store_undo(s);
     if (s->signals.span) /* what of it was written is not known any more */
         memset(s->signals.span, 0, s->signals.n * sizeof *s->signals.span);
     if (s->seal) {
         drop(s->seal);
         s->seal->known = false;
+        s->seal->failing = true;
         s->seal->retry_at = mono + KP_SECOND;
     }
+    kp_context(&failure, "the journal cannot be sealed and grows");
+    kp_store_condition(s, "store-seal", failure.text);
     kp_error("store", "sealing failed and is tried again", "why=%s", kp_log_quote(failure.text));
-    kp_fail(err, failure.code, "sealing: %s", failure.text);
+    kp_fail(err, failure.code, "%s", failure.text);
     return false;
 }

@@ -269,9 +269,9 @@ static int wait_ms(const struct kp_store *s, int timeout_ms)
 {
     const struct kp_pending *p = &s->pending;
     int64_t mono = kp_mono(s->clock), due = INT64_MAX;
-    if (p->taken)
+    if (p->n)
         due = p->since + s->options.commit_every;
-    if (s->rows.first || s->waiting.first)
+    if (s->rows.first || s->waiting.first || s->reopen || !s->db)
         due = mono;
     if (due < s->retry_at)
         due = s->retry_at;
@@ -305,7 +305,7 @@ static bool commit_turn(struct kp_store *s)
     }
     int64_t mono = kp_mono(s->clock);
     bool due = kp_commit_due(s, mono);
-    if (atomic_exchange(&s->rows_lost, false))
+    if (s->db && !s->reopen && atomic_exchange(&s->rows_lost, false))
         kp_rows_rewrite(s);
     bool must = (s->rows.first || s->reopen || !s->db) && mono >= s->retry_at;
     if (!due && !s->calls && !must) {
@@ -345,7 +345,7 @@ enum kp_code kp_store_flush(struct kp_store *s, struct kp_err *err)
         if (!kp_commit_absorb(s))
             return kp_fail(err, KP_ENOMEM, "out of memory");
         code = kp_commit(s, true, err);
-    } while (!code && (s->waiting.first || s->pending.taken || s->rows.first));
+    } while (!code && (s->waiting.first || s->pending.n || s->rows.first));
     return code;
 }
 
@@ -411,9 +411,28 @@ void kp_store_stop(struct kp_store *s)
 
 /* ---- from other threads ---- */
 
+/* A sample whose number is not one of the model's could not be written: no row and no chunk's id can hold it. */
+static void drop_strangers(struct kp_batch *b)
+{
+    uint16_t n = 0;
+    for (unsigned i = 0; i < b->n; i++) {
+        if (!b->s[i].signal || b->s[i].signal > KP_SIGNAL_LAST)
+            continue;
+        if (n != i)
+            b->s[n] = b->s[i];
+        n++;
+    }
+    b->n = n;
+}
+
 bool kp_store_offer(struct kp_store *s, struct kp_batch *b)
 {
+    drop_strangers(b);
     unsigned n = b->n;
+    if (!n) {
+        kp_batch_free(b);
+        return true;
+    }
     bool room = atomic_load(&s->taken) + kp_queue_used(s->queue) + b->msg.cost <= s->options.queue_budget;
     if (room && kp_queue_push(s->queue, &b->msg, 0)) {
         atomic_fetch_add(&s->offered, n);

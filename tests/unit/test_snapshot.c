@@ -182,6 +182,11 @@ static void changes_lost_for_lack_of_memory_are_written_later(void **state)
     struct kit *k = *state;
     struct kp_err err = { 0 };
     kp_signal gone = declare(k, "a", "gone", KP_INT64), stays = declare(k, "a", "stays", KP_INT64);
+    struct kp_interval job = { .kind = KP_INTERVAL_JOB, .start = 5, .end = KP_FOREVER, .attributes = "{}" };
+    struct kp_interval stop = job;
+    job.id = kp_model_put_interval(model(k), &job, &err);
+    stop.id = kp_model_put_interval(model(k), &stop, &err);
+    kit_ok(&err);
     kit_sync(k);
     struct kp_signal_info info = { .id = stays, .asset = kp_model_find_asset(model(k), "a"), .name = "stays",
                                    .type = KP_INT64, .stored = true, .description = "written at last" };
@@ -192,11 +197,22 @@ static void changes_lost_for_lack_of_memory_are_written_later(void **state)
     }
     kp_mem_fail_at(1);
     kp_model_remove_signal(model(k), gone, &err);
+    stop.end = 9;
+    for (long n = 1; n < 20; n++) {
+        kp_mem_fail_at(n);
+        kp_model_put_interval(model(k), &stop, NULL);
+        kp_mem_fail_at(0);
+    }
+    assert_true(atomic_load(&k->store->rows_lost));
+    kp_mem_fail_at(3); /* not even now there is enough */
+    kp_store_turn(k->store, 0);
     kp_mem_fail_at(0);
     assert_true(atomic_load(&k->store->rows_lost));
     kp_store_turn(k->store, 0);
     kit_sync(k);
     assert_false(atomic_load(&k->store->rows_lost));
+    assert_int_equal(kit_number(k, "select count(*) from interval where \"end\" = 9223372036854775807"), 1);
+    assert_int_equal(kit_number(k, "select id from interval where \"end\" = 9223372036854775807"), job.id);
     assert_int_equal(kit_number(k, "select count(*) from signal where description = 'written at last'"), 1);
     if (!kp_model_signal(model(k), gone))
         assert_int_equal(kit_number(k, "select count(*) from signal where name = 'gone'"), 0);

@@ -288,14 +288,21 @@ static void historic_samples_are_stored_but_are_nobodys_last_value(void **state)
     kit_check(k, 1);
 }
 
-static void a_signal_number_beyond_all_is_dropped_not_stored(void **state)
+static void samples_of_impossible_signals_are_left_out(void **state)
 {
     struct kit *k = *state;
-    struct kp_sample s = kit_sample(KP_SIGNAL_LAST + 1u, at(0), kp_int(1));
-    assert_true(kit_try(k, &s, 1, false));
+    struct kp_sample s[] = { kit_sample(0, at(0), kp_int(1)), kit_sample(7, at(1), kp_int(2)),
+                             kit_sample(KP_SIGNAL_LAST + 1u, at(2), kp_int(3)), kit_sample(8, at(3), kp_int(4)) };
+    assert_true(kit_try(k, s, 1, false));
     kit_sync(k);
     assert_int_equal(kit_number(k, "select count(*) from journal"), 0);
     assert_int_equal(kp_store_stats(k->store).queued, 0);
+    assert_true(kit_try(k, s, 4, false));
+    kit_sync(k);
+    kit_note(k, &s[1]);
+    kit_note(k, &s[3]);
+    kit_check(k, 8);
+    assert_int_equal(kp_store_stats(k->store).samples, 2);
 }
 
 /* ---- crashes ---- */
@@ -661,7 +668,7 @@ int main(void)
         T(samples_beyond_the_budget_are_refused_and_stay_with_the_caller),
         T(small_batches_that_wait_share_their_room),
         T(historic_samples_are_stored_but_are_nobodys_last_value),
-        T(a_signal_number_beyond_all_is_dropped_not_stored),
+        T(samples_of_impossible_signals_are_left_out),
         S(the_history_is_the_same_after_each_turn_of_sealing),
         S(a_store_closed_without_a_stop_goes_on_where_it_was),
         S(what_was_offered_and_not_committed_is_all_a_crash_takes),
