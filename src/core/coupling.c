@@ -78,6 +78,7 @@ struct kp_coupling *coupling_new(struct kp_hub *h, const struct kp_coupling_def 
     c->class = def->class;
     c->id = def->id;
     c->enabled = def->enabled;
+    c->status.link = def->enabled ? KP_LINK_CONNECTING : KP_LINK_OFF;
     c->backoff = BACKOFF_FIRST;
     c->status.since = c->down_utc = kp_utc(h->clock);
     c->down_since = kp_mono(h->clock);
