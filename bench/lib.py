@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the benchmark commands share: a node in a scratch folder, processes measured by /proc, figure lines."""
+import atexit
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -67,12 +69,12 @@ class Node:
         begin = time.monotonic()
         self.process = subprocess.Popen([KOPPEL, "run", self.dir, "--listen", "127.0.0.1:0", *options],
                                         stdout=log, stderr=log)
+        atexit.register(self.kill)
         wait_for("the node answers", self.answers, 30)
         return time.monotonic() - begin
 
     def answers(self):
         """One request over the Unix socket, made by hand so that no client's start counts."""
-        import socket
         try:
             with socket.socket(socket.AF_UNIX) as s:
                 s.connect(str(self.dir / "koppel.sock"))
@@ -91,7 +93,8 @@ class Node:
         return json.loads(self.cli("status", "--json"))
 
     def kill(self):
-        self.process.send_signal(signal.SIGKILL)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self):
@@ -104,14 +107,22 @@ class Node:
         shutil.rmtree(self.dir.parent)
 
 
-class Server:
-    """A peer program that prints a line beginning with READY."""
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
-    def __init__(self, *command):
+
+class Server:
+    """An open62541 server with that many doubles, each written `rate` times a second."""
+
+    def __init__(self, variables, rate):
+        command = [RELEASE / "peer_opcua_server", "--port", free_port(), "--vars", variables, "--rate", rate]
         self.process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, text=True)
+        atexit.register(self.stop)
         for line in self.process.stdout:
             if line.startswith("READY"):
-                self.ready = line.split()
+                self.url = line.split()[1]
                 return
         raise SystemExit(f"{command[0]} did not become ready")
 
