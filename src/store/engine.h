@@ -13,7 +13,8 @@
 enum {
     KP_COMMIT_SAMPLES = 16384,  /* the most in one commit */
     KP_COMMIT_TEXT = 256 << 10, /* bytes of text and arrays after which a commit is due */
-    KP_SIGNAL_LAST = (1 << 27) - 1, /* a chunk's id has 27 bits for it */
+    KP_SEAL_DONE = (1 << 27) - 1, /* seal.done beyond every signal: only the rows are still there */
+    KP_SIGNAL_LAST = KP_SEAL_DONE - 1, /* a chunk's id has 27 bits for the signal */
     KP_CHECKPOINT_PAGES = 1024, /* 8 MiB of WAL */
     KP_PAGE = 8192,
 };
@@ -150,12 +151,22 @@ struct kp_store *kp_store_new(const char *dir, const struct kp_store_options *, 
 void kp_store_free(struct kp_store *);
 /* Runs fn in the store thread, outside any transaction, and waits; here when the thread does not run. */
 enum kp_code kp_store_call(struct kp_store *, void (*fn)(void *arg), void *arg, struct kp_err *);
-/* Commits what is pending, and waiting, as far as the disk lets. */
-enum kp_code kp_store_flush(struct kp_store *, struct kp_err *);
 /* An alarm of the node, or with NULL its end. */
 void kp_store_condition(struct kp_store *, const char *key, const char *text);
 void kp_store_hook(struct kp_store *);     /* follows the size of the WAL of a new connection */
 void kp_store_settings(struct kp_store *); /* reads what the file says of the store */
+
+/* ---- turn.c ---- */
+bool kp_store_receive(struct kp_store *, int timeout_ms); /* what is queued; false when nothing came */
+void kp_store_drop(struct kp_msg *);
+void kp_run_do(void *arg);   /* kp_call.run of a struct kp_do: the commit does the work, this wakes the caller */
+void kp_run_sync(void *arg); /* and of a struct kp_sync */
+void kp_store_add_call(struct kp_store *, struct kp_do *);
+void kp_store_answer_syncs(struct kp_store *, const struct kp_err *failure);
+/* Commits what is pending, and waiting, as far as the disk lets. */
+enum kp_code kp_store_flush(struct kp_store *, struct kp_err *);
+bool kp_store_checkpoint_due(struct kp_store *); /* makes one when the log has grown */
+void kp_store_publish(struct kp_store *);        /* numbers for kp_store_stats */
 
 /* ---- commit.c ---- */
 /* Moves waiting batches into pending until a commit's worth is there. False: out of memory, try again later. */

@@ -9,7 +9,7 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
-/* ---- connections (db.c) ---- */
+/* ---- connections (db.c, connect.c) ---- */
 enum { KP_STATEMENTS_KEPT = 96 };
 
 struct kp_stmt {
@@ -46,7 +46,9 @@ struct kp_db *kp_db_open(const char *file, enum kp_db_mode, struct kp_err *);
 /* Closes without a checkpoint. NULL is allowed. */
 void kp_db_close(struct kp_db *);
 
-/* Turns SQLite's last failure on the connection into a kp_err: "factory.db: commit: ..." */
+/* Turns SQLite's last failure on the connection into a kp_err: "factory.db: disk I/O error (1034) [commit]". What a
+ * person asked is not repeated. */
+#define KP_DB_PERSON "sql"
 enum kp_code kp_db_fail(struct kp_db *, int rc, const char *doing, struct kp_err *);
 /* A statement that returns one integer, `otherwise` when there is no row or a null. */
 enum kp_code kp_db_number(struct kp_db *, const char *sql, int64_t otherwise, int64_t *out, struct kp_err *);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/engine.h"
+#include "store/seal.h"
 
 #include <string.h>
 
@@ -14,33 +14,6 @@ enum {
     SLICE_POINTS = 65536,
     DELETE_ROWS = 256,
     DELETE_BYTES = 2 << 20,
-};
-
-struct seal_row {
-    int64_t id;
-    void *data;
-    size_t len;
-    struct kp_row_reader reader;
-    const uint8_t *block;
-    size_t size;
-    bool more;    /* reader.signal and block are an entry not yet sealed */
-    bool damaged; /* moved away at the end, not deleted */
-};
-
-struct kp_seal {
-    bool active, noted, resumed;
-    bool known;   /* there is no note in the file but ours */
-    bool failing; /* the last turn did */
-    unsigned stripe;
-    uint64_t cut;
-    kp_signal done;
-    struct seal_row *rows;
-    size_t n, room, deleted;
-    size_t bytes;
-    struct kp_sample *points;
-    size_t points_room;
-    struct kp_chunk_writer writer;
-    int64_t retry_at;
 };
 
 static void free_data(struct kp_seal *seal)
@@ -162,60 +135,6 @@ unsigned kp_seal_wanted(const struct kp_store *s)
     return due + ((s->seal && s->seal->active) || uncounted(s) >= 0);
 }
 
-/* ---- reading the rows ---- */
-
-/* Moves on to the next entry beyond `done`. */
-static void advance(struct seal_row *row, kp_signal done)
-{
-    do
-        row->more = kp_row_next(&row->reader, &row->block, &row->size);
-    while (row->more && row->reader.signal <= done);
-}
-
-static enum kp_code add_row(struct kp_seal *seal, struct kp_stmt *get, struct kp_err *err)
-{
-    if (!kp_grow(&seal->rows, &seal->room, seal->n + 1, sizeof *seal->rows))
-        return kp_fail(err, KP_ENOMEM, "out of memory reading the journal");
-    struct seal_row *row = &seal->rows[seal->n];
-    *row = (struct seal_row){ .id = kp_column_int(get, 0) };
-    if (seal->done == KP_SIGNAL_LAST) { /* only to be deleted */
-        seal->n++;
-        return KP_OK;
-    }
-    const void *data = kp_column_blob(get, 1, &row->len);
-    row->data = kp_alloc(row->len);
-    if (!row->data)
-        return kp_fail(err, KP_ENOMEM, "out of memory reading the journal");
-    if (row->len)
-        memcpy(row->data, data, row->len);
-    seal->n++;
-    seal->bytes += row->len;
-    struct kp_err failure = { 0 };
-    if (kp_row_open(&row->reader, row->data, row->len, &failure)) {
-        kp_error("store", "a damaged journal row is put aside; run koppel check", "id=%lld why=%s",
-                 (long long)row->id, kp_log_quote(failure.text));
-        row->damaged = true;
-        return KP_OK;
-    }
-    advance(row, seal->done);
-    return KP_OK;
-}
-
-static enum kp_code read_rows(struct kp_store *s, size_t limit, struct kp_err *err)
-{
-    struct kp_seal *seal = s->seal;
-    struct kp_stmt *get =
-        kp_db_prepare(s->db, "select id, data from journal where id between ? and ? order by id", err);
-    if (!get)
-        return err->code;
-    kp_bind_int(get, 1, kp_journal_id(seal->stripe, 0));
-    kp_bind_int(get, 2, kp_journal_id(seal->stripe, seal->cut));
-    while (seal->bytes < limit && !err->code && kp_step(get, err))
-        add_row(seal, get, err);
-    kp_reset(get);
-    return err->code;
-}
-
 /* ---- beginning ---- */
 
 /* A seal cut off by a crash, or by a failure in this run. */
@@ -233,14 +152,14 @@ static enum kp_code find_note(struct kp_store *s, struct kp_err *err)
     }
     kp_reset(get);
     seal->known = !err->code && !seal->active;
-    return err->code || !seal->active ? err->code : read_rows(s, SIZE_MAX, err);
+    return err->code || !seal->active ? err->code : kp_seal_read(s, SIZE_MAX, err);
 }
 
 /* What is counted from now on belongs to the rows after the cut. */
 static void start_afresh(struct kp_store *s, struct kp_stripe_state *st)
 {
     const struct kp_seal *seal = s->seal;
-    const struct seal_row *last = &seal->rows[seal->n - 1];
+    const struct kp_seal_row *last = &seal->rows[seal->n - 1];
     st->points = 0;
     st->signals = 0;
     st->sealed = true;
@@ -255,7 +174,7 @@ static enum kp_code begin(struct kp_store *s, unsigned stripe, struct kp_err *er
     struct kp_stripe_state *st = &s->stripes[stripe];
     seal->stripe = stripe;
     seal->cut = KP_JOURNAL_SEQ;
-    enum kp_code code = read_rows(s, s->options.seal_bytes, err);
+    enum kp_code code = kp_seal_read(s, s->options.seal_bytes, err);
     if (code)
         return code;
     if (!seal->n) { /* the counts were wrong */
@@ -287,32 +206,11 @@ static enum kp_code write_note(struct kp_store *s, struct kp_err *err)
 
 static kp_signal lowest(const struct kp_seal *seal)
 {
-    kp_signal low = KP_SIGNAL_LAST;
+    kp_signal low = KP_SEAL_DONE;
     for (size_t i = 0; i < seal->n; i++)
         if (seal->rows[i].more && seal->rows[i].reader.signal < low)
             low = seal->rows[i].reader.signal;
     return low;
-}
-
-static enum kp_code take_block(struct kp_seal *seal, struct seal_row *row, size_t *n, struct kp_err *err)
-{
-    struct kp_block_reader points = { 0 };
-    struct kp_err failure = { 0 };
-    kp_block_open(&points, row->reader.signal, row->reader.base, row->block, row->size);
-    for (;;) {
-        if (*n == seal->points_room && !kp_grow(&seal->points, &seal->points_room, *n + 1, sizeof *seal->points))
-            return kp_fail(err, KP_ENOMEM, "out of memory sealing");
-        if (!kp_block_next(&points, &seal->points[*n], &failure))
-            break;
-        ++*n;
-    }
-    if (failure.code && !row->damaged) {
-        kp_error("store", "a damaged journal row is put aside; run koppel check", "id=%lld why=%s",
-                 (long long)row->id, kp_log_quote(failure.text));
-        row->damaged = true;
-    }
-    advance(row, row->reader.signal);
-    return KP_OK;
 }
 
 /* All points of one signal; very many of them in portions. */
@@ -321,7 +219,7 @@ static enum kp_code seal_signal(struct kp_seal *seal, kp_signal signal, size_t *
     size_t n = 0;
     uint64_t seq = 0;
     for (size_t i = 0; i < seal->n; i++) {
-        struct seal_row *row = &seal->rows[i];
+        struct kp_seal_row *row = &seal->rows[i];
         enum kp_code code = KP_OK;
         if (!row->more || row->reader.signal != signal)
             continue;
@@ -331,7 +229,7 @@ static enum kp_code seal_signal(struct kp_seal *seal, kp_signal signal, size_t *
             n = 0;
         }
         if (!code)
-            code = take_block(seal, row, &n, err);
+            code = kp_seal_take(seal, row, &n, err);
         if (code)
             return code;
         seq = (uint64_t)row->id & KP_JOURNAL_SEQ;
@@ -357,12 +255,12 @@ static enum kp_code write_slice(struct kp_store *s, kp_signal *done, size_t *poi
     unsigned signals = 0;
     while (!code && signals++ < SLICE_SIGNALS && *points < SLICE_POINTS) {
         *done = lowest(seal);
-        if (*done == KP_SIGNAL_LAST)
+        if (*done == KP_SEAL_DONE)
             break;
         code = seal_signal(seal, *done, points, err);
     }
-    if (!code && lowest(seal) == KP_SIGNAL_LAST)
-        *done = KP_SIGNAL_LAST;
+    if (!code && lowest(seal) == KP_SEAL_DONE)
+        *done = KP_SEAL_DONE;
     return code ? code : write_done(s, *done, err);
 }
 
@@ -383,53 +281,12 @@ static enum kp_code slice(struct kp_store *s, struct kp_err *err)
     s->stats.sealed_points += points;
     s->stats.chunks += seal->writer.chunks - before;
     pthread_mutex_unlock(&s->mutex);
-    if (done == KP_SIGNAL_LAST)
+    if (done == KP_SEAL_DONE)
         free_data(seal);
     return KP_OK;
 }
 
 /* ---- a slice of deletion ---- */
-
-static enum kp_code put_aside(struct kp_store *s, int64_t id, struct kp_err *err)
-{
-    struct kp_stmt *move = kp_db_prepare(s->db, "update or replace journal set id = ?2 where id = ?1", err);
-    if (!move)
-        return err->code;
-    kp_bind_int(move, 1, id);
-    kp_bind_int(move, 2, (int64_t)((uint64_t)id + ((uint64_t)KP_STRIPE_DAMAGED << 48)));
-    return kp_run(move, err);
-}
-
-static enum kp_code delete_between(struct kp_store *s, int64_t first, int64_t last, struct kp_err *err)
-{
-    struct kp_stmt *del = kp_db_prepare(s->db, "delete from journal where id between ? and ?", err);
-    if (!del)
-        return err->code;
-    kp_bind_int(del, 1, first);
-    kp_bind_int(del, 2, last);
-    return kp_run(del, err);
-}
-
-static enum kp_code delete_note(struct kp_store *s, struct kp_err *err)
-{
-    struct kp_stmt *del = kp_db_prepare(s->db, "delete from seal where stripe = ?", err);
-    if (!del)
-        return err->code;
-    kp_bind_int(del, 1, s->seal->stripe);
-    return kp_run(del, err);
-}
-
-static enum kp_code write_deletion(struct kp_store *s, size_t to, struct kp_err *err)
-{
-    struct kp_seal *seal = s->seal;
-    enum kp_code code = KP_OK;
-    for (size_t i = seal->deleted; i < to && !code; i++)
-        if (seal->rows[i].damaged)
-            code = put_aside(s, seal->rows[i].id, err);
-    if (!code && to > seal->deleted)
-        code = delete_between(s, seal->rows[seal->deleted].id, seal->rows[to - 1].id, err);
-    return code || to < seal->n ? code : delete_note(s, err);
-}
 
 static enum kp_code delete_slice(struct kp_store *s, struct kp_err *err)
 {
@@ -438,7 +295,7 @@ static enum kp_code delete_slice(struct kp_store *s, struct kp_err *err)
     size_t to = seal->deleted, bytes = 0;
     while (to < seal->n && to - seal->deleted < DELETE_ROWS && bytes < DELETE_BYTES)
         bytes += seal->rows[to++].len;
-    if (kp_db_exec(s->db, "begin immediate", err) || write_deletion(s, to, err) ||
+    if (kp_db_exec(s->db, "begin immediate", err) || kp_seal_delete(s, to, err) ||
         kp_db_exec(s->db, "commit", err))
         return err->code;
     size_t rows = to - seal->deleted;
@@ -475,7 +332,7 @@ static enum kp_code turn(struct kp_store *s, bool all, bool *did, struct kp_err 
         if (due < 0 || begin(s, (unsigned)due, err) || !seal->active)
             return err->code;
     }
-    return seal->done == KP_SIGNAL_LAST ? delete_slice(s, err) : slice(s, err);
+    return seal->done == KP_SEAL_DONE ? delete_slice(s, err) : slice(s, err);
 }
 
 bool kp_seal_turn(struct kp_store *s, bool all, struct kp_err *err)

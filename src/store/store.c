@@ -5,16 +5,6 @@
 
 #include "core/ban.h"
 
-enum { RECEIVE_MAX = 512 }; /* messages taken in one turn */
-
-static void drop_message(struct kp_msg *m)
-{
-    if (m->kind == KP_MSG_ROW)
-        kp_free(m);
-    else
-        kp_batch_drop(m);
-}
-
 /* ---- life ---- */
 
 static void fill_defaults(struct kp_store_options *o)
@@ -58,7 +48,7 @@ struct kp_store *kp_store_new(const char *dir, const struct kp_store_options *op
     s->dir = kp_strdup(dir);
     s->pending.samples = kp_alloc(KP_COMMIT_SAMPLES * sizeof *s->pending.samples);
     s->pending.next = kp_alloc(KP_COMMIT_SAMPLES * sizeof *s->pending.next);
-    s->queue = kp_queue_new(s->options.queue_budget, drop_message);
+    s->queue = kp_queue_new(s->options.queue_budget, kp_store_drop);
     if (s->dir && s->pending.samples && s->pending.next && s->queue && kp_signals_room(s, 0))
         return s;
     kp_fail(err, KP_ENOMEM, "out of memory opening the store");
@@ -113,25 +103,10 @@ void kp_store_hook(struct kp_store *s)
     sqlite3_wal_hook(s->db->handle, note_wal, s);
 }
 
-static void publish(struct kp_store *s)
-{
-    uint64_t rows = 0, bytes = 0;
-    for (unsigned i = 0; i < KP_STRIPES; i++) {
-        rows += s->stripes[i].rows;
-        bytes += s->stripes[i].bytes;
-    }
-    pthread_mutex_lock(&s->mutex);
-    s->stats.journal_rows = rows;
-    s->stats.journal_bytes = bytes;
-    s->stats.wal_bytes = (uint64_t)s->wal_pages * KP_PAGE;
-    s->stats.commit_every = s->options.commit_every;
-    pthread_mutex_unlock(&s->mutex);
-}
-
 void kp_store_settings(struct kp_store *s)
 {
     if (s->commit_every_given) {
-        publish(s);
+        kp_store_publish(s);
         return;
     }
     struct kp_arena arena = { 0 };
@@ -140,213 +115,7 @@ void kp_store_settings(struct kp_store *s)
     bool known = text && kp_duration_parse(text, &ns) && ns > 0 && ns <= 60 * KP_SECOND;
     s->options.commit_every = known ? ns : 100 * KP_MILLISECOND;
     kp_arena_free(&arena);
-    publish(s);
-}
-
-/* ---- the store thread's turn ---- */
-
-static void run_do(void *arg)
-{
-    (void)arg; /* the commit ran it; this answer only wakes the caller */
-}
-
-static void run_sync(void *arg)
-{
-    (void)arg;
-}
-
-static void add_call(struct kp_store *s, struct kp_do *d)
-{
-    d->next = NULL;
-    if (!s->calls)
-        s->calls_end = &s->calls;
-    *s->calls_end = d;
-    s->calls_end = &d->next;
-}
-
-static void add_sync(struct kp_store *s, struct kp_sync *w)
-{
-    w->next = s->syncs;
-    s->syncs = w;
-    if (w->target > s->flush_to)
-        s->flush_to = w->target;
-}
-
-static void take_call(struct kp_store *s, struct kp_call *call)
-{
-    if (call->run == run_do) {
-        struct kp_do *d = call->arg;
-        d->call = call;
-        add_call(s, d);
-    } else if (call->run == run_sync) {
-        struct kp_sync *w = call->arg;
-        w->call = call;
-        add_sync(s, w);
-    } else {
-        kp_call_answer(call);
-    }
-}
-
-/* Small batches that have to wait share one block, so that a long stall does not fill the memory with air. */
-static bool join_last(struct kp_msgs *list, const struct kp_batch *b)
-{
-    struct kp_batch *last = (struct kp_batch *)kp_msgs_last(list);
-    if (!last || last->historic != b->historic || last->n + b->n > KP_BATCH_MAX)
-        return false;
-    uint16_t before = last->n;
-    for (unsigned i = 0; i < b->n; i++) {
-        if (kp_batch_add(last, &b->s[i]))
-            continue;
-        last->n = before;
-        return false;
-    }
-    return true;
-}
-
-static void take_batch(struct kp_store *s, struct kp_batch *b)
-{
-    struct kp_msg *last = kp_msgs_last(&s->waiting);
-    uint32_t before = last ? last->cost : 0;
-    if (join_last(&s->waiting, b)) {
-        atomic_fetch_add(&s->taken, last->cost - before);
-        kp_batch_free(b);
-        return;
-    }
-    atomic_fetch_add(&s->taken, b->msg.cost + (last ? last->cost - before : 0));
-    kp_msgs_add(&s->waiting, &b->msg);
-}
-
-static void take_message(struct kp_store *s, struct kp_msg *m)
-{
-    switch (m->kind) {
-    case KP_MSG_BATCH:
-        take_batch(s, (struct kp_batch *)m);
-        break;
-    case KP_MSG_ROW:
-        kp_msgs_add(&s->rows, m);
-        break;
-    case KP_MSG_CALL:
-        take_call(s, (struct kp_call *)m);
-        break;
-    default:
-        drop_message(m);
-    }
-}
-
-static bool receive(struct kp_store *s, int timeout_ms)
-{
-    struct kp_msg *m = kp_queue_pop(s->queue, timeout_ms);
-    bool any = m != NULL;
-    for (int n = 1; m; n++) {
-        take_message(s, m);
-        m = n < RECEIVE_MAX ? kp_queue_pop(s->queue, 0) : NULL;
-    }
-    return any;
-}
-
-/* Callers of sync whose batches are in, or all of them after a failure. */
-static void answer_syncs(struct kp_store *s, const struct kp_err *failure)
-{
-    struct kp_sync *left = NULL;
-    for (struct kp_sync *w = s->syncs, *next; w; w = next) {
-        next = w->next;
-        bool done = w->target <= s->committed && !s->rows.first;
-        if (!done && !failure) {
-            w->next = left;
-            left = w;
-            continue;
-        }
-        if (!done)
-            kp_fail(&w->err, failure->code, "%s", failure->text);
-        kp_call_answer(w->call);
-    }
-    s->syncs = left;
-    if (failure)
-        s->flush_to = s->committed;
-}
-
-static int wait_ms(const struct kp_store *s, int timeout_ms)
-{
-    const struct kp_pending *p = &s->pending;
-    int64_t mono = kp_mono(s->clock), due = INT64_MAX;
-    if (p->n)
-        due = p->since + s->options.commit_every;
-    if (s->rows.first || s->waiting.first || s->reopen || !s->db)
-        due = mono;
-    if (due < s->retry_at)
-        due = s->retry_at;
-    if (due == INT64_MAX && kp_seal_wanted(s))
-        return 0;
-    int64_t ms = due == INT64_MAX ? timeout_ms : (due - mono + KP_MILLISECOND - 1) / KP_MILLISECOND;
-    if (ms < 0)
-        return 0;
-    return timeout_ms >= 0 && ms > timeout_ms ? timeout_ms : (int)(ms > 60000 ? 60000 : ms);
-}
-
-/* Small and often, so that no commit waits long for it. */
-static void checkpoint(struct kp_store *s)
-{
-    enum { ALARM_PAGES = (256 << 20) / KP_PAGE };
-    struct kp_err err = { 0 };
-    if (kp_db_checkpoint(s->db, false, &err))
-        kp_warn("store", "the checkpoint failed", "why=%s", kp_log_quote(err.text));
-    s->checkpoint_at = s->wal_pages + KP_CHECKPOINT_PAGES;
-    kp_store_condition(s, "store-wal",
-                       s->wal_pages < ALARM_PAGES ? NULL
-                                                  : "the write-ahead log is larger than 256 MB: a program reads "
-                                                    "factory.db in one long transaction; end it");
-}
-
-static bool commit_turn(struct kp_store *s)
-{
-    if (!kp_commit_absorb(s)) {
-        const struct kp_err err = { KP_ENOMEM, "out of memory" };
-        answer_syncs(s, &err);
-    }
-    int64_t mono = kp_mono(s->clock);
-    bool due = kp_commit_due(s, mono);
-    if (s->db && !s->reopen && atomic_exchange(&s->rows_lost, false))
-        kp_rows_rewrite(s);
-    bool must = (s->rows.first || s->reopen || !s->db) && mono >= s->retry_at;
-    if (!due && !s->calls && !must) {
-        answer_syncs(s, NULL);
-        return false;
-    }
-    struct kp_err err = { 0 };
-    kp_commit(s, due, &err);
-    answer_syncs(s, err.code ? &err : NULL);
-    return true;
-}
-
-bool kp_store_turn(struct kp_store *s, int timeout_ms)
-{
-    bool did = receive(s, wait_ms(s, timeout_ms));
-    did |= commit_turn(s);
-    if (!s->db || s->reopen)
-        return did;
-    if (s->wal_pages >= s->checkpoint_at) {
-        checkpoint(s);
-        did = true;
-    }
-    /* One slice, so that the next commit or call waits little; some more when sealing falls behind. */
-    struct kp_err err = { 0 };
-    unsigned slices = kp_seal_wanted(s) > 3 ? 4 : 1;
-    while (slices-- && kp_seal_turn(s, false, &err))
-        did = true;
-    if (did)
-        publish(s);
-    return did;
-}
-
-enum kp_code kp_store_flush(struct kp_store *s, struct kp_err *err)
-{
-    enum kp_code code;
-    do {
-        if (!kp_commit_absorb(s))
-            return kp_fail(err, KP_ENOMEM, "out of memory");
-        code = kp_commit(s, true, err);
-    } while (!code && (s->waiting.first || s->pending.n || s->rows.first));
-    return code;
+    kp_store_publish(s);
 }
 
 /* ---- thread ---- */
@@ -369,11 +138,11 @@ static enum kp_code write_snapshots(struct kp_store *s, struct kp_err *err)
 static void finish(struct kp_store *s)
 {
     struct kp_err err = { 0 };
-    while (receive(s, 0))
+    while (kp_store_receive(s, 0))
         ;
     if (!kp_store_flush(s, &err) && !write_snapshots(s, &err))
         kp_db_checkpoint(s->db, true, &err);
-    answer_syncs(s, err.code ? &err : NULL);
+    kp_store_answer_syncs(s, err.code ? &err : NULL);
     if (err.code)
         kp_error("store", "the last commit failed", "why=%s samples_lost=%zu", kp_log_quote(err.text),
                  s->pending.n);
@@ -463,14 +232,14 @@ enum kp_code kp_store_do(struct kp_store *s, enum kp_code (*fn)(struct kp_db *, 
 {
     struct kp_do d = { .fn = fn, .arg = arg };
     if (atomic_load(&s->running)) {
-        if (!kp_queue_call(s->queue, run_do, &d))
+        if (!kp_queue_call(s->queue, kp_run_do, &d))
             return stopped(err);
     } else {
         if (atomic_load(&s->stopped))
             return stopped(err);
-        while (receive(s, 0))
+        while (kp_store_receive(s, 0))
             ;
-        add_call(s, &d);
+        kp_store_add_call(s, &d);
         kp_commit(s, false, NULL);
     }
     return d.err.code ? kp_fail(err, d.err.code, "%s", d.err.text) : KP_OK;
@@ -480,13 +249,13 @@ enum kp_code kp_store_sync(struct kp_store *s, struct kp_err *err)
 {
     struct kp_sync w = { .target = atomic_load(&s->offered) };
     if (atomic_load(&s->running)) {
-        if (!kp_queue_call(s->queue, run_sync, &w))
+        if (!kp_queue_call(s->queue, kp_run_sync, &w))
             return stopped(err);
         return w.err.code ? kp_fail(err, w.err.code, "%s", w.err.text) : KP_OK;
     }
     if (atomic_load(&s->stopped))
         return stopped(err);
-    while (receive(s, 0))
+    while (kp_store_receive(s, 0))
         ;
     return kp_store_flush(s, err);
 }
@@ -499,14 +268,13 @@ struct seal_all {
 static void seal_all(void *arg)
 {
     struct seal_all *a = arg;
-    while (receive(a->store, 0))
+    while (kp_store_receive(a->store, 0))
         ;
     if (kp_store_flush(a->store, &a->err))
         return;
     while (kp_seal_turn(a->store, true, &a->err))
-        if (a->store->wal_pages >= a->store->checkpoint_at)
-            checkpoint(a->store);
-    publish(a->store);
+        kp_store_checkpoint_due(a->store);
+    kp_store_publish(a->store);
 }
 
 enum kp_code kp_store_seal_all(struct kp_store *s, struct kp_err *err)

@@ -42,6 +42,7 @@ void kp_store_close(struct kp_store *); /* after stop */
  * the journal more than needed; then becomes the model's watcher and the hub's sink. */
 enum kp_code kp_store_load(struct kp_store *, struct kp_hub *, struct kp_err *);
 
+/* Until it is started the calls below do their work in the caller's thread; after stop they refuse. */
 enum kp_code kp_store_start(struct kp_store *, struct kp_err *);
 void kp_store_stop(struct kp_store *); /* commits what is queued, writes a snapshot, checkpoints */
 /* One turn by hand, for tests and benches: takes what is queued, commits when due, seals a slice

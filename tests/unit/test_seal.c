@@ -220,6 +220,25 @@ static void a_row_cut_short_is_put_aside_too(void **state)
     assert_int_equal(kit_number(k, "select count(*) from journal where id >> 48 = 16"), 1);
 }
 
+static void a_damaged_row_is_put_aside_also_when_only_the_deletion_is_left(void **state)
+{
+    struct kit *k = *state;
+    struct kp_err err = { 0 };
+    offer_run(k, 1, 10, KIT_NOW, KP_SECOND);
+    kit_sync(k);
+    k->n = 0;
+    spoil(k, "update journal set data = x'0102'");
+    spoil(k, "insert into seal values(0, 1, 134217727)"); /* as a crash before the deletion leaves it */
+    kit_close(k);
+    kit_open(k);
+    while (kp_seal_turn(k->store, false, &err))
+        ;
+    kit_ok(&err);
+    assert_int_equal(kit_number(k, "select count(*) from seal"), 0);
+    assert_int_equal(kit_number(k, "select count(*) from journal where id >> 48 = 16"), 1);
+    assert_int_equal(kp_store_stats(k->store).journal_rows, 0);
+}
+
 static void points_of_a_removed_signal_are_sealed_and_readable(void **state)
 {
     struct kit *k = *state;
@@ -259,6 +278,7 @@ int main(void)
         T(the_stripes_first_seal_at_different_levels),
         T(a_damaged_row_is_put_aside_and_the_rest_is_sealed),
         T(a_row_cut_short_is_put_aside_too),
+        T(a_damaged_row_is_put_aside_also_when_only_the_deletion_is_left),
         T(points_of_a_removed_signal_are_sealed_and_readable),
         cmocka_unit_test(sorting_is_stable_for_any_order),
     };
