@@ -49,7 +49,7 @@ def wait_for(what, check, seconds=60):
         result = check()
         if result:
             return result
-        time.sleep(0.02)
+        time.sleep(0.002)
     raise SystemExit(f"gave up after {seconds} s: {what}")
 
 
