@@ -44,7 +44,9 @@ static void round_range(struct canvas *k)
         span = k->high - k->low;
     }
     double step = pow(10, floor(log10(span / 4)));
-    while (span / step > 8)
+    if (!(step > 0) || !isfinite(span)) /* at the ends of what a double holds nothing is round */
+        return;
+    for (int i = 0; i < 3 && span / step > 8; i++)
         step *= span / step > 20 ? 5 : 2;
     k->low = floor(k->low / step) * step;
     k->high = ceil(k->high / step) * step;
