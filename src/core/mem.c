@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #ifdef KOPPEL_TESTING
 #include <stdatomic.h>
 #endif
@@ -74,6 +77,13 @@ void kp_free(void *p)
     if (p)
         note(-1);
     free(p);
+}
+
+void kp_mem_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 char *kp_strdup(const char *s)

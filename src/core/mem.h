@@ -15,6 +15,9 @@ char *kp_strndup(const char *, size_t n); /* copies n bytes and ends them with 0
 /* Makes room for one more element in a growing array; false when out of memory, array unchanged. */
 bool kp_grow(void *array_of_pointer, size_t *capacity, size_t needed, size_t element);
 
+/* Gives what was freed back to the operating system; worth it after a burst of megabytes. */
+void kp_mem_trim(void);
+
 #ifdef KOPPEL_TESTING
 void kp_mem_fail_at(long nth); /* 1 = the next allocation fails once; 0 = never */
 long kp_mem_live(void);        /* blocks not yet freed */

@@ -17,8 +17,8 @@ struct kp_catalogue_node {
     bool subscribed;                /* out: a signal of this coupling has this source */
 };
 
-/* Replaces the coupling's catalogue, in transactions of at most 2,000 nodes; readers see the old
- * one until the last. */
+/* Replaces the coupling's catalogue, in transactions of at most 2,000 nodes and a last one that puts
+ * them all in force; readers see the old one until then. */
 enum kp_code kp_catalogue_replace(struct kp_store *, uint16_t coupling,
                                   const struct kp_catalogue_node *, size_t n, struct kp_err *);
 /* Those whose path matches the pattern, in path order, after the path `after` ("" = from the

@@ -8,7 +8,10 @@
 
 #include "core/ban.h"
 
-enum { REFERENCES_MAX = 5000 }; /* in one answer */
+enum {
+    REFERENCES_MAX = 5000, /* in one answer */
+    TRIM = 5000,           /* a look at more nodes has taken megabytes, which are given back */
+};
 
 /* One request under way: the nodes it asks about. */
 struct walk {
@@ -368,7 +371,10 @@ void kp_opcua_browse_free(struct opcua *o)
     kp_free(b->jobs);
     kp_free(b->types);
     kp_free(b->properties);
+    size_t seen = b->tree.n;
     kp_tree_free(&b->tree);
     kp_free(b);
     o->browse = NULL;
+    if (seen > TRIM)
+        kp_mem_trim();
 }

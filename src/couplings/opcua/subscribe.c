@@ -269,6 +269,8 @@ static void gather(struct opcua *o, struct ask *a, size_t *next, size_t end, dou
         struct opcua_item *item = &o->items.list[*next];
         struct kp_err why = { 0 };
         UA_NodeId id;
+        if (item->refused) /* on an earlier try with more items */
+            continue;
         if (!item->source || kp_opcua_parse_id(item->source, &o->spaces, &id, &why)) {
             refuse(o, item, "the server does not know this address");
             continue;
