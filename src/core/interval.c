@@ -26,9 +26,11 @@ bool kp_interval_kind_parse(const char *text, uint8_t *kind)
 
 static enum kp_code check(const struct kp_model *m, const struct kp_interval *v, struct kp_err *err)
 {
+    if (v->id < 0 || v->id == INT64_MAX)
+        return kp_fail(err, KP_EINVALID, "%lld cannot be the number of an interval", (long long)v->id);
     if (v->asset && !kp_model_asset(m, v->asset))
         return kp_fail(err, KP_ENOTFOUND, "there is no asset %u", v->asset);
-    if (v->kind >= KINDS || v->label > KP_SECRET)
+    if (v->kind >= KINDS || !model_label_valid(v->label))
         return kp_fail(err, KP_EINVALID, "unknown kind of interval or label");
     if (v->end < v->start)
         return kp_fail(err, KP_EINVALID, "the interval ends before it starts");
@@ -78,7 +80,7 @@ int64_t kp_model_put_interval(struct kp_model *m, const struct kp_interval *v, s
         return 0;
     struct kp_interval *new = copy(v);
     pthread_rwlock_wrlock(&m->lock);
-    bool room = new && kp_grow(&m->open, &m->open_capacity, m->n_open + 1, sizeof *m->open);
+    bool room = new && (new->end != KP_FOREVER || kp_grow(&m->open, &m->open_capacity, m->n_open + 1, sizeof *m->open));
     struct kp_interval *old = NULL;
     if (room) {
         if (!new->id)
@@ -103,15 +105,27 @@ enum kp_code kp_model_remove_interval(struct kp_model *m, const struct kp_interv
 {
     if (v->id <= 0)
         return kp_fail(err, KP_ENOTFOUND, "there is no interval %lld", (long long)v->id);
+    struct kp_interval gone = *v; /* a closed one: what the caller knows of it */
+    if (!gone.attributes)
+        gone.attributes = "{}";
     pthread_rwlock_wrlock(&m->lock);
     size_t i = find(m, v->id);
     struct kp_interval *old = i < m->n_open ? m->open[i] : NULL;
     if (old)
         m->open[i] = m->open[--m->n_open];
     pthread_rwlock_unlock(&m->lock);
-    model_tell(m, KP_INTERVAL_REMOVED, v->id, old ? old : v);
+    model_tell(m, KP_INTERVAL_REMOVED, gone.id, old ? old : &gone);
     kp_free(old);
     return KP_OK;
+}
+
+void model_drop_intervals(struct kp_model *m, kp_asset a)
+{
+    for (size_t i = 0; i < m->n_open;)
+        if (m->open[i]->asset == a)
+            kp_model_remove_interval(m, m->open[i], NULL); /* the last one takes its place */
+        else
+            i++;
 }
 
 static bool below(const struct kp_model *m, kp_asset a, kp_asset top)

@@ -2,65 +2,10 @@
 /* The structure of the model: assets and signals come, change, move and go. */
 #include "core/model_private.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "core/ban.h"
-
-/* ---- words ---- */
-static const char *const label_names[] = { "inherit", "public", "partner", "internal", "secret" };
-static const char *const asset_kinds[] = { "folder", "enterprise", "site",  "area",   "line",
-                                           "machine", "plc",       "meter", "sensor", "component" };
-static const char *const nameplate_names[KP_NAMEPLATE_FIELDS] = {
-    [KP_MANUFACTURER_NAME] = "ManufacturerName",
-    [KP_PRODUCT_DESIGNATION] = "ManufacturerProductDesignation",
-    [KP_ORDER_CODE] = "OrderCodeOfManufacturer",
-    [KP_SERIAL_NUMBER] = "SerialNumber",
-    [KP_HARDWARE_VERSION] = "HardwareVersion",
-    [KP_FIRMWARE_VERSION] = "FirmwareVersion",
-    [KP_SOFTWARE_VERSION] = "SoftwareVersion",
-    [KP_PRODUCT_URI] = "URIOfTheProduct",
-    [KP_YEAR_OF_CONSTRUCTION] = "YearOfConstruction",
-    [KP_DEVICE_CLASS] = "DeviceClass",
-    [KP_ASSET_ID] = "AssetId",
-    [KP_LOCATION] = "Location",
-};
-
-static bool word_parse(const char *const *words, size_t n, const char *text, uint8_t *out)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(words[i], text) == 0) {
-            *out = (uint8_t)i;
-            return true;
-        }
-    return false;
-}
-
-enum { LABELS = sizeof label_names / sizeof *label_names, KINDS = sizeof asset_kinds / sizeof *asset_kinds };
-
-const char *kp_label_name(unsigned label)
-{
-    return label < LABELS ? label_names[label] : "?";
-}
-
-bool kp_label_parse(const char *text, uint8_t *label)
-{
-    return word_parse(label_names, LABELS, text, label);
-}
-
-const char *kp_asset_kind_name(unsigned kind)
-{
-    return kind < KINDS ? asset_kinds[kind] : "?";
-}
-
-bool kp_asset_kind_parse(const char *text, uint8_t *kind)
-{
-    return word_parse(asset_kinds, KINDS, text, kind);
-}
-
-const char *kp_nameplate_name(unsigned field)
-{
-    return field < KP_NAMEPLATE_FIELDS ? nameplate_names[field] : "?";
-}
 
 /* ---- life ---- */
 static struct kp_asset_info root = { .kind = KP_ENTERPRISE, .label = KP_INTERNAL, .name = "" };
@@ -81,6 +26,7 @@ struct kp_model *kp_model_new(void)
     pthread_rwlockattr_destroy(&writers_first);
     m->assets[0].info = &root;
     m->assets_end = m->signals_end = 1;
+    m->next_asset = m->next_signal = 1;
     m->next_interval = 1;
     return m;
 }
@@ -139,11 +85,10 @@ uint64_t kp_model_version(const struct kp_model *m)
 void kp_model_set_next(struct kp_model *m, kp_asset asset, kp_signal signal, int64_t interval)
 {
     pthread_rwlock_wrlock(&m->lock);
-    if (asset > m->assets_end && kp_grow(&m->assets, &m->assets_capacity, asset, sizeof *m->assets))
-        m->assets_end = asset;
-    if (signal > m->signals_end && kp_grow(&m->signals, &m->signals_capacity, signal, sizeof *m->signals) &&
-        kp_grow(&m->live, &m->live_capacity, signal, sizeof *m->live))
-        m->signals_end = signal;
+    if (asset > m->next_asset)
+        m->next_asset = asset;
+    if (signal > m->next_signal)
+        m->next_signal = signal;
     if (interval > m->next_interval)
         m->next_interval = interval;
     pthread_rwlock_unlock(&m->lock);
@@ -213,14 +158,14 @@ static void children_insert(const struct kp_model *m, struct children *c,
     c->n++;
 }
 
-static void children_remove(struct children *c, uint32_t id)
+static void children_remove(const struct kp_model *m, struct children *c,
+                            const char *(*name_of)(const struct kp_model *, uint32_t), uint32_t id)
 {
-    for (size_t i = 0; i < c->n; i++)
-        if (c->id[i] == id) {
-            c->n--;
-            memmove(c->id + i, c->id + i + 1, (c->n - i) * sizeof *c->id);
-            return;
-        }
+    const char *name = name_of(m, id);
+    size_t i = children_find(m, c, name_of, name, strlen(name));
+    assert(i < c->n && c->id[i] == id);
+    c->n--;
+    memmove(c->id + i, c->id + i + 1, (c->n - i) * sizeof *c->id);
 }
 
 static enum kp_code check_name(const struct kp_model *m, kp_asset parent, const char *name, kp_asset own_asset,
@@ -228,7 +173,8 @@ static enum kp_code check_name(const struct kp_model *m, kp_asset parent, const 
 {
     size_t len = name ? strlen(name) : 0;
     if (!kp_name_valid(name ? name : "", len))
-        return kp_fail(err, KP_EINVALID, "'%.60s' cannot be a name", name ? name : "");
+        return kp_fail(err, KP_EINVALID, "'%.60s' cannot be a name; take up to %d bytes without '/', '*' and '?'",
+                       name ? name : "", KP_NAME_MAX - 1);
     if (parent >= m->assets_end || !m->assets[parent].info)
         return kp_fail(err, KP_ENOTFOUND, "'%.60s': the asset above it is not there", name);
     kp_asset asset = model_child_asset(m, parent, name, len);
@@ -247,20 +193,43 @@ static unsigned depth(const struct kp_model *m, kp_asset a)
     return n;
 }
 
-static unsigned height(const struct kp_model *m, kp_asset a)
+/* How far a tree reaches down from an asset, its own name not counted. */
+struct reach {
+    unsigned levels;
+    size_t bytes; /* of the longest path */
+};
+
+static struct reach reach(const struct kp_model *m, kp_asset a)
 {
-    unsigned most = 0;
-    for (size_t i = 0; i < m->assets[a].assets.n; i++) {
-        unsigned h = height(m, m->assets[a].assets.id[i]);
-        most = h > most ? h : most;
+    struct reach most = { 0 };
+    const struct children *signals = &m->assets[a].signals, *assets = &m->assets[a].assets;
+    for (size_t i = 0; i < signals->n; i++) {
+        size_t bytes = 1 + strlen(model_signal_name(m, signals->id[i]));
+        most.bytes = bytes > most.bytes ? bytes : most.bytes;
     }
-    return most + 1;
+    for (size_t i = 0; i < assets->n; i++) { /* at most KP_DEPTH_MAX deep */
+        struct reach r = reach(m, assets->id[i]);
+        size_t bytes = 1 + strlen(model_asset_name(m, assets->id[i])) + r.bytes;
+        most.bytes = bytes > most.bytes ? bytes : most.bytes;
+        most.levels = r.levels + 1 > most.levels ? r.levels + 1 : most.levels;
+    }
+    return most;
+}
+
+/* Everyone may hold a path in KP_PATH_MAX bytes: longer ones cannot come to be. */
+static enum kp_code check_length(const struct kp_model *m, kp_asset parent, const char *name, size_t below,
+                                 struct kp_err *err)
+{
+    if (kp_model_asset_path(m, parent, NULL, 0) + (parent ? 1 : 0) + strlen(name) + below < KP_PATH_MAX)
+        return KP_OK;
+    return kp_fail(err, KP_EFULL, "'%.60s': a path would be longer than %d bytes; take shorter names", name,
+                   KP_PATH_MAX - 1);
 }
 
 /* ---- assets ---- */
 static enum kp_code check_asset(const struct kp_model *m, const struct kp_asset_info *in, bool exists, struct kp_err *err)
 {
-    if (in->kind >= KINDS || in->label >= LABELS)
+    if (!model_kind_valid(in->kind) || !model_label_valid(in->label))
         return kp_fail(err, KP_EINVALID, "'%.60s': unknown kind or label", in->name ? in->name : "");
     if (check_name(m, in->parent, in->name, exists ? in->id : 0, 0, err))
         return err->code;
@@ -269,16 +238,17 @@ static enum kp_code check_asset(const struct kp_model *m, const struct kp_asset_
     for (kp_asset a = in->parent; exists && a; a = m->assets[a].info->parent)
         if (a == in->id)
             return kp_fail(err, KP_EINVALID, "'%.60s' cannot be moved below itself", in->name);
-    if (depth(m, in->parent) + (exists ? height(m, in->id) : 1) > KP_DEPTH_MAX)
+    struct reach below = exists ? reach(m, in->id) : (struct reach){ 0 };
+    if (depth(m, in->parent) + 1 + below.levels > KP_DEPTH_MAX)
         return kp_fail(err, KP_EFULL, "'%.60s' would be more than %d levels deep", in->name, KP_DEPTH_MAX);
-    return KP_OK;
+    return check_length(m, in->parent, in->name, below.bytes, err);
 }
 
 static enum kp_code asset_place(struct kp_model *m, struct kp_asset_info *new, struct kp_err *err)
 {
     kp_asset id = new->id;
     if (id > KP_ASSETS_MAX)
-        return kp_fail(err, KP_EFULL, "more than %d assets", KP_ASSETS_MAX);
+        return kp_fail(err, KP_EFULL, "this file has had %d assets, the most it can", KP_ASSETS_MAX);
     if (!kp_grow(&m->assets, &m->assets_capacity, (size_t)id + 1, sizeof *m->assets))
         return kp_fail(err, KP_ENOMEM, "out of memory");
     struct children *in = &m->assets[new->parent].assets;
@@ -286,11 +256,13 @@ static enum kp_code asset_place(struct kp_model *m, struct kp_asset_info *new, s
         return kp_fail(err, KP_ENOMEM, "out of memory");
     struct kp_asset_info *old = m->assets[id].info;
     if (old)
-        children_remove(&m->assets[old->parent].assets, id);
+        children_remove(m, &m->assets[old->parent].assets, model_asset_name, id);
     m->assets[id].info = new;
     children_insert(m, in, model_asset_name, id);
     if (id >= m->assets_end)
         m->assets_end = (size_t)id + 1;
+    if (id >= m->next_asset)
+        m->next_asset = id + 1;
     m->assets_count += !old;
     m->version++;
     kp_free(old);
@@ -310,7 +282,7 @@ kp_asset kp_model_put_asset(struct kp_model *m, const struct kp_asset_info *in, 
         return 0;
     }
     if (!new->id)
-        new->id = (kp_asset)m->assets_end;
+        new->id = m->next_asset;
     kp_asset id = new->id;
     pthread_rwlock_wrlock(&m->lock);
     enum kp_code code = asset_place(m, new, err);
@@ -323,24 +295,42 @@ kp_asset kp_model_put_asset(struct kp_model *m, const struct kp_asset_info *in, 
     return id;
 }
 
+static enum kp_code check_path(const char *path, struct kp_err *err)
+{
+    unsigned levels = 1;
+    if (!kp_path_valid(path))
+        return kp_fail(err, KP_EINVALID, "'%.120s' is not a path such as eindhoven/milling/dmu50", path);
+    for (const char *p = path; (p = strchr(p, '/')); p++)
+        levels++;
+    if (levels > KP_DEPTH_MAX)
+        return kp_fail(err, KP_EFULL, "'%.120s' is more than %d levels deep", path, KP_DEPTH_MAX);
+    return KP_OK;
+}
+
+static kp_asset make_child(struct kp_model *m, kp_asset parent, const char *p, size_t n, uint8_t kind,
+                           struct kp_err *err)
+{
+    char name[KP_NAME_MAX];
+    memcpy(name, p, n); /* a valid path has names that fit */
+    name[n] = 0;
+    return kp_model_put_asset(m, &(struct kp_asset_info){ .parent = parent, .name = name, .kind = kind }, err);
+}
+
 kp_asset kp_model_make_path(struct kp_model *m, const char *path, uint8_t kind, struct kp_err *err)
 {
-    kp_asset parent = 0;
-    if (!kp_path_valid(path)) {
-        kp_fail(err, KP_EINVALID, "'%.120s' is not a path", path);
+    kp_asset parent = 0, first_made = 0;
+    if (check_path(path, err))
         return 0;
-    }
     for (const char *p = path;; p++) {
         size_t n = strcspn(p, "/");
         kp_asset child = model_child_asset(m, parent, p, n);
         if (!child) {
-            char name[KP_NAME_MAX];
-            memcpy(name, p, n); /* a valid path has names that fit */
-            name[n] = 0;
-            struct kp_asset_info info = { .parent = parent, .name = name, .kind = p[n] ? KP_FOLDER : kind };
-            child = kp_model_put_asset(m, &info, err);
+            child = make_child(m, parent, p, n, p[n] ? KP_FOLDER : kind, err);
+            if (!child && first_made)
+                kp_model_remove_asset(m, first_made, NULL);
             if (!child)
                 return 0;
+            first_made = first_made ? first_made : child;
         }
         parent = child;
         p += n;
@@ -352,7 +342,7 @@ kp_asset kp_model_make_path(struct kp_model *m, const char *path, uint8_t kind, 
 /* ---- signals ---- */
 static enum kp_code check_signal(const struct kp_model *m, const struct kp_signal_info *in, struct kp_err *err)
 {
-    if (kp_type_name(in->type)[0] == '?' || in->label >= LABELS)
+    if (kp_type_name(in->type)[0] == '?' || !model_label_valid(in->label))
         return kp_fail(err, KP_EINVALID, "'%.60s': unknown type or label", in->name ? in->name : "");
     if (!in->asset)
         return kp_fail(err, KP_EINVALID, "'%.60s': a signal needs an asset", in->name ? in->name : "");
@@ -360,14 +350,14 @@ static enum kp_code check_signal(const struct kp_model *m, const struct kp_signa
         return err->code;
     if (!texts_valid(in, SIGNAL_TEXTS, signal_text))
         return kp_fail(err, KP_EINVALID, "'%.60s': a text is not valid UTF-8", in->name);
-    return KP_OK;
+    return check_length(m, in->asset, in->name, 0, err);
 }
 
 static enum kp_code signal_place(struct kp_model *m, struct kp_signal_info *new, struct kp_err *err)
 {
     kp_signal id = new->id;
     if (id > KP_SIGNALS_MAX)
-        return kp_fail(err, KP_EFULL, "more than %d signals", KP_SIGNALS_MAX);
+        return kp_fail(err, KP_EFULL, "this file has had %d signals, the most it can", KP_SIGNALS_MAX);
     struct children *in = &m->assets[new->asset].signals;
     if (!kp_grow(&m->signals, &m->signals_capacity, (size_t)id + 1, sizeof *m->signals) ||
         !kp_grow(&m->live, &m->live_capacity, (size_t)id + 1, sizeof *m->live) ||
@@ -375,12 +365,14 @@ static enum kp_code signal_place(struct kp_model *m, struct kp_signal_info *new,
         return kp_fail(err, KP_ENOMEM, "out of memory");
     struct kp_signal_info *old = m->signals[id];
     if (old)
-        children_remove(&m->assets[old->asset].signals, id);
+        children_remove(m, &m->assets[old->asset].signals, model_signal_name, id);
     m->signals[id] = new;
     m->live[id].stored = new->stored;
     children_insert(m, in, model_signal_name, id);
     if (id >= m->signals_end)
         m->signals_end = (size_t)id + 1;
+    if (id >= m->next_signal)
+        m->next_signal = id + 1;
     m->signals_count += !old;
     m->version++;
     kp_free(old);
@@ -399,7 +391,7 @@ kp_signal kp_model_put_signal(struct kp_model *m, const struct kp_signal_info *i
         return 0;
     }
     if (!new->id)
-        new->id = (kp_signal)m->signals_end;
+        new->id = m->next_signal;
     kp_signal id = new->id;
     pthread_rwlock_wrlock(&m->lock);
     enum kp_code code = signal_place(m, new, err);
@@ -417,7 +409,7 @@ enum kp_code kp_model_remove_signal(struct kp_model *m, kp_signal id, struct kp_
     if (!kp_model_signal(m, id))
         return kp_fail(err, KP_ENOTFOUND, "there is no signal %u", id);
     pthread_rwlock_wrlock(&m->lock);
-    children_remove(&m->assets[m->signals[id]->asset].signals, id);
+    children_remove(m, &m->assets[m->signals[id]->asset].signals, model_signal_name, id);
     kp_free(m->signals[id]);
     m->signals[id] = NULL;
     model_live_forget(&m->live[id]);
@@ -437,8 +429,9 @@ enum kp_code kp_model_remove_asset(struct kp_model *m, kp_asset id, struct kp_er
         kp_model_remove_signal(m, a->signals.id[a->signals.n - 1], err);
     while (a->assets.n)
         kp_model_remove_asset(m, a->assets.id[a->assets.n - 1], err);
+    model_drop_intervals(m, id);
     pthread_rwlock_wrlock(&m->lock);
-    children_remove(&m->assets[a->info->parent].assets, id);
+    children_remove(m, &m->assets[a->info->parent].assets, model_asset_name, id);
     kp_free(a->info);
     kp_free(a->assets.id);
     kp_free(a->signals.id);

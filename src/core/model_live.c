@@ -33,7 +33,8 @@ static bool live_set(struct live *l, const struct kp_sample *s, int64_t arrived)
         if (!live_room(l, s->value.len ? s->value.len : 1))
             return false;
         const void *data = l->value.data;
-        memcpy((void *)(uintptr_t)data, s->value.data, s->value.len);
+        if (s->value.len) /* an empty text may come without data */
+            memcpy((void *)(uintptr_t)data, s->value.data, s->value.len);
         l->value = s->value;
         l->value.data = data;
     } else if (l->room) { /* a text signal that says null or a number: the room goes */

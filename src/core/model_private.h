@@ -30,12 +30,15 @@ struct kp_model {
     struct kp_watcher watchers[KP_WATCHERS_MAX];
     size_t n_watchers;
     struct asset *assets; /* by number; [0] is the root */
-    size_t assets_capacity, assets_end, assets_count;
+    size_t assets_capacity, assets_end, assets_count; /* end: one past the largest number in use */
     struct kp_signal_info **signals; /* by number, each one block with its texts */
     struct live *live;
     size_t signals_capacity, live_capacity, signals_end, signals_count;
     struct kp_interval **open; /* each one block with its attributes */
     size_t open_capacity, n_open;
+    /* The next new numbers. Beyond the ends above when the owners of larger ones are gone. */
+    kp_asset next_asset;
+    kp_signal next_signal;
     int64_t next_interval;
 };
 
@@ -48,4 +51,7 @@ kp_asset model_child_asset(const struct kp_model *, kp_asset parent, const char 
 kp_signal model_child_signal(const struct kp_model *, kp_asset parent, const char *name, size_t len);
 void model_tell(struct kp_model *, enum kp_change, int64_t id, const struct kp_interval *);
 void model_live_forget(struct live *);
+void model_drop_intervals(struct kp_model *, kp_asset); /* the open ones of this asset */
+bool model_label_valid(unsigned label);
+bool model_kind_valid(unsigned kind);
 #endif

@@ -93,6 +93,18 @@ kp_signal kp_model_find_signal(const struct kp_model *m, const char *path)
 }
 
 /* ---- paths ---- */
+/* As much as fits; returns the length had all of it fitted. */
+static size_t append(char *out, size_t size, size_t used, const char *text)
+{
+    size_t len = strlen(text);
+    if (used < size) {
+        size_t n = len < size - used ? len : size - used - 1;
+        memcpy(out + used, text, n);
+        out[used + n] = 0;
+    }
+    return used + len;
+}
+
 static size_t path_of(const struct kp_model *m, kp_asset a, const char *leaf, char *out, size_t size)
 {
     const char *names[KP_DEPTH_MAX + 2];
@@ -104,14 +116,9 @@ static size_t path_of(const struct kp_model *m, kp_asset a, const char *leaf, ch
     if (size)
         out[0] = 0;
     while (n--) {
-        size_t len = strlen(names[n]);
-        if (used + len + 2 <= size) {
-            memcpy(out + used, names[n], len);
-            out[used + len] = n ? '/' : 0;
-            if (n && used + len + 1 < size)
-                out[used + len + 1] = 0;
-        }
-        used += len + (n ? 1 : 0);
+        used = append(out, size, used, names[n]);
+        if (n)
+            used = append(out, size, used, "/");
     }
     return used;
 }
@@ -129,7 +136,7 @@ size_t kp_model_signal_path(const struct kp_model *m, kp_signal s, char *out, si
 
 uint8_t kp_model_label(const struct kp_model *m, kp_asset a, uint8_t own)
 {
-    while (own == KP_INHERIT && a) {
+    while (own == KP_INHERIT && a && kp_model_asset(m, a)) {
         own = m->assets[a].info->label;
         a = m->assets[a].info->parent;
     }
@@ -168,7 +175,7 @@ kp_signal kp_model_signal_end(const struct kp_model *m)
 struct walk {
     const struct kp_model *m;
     const char *pattern;
-    char path[KP_PATH_MAX + KP_NAME_MAX];
+    char path[KP_PATH_MAX]; /* no path of the model is longer */
     size_t len; /* of the path of the asset the walk is in */
     kp_signal *out;
     size_t n, max;
@@ -227,8 +234,8 @@ static void walk_asset(struct walk *w, kp_asset a, const char *after)
 }
 
 /* The asset named by the leading names of the pattern that hold no wildcard, so that the walk begins there. False
- * when it is not there: nothing matches. A plain pattern may name a signal: the last name is then left out. */
-static bool walk_start(struct walk *w, kp_asset *start)
+ * when it is not there: then a plain pattern may name one signal, and nothing else matches. */
+static bool walk_start(struct walk *w, kp_asset *start, kp_signal *only)
 {
     const char *p = w->pattern;
     *start = 0;
@@ -237,8 +244,10 @@ static bool walk_start(struct walk *w, kp_asset *start)
         if (memchr(p, '*', n) || memchr(p, '?', n))
             return true;
         kp_asset child = model_child_asset(w->m, *start, p, n);
-        if (!child)
-            return !p[n]; /* perhaps a signal */
+        if (!child) {
+            *only = p[n] ? 0 : model_child_signal(w->m, *start, p, n);
+            return false;
+        }
         *start = child;
         if (!enter(w, model_asset_name(w->m, child)))
             return false;
@@ -251,15 +260,17 @@ size_t kp_model_match(const struct kp_model *m, const char *pattern, char *after
 {
     struct walk w = { .m = m, .pattern = pattern, .out = out, .max = max };
     kp_asset start;
-    if (!walk_start(&w, &start))
-        return 0;
+    kp_signal only = 0;
     const char *rest = after;
-    if (*after && w.len) { /* the part of `after` below the start */
-        if (strncmp(after, w.path, w.len) != 0 || after[w.len] != '/')
-            return 0;
+    bool tree = walk_start(&w, &start, &only);
+    if (only && max && !*after)
+        out[w.n++] = only;
+    if (tree && *after && w.len) { /* the part of `after` below the start */
+        tree = strncmp(after, w.path, w.len) == 0 && after[w.len] == '/';
         rest = after + w.len + 1;
     }
-    walk_asset(&w, start, rest);
+    if (tree)
+        walk_asset(&w, start, rest);
     if (w.n)
         kp_model_signal_path(m, out[w.n - 1], after, KP_PATH_MAX);
     return w.n;

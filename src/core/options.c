@@ -51,7 +51,7 @@ static enum kp_code parse_int(const struct kp_option *o, const char *text, int64
     char *end;
     errno = 0;
     *out = strtoll(text, &end, 10);
-    if (end == text || *end || errno || *text == ' ')
+    if (end == text || *end || errno || !strchr("-0123456789", *text))
         return kp_fail(err, KP_EINVALID, "%s: '%.60s' is not a whole number", o->name, text);
     return in_range(o, *out, text, err);
 }
@@ -111,8 +111,9 @@ enum kp_code kp_options_init(const struct kp_option *o, void *settings, struct k
         union parsed v = { 0 };
         if (!o->standard)
             continue;
-        if (parse(o, o->standard, &v, err))
-            return err ? err->code : KP_EINVALID;
+        enum kp_code code = parse(o, o->standard, &v, err);
+        if (code)
+            return code;
         store(o, settings, v);
     }
     return KP_OK;

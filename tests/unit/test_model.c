@@ -115,7 +115,7 @@ static void nothing_moves_below_itself_or_too_deep(void **state)
     assert_int_equal(err.code, KP_EFULL);
     err = (struct kp_err){ 0 };
     struct kp_asset_info tree = *kp_model_asset(m, asset("a")); /* a/b/c: three levels below the fourteenth */
-    tree.parent = kp_model_find_asset(m, "1/2/3/4/5/6/7/8/9/10/11/12/13/14");
+    tree.parent = asset("1/2/3/4/5/6/7/8/9/10/11/12/13/14");
     assert_int_equal(kp_model_put_asset(m, &tree, &err), 0);
     assert_int_equal(err.code, KP_EFULL);
 }
