@@ -82,6 +82,7 @@ struct kp_coupling *coupling_new(struct kp_hub *h, const struct kp_coupling_def 
     c->backoff = BACKOFF_FIRST;
     c->status.since = c->down_utc = kp_utc(h->clock);
     c->down_since = kp_mono(h->clock);
+    c->downs = 1;
     if (!furnish(c, def, err))
         return c;
     kp_context(err, "coupling %s", def->name);
@@ -100,11 +101,10 @@ static void set_link(struct kp_coupling *c, enum kp_link link, const char *detai
     c->status.retry_at = 0;
     snprintf(c->status.detail, sizeof c->status.detail, "%s", detail);
     if (link == KP_LINK_ONLINE) {
-        c->down_since = 0;
         c->failed = false;
-        c->was_online = true;
         c->backoff = BACKOFF_FIRST;
     } else if (was_up) {
+        c->downs++;
         c->down_since = kp_mono(c->hub->clock);
         c->down_utc = c->status.since;
         c->failed = link != KP_LINK_CONNECTING;
@@ -193,9 +193,10 @@ static void unlink_ask(struct kp_coupling *c, struct ask *a)
 }
 
 /* Waits until it ran. An ask that has begun is waited for: what it works on is the asker's. */
-bool coupling_ask(struct kp_coupling *c, struct ask *a, int64_t timeout)
+enum kp_code coupling_ask(struct kp_coupling *c, struct ask *a, int64_t timeout, struct kp_err *err)
 {
     struct timespec end = until(timeout);
+    enum kp_code code = KP_OK;
     pthread_mutex_lock(&c->lock);
     if (!c->stop && c->started) {
         struct ask **last = &c->asks;
@@ -212,10 +213,14 @@ bool coupling_ask(struct kp_coupling *c, struct ask *a, int64_t timeout)
         if (!a->over)
             unlink_ask(c, a);
     }
+    if (!a->ran && (c->stop || !c->started))
+        code = kp_fail(err, KP_ESTOPPED, "coupling %s is switched off", c->name);
+    else if (!a->ran)
+        code = kp_fail(err, KP_ETIMEOUT, "coupling %s is busy or its peer cannot be reached; try again", c->name);
     c->users--;
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
-    return a->ran;
+    return code;
 }
 
 /* ---- the thread ---- */
@@ -244,8 +249,9 @@ static enum kp_code serve(struct kp_coupling *c, struct kp_err *err)
         run_asks(c);
         code = c->class->step(c, err);
     }
-    struct kp_err last = { 0 };
-    kp_coupling_flush(c, &last);
+    if (code)
+        kp_fail(err, code, "the link failed without a reason given"); /* the class has mostly given one */
+    kp_coupling_flush(c, NULL);
     c->class->close(c);
     return code;
 }
@@ -313,16 +319,20 @@ enum kp_code coupling_start(struct kp_coupling *c, struct kp_err *err)
     return failed ? kp_fail(err, KP_EIO, "coupling %s: cannot start its thread", c->name) : KP_OK;
 }
 
-void coupling_stop(struct kp_coupling *c)
+void coupling_end(struct kp_coupling *c)
 {
     pthread_mutex_lock(&c->lock);
-    bool started = c->started;
     c->stop = true;
     pthread_cond_broadcast(&c->changed);
-    if (started && c->class->wake)
+    if (c->started && c->class->wake)
         c->class->wake(c);
     pthread_mutex_unlock(&c->lock);
-    if (started)
+}
+
+void coupling_stop(struct kp_coupling *c)
+{
+    coupling_end(c);
+    if (c->started) /* whoever starts and stops holds the hub's `changing` */
         pthread_join(c->thread, NULL);
     pthread_mutex_lock(&c->lock);
     c->started = false;

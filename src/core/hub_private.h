@@ -8,12 +8,19 @@
 
 enum { RATE_SECONDS = 10 };
 
-/* Something to run in a coupling's thread; on the asker's stack. */
+/* Something to run in a coupling's thread; on the asker's stack, so the asker waits for one that has begun. */
 struct ask {
     void (*fn)(struct kp_coupling *, void *);
     void *arg;
     struct ask *next;
     bool begun, over, ran;
+};
+
+/* A gap interval that is open, or would be if there had been memory for it (id 0). */
+struct gap {
+    int64_t id, start;
+    kp_asset asset;
+    uint64_t lost;
 };
 
 struct kp_coupling {
@@ -31,19 +38,21 @@ struct kp_coupling {
 
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t changed;
-    bool stop, reconnect, was_online;
+    bool stop, reconnect;
     unsigned users; /* askers that still look at this struct */
     struct ask *asks;
     struct kp_coupling_status status;
     int64_t backoff;
     uint64_t second[RATE_SECONDS]; /* samples in each of the last seconds, a ring by monotonic second */
     int64_t newest_second;
-    int64_t down_since, down_utc; /* monotonic and UTC; 0 = the link is up */
+    uint64_t downs;               /* times the link went down; the first is before it ever was up */
+    int64_t down_since, down_utc; /* of the last one, monotonic and UTC */
     bool failed;                  /* it went down by a failure, not by a person's wish */
 
     /* hub thread only */
-    bool marked_stale;
-    int64_t gap, gap_start; /* the open gap interval, 0 = none */
+    uint64_t seen;                    /* the down that the next two are about */
+    bool marked_stale, nothing_to_miss;
+    struct gap link, stall; /* since the link is down; since the sink takes nothing (lost is not 0) */
 };
 
 struct kp_subscriber {
@@ -57,12 +66,13 @@ struct kp_subscriber {
     size_t wants_capacity;
     kp_signal feed; /* the next signal whose current value it is fed; 0 = none to feed */
     struct kp_batch *filling;
+    size_t budget;
     pthread_mutex_t lock; /* guards times_behind */
 };
 
 struct condition {
     char *key, *text; /* text NULL: over */
-    int64_t interval, since;
+    int64_t interval, since; /* interval 0 = not shown */
     bool dirty;
 };
 
@@ -74,12 +84,15 @@ struct kp_hub {
     void *context;
     int64_t stale_after;
     pthread_t thread;
+    pthread_mutex_t changing; /* held while couplings come or go, or the hub starts or stops; never by the hub thread */
 
     pthread_mutex_t lock; /* guards everything up to the next blank line */
     enum { HUB_NEW, HUB_RUNNING, HUB_STOPPING, HUB_STOPPED } phase;
     struct kp_coupling **couplings;
     size_t n_couplings, couplings_capacity;
     struct kp_hub_stats stats;
+    struct kp_msg nudge;
+    bool nudged; /* it is on its way */
 
     pthread_mutex_t people; /* guards the subscribers; held while something is handed to them */
     struct kp_subscriber *subscribers[KP_SUBSCRIBERS_MAX];
@@ -92,27 +105,42 @@ struct kp_hub {
 
     /* hub thread only */
     int64_t ticked; /* monotonic, last housekeeping */
-    bool hungry;    /* a subscriber waits for its current values */
-    int64_t full_gap, full_since; /* the open gap interval while the sink has no room */
-    uint64_t full_lost;           /* samples lost in it */
+    int patience;   /* ms it may wait for a message, for subscribers wait for their current values */
+    bool stalled;   /* the sink took nothing the last time */
+    struct gap stall; /* of samples that no coupling made */
 };
 
 /* hub.c */
 struct kp_coupling *hub_find(struct kp_hub *, uint16_t id); /* `lock` held */
-enum kp_code hub_attributes(struct kp_buf *, const char *coupling, const char *reason, uint64_t lost);
+struct kp_coupling *hub_nth(struct kp_hub *, size_t);       /* NULL behind the last */
+void hub_nudge(struct kp_hub *);                            /* from any thread: take a turn soon */
+
+/* gap.c; hub thread */
+/* Opens, changes or (end not KP_FOREVER) closes it. False: out of memory. */
+bool gap_put(struct kp_hub *, struct gap *, int64_t end, const char *coupling, const char *reason);
+void gap_link(struct kp_hub *, struct kp_coupling *);  /* looks at its link: marks what is stale, opens and closes */
+void gap_leave(struct kp_hub *, struct kp_coupling *); /* it goes away */
+void gap_stalled(struct kp_hub *, struct kp_coupling *, unsigned lost); /* the sink had no room for so many */
+void gap_flowing(struct kp_hub *);                     /* the sink takes again */
+
+/* condition.c */
+void conditions_begin(struct kp_hub *); /* before start: those of an earlier run are over */
+void conditions_show(struct kp_hub *);  /* hub thread */
+void conditions_free(struct kp_hub *);
 
 /* coupling.c */
 struct kp_coupling *coupling_new(struct kp_hub *, const struct kp_coupling_def *, struct kp_err *);
 void coupling_free(struct kp_coupling *);
 enum kp_code coupling_start(struct kp_coupling *, struct kp_err *);
+void coupling_end(struct kp_coupling *);  /* tells it to stop, waits for nothing */
 void coupling_stop(struct kp_coupling *); /* joins the thread; waits for askers */
 void coupling_count(struct kp_coupling *, unsigned filtered, unsigned duplicates, unsigned bad, unsigned lost);
-bool coupling_ask(struct kp_coupling *, struct ask *, int64_t timeout); /* users is counted by the caller */
+enum kp_code coupling_ask(struct kp_coupling *, struct ask *, int64_t timeout, struct kp_err *); /* caller counts users */
 
 /* subscriber.c; hub thread, `people` held by the callee */
 void subscribers_give(struct kp_hub *, const struct kp_batch *, const uint64_t *news);
 void subscribers_status(struct kp_hub *, kp_signal); /* a signal's current value and status */
 void subscribers_changed(struct kp_hub *, enum kp_change, int64_t id, const struct kp_interval *);
-bool subscribers_feed(struct kp_hub *); /* true when one wants more soon */
+int subscribers_feed(struct kp_hub *); /* ms until one wants more, at most; -1 = none does */
 void subscriber_free(struct kp_subscriber *);
 #endif

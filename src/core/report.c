@@ -2,6 +2,8 @@
 /* What a coupling's class may call, from the coupling's own thread. */
 #include "core/hub_private.h"
 
+#include "core/log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +127,13 @@ enum kp_code kp_coupling_flush(struct kp_coupling *c, struct kp_err *err)
 }
 
 /* ---- declaring, in the hub thread ---- */
+static enum kp_code path_below(char out[KP_PATH_MAX], const char *at, const char *path, struct kp_err *err)
+{
+    if (snprintf(out, KP_PATH_MAX, "%s%s%s", at, *path ? "/" : "", path) < KP_PATH_MAX)
+        return KP_OK;
+    return kp_fail(err, KP_EFULL, "'%.120s': the path is longer than %d bytes", path, KP_PATH_MAX - 1);
+}
+
 struct sourced {
     const char *source; /* a copy: putting a signal replaces its texts */
     kp_signal id;
@@ -160,8 +169,8 @@ static const struct kp_signal_info *find_source(const struct declaring *d, const
     return hit ? kp_model_signal(d->model, hit->id) : NULL;
 }
 
-/* Of a signal with this path: ours to take when nobody else's living coupling feeds it. */
-static const struct kp_signal_info *find_path(const struct declaring *d, const char *path, bool *taken)
+/* Of a signal with this path: ours to take when no other source of ours and no other living coupling feeds it. */
+static const struct kp_signal_info *find_path(const struct declaring *d, const char *path, const char *source, bool *taken)
 {
     const struct kp_signal_info *info = kp_model_signal(d->model, kp_model_find_signal(d->model, path));
     *taken = kp_model_find_asset(d->model, path) != 0;
@@ -171,13 +180,13 @@ static const struct kp_signal_info *find_path(const struct declaring *d, const c
         pthread_mutex_lock(&d->c->hub->lock);
         *taken = hub_find(d->c->hub, info->coupling) != NULL;
         pthread_mutex_unlock(&d->c->hub->lock);
-    } else if (info->coupling == d->c->id && info->source && find_source(d, info->source) == info) {
-        *taken = true; /* another node of ours has this name */
+    } else if (info->coupling == d->c->id && info->source && source) {
+        *taken = strcmp(info->source, source) != 0; /* another node of ours has this name */
     }
     return *taken ? NULL : info;
 }
 
-/* Lays what the machine says over what is known; what people changed stays. 0 when nothing differs. */
+/* Lays what the machine says over what is known; what people changed stays. False when nothing differs. */
 static bool merge(const struct kp_signal_info *old, const struct kp_signal_info *said, uint16_t coupling,
                   struct kp_signal_info *out)
 {
@@ -218,21 +227,34 @@ static kp_signal make(struct declaring *d, const struct kp_declare *want, const 
     return info.asset ? kp_model_put_signal(d->model, &info, d->err) : 0;
 }
 
+/* "a/b" becomes "a/b_2"; the last name is cut so that it and the path stay within their limits. */
+static void number_path(char out[KP_PATH_MAX], const char *path, unsigned i)
+{
+    char number[12];
+    int tail = snprintf(number, sizeof number, "_%u", i);
+    const char *slash = strrchr(path, '/');
+    int start = slash ? (int)(slash + 1 - path) : 0, most = start + KP_NAME_MAX - 1;
+    if (most > KP_PATH_MAX - 1)
+        most = KP_PATH_MAX - 1;
+    snprintf(out, KP_PATH_MAX, "%.*s", most - tail, path);
+    kp_utf8_trim(out);
+    size_t n = strlen(out);
+    snprintf(out + n, KP_PATH_MAX - n, "%s", number);
+}
+
 static void declare_one(struct declaring *d, struct kp_declare *want)
 {
     char path[KP_PATH_MAX], first[KP_PATH_MAX];
     bool taken = false;
-    if (snprintf(first, sizeof first, "%s/%s", d->c->at, want->path) >= KP_PATH_MAX) {
-        kp_fail(d->err, KP_EINVALID, "'%.120s': the path is too long", want->path);
+    if (path_below(first, d->c->at, want->path, d->err))
         return;
-    }
     const struct kp_signal_info *old = find_source(d, want->info.source);
     snprintf(path, sizeof path, "%s", first);
     if (!old)
-        old = find_path(d, path, &taken);
+        old = find_path(d, path, want->info.source, &taken);
     for (unsigned i = 2; !old && taken && i < 1000; i++) {
-        snprintf(path, sizeof path, "%.*s_%u", KP_PATH_MAX - 8, first, i);
-        old = find_path(d, path, &taken);
+        number_path(path, first, i);
+        old = find_path(d, path, want->info.source, &taken);
     }
     if (!kp_filter_wants(d->c->filter, path))
         return;
@@ -263,12 +285,27 @@ static enum kp_code list_known(struct declaring *d)
     return KP_OK;
 }
 
+/* One that can have no place does not keep the others out: machines name things as they like. */
 static void do_declare(void *arg)
 {
     struct declaring *d = arg;
+    struct kp_err *all = d->err, first = { 0 };
+    size_t failed = 0;
     list_known(d);
-    for (size_t i = 0; i < d->n && !d->err->code; i++)
+    for (size_t i = 0; i < d->n && !all->code; i++) {
+        struct kp_err one = { 0 };
+        d->err = &one;
         declare_one(d, &d->list[i]);
+        if (one.code == KP_ENOMEM)
+            *all = one;
+        else if (one.code && failed++ == 0)
+            first = one;
+    }
+    if (failed && !all->code && failed == d->n)
+        *all = first;
+    else if (failed)
+        kp_warn("coupling", "signals left out", "coupling=%s signals=%zu why=%s", kp_log_quote(d->c->name), failed,
+                kp_log_quote(first.text));
     kp_arena_free(&d->arena);
     kp_free(d->known);
 }
@@ -308,7 +345,8 @@ static void do_identify(void *arg)
 {
     struct identifying *g = arg;
     char path[KP_PATH_MAX];
-    snprintf(path, sizeof path, "%s%s%s", g->c->at, *g->path ? "/" : "", g->path);
+    if (path_below(path, g->c->at, g->path, g->err))
+        return;
     kp_asset id = kp_model_make_path(g->c->hub->model, path, g->kind, g->err);
     if (!id)
         return;
@@ -371,7 +409,7 @@ size_t kp_coupling_signals(struct kp_coupling *c, struct kp_arena *arena, struct
 }
 
 /* ---- gaps ---- */
-struct gap {
+struct missing {
     struct kp_coupling *c;
     int64_t from, to;
     const char *reason;
@@ -379,21 +417,14 @@ struct gap {
 
 static void do_gap(void *arg)
 {
-    struct gap *g = arg;
-    struct kp_buf text;
-    kp_buf_init(&text, 1024);
-    struct kp_model *m = g->c->hub->model;
-    if (!hub_attributes(&text, g->c->name, g->reason, 0)) {
-        struct kp_interval v = { .asset = kp_model_find_asset(m, g->c->at), .kind = KP_INTERVAL_GAP, .start = g->from,
-                                 .end = g->to, .attributes = kp_buf_text(&text) };
-        kp_model_put_interval(m, &v, NULL);
-    }
-    kp_buf_free(&text);
+    struct missing *g = arg;
+    struct gap gap = { .start = g->from, .asset = kp_model_find_asset(g->c->hub->model, g->c->at) };
+    gap_put(g->c->hub, &gap, g->to, g->c->name, g->reason);
 }
 
 void kp_coupling_gap(struct kp_coupling *c, int64_t from, int64_t to, const char *reason)
 {
-    struct gap g = { c, from, to, reason };
+    struct missing g = { c, from, to, reason };
     if (from < to)
         kp_hub_call(c->hub, do_gap, &g);
 }

@@ -7,7 +7,7 @@
 
 #include "core/ban.h"
 
-enum { FEED_TURN = 256, STANDARD_BUDGET = 256 * 1024, WANTS = 1, WANTS_NOT = 2 };
+enum { FEED_TURN = 256, FEED_LOOK = 4096, FEED_PAUSE_MS = 20, STANDARD_BUDGET = 256 * 1024, WANTS = 1, WANTS_NOT = 2 };
 
 void subscriber_free(struct kp_subscriber *s)
 {
@@ -23,6 +23,8 @@ void subscriber_free(struct kp_subscriber *s)
 
 struct kp_subscriber *kp_hub_subscribe(struct kp_hub *h, const struct kp_subscriber_def *def, struct kp_err *err)
 {
+    struct kp_err own = { 0 };
+    err = err ? err : &own;
     struct kp_subscriber *s = kp_alloc(sizeof *s);
     if (!s) {
         kp_fail(err, KP_ENOMEM, "out of memory");
@@ -33,8 +35,9 @@ struct kp_subscriber *kp_hub_subscribe(struct kp_hub *h, const struct kp_subscri
     s->ready = def->ready;
     s->arg = def->arg;
     s->feed = def->feed ? 1 : 0;
+    s->budget = def->budget ? def->budget : STANDARD_BUDGET;
     s->filter = kp_filter_new(&def->filter, err);
-    if (s->filter && !(s->queue = kp_queue_new(def->budget ? def->budget : STANDARD_BUDGET, kp_batch_drop)))
+    if (s->filter && !(s->queue = kp_queue_new(s->budget, kp_batch_drop)))
         kp_fail(err, KP_ENOMEM, "out of memory");
     if (s->queue) {
         pthread_mutex_lock(&h->people);
@@ -44,8 +47,11 @@ struct kp_subscriber *kp_hub_subscribe(struct kp_hub *h, const struct kp_subscri
             kp_fail(err, KP_EFULL, "more than %d listeners at once", KP_SUBSCRIBERS_MAX);
         pthread_mutex_unlock(&h->people);
     }
-    if (!err->code)
+    if (!err->code) {
+        if (def->feed)
+            hub_nudge(h);
         return s;
+    }
     subscriber_free(s);
     return NULL;
 }
@@ -92,10 +98,11 @@ static void fall_behind(struct kp_subscriber *s)
 
 static void send(struct kp_subscriber *s, struct kp_msg *m)
 {
+    uint32_t cost = m->cost;
     if (!kp_queue_push(s->queue, m, 0)) {
         kp_batch_drop(m);
         fall_behind(s);
-    } else if (s->ready) {
+    } else if (s->ready && kp_queue_used(s->queue) <= cost) { /* alone in the queue, or taken already */
         s->ready(s->arg);
     }
 }
@@ -127,8 +134,10 @@ static void add(struct kp_subscriber *s, const struct kp_sample *sample, int64_t
 /* Whether the path of a signal passes the patterns, looked up once per signal. */
 static bool wants(struct kp_hub *h, struct kp_subscriber *s, kp_signal id)
 {
-    if (!kp_grow(&s->wants, &s->wants_capacity, (size_t)id + 1, 1))
+    if (!kp_grow(&s->wants, &s->wants_capacity, (size_t)id + 1, 1)) {
+        fall_behind(s);
         return false;
+    }
     if (!s->wants[id]) {
         char path[KP_PATH_MAX];
         kp_model_signal_path(h->model, id, path, sizeof path);
@@ -161,17 +170,23 @@ void subscribers_status(struct kp_hub *h, kp_signal id)
 {
     struct kp_now now = kp_model_now(h->model, id);
     pthread_mutex_lock(&h->people);
-    for (unsigned k = 0; k < h->n_subscribers; k++)
-        if (!h->subscribers[k]->behind && wants(h, h->subscribers[k], id))
-            add(h->subscribers[k], &now.sample, now.arrived); /* flushed by the next feed */
+    for (unsigned k = 0; k < h->n_subscribers; k++) {
+        struct kp_subscriber *s = h->subscribers[k];
+        if (s->behind || !wants(h, s, id))
+            continue;
+        kp_filter_pass(s->filter, &now.sample, range_of(h->model, id)); /* so that the return to good passes too */
+        add(s, &now.sample, now.arrived); /* flushed by the next feed */
+    }
     pthread_mutex_unlock(&h->people);
 }
 
 static void give_interval(struct kp_hub *h, struct kp_subscriber *s, const struct kp_interval *v, bool removed)
 {
     char path[KP_PATH_MAX];
+    if (!s->intervals || s->behind)
+        return;
     kp_model_asset_path(h->model, v->asset, path, sizeof path);
-    if (!s->intervals || s->behind || !kp_filter_wants(s->filter, path))
+    if (!kp_filter_wants(s->filter, path))
         return;
     size_t n = strlen(v->attributes) + 1;
     struct kp_interval_msg *m = kp_alloc(sizeof *m + n);
@@ -204,35 +219,46 @@ void subscribers_changed(struct kp_hub *h, enum kp_change change, int64_t id, co
 
 static void feed(struct kp_hub *h, struct kp_subscriber *s)
 {
-    kp_signal end = kp_model_signal_end(h->model);
-    for (unsigned n = 0; s->feed && s->feed < end && n < FEED_TURN && !s->behind; s->feed++) {
-        if (!kp_model_signal(h->model, s->feed) || !wants(h, s, s->feed))
+    kp_signal end = kp_model_signal_end(h->model), id = s->feed;
+    for (unsigned n = 0, looked = 0; id < end && n < FEED_TURN && looked < FEED_LOOK && !s->behind; id++, looked++) {
+        if (!kp_model_signal(h->model, id) || !wants(h, s, id))
             continue;
-        struct kp_now now = kp_model_now(h->model, s->feed);
+        struct kp_now now = kp_model_now(h->model, id);
         if (now.known) {
             add(s, &now.sample, now.arrived);
             n++;
         }
     }
-    if (s->feed >= end)
-        s->feed = 0;
+    if (!s->behind) /* else it begins again once it has drained */
+        s->feed = id < end ? id : 0;
 }
 
-bool subscribers_feed(struct kp_hub *h)
+/* Fed only while half of the queue is free, so that feeding alone never makes one fall behind. */
+static int feed_turn(struct kp_hub *h, struct kp_subscriber *s)
 {
-    bool hungry = false;
+    size_t used = kp_queue_used(s->queue);
+    if (s->behind && used == 0) {
+        s->behind = false;
+        s->feed = 1;
+    }
+    bool fed = s->feed && used <= s->budget / 2;
+    if (fed)
+        feed(h, s);
+    flush(s);
+    if (!s->feed && !s->behind)
+        return -1;
+    return fed && !s->behind ? 0 : FEED_PAUSE_MS;
+}
+
+int subscribers_feed(struct kp_hub *h)
+{
+    int soonest = -1;
     pthread_mutex_lock(&h->people);
     for (unsigned k = 0; k < h->n_subscribers; k++) {
-        struct kp_subscriber *s = h->subscribers[k];
-        if (s->behind && kp_queue_used(s->queue) == 0) {
-            s->behind = false;
-            s->feed = 1;
-        }
-        if (s->feed)
-            feed(h, s);
-        flush(s);
-        hungry |= s->feed || s->behind;
+        int soon = feed_turn(h, h->subscribers[k]);
+        if (soon >= 0 && (soonest < 0 || soon < soonest))
+            soonest = soon;
     }
     pthread_mutex_unlock(&h->people);
-    return hungry;
+    return soonest;
 }
