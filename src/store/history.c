@@ -312,7 +312,8 @@ static void close_slot(struct kp_history *h, struct kp_slot *slot)
 static struct kp_slot *earliest_slot(struct kp_history *h)
 {
     struct kp_slot *best = NULL;
-    for (struct kp_slot *s = h->slots; s < h->slots + h->open; s++) {
+    for (size_t i = 0; i < h->open; i++) {
+        struct kp_slot *s = &h->slots[i];
         int64_t at = s->points[s->i].at;
         if (!best || at < best->points[best->i].at ||
             (at == best->points[best->i].at && (s->seq < best->seq || (s->seq == best->seq && s->id < best->id))))

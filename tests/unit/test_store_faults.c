@@ -62,9 +62,9 @@ static int f_truncate(sqlite3_file *f, sqlite3_int64 n)
 }
 static int f_sync(sqlite3_file *f, int flags)
 {
-    if (strikes(FAIL_SYNC))
-        return SQLITE_IOERR_FSYNC;
-    return real_of(f)->pMethods->xSync(real_of(f), flags);
+    (void)f;
+    (void)flags;
+    return strikes(FAIL_SYNC) ? SQLITE_IOERR_FSYNC : SQLITE_OK; /* no power cuts here: nothing is lost unsynced */
 }
 static int f_size(sqlite3_file *f, sqlite3_int64 *n)
 {
@@ -157,10 +157,16 @@ static void offer_round(struct kit *k, int round)
 
 static void copy_file(const char *from, const char *to, const char *end)
 {
-    char command[300];
-    snprintf(command, sizeof command, "if [ -e '%s/factory.db%s' ]; then cp '%s/factory.db%s' '%s/'; fi", from, end, from,
-             end, to);
-    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): our own scratch folder */
+    char a[160], b[160], buf[65536];
+    snprintf(a, sizeof a, "%s/factory.db%s", from, end);
+    snprintf(b, sizeof b, "%s/factory.db%s", to, end);
+    FILE *in = fopen(a, "rb"), *out = fopen(b, "wb");
+    assert_non_null(out);
+    for (size_t n; in && (n = fread(buf, 1, sizeof buf, in)) > 0;)
+        assert_int_equal(fwrite(buf, 1, n, out), n);
+    if (in)
+        fclose(in);
+    fclose(out);
 }
 
 /* What another start would find now: of each signal all that was acknowledged, and no point twice or out of turn. */
