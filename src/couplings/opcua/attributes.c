@@ -104,6 +104,13 @@ static void take_unit(struct opcua_browse *b, struct opcua_node *variable,
     variable->unit_text = keep_text(b, &unit->displayName.text);
 }
 
+/* Many servers repeat the name as the description: that says nothing. */
+static void take_description(struct opcua_browse *b, struct opcua_node *node, const UA_String *text)
+{
+    bool name = text->length == strlen(node->name) && memcmp(text->data, node->name, text->length) == 0;
+    node->description = name ? NULL : keep_text(b, text);
+}
+
 static const char *keep_json(struct opcua_browse *b, struct kp_buf *json)
 {
     char *kept = json->failed ? NULL : kp_arena_strdup(&b->tree.text, kp_buf_text(json));
@@ -227,7 +234,7 @@ static void take(void *arg, size_t i, UA_DataValue *dv)
         break;
     case UA_ATTRIBUTEID_DESCRIPTION:
         if (UA_Variant_hasScalarType(v, &UA_TYPES[UA_TYPES_LOCALIZEDTEXT]))
-            node->description = keep_text(b, &((UA_LocalizedText *)v->data)->text);
+            take_description(b, node, &((UA_LocalizedText *)v->data)->text);
         break;
     default:
         if (node->flags & OPCUA_META)
