@@ -68,13 +68,17 @@ static enum kp_code check_keys(json_t *object, const char *const *known, struct 
 
 json_t *kp_body_object(const char *body, size_t len, const char *const *known, struct kp_err *err)
 {
+    if (!len) {
+        kp_fail(err, KP_EINVALID, "the body is missing: send a JSON object");
+        return NULL;
+    }
     if (too_deep(body, len)) {
         kp_fail(err, KP_EPARSE, "the body is nested deeper than %d levels", KP_JSON_DEPTH);
         return NULL;
     }
     json_error_t where;
     starved = false;
-    json_t *root = len ? json_loadb(body, len, JSON_REJECT_DUPLICATES, &where) : json_object();
+    json_t *root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &where);
     if (!root) {
         if (starved)
             kp_fail(err, KP_ENOMEM, "out of memory reading the body");
@@ -163,42 +167,73 @@ enum kp_code kp_body_value(const json_t *v, struct kp_arena *arena, const char *
     return *out ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory reading the body");
 }
 
-static enum kp_code add_fields(const json_t *object, const char *skip, const char *flatten,
-                               struct kp_arena *arena, struct kp_field *out, size_t *n, struct kp_err *err)
+/* ---- fields ---- */
+
+struct gather {
+    const struct kp_body_key *keys;
+    struct kp_arena *arena;
+    struct kp_field *out;
+    size_t *n;
+    struct kp_err *err;
+};
+
+static enum kp_body_kind kind_of(const struct kp_body_key *keys, const char *name)
+{
+    for (; keys && keys->name; keys++)
+        if (strcmp(keys->name, name) == 0 || strcmp(keys->name, "*") == 0)
+            return keys->kind;
+    return KP_BODY_TEXT;
+}
+
+static bool fits(const json_t *v, enum kp_body_kind kind)
+{
+    if (kind == KP_BODY_DOCUMENT)
+        return json_is_object(v) || json_is_null(v);
+    return json_is_string(v) || json_is_null(v) || (json_is_number(v) && (kind == KP_BODY_NUMBER || kind == KP_BODY_SCALAR)) ||
+           (json_is_boolean(v) && (kind == KP_BODY_TRUTH || kind == KP_BODY_SCALAR));
+}
+
+static enum kp_code add_field(struct gather *g, const char *key, const json_t *v)
+{
+    static const char *const wanted[] = { [KP_BODY_TEXT] = "a text", [KP_BODY_NUMBER] = "a number",
+                                          [KP_BODY_TRUTH] = "true or false", [KP_BODY_SCALAR] = "a text, a number, true or false",
+                                          [KP_BODY_DOCUMENT] = "an object" };
+    enum kp_body_kind kind = kind_of(g->keys, key);
+    if (!fits(v, kind))
+        return kp_fail(g->err, KP_EINVALID, "'%.60s' must be %s", key, wanted[kind]);
+    if (*g->n == KP_FIELDS_MAX)
+        return kp_fail(g->err, KP_EINVALID, "more than %d fields in the body", KP_FIELDS_MAX);
+    struct kp_field *f = &g->out[(*g->n)++];
+    f->key = kp_arena_strdup(g->arena, key);
+    if (!f->key)
+        return kp_fail(g->err, KP_ENOMEM, "out of memory reading the body");
+    return kp_body_value(v, g->arena, &f->value, g->err);
+}
+
+static enum kp_code add_fields(struct gather *g, const json_t *object, const char *skip, const char *flatten)
 {
     const char *key;
     json_t *v;
-    enum kp_code code;
     json_object_foreach((json_t *)(uintptr_t)object, key, v) { /* jansson's macro wants it writable */
-        if (skip && strcmp(key, skip) == 0)
-            continue;
-        if (flatten && strcmp(key, flatten) == 0) {
-            if (!json_is_object(v))
-                return kp_fail(err, KP_EINVALID, "'%s' must be an object", key);
-            code = add_fields(v, NULL, NULL, arena, out, n, err);
-            if (code)
-                return code;
-            continue;
-        }
-        if (*n == KP_FIELDS_MAX)
-            return kp_fail(err, KP_EINVALID, "more than %d fields in the body", KP_FIELDS_MAX);
-        struct kp_field *f = &out[(*n)++];
-        f->key = kp_arena_strdup(arena, key);
-        if (!f->key)
-            return kp_fail(err, KP_ENOMEM, "out of memory reading the body");
-        code = kp_body_value(v, arena, &f->value, err);
+        enum kp_code code = KP_OK;
+        if (flatten && strcmp(key, flatten) == 0)
+            code = json_is_object(v) ? add_fields(g, v, NULL, NULL)
+                                     : kp_fail(g->err, KP_EINVALID, "'%s' must be an object", key);
+        else if (!skip || strcmp(key, skip) != 0)
+            code = add_field(g, key, v);
         if (code)
             return code;
     }
     return KP_OK;
 }
 
-enum kp_code kp_body_fields(const json_t *object, const char *skip, const char *flatten, struct kp_arena *arena,
-                            struct kp_field **out, size_t *n, struct kp_err *err)
+enum kp_code kp_body_fields(const json_t *object, const struct kp_body_key *keys, const char *skip, const char *flatten,
+                            struct kp_arena *arena, struct kp_field **out, size_t *n, struct kp_err *err)
 {
     *n = 0;
     *out = kp_arena_alloc(arena, KP_FIELDS_MAX * sizeof **out);
     if (!*out)
         return kp_fail(err, KP_ENOMEM, "out of memory reading the body");
-    return add_fields(object, skip, flatten, arena, *out, n, err);
+    struct gather g = { keys, arena, *out, n, err };
+    return add_fields(&g, object, skip, flatten);
 }

@@ -12,7 +12,7 @@ enum { KP_JSON_DEPTH = 16, KP_FIELDS_MAX = 100 };
 void kp_body_init(void);
 
 /* Reads an object. `known`: the keys it may have (NULL-ended; NULL: any); an unknown one is an error
- * that names the nearest. An empty body counts as {}. NULL on failure; else json_decref. */
+ * that names the nearest. An empty body is an error. NULL on failure; else json_decref. */
 json_t *kp_body_object(const char *body, size_t len, const char *const *known, struct kp_err *);
 
 /* The text of a member. Missing or null: NULL (KP_OK), or KP_EINVALID when required. */
@@ -25,8 +25,16 @@ enum kp_code kp_body_int(const json_t *, const char *key, int64_t min, int64_t m
  * JSON; NULL for null. In the arena. */
 enum kp_code kp_body_value(const json_t *, struct kp_arena *, const char **out, struct kp_err *);
 
+/* What a member may be besides a text or null. A table of them ends with a NULL name; "*" stands for all
+ * names not in it. */
+enum kp_body_kind { KP_BODY_TEXT, KP_BODY_NUMBER, KP_BODY_TRUTH, KP_BODY_SCALAR, KP_BODY_DOCUMENT };
+struct kp_body_key {
+    const char *name;
+    enum kp_body_kind kind; /* document: an object, not a text */
+};
+
 /* All members as fields, but for `skip` (may be NULL); those of a member object named `flatten` (may be
  * NULL) count as members of the whole. In the arena. */
-enum kp_code kp_body_fields(const json_t *, const char *skip, const char *flatten, struct kp_arena *,
-                            struct kp_field **out, size_t *n, struct kp_err *);
+enum kp_code kp_body_fields(const json_t *, const struct kp_body_key *, const char *skip, const char *flatten,
+                            struct kp_arena *, struct kp_field **out, size_t *n, struct kp_err *);
 #endif

@@ -17,6 +17,8 @@ void kp_request_init(struct kp_request *r, struct kp_node *node)
     *r = (struct kp_request){ .node = node };
     kp_buf_init(&r->reply.body, KP_REPLY_MAX);
     r->reply.status = 200;
+    if (node)
+        r->now = kp_utc(kp_hub_clock(kp_node_hub(node)));
 }
 
 void kp_request_free(struct kp_request *r)
@@ -249,7 +251,6 @@ static bool check_type(struct kp_request *r)
 
 bool kp_request_begin(struct kp_request *r, const char *method, char *target)
 {
-    r->now = kp_utc(kp_hub_clock(kp_node_hub(r->node)));
     char *query = strchr(target, '?');
     if (query)
         *query++ = 0;

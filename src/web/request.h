@@ -96,7 +96,7 @@ struct kp_request {
     atomic_bool gone;  /* the client has hung up: long handlers look here */
 };
 
-void kp_request_init(struct kp_request *, struct kp_node *);
+void kp_request_init(struct kp_request *, struct kp_node *); /* node NULL: for beginning a local one only */
 void kp_request_free(struct kp_request *);
 
 /* Decides what to do with a request line and headers, before any body: route, rights, parameters.

@@ -102,6 +102,12 @@ enum kp_code kp_route_coupling(struct kp_request *r, struct kp_err *err)
     return reply_coupling(r, r->name, err);
 }
 
+/* Options of protocols are of many types; the node checks them. */
+static const struct kp_body_key coupling_keys[] = {
+    { "url", KP_BODY_TEXT },     { "name", KP_BODY_TEXT },    { "at", KP_BODY_TEXT }, { "include", KP_BODY_TEXT },
+    { "exclude", KP_BODY_TEXT }, { "enabled", KP_BODY_TRUTH }, { "*", KP_BODY_SCALAR }, { NULL, 0 },
+};
+
 enum kp_code kp_route_couple(struct kp_request *r, struct kp_err *err)
 {
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
@@ -110,7 +116,7 @@ enum kp_code kp_route_couple(struct kp_request *r, struct kp_err *err)
     size_t n;
     char name[KP_NAME_MAX];
     if (body && !kp_body_text(body, "url", true, &url, err) &&
-        !kp_body_fields(body, "url", "settings", &r->arena, &fields, &n, err) &&
+        !kp_body_fields(body, coupling_keys, "url", "settings", &r->arena, &fields, &n, err) &&
         !kp_node_couple(r->node, url, fields, n, name, err) && !reply_coupling(r, name, err))
         r->reply.status = 201;
     json_decref(body);
@@ -130,7 +136,7 @@ enum kp_code kp_route_coupling_change(struct kp_request *r, struct kp_err *err)
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
     struct kp_field *fields;
     size_t n;
-    if (body && !kp_body_fields(body, NULL, "settings", &r->arena, &fields, &n, err) &&
+    if (body && !kp_body_fields(body, coupling_keys, NULL, "settings", &r->arena, &fields, &n, err) &&
         !kp_node_change_coupling(r->node, r->name, fields, n, err))
         reply_coupling(r, new_name(r, fields, n), err);
     json_decref(body);
@@ -268,7 +274,7 @@ enum kp_code kp_route_browse(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_trust(struct kp_request *r, struct kp_err *err)
 {
     static const char *const keys[] = { "fingerprint", NULL };
-    json_t *body = kp_body_object(r->body, r->body_len, keys, err);
+    json_t *body = kp_body_object(r->body_len ? r->body : "{}", r->body_len ? r->body_len : 2, keys, err);
     const char *fingerprint;
     if (body && !kp_body_text(body, "fingerprint", false, &fingerprint, err) &&
         !kp_node_trust(r->node, r->name, fingerprint, err))

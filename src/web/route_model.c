@@ -306,25 +306,29 @@ enum kp_code kp_route_asset_make(struct kp_request *r, struct kp_err *err)
     struct kp_field *fields;
     size_t n;
     if (body && !kp_body_text(body, "path", true, &path, err) &&
-        !kp_body_fields(body, "path", "nameplate", &r->arena, &fields, &n, err) &&
+        !kp_body_fields(body, NULL, "path", "nameplate", &r->arena, &fields, &n, err) &&
         !kp_node_make_asset(r->node, path, fields, n, err) && !reply_asset(r, path, err))
         r->reply.status = 201;
     json_decref(body);
     return err->code;
 }
 
+static const struct kp_body_key signal_keys[] = {
+    { "low", KP_BODY_NUMBER }, { "high", KP_BODY_NUMBER }, { "stored", KP_BODY_TRUTH }, { "writable", KP_BODY_TRUTH }, { NULL, 0 },
+};
+
 /* A change of an asset or signal: the fields of the body, then the thing as it is now. */
 static enum kp_code change(struct kp_request *r,
                            enum kp_code (*apply)(struct kp_node *, const char *, const struct kp_field *, size_t,
                                                  struct kp_err *),
                            enum kp_code (*reply)(struct kp_request *, const char *, struct kp_err *),
-                           const char *flatten, struct kp_err *err)
+                           const struct kp_body_key *keys, const char *flatten, struct kp_err *err)
 {
     const char *path = kp_arg_text(r, "path");
     struct kp_field *fields;
     size_t n;
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
-    if (body && !kp_body_fields(body, NULL, flatten, &r->arena, &fields, &n, err) &&
+    if (body && !kp_body_fields(body, keys, NULL, flatten, &r->arena, &fields, &n, err) &&
         !apply(r->node, path, fields, n, err)) {
         const char *moved = field(fields, n, "path");
         reply(r, moved ? moved : path, err);
@@ -335,7 +339,7 @@ static enum kp_code change(struct kp_request *r,
 
 enum kp_code kp_route_asset_change(struct kp_request *r, struct kp_err *err)
 {
-    return change(r, kp_node_change_asset, reply_asset, "nameplate", err);
+    return change(r, kp_node_change_asset, reply_asset, NULL, "nameplate", err);
 }
 
 static enum kp_code no_content(struct kp_request *r, enum kp_code code)
@@ -370,7 +374,7 @@ enum kp_code kp_route_signal(struct kp_request *r, struct kp_err *err)
 
 enum kp_code kp_route_signal_change(struct kp_request *r, struct kp_err *err)
 {
-    return change(r, kp_node_change_signal, reply_signal, NULL, err);
+    return change(r, kp_node_change_signal, reply_signal, signal_keys, NULL, err);
 }
 
 enum kp_code kp_route_signal_remove(struct kp_request *r, struct kp_err *err)
