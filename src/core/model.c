@@ -122,9 +122,10 @@ static void *block_copy(const void *info, size_t size, size_t n, size_t (*offset
         const char *const *text = (const void *)((const char *)info + offset(i));
         total += *text ? strlen(*text) + 1 : 0;
     }
-    char *block = kp_alloc(total), *end = block + size;
+    char *block = kp_alloc(total);
     if (!block)
         return NULL;
+    char *end = block + size;
     memcpy(block, info, size);
     for (size_t i = 0; i < n; i++) {
         const char **text = (void *)(block + offset(i));
