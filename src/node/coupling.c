@@ -48,7 +48,8 @@ static void record_free(struct coupling *c)
     kp_free(c);
 }
 
-static enum kp_code record_set(struct coupling *c, const char *key, const char *value, struct kp_err *err)
+static enum kp_code record_set(struct coupling *c, const char *key, const char *value,
+                               struct kp_err *err)
 {
     size_t i = 0;
     while (i < c->n && strcmp(c->fields[i].key, key) != 0)
@@ -69,8 +70,8 @@ static enum kp_code record_set(struct coupling *c, const char *key, const char *
 }
 
 /* A copy of `old` (or an empty record) with the fields laid over it. */
-static struct coupling *record_new(const struct coupling *old, const struct kp_field *fields, size_t n,
-                                   struct kp_err *err)
+static struct coupling *record_new(const struct coupling *old, const struct kp_field *fields,
+                                   size_t n, struct kp_err *err)
 {
     struct coupling *c = kp_alloc(sizeof *c);
     if (c)
@@ -114,18 +115,21 @@ static void name_of_url(const char *url, char out[KP_NAME_MAX])
     kp_name_clean(out, KP_NAME_MAX, text, strlen(text));
 }
 
-static enum kp_code filter_of(const struct coupling *c, struct kp_filter_def *out, struct kp_err *err)
+static enum kp_code filter_of(const struct coupling *c, struct kp_filter_def *out,
+                              struct kp_err *err)
 {
     const char *every = get(c, "every"), *deadband = get(c, "deadband");
     *out = (struct kp_filter_def){ .include = get(c, "include"), .exclude = get(c, "exclude") };
     if (every && (!kp_duration_parse(every, &out->every) || out->every < 0))
-        return kp_fail(err, KP_EINVALID, "every: '%.60s' is not a time such as 250ms or 10s", every);
+        return kp_fail(err, KP_EINVALID, "every: '%.60s' is not a time such as 250ms or 10s",
+                       every);
     if (deadband) {
         char *end;
         out->deadband = strtod(deadband, &end);
         out->percent = *end == '%';
         if (end == deadband || end[out->percent] || !(out->deadband >= 0))
-            return kp_fail(err, KP_EINVALID, "deadband: '%.60s' is neither a number nor a percentage", deadband);
+            return kp_fail(err, KP_EINVALID,
+                           "deadband: '%.60s' is neither a number nor a percentage", deadband);
     }
     struct kp_filter *f = kp_filter_new(out, err);
     kp_filter_free(f);
@@ -146,7 +150,8 @@ static enum kp_code check_keys(const struct coupling *c, struct kp_err *err)
     const char *known[COMMON + FIELDS_MAX + 1] = { 0 };
     memcpy(known, common, COMMON * sizeof *known);
     size_t n = COMMON;
-    for (const struct kp_option *o = c->class->options; o && o->name && n < COMMON + FIELDS_MAX; o++)
+    for (const struct kp_option *o = c->class->options; o && o->name && n < COMMON + FIELDS_MAX;
+         o++)
         known[n++] = o->name;
     for (size_t i = 0; i < c->n && !err->code; i++) {
         size_t k = 0;
@@ -160,7 +165,8 @@ static enum kp_code check_keys(const struct coupling *c, struct kp_err *err)
     return err->code;
 }
 
-/* Fills in what follows from the URL, then checks everything that can be checked without the peer. */
+/* Fills in what follows from the URL, then checks everything that can be checked without the peer.
+ */
 static enum kp_code record_check(struct kp_node *node, struct coupling *c, struct kp_err *err)
 {
     const char *url = get(c, "url");
@@ -180,11 +186,13 @@ static enum kp_code record_check(struct kp_node *node, struct coupling *c, struc
     if (!kp_name_valid(get(c, "name"), strlen(get(c, "name"))))
         kp_fail(err, KP_EINVALID, "'%.60s' cannot be a name", get(c, "name"));
     else if (!kp_path_valid(get(c, "at")))
-        kp_fail(err, KP_EINVALID, "at: '%.120s' is not a path such as eindhoven/milling", get(c, "at"));
+        kp_fail(err, KP_EINVALID, "at: '%.120s' is not a path such as eindhoven/milling",
+                get(c, "at"));
     else if ((!on.value || !field_bool(&on, &(bool){ 0 }, err)) && !check_keys(c, err))
         filter_of(c, &filter, err);
     for (size_t i = 0; i < node->n && !err->code; i++)
-        if (node->couplings[i]->id != c->id && strcmp(get(node->couplings[i], "name"), get(c, "name")) == 0)
+        if (node->couplings[i]->id != c->id &&
+            strcmp(get(node->couplings[i], "name"), get(c, "name")) == 0)
             kp_fail(err, KP_EEXISTS, "there is a coupling of that name already");
     return err->code ? kp_context(err, "coupling %s", get(c, "name")) : KP_OK;
 }
@@ -209,10 +217,13 @@ static enum kp_code row_put(struct kp_db *db, void *arg, struct kp_err *err)
 {
     struct coupling *c = arg;
     char *filter = json_of(c, true), *settings = json_of(c, false);
-    struct kp_stmt *s = kp_db_prepare(db, "insert into coupling(id, name, url, at, enabled, filter, settings)"
-                                          " values(nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7)"
-                                          " on conflict(id) do update set name = ?2, url = ?3, at = ?4,"
-                                          " enabled = ?5, filter = ?6, settings = ?7", err);
+    struct kp_stmt *s =
+        kp_db_prepare(db,
+                      "insert into coupling(id, name, url, at, enabled, filter, settings)"
+                      " values(nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7)"
+                      " on conflict(id) do update set name = ?2, url = ?3, at = ?4,"
+                      " enabled = ?5, filter = ?6, settings = ?7",
+                      err);
     if (!filter || !settings)
         kp_fail(err, KP_ENOMEM, "out of memory");
     if (s && !err->code) {
@@ -226,7 +237,8 @@ static enum kp_code row_put(struct kp_db *db, void *arg, struct kp_err *err)
         if (!kp_run(s, err) && !c->id) {
             int64_t id = kp_db_last_id(db);
             if (id > UINT16_MAX)
-                kp_fail(err, KP_EFULL, "this file has had %d couplings, the most it can", UINT16_MAX);
+                kp_fail(err, KP_EFULL, "this file has had %d couplings, the most it can",
+                        UINT16_MAX);
             c->id = (uint16_t)id;
         }
     }
@@ -237,8 +249,10 @@ static enum kp_code row_put(struct kp_db *db, void *arg, struct kp_err *err)
 
 static enum kp_code row_delete(struct kp_db *db, void *arg, struct kp_err *err)
 {
-    static const char *const sql[] = { "delete from coupling where id = ?", "delete from node where coupling = ?",
-                                       "delete from secret where name glob 'coupling/' || ? || '/*'" };
+    static const char *const sql[] = {
+        "delete from coupling where id = ?", "delete from node where coupling = ?",
+        "delete from secret where name glob 'coupling/' || ? || '/*'"
+    };
     const struct coupling *c = arg;
     for (size_t i = 0; i < sizeof sql / sizeof sql[0] && !err->code; i++) {
         struct kp_stmt *s = kp_db_prepare(db, sql[i], err);
@@ -276,9 +290,8 @@ static void fields_of_json(struct coupling *c, const char *text, struct kp_err *
 {
     json_t *j = text ? json_loads(text, 0, NULL) : NULL, *value;
     const char *key;
-    json_object_foreach (j, key, value)
-        if (json_is_string(value))
-            record_set(c, key, json_string_value(value), err);
+    json_object_foreach(j, key, value) if (json_is_string(value))
+        record_set(c, key, json_string_value(value), err);
     json_decref(j);
 }
 
@@ -301,7 +314,8 @@ static struct coupling *record_load(struct kp_node *node, struct kp_stmt *s, str
         size_t len;
         struct kp_err none = { 0 };
         secret_name(c, o->name, name);
-        if (o->type == KP_OPT_SECRET && !kp_secret_get(node->store, name, &c->arena, &data, &len, &none))
+        if (o->type == KP_OPT_SECRET &&
+            !kp_secret_get(node->store, name, &c->arena, &data, &len, &none))
             record_set(c, o->name, data, err);
         else if (none.code && none.code != KP_ENOTFOUND)
             kp_fail(err, none.code, "coupling %s: %s", get(c, "name"), none.text);
@@ -337,7 +351,8 @@ static void list_remove(struct kp_node *node, const struct coupling *c)
     for (size_t i = 0; i < node->n; i++)
         if (node->couplings[i] == c) {
             node->n--;
-            memmove(node->couplings + i, node->couplings + i + 1, (node->n - i) * sizeof *node->couplings);
+            memmove(node->couplings + i, node->couplings + i + 1,
+                    (node->n - i) * sizeof *node->couplings);
             return;
         }
 }
@@ -351,8 +366,10 @@ struct coupling *coupling_find(struct kp_node *node, const char *name, struct kp
     for (size_t k = 0; names && k < node->n; k++)
         names[k] = get(node->couplings[k], "name");
     const char *near = names ? kp_nearest(name, names) : NULL;
-    kp_fail(err, KP_ENOTFOUND, near ? "there is no coupling '%.60s'; did you mean '%s'?"
-                                    : "there is no coupling '%.60s'", name, near);
+    kp_fail(err, KP_ENOTFOUND,
+            near ? "there is no coupling '%.60s'; did you mean '%s'?"
+                 : "there is no coupling '%.60s'",
+            name, near);
     kp_free(names);
     return NULL;
 }
@@ -360,8 +377,14 @@ struct coupling *coupling_find(struct kp_node *node, const char *name, struct kp
 static enum kp_code hub_add(struct kp_node *node, const struct coupling *c, struct kp_err *err)
 {
     const char *keys[FIELDS_MAX], *values[FIELDS_MAX];
-    struct kp_coupling_def def = { .id = c->id, .name = get(c, "name"), .url = get(c, "url"), .at = get(c, "at"),
-                                   .enabled = enabled(c), .class = c->class, .keys = keys, .values = values };
+    struct kp_coupling_def def = { .id = c->id,
+                                   .name = get(c, "name"),
+                                   .url = get(c, "url"),
+                                   .at = get(c, "at"),
+                                   .enabled = enabled(c),
+                                   .class = c->class,
+                                   .keys = keys,
+                                   .values = values };
     for (size_t i = 0; i < c->n; i++) {
         if (is_common(c->fields[i].key))
             continue;
@@ -376,8 +399,11 @@ static enum kp_code hub_add(struct kp_node *node, const struct coupling *c, stru
 enum kp_code couplings_load(struct kp_node *node, struct kp_err *err)
 {
     struct kp_db *db = kp_store_reader(node->store, err);
-    struct kp_stmt *s = db ? kp_db_prepare(db, "select id, name, url, at, enabled, filter, settings"
-                                               " from coupling order by id", err) : NULL;
+    struct kp_stmt *s = db ? kp_db_prepare(db,
+                                           "select id, name, url, at, enabled, filter, settings"
+                                           " from coupling order by id",
+                                           err)
+                           : NULL;
     while (s && kp_step(s, err)) {
         struct coupling *c = record_load(node, s, err);
         if (c && !hub_add(node, c, err) && !list_add(node, c, err))
@@ -414,8 +440,8 @@ static enum kp_code couple(struct kp_node *node, struct coupling *c, char *name,
     return KP_OK;
 }
 
-enum kp_code kp_node_couple(struct kp_node *node, const char *url, const struct kp_field *fields, size_t n,
-                            char *name, struct kp_err *err)
+enum kp_code kp_node_couple(struct kp_node *node, const char *url, const struct kp_field *fields,
+                            size_t n, char *name, struct kp_err *err)
 {
     struct coupling *c = record_new(NULL, fields, n, err);
     if (!c || record_set(c, "url", url, err)) {
@@ -430,7 +456,8 @@ enum kp_code kp_node_couple(struct kp_node *node, const char *url, const struct 
 }
 
 /* The old one runs until the new one is in the file; then one takes the other's place. */
-static enum kp_code change(struct kp_node *node, struct coupling *old, struct coupling *new, struct kp_err *err)
+static enum kp_code change(struct kp_node *node, struct coupling *old, struct coupling *new,
+                           struct kp_err *err)
 {
     if (record_check(node, new, err) || record_save(node, new, err))
         return err->code;
@@ -446,13 +473,13 @@ static enum kp_code change(struct kp_node *node, struct coupling *old, struct co
     return KP_OK;
 }
 
-enum kp_code kp_node_change_coupling(struct kp_node *node, const char *name, const struct kp_field *fields, size_t n,
-                                     struct kp_err *err)
+enum kp_code kp_node_change_coupling(struct kp_node *node, const char *name,
+                                     const struct kp_field *fields, size_t n, struct kp_err *err)
 {
     pthread_mutex_lock(&node->changing);
     struct coupling *old = coupling_find(node, name, err);
     struct coupling *new = old ? record_new(old, fields, n, err) : NULL;
-    if (new && change(node, old, new, err))
+    if (new &&change(node, old, new, err))
         record_free(new);
     pthread_mutex_unlock(&node->changing);
     return err->code;
@@ -491,11 +518,13 @@ static void do_forget(void *arg)
     }
 }
 
-enum kp_code kp_node_uncouple(struct kp_node *node, const char *name, bool forget, struct kp_err *err)
+enum kp_code kp_node_uncouple(struct kp_node *node, const char *name, bool forget,
+                              struct kp_err *err)
 {
     pthread_mutex_lock(&node->changing);
     struct coupling *c = coupling_find(node, name, err);
-    if (c && !kp_hub_remove_coupling(node->hub, c->id, err) && !kp_store_do(node->store, row_delete, c, err)) {
+    if (c && !kp_hub_remove_coupling(node->hub, c->id, err) &&
+        !kp_store_do(node->store, row_delete, c, err)) {
         struct forgetting f = { kp_hub_model(node->hub), c->id, err };
         if (forget)
             node_change(node, do_forget, &f, err);

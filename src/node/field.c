@@ -44,8 +44,9 @@ enum kp_code field_time(const struct kp_field *f, int64_t *out, struct kp_err *e
 enum kp_code field_unknown(const char *key, const char *const *known, struct kp_err *err)
 {
     const char *near = kp_nearest(key, known);
-    return kp_fail(err, KP_EINVALID, near ? "unknown key '%.60s', did you mean '%s'?" : "unknown key '%.60s'",
-                   key, near);
+    return kp_fail(err, KP_EINVALID,
+                   near ? "unknown key '%.60s', did you mean '%s'?" : "unknown key '%.60s'", key,
+                   near);
 }
 
 enum kp_code node_change(struct kp_node *node, void (*fn)(void *), void *arg, struct kp_err *err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changes of intervals by people and programs. Open ones are in the model, closed ones in the file. */
+/* Changes of intervals by people and programs. Open ones are in the model, closed ones in the file.
+ */
 #include "node/private.h"
 #include "store/history.h"
 
@@ -14,8 +15,9 @@ static enum kp_code check_object(const char *text, struct kp_err *err)
     json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, &e);
     bool good = json_is_object(j);
     json_decref(j);
-    return good ? KP_OK : kp_fail(err, KP_EINVALID, "attributes: not a JSON object%s%.80s", j ? "" : ": ",
-                                  j ? "" : e.text);
+    return good ? KP_OK
+                : kp_fail(err, KP_EINVALID, "attributes: not a JSON object%s%.80s", j ? "" : ": ",
+                          j ? "" : e.text);
 }
 
 static enum kp_code apply_field(struct kp_interval *v, const struct kp_field *f, struct kp_err *err)
@@ -62,7 +64,8 @@ static void do_interval(void *arg)
         j->interval.id = kp_model_put_interval(j->model, &j->interval, j->err);
 }
 
-static enum kp_code apply_all(struct kp_interval *v, const struct kp_field *fields, size_t n, struct kp_err *err)
+static enum kp_code apply_all(struct kp_interval *v, const struct kp_field *fields, size_t n,
+                              struct kp_err *err)
 {
     for (size_t i = 0; i < n && !err->code; i++)
         apply_field(v, &fields[i], err);
@@ -71,13 +74,16 @@ static enum kp_code apply_all(struct kp_interval *v, const struct kp_field *fiel
     return err->code;
 }
 
-enum kp_code kp_node_make_interval(struct kp_node *node, const char *asset_path, const struct kp_field *fields,
-                                   size_t n, int64_t *id, struct kp_err *err)
+enum kp_code kp_node_make_interval(struct kp_node *node, const char *asset_path,
+                                   const struct kp_field *fields, size_t n, int64_t *id,
+                                   struct kp_err *err)
 {
     struct job j = { .model = kp_hub_model(node->hub), .asset = asset_path, .err = err };
-    j.interval = (struct kp_interval){ .start = kp_utc(node->clock), .end = KP_FOREVER, .attributes = "{}" };
+    j.interval =
+        (struct kp_interval){ .start = kp_utc(node->clock), .end = KP_FOREVER, .attributes = "{}" };
     if (!field_find(fields, n, "kind"))
-        return kp_fail(err, KP_EINVALID, "an interval needs a kind: state, job, program, part, stop, shift or batch");
+        return kp_fail(err, KP_EINVALID,
+                       "an interval needs a kind: state, job, program, part, stop, shift or batch");
     if (apply_all(&j.interval, fields, n, err) || node_change(node, do_interval, &j, err))
         return err->code;
     *id = j.interval.id;
@@ -85,8 +91,8 @@ enum kp_code kp_node_make_interval(struct kp_node *node, const char *asset_path,
 }
 
 /* The interval as it stands in the file, which is where the open ones are too. */
-static enum kp_code find(struct kp_node *node, int64_t id, struct kp_arena *arena, struct kp_interval *out,
-                         struct kp_err *err)
+static enum kp_code find(struct kp_node *node, int64_t id, struct kp_arena *arena,
+                         struct kp_interval *out, struct kp_err *err)
 {
     if (kp_store_sync(node->store, err))
         return err->code;
@@ -98,8 +104,10 @@ static enum kp_code find(struct kp_node *node, int64_t id, struct kp_arena *aren
     if (s) {
         kp_bind_int(s, 1, id);
         if (kp_step(s, err)) {
-            *out = (struct kp_interval){ .id = id, .asset = (kp_asset)kp_column_int(s, 0),
-                                         .start = kp_column_int(s, 2), .end = kp_column_int(s, 3) };
+            *out = (struct kp_interval){ .id = id,
+                                         .asset = (kp_asset)kp_column_int(s, 0),
+                                         .start = kp_column_int(s, 2),
+                                         .end = kp_column_int(s, 3) };
             kp_interval_kind_parse(kp_column_text(s, 1), &out->kind);
             kp_label_parse(kp_column_text(s, 4), &out->label);
             out->attributes = kp_arena_strdup(arena, kp_column_text(s, 5));
@@ -113,8 +121,8 @@ static enum kp_code find(struct kp_node *node, int64_t id, struct kp_arena *aren
     return err->code;
 }
 
-static enum kp_code change(struct kp_node *node, int64_t id, const struct kp_field *fields, size_t n, bool remove,
-                           struct kp_err *err)
+static enum kp_code change(struct kp_node *node, int64_t id, const struct kp_field *fields,
+                           size_t n, bool remove, struct kp_err *err)
 {
     struct kp_arena arena = { 0 };
     struct job j = { .model = kp_hub_model(node->hub), .remove = remove, .err = err };
@@ -124,8 +132,8 @@ static enum kp_code change(struct kp_node *node, int64_t id, const struct kp_fie
     return err->code;
 }
 
-enum kp_code kp_node_change_interval(struct kp_node *node, int64_t id, const struct kp_field *fields, size_t n,
-                                     struct kp_err *err)
+enum kp_code kp_node_change_interval(struct kp_node *node, int64_t id,
+                                     const struct kp_field *fields, size_t n, struct kp_err *err)
 {
     return change(node, id, fields, n, false, err);
 }

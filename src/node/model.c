@@ -68,18 +68,21 @@ static enum kp_code rule_apply(const struct field_rule *r, void *info, const str
         if (kp_label_parse(*text ? text : kp_label_name(KP_INHERIT), (uint8_t *)at))
             return KP_OK;
         return kp_fail(err, KP_EINVALID,
-                       "label: '%.60s' is none of inherit, public, partner, internal, secret", text);
+                       "label: '%.60s' is none of inherit, public, partner, internal, secret",
+                       text);
     case F_ASSET_KIND:
         if (kp_asset_kind_parse(*text ? text : kp_asset_kind_name(KP_FOLDER), (uint8_t *)at))
             return KP_OK;
-        return kp_fail(err, KP_EINVALID, "kind: '%.60s' is not a kind of asset; try machine, line, "
-                                         "area, site, plc, meter, sensor, component or folder", text);
+        return kp_fail(err, KP_EINVALID,
+                       "kind: '%.60s' is not a kind of asset; try machine, line, "
+                       "area, site, plc, meter, sensor, component or folder",
+                       text);
     }
     return KP_OK;
 }
 
-static enum kp_code rules_apply(const struct field_rule *rules, void *info, const struct kp_field *f,
-                                bool *known, struct kp_err *err)
+static enum kp_code rules_apply(const struct field_rule *rules, void *info,
+                                const struct kp_field *f, bool *known, struct kp_err *err)
 {
     *known = true;
     for (const struct field_rule *r = rules; r->key; r++)
@@ -138,8 +141,8 @@ static enum kp_code asset_apply(struct kp_asset_info *info, const struct kp_fiel
     return err->code;
 }
 
-static enum kp_code signal_apply(struct kp_signal_info *info, const struct kp_field *fields, size_t n,
-                                 struct kp_err *err)
+static enum kp_code signal_apply(struct kp_signal_info *info, const struct kp_field *fields,
+                                 size_t n, struct kp_err *err)
 {
     for (size_t i = 0; i < n && !err->code; i++) {
         bool known = true;
@@ -172,8 +175,8 @@ struct job {
     struct kp_err *err;
 };
 
-static enum kp_code job_run(struct kp_node *node, const char *path, const struct kp_field *fields, size_t n,
-                            void (*fn)(void *), struct kp_err *err)
+static enum kp_code job_run(struct kp_node *node, const char *path, const struct kp_field *fields,
+                            size_t n, void (*fn)(void *), struct kp_err *err)
 {
     struct job job = { kp_hub_model(node->hub), path, fields, n, err };
     enum kp_code code = node_change(node, fn, &job, err);
@@ -238,7 +241,8 @@ static void do_change_asset(void *arg)
     const char *to = field_find(j->fields, j->n, "path");
     if (asset_apply(&info, j->fields, j->n, j->err))
         return;
-    if (to && strcmp(to, j->path) != 0 && (!place_free(j, to) || !place(j, to, &info.parent, &info.name)))
+    if (to && strcmp(to, j->path) != 0 &&
+        (!place_free(j, to) || !place(j, to, &info.parent, &info.name)))
         return;
     kp_model_put_asset(j->model, &info, j->err);
 }
@@ -279,8 +283,8 @@ static void do_remove_signal(void *arg)
         kp_model_remove_signal(j->model, id, j->err);
 }
 
-enum kp_code kp_node_make_asset(struct kp_node *node, const char *path, const struct kp_field *fields, size_t n,
-                                struct kp_err *err)
+enum kp_code kp_node_make_asset(struct kp_node *node, const char *path,
+                                const struct kp_field *fields, size_t n, struct kp_err *err)
 {
     if (path_field(&(struct kp_field){ "path", path }, err))
         return err->code;
@@ -289,8 +293,8 @@ enum kp_code kp_node_make_asset(struct kp_node *node, const char *path, const st
     return job_run(node, path, fields, n, do_make_asset, err);
 }
 
-enum kp_code kp_node_change_asset(struct kp_node *node, const char *path, const struct kp_field *fields, size_t n,
-                                  struct kp_err *err)
+enum kp_code kp_node_change_asset(struct kp_node *node, const char *path,
+                                  const struct kp_field *fields, size_t n, struct kp_err *err)
 {
     return job_run(node, path, fields, n, do_change_asset, err);
 }
@@ -300,8 +304,8 @@ enum kp_code kp_node_remove_asset(struct kp_node *node, const char *path, struct
     return job_run(node, path, NULL, 0, do_remove_asset, err);
 }
 
-enum kp_code kp_node_change_signal(struct kp_node *node, const char *path, const struct kp_field *fields, size_t n,
-                                   struct kp_err *err)
+enum kp_code kp_node_change_signal(struct kp_node *node, const char *path,
+                                   const struct kp_field *fields, size_t n, struct kp_err *err)
 {
     return job_run(node, path, fields, n, do_change_signal, err);
 }
@@ -311,7 +315,8 @@ enum kp_code kp_node_remove_signal(struct kp_node *node, const char *path, struc
     return job_run(node, path, NULL, 0, do_remove_signal, err);
 }
 
-enum kp_code kp_node_write(struct kp_node *node, const char *path, const char *text, struct kp_err *err)
+enum kp_code kp_node_write(struct kp_node *node, const char *path, const char *text,
+                           struct kp_err *err)
 {
     struct kp_model *model = kp_hub_model(node->hub);
     struct kp_sample s = { .at = kp_utc(node->clock) };
@@ -328,7 +333,8 @@ enum kp_code kp_node_write(struct kp_node *node, const char *path, const char *t
         return kp_fail(err, KP_ENOTFOUND, "%.120s: there is no such signal", path);
     struct kp_arena arena = { 0 };
     if (!kp_value_parse(&arena, type, text, &s.value))
-        kp_fail(err, KP_EINVALID, "%.120s: '%.60s' is not a value of type %s", path, text, kp_type_name(type));
+        kp_fail(err, KP_EINVALID, "%.120s: '%.60s' is not a value of type %s", path, text,
+                kp_type_name(type));
     else if (kp_hub_write(node->hub, &s, err))
         kp_context(err, "%.120s", path);
     kp_arena_free(&arena);

@@ -25,16 +25,18 @@ static enum kp_code make_dir(const char *dir, struct kp_err *err)
         return kp_fail(err, KP_EIO, "%.120s: cannot open the folder: %s", dir, strerror(errno));
     for (struct dirent *e; (e = readdir(d)) && !err->code;)
         if (strcmp(e->d_name, "factory.db") == 0)
-            kp_fail(err, KP_EEXISTS, "%.120s holds a node already; choose another folder, or run it with "
-                                     "'koppel run %.120s'", dir, dir);
+            kp_fail(err, KP_EEXISTS,
+                    "%.120s holds a node already; choose another folder, or run it with "
+                    "'koppel run %.120s'",
+                    dir, dir);
     closedir(d);
     return err->code;
 }
 
 static void unmake(const char *dir)
 {
-    static const char *const files[] = { "factory.db", "factory.db-wal", "factory.db-shm", "factory.lock",
-                                         "node.key" };
+    static const char *const files[] = { "factory.db", "factory.db-wal", "factory.db-shm",
+                                         "factory.lock", "node.key" };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         char path[KP_PATH_MAX];
         snprintf(path, sizeof path, "%s/%s", dir, files[i]);
@@ -43,7 +45,8 @@ static void unmake(const char *dir)
     rmdir(dir); /* fails, as it should, when it held other things */
 }
 
-static enum kp_code furnish(const char *dir, const char *name, char token[KP_TOKEN_TEXT], struct kp_err *err)
+static enum kp_code furnish(const char *dir, const char *name, char token[KP_TOKEN_TEXT],
+                            struct kp_err *err)
 {
     struct kp_store *store = kp_store_open(dir, &(struct kp_store_options){ 0 }, err);
     if (!store)
@@ -57,7 +60,8 @@ static enum kp_code furnish(const char *dir, const char *name, char token[KP_TOK
     return err->code;
 }
 
-enum kp_code kp_node_create(const char *dir, const char *name, char *token, size_t size, struct kp_err *err)
+enum kp_code kp_node_create(const char *dir, const char *name, char *token, size_t size,
+                            struct kp_err *err)
 {
     char text[KP_TOKEN_TEXT];
     if (!kp_name_valid(name, strlen(name)))
@@ -91,13 +95,15 @@ static enum kp_code read_name(struct kp_node *node, struct kp_err *err)
     return err->code;
 }
 
-static enum kp_code open_parts(struct kp_node *node, const struct kp_node_options *o, struct kp_err *err)
+static enum kp_code open_parts(struct kp_node *node, const struct kp_node_options *o,
+                               struct kp_err *err)
 {
     struct kp_store_options so = { .clock = node->clock, .commit_every = o->commit_every };
     node->store = kp_store_open(node->dir, &so, err);
     if (!node->store || kp_key_load(node->store, node->dir, err) || read_name(node, err))
         return err->code;
-    node->hub = kp_hub_new(&(struct kp_hub_options){ .clock = node->clock, .context = node->store }, err);
+    node->hub =
+        kp_hub_new(&(struct kp_hub_options){ .clock = node->clock, .context = node->store }, err);
     if (!node->hub || kp_store_load(node->store, node->hub, err))
         return err->code;
     return couplings_load(node, err);

@@ -12,7 +12,8 @@ struct kp_node;
 
 /* `koppel init`: makes `dir` (mode 0700) with factory.db, node.key, the OPC UA identity and a first
  * token, copied to `token`. Leaves nothing behind on failure. */
-enum kp_code kp_node_create(const char *dir, const char *name, char *token, size_t size, struct kp_err *);
+enum kp_code kp_node_create(const char *dir, const char *name, char *token, size_t size,
+                            struct kp_err *);
 
 struct kp_node_options {
     const struct kp_clock *clock;
@@ -38,11 +39,15 @@ struct kp_field {
 /* ---- assets and signals ---- */
 /* Fields of an asset: path (rename or move), kind, label, description, and the nameplate's names
  * ("ManufacturerName" ...; typed by hand from then on, given back to the machine with ""). */
-enum kp_code kp_node_make_asset(struct kp_node *, const char *path, const struct kp_field *, size_t n, struct kp_err *);
-enum kp_code kp_node_change_asset(struct kp_node *, const char *path, const struct kp_field *, size_t n, struct kp_err *);
+enum kp_code kp_node_make_asset(struct kp_node *, const char *path, const struct kp_field *,
+                                size_t n, struct kp_err *);
+enum kp_code kp_node_change_asset(struct kp_node *, const char *path, const struct kp_field *,
+                                  size_t n, struct kp_err *);
 enum kp_code kp_node_remove_asset(struct kp_node *, const char *path, struct kp_err *);
-/* Fields of a signal: path, description, unit, unitText, low, high, label, stored, writable, role. */
-enum kp_code kp_node_change_signal(struct kp_node *, const char *path, const struct kp_field *, size_t n, struct kp_err *);
+/* Fields of a signal: path, description, unit, unitText, low, high, label, stored, writable, role.
+ */
+enum kp_code kp_node_change_signal(struct kp_node *, const char *path, const struct kp_field *,
+                                   size_t n, struct kp_err *);
 enum kp_code kp_node_remove_signal(struct kp_node *, const char *path, struct kp_err *);
 /* Checks the fields without changing anything. */
 enum kp_code kp_node_check_asset(const struct kp_field *, size_t n, struct kp_err *);
@@ -52,9 +57,10 @@ enum kp_code kp_node_write(struct kp_node *, const char *path, const char *value
 
 /* ---- intervals ---- */
 /* Fields: kind, start, end, label, attributes (a JSON object). Sets *id. */
-enum kp_code kp_node_make_interval(struct kp_node *, const char *asset_path, const struct kp_field *, size_t n,
-                                   int64_t *id, struct kp_err *);
-enum kp_code kp_node_change_interval(struct kp_node *, int64_t id, const struct kp_field *, size_t n, struct kp_err *);
+enum kp_code kp_node_make_interval(struct kp_node *, const char *asset_path,
+                                   const struct kp_field *, size_t n, int64_t *id, struct kp_err *);
+enum kp_code kp_node_change_interval(struct kp_node *, int64_t id, const struct kp_field *,
+                                     size_t n, struct kp_err *);
 enum kp_code kp_node_remove_interval(struct kp_node *, int64_t id, struct kp_err *);
 
 /* ---- couplings ---- */
@@ -65,20 +71,21 @@ struct kp_coupling_view { /* texts live in the arena given */
     const struct kp_option *options; /* of its class */
     const char *include, *exclude;   /* the filter, as typed, or NULL */
     const char *every, *deadband;
-    size_t n;                        /* settings that differ from the default; secrets as "***" */
+    size_t n; /* settings that differ from the default; secrets as "***" */
     struct kp_field *settings;
     struct kp_coupling_status status;
 };
-/* Fields: name (default: from the URL), at (default: the name), enabled, include, exclude, every, deadband,
- * and the class's options. Copies the name given to `name` (KP_NAME_MAX). */
-enum kp_code kp_node_couple(struct kp_node *, const char *url, const struct kp_field *, size_t n, char *name,
-                            struct kp_err *);
+/* Fields: name (default: from the URL), at (default: the name), enabled, include, exclude, every,
+ * deadband, and the class's options. Copies the name given to `name` (KP_NAME_MAX). */
+enum kp_code kp_node_couple(struct kp_node *, const char *url, const struct kp_field *, size_t n,
+                            char *name, struct kp_err *);
 /* Fields as above, and url. Only what changed reconnects. */
-enum kp_code kp_node_change_coupling(struct kp_node *, const char *name, const struct kp_field *, size_t n,
-                                     struct kp_err *);
-/* Checks the fields of a new coupling (url) or of a change (name, url NULL) without changing anything. */
-enum kp_code kp_node_check_coupling(struct kp_node *, const char *name, const char *url, const struct kp_field *,
-                                    size_t n, struct kp_err *);
+enum kp_code kp_node_change_coupling(struct kp_node *, const char *name, const struct kp_field *,
+                                     size_t n, struct kp_err *);
+/* Checks the fields of a new coupling (url) or of a change (name, url NULL) without changing
+ * anything. */
+enum kp_code kp_node_check_coupling(struct kp_node *, const char *name, const char *url,
+                                    const struct kp_field *, size_t n, struct kp_err *);
 /* Its signals stay with their history unless `forget`. */
 enum kp_code kp_node_uncouple(struct kp_node *, const char *name, bool forget, struct kp_err *);
 /* All, in name order, or the one named. */
@@ -86,16 +93,17 @@ enum kp_code kp_node_couplings(struct kp_node *, const char *name, struct kp_are
                                struct kp_coupling_view **out, size_t *n, struct kp_err *);
 /* 0 and KP_ENOTFOUND (naming the nearest) when there is none. */
 uint16_t kp_node_coupling_id(struct kp_node *, const char *name, struct kp_err *);
-/* Subscribes more of what the machine offers: by source address (with a path of one's own or, path NULL, the
- * catalogue's), or everything matching a pattern in the catalogue. Refuses above the server's budget.
- * Returns how many were added through *added. */
+/* Subscribes more of what the machine offers: by source address (with a path of one's own or, path
+ * NULL, the catalogue's), or everything matching a pattern in the catalogue. Refuses above the
+ * server's budget. Returns how many were added through *added. */
 struct kp_choice {
     const char *source, *path, *pattern; /* source or pattern */
 };
-enum kp_code kp_node_choose(struct kp_node *, const char *coupling, const struct kp_choice *, size_t n,
-                            size_t *added, struct kp_err *);
+enum kp_code kp_node_choose(struct kp_node *, const char *coupling, const struct kp_choice *,
+                            size_t n, size_t *added, struct kp_err *);
 enum kp_code kp_node_reconnect(struct kp_node *, const char *coupling, struct kp_err *);
 enum kp_code kp_node_browse(struct kp_node *, const char *coupling, struct kp_err *);
 /* Trusts what the coupling met (fingerprint NULL: the newest) and reconnects at once. */
-enum kp_code kp_node_trust(struct kp_node *, const char *coupling, const char *fingerprint, struct kp_err *);
+enum kp_code kp_node_trust(struct kp_node *, const char *coupling, const char *fingerprint,
+                           struct kp_err *);
 #endif

@@ -6,7 +6,8 @@
 
 #include <pthread.h>
 
-/* One coupling as it stands in the file. Fields are the words of kp_node_couple, secrets included. */
+/* One coupling as it stands in the file. Fields are the words of kp_node_couple, secrets included.
+ */
 struct coupling {
     uint16_t id;
     const struct kp_coupling_class *class;
@@ -22,7 +23,7 @@ struct kp_node {
     struct kp_hub *hub;
     int64_t started;
     bool running;
-    pthread_mutex_t changing; /* one change of couplings at a time; guards what follows */
+    pthread_mutex_t changing;    /* one change of couplings at a time; guards what follows */
     struct coupling **couplings; /* in name order */
     size_t n, capacity;
 };
@@ -41,5 +42,6 @@ enum kp_code node_change(struct kp_node *, void (*fn)(void *), void *arg, struct
 
 enum kp_code couplings_load(struct kp_node *, struct kp_err *);
 void couplings_free(struct kp_node *);
-struct coupling *coupling_find(struct kp_node *, const char *name, struct kp_err *); /* `changing` held */
+struct coupling *coupling_find(struct kp_node *, const char *name,
+                               struct kp_err *); /* `changing` held */
 #endif

@@ -73,7 +73,8 @@ enum kp_code kp_node_couplings(struct kp_node *node, const char *name, struct kp
     return err->code;
 }
 
-enum kp_code kp_node_trust(struct kp_node *node, const char *name, const char *fingerprint, struct kp_err *err)
+enum kp_code kp_node_trust(struct kp_node *node, const char *name, const char *fingerprint,
+                           struct kp_err *err)
 {
     uint16_t id = kp_node_coupling_id(node, name, err);
     int n = 0;
@@ -97,8 +98,12 @@ enum kp_code kp_node_browse(struct kp_node *node, const char *name, struct kp_er
     if (!id)
         return err->code;
     if (!class->browse)
-        return kp_fail(err, KP_EINVALID, "%s: protocol %s has no address space to look at", name, class->name);
-    union { const void *in; void *out; } arg = { class };
+        return kp_fail(err, KP_EINVALID, "%s: protocol %s has no address space to look at", name,
+                       class->name);
+    union {
+        const void *in;
+        void *out;
+    } arg = { class };
     return kp_hub_ask(node->hub, id, ask_browse, arg.out, err);
 }
 
@@ -120,8 +125,10 @@ static bool choose_node(void *arg, const struct kp_catalogue_node *node)
     if (node->subscribed)
         return true;
     if (g->budget && g->count == g->budget) {
-        kp_fail(g->err, KP_EFULL, "the server's budget leaves room for %zu more signals; choose fewer, or raise "
-                                  "items-max if the machine can bear it", g->budget);
+        kp_fail(g->err, KP_EFULL,
+                "the server's budget leaves room for %zu more signals; choose fewer, or raise "
+                "items-max if the machine can bear it",
+                g->budget);
         return false;
     }
     if (!kp_grow(&g->list, &g->capacity, g->count + 1, sizeof *g->list)) {
@@ -180,22 +187,26 @@ static enum kp_code choose(struct choosing *g, struct kp_err *err)
         if (g->choices[i].source)
             choose_source(g, &g->choices[i]);
         else
-            kp_catalogue_list(g->node->store, g->coupling, g->choices[i].pattern, "", SIZE_MAX, choose_node, g, err);
+            kp_catalogue_list(g->node->store, g->coupling, g->choices[i].pattern, "", SIZE_MAX,
+                              choose_node, g, err);
         if (!err->code && g->count == before && g->choices[i].pattern)
-            kp_fail(err, KP_ENOTFOUND, "nothing new matches '%.80s'; see koppel couplings NAME --nodes",
+            kp_fail(err, KP_ENOTFOUND,
+                    "nothing new matches '%.80s'; see koppel couplings NAME --nodes",
                     g->choices[i].pattern);
     }
     if (err->code || !g->count || kp_hub_ask(g->node->hub, g->coupling, ask_declare, g, err))
         return err->code;
     for (size_t i = 0; i < g->count && !err->code; i++)
         if (!g->list[i].id)
-            kp_fail(err, KP_EINVALID, "'%.120s' is kept out by the coupling's filter (include, exclude)",
+            kp_fail(err, KP_EINVALID,
+                    "'%.120s' is kept out by the coupling's filter (include, exclude)",
                     g->list[i].path);
     return err->code ? err->code : kp_hub_reconnect(g->node->hub, g->coupling, err);
 }
 
-enum kp_code kp_node_choose(struct kp_node *node, const char *coupling, const struct kp_choice *choices, size_t n,
-                            size_t *added, struct kp_err *err)
+enum kp_code kp_node_choose(struct kp_node *node, const char *coupling,
+                            const struct kp_choice *choices, size_t n, size_t *added,
+                            struct kp_err *err)
 {
     struct choosing g = { .node = node, .choices = choices, .n = n, .err = err };
     struct kp_coupling_status status = { 0 };
@@ -207,7 +218,8 @@ enum kp_code kp_node_choose(struct kp_node *node, const char *coupling, const st
     if (status.items_max)
         g.budget = status.items_max > status.items ? status.items_max - status.items : 0;
     if (status.items_max && !g.budget)
-        return kp_fail(err, KP_EFULL, "%s: the server's budget of %u items is used up", coupling, status.items_max);
+        return kp_fail(err, KP_EFULL, "%s: the server's budget of %u items is used up", coupling,
+                       status.items_max);
     if (choose(&g, err))
         kp_context(err, "%s", coupling);
     else
