@@ -114,8 +114,9 @@ static void put_rows(const struct canvas *k, struct kp_buf *out)
         char label[32] = "";
         double v = k->high - (k->high - k->low) * (double)row / (double)(k->rows - 1);
         bool named = row == 0 || row + 1 == k->rows || row == k->rows / 2;
-        if (named)
-            snprintf(label, sizeof label, "%.6g", v);
+        for (int digits = 6; named && digits; digits--) /* as many as fit */
+            if (snprintf(label, sizeof label, "%.*g", digits, v) <= LABEL - 2)
+                break;
         kp_buf_printf(out, "%*s %s", LABEL - 2, label, named ? "┤" : "│");
         for (size_t x = 0; x < k->cells; x++)
             put_cell(out, k->dots[row * k->cells + x]);

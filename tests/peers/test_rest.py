@@ -139,7 +139,7 @@ def test_the_unix_socket_needs_no_token(node):
     ("GET", "stream", {"every": "often"}, 400, "every must be a duration"),
     ("GET", "stream", {"deadband": "-1"}, 400, "deadband must be"),
     ("GET", "couplings/no", {}, 404, "no"),
-    ("PATCH", "couplings/no", {}, 404, "no"),
+    ("PATCH", "couplings/no", {}, 400, "the body is missing"),
     ("DELETE", "couplings/no", {}, 404, "no"),
     ("GET", "couplings/no/nodes", {}, 404, "no"),
     ("GET", "couplings/no/certificates", {}, 404, "no"),
