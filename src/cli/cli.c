@@ -123,8 +123,8 @@ const struct kp_verb kp_verbs[] = {
     { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, no_flags, 1, 1 },
     { "rollback", "[DIR]", "go back to the data file before an upgrade", "koppel rollback ~/factory", kp_verb_rollback,
       no_flags, 0, 1 },
-    { "completion", "bash", "completion for the shell", "source <(koppel completion bash)", kp_verb_completion, no_flags, 1, 1 },
     { "help", "[VERB]", "this, or all about a verb", "koppel help couple", kp_verb_help, help_flags, 0, 1 },
+    { "completion", "bash", "completion for the shell", "source <(koppel completion bash)", kp_verb_completion, no_flags, 1, 1 },
     { 0 },
 };
 enum { VERBS = sizeof kp_verbs / sizeof *kp_verbs - 1 };

@@ -197,8 +197,9 @@ static void locate(struct reader *r, struct fy_event *e)
         mark = fy_token_start_mark(e->scalar.value);
     else if (e->type == FYET_MAPPING_START && e->mapping_start.mapping_start)
         mark = fy_token_start_mark(e->mapping_start.mapping_start);
+    unsigned star = e->type == FYET_ALIAS; /* its mark is behind the '*' */
     if (mark)
-        r->at = (struct kp_place){ (unsigned)mark->line + 1, (unsigned)mark->column + 1 };
+        r->at = (struct kp_place){ (unsigned)mark->line + 1, (unsigned)mark->column + 1 - star };
 }
 
 static enum kp_code take_event(struct reader *r, struct fy_event *e)

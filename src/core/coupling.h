@@ -110,7 +110,7 @@ enum kp_code kp_coupling_declare(struct kp_coupling *, struct kp_declare *, size
 enum kp_code kp_coupling_identify(struct kp_coupling *, const char *path, uint8_t kind,
                                   const char *const nameplate[KP_NAMEPLATE_FIELDS], struct kp_err *);
 /* Its signals known from earlier, with source address, type and latest time (KP_NO_TIME: none).
- * The array and its texts go into the arena. */
+ * The array and its texts go into the arena; *out is NULL when out of memory. */
 struct kp_known {
     kp_signal id;
     uint8_t type;

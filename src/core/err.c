@@ -10,9 +10,8 @@
 #include "core/ban.h"
 
 /* What machines and peers say ends up in these sentences: bad bytes must not. */
-static void keep(struct kp_err *err, char raw[KP_ERR_TEXT])
+static void keep(struct kp_err *err, const char raw[KP_ERR_TEXT])
 {
-    kp_utf8_trim(raw);
     kp_utf8_clean(err->text, sizeof err->text, raw, strlen(raw));
 }
 

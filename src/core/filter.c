@@ -47,7 +47,8 @@ static enum kp_code patterns_read(struct patterns *p, const char *text, struct k
         for (size_t n = strlen(s); n && s[n - 1] == ' ';)
             s[--n] = 0;
         if (!*s || !kp_pattern_valid(s))
-            return kp_fail(err, KP_EINVALID, "'%.120s' is not a pattern such as milling/**/temperature", s);
+            return kp_fail(err, KP_EINVALID,
+                           "'%.120s' is not a pattern such as milling/**/temperature", s);
         if (p->n == PATTERNS_MAX)
             return kp_fail(err, KP_EFULL, "more than %d patterns", PATTERNS_MAX);
         p->list[p->n++] = s;
@@ -70,7 +71,8 @@ struct kp_filter *kp_filter_new(const struct kp_filter_def *def, struct kp_err *
     f->every = def->every;
     f->deadband = def->deadband;
     f->percent = def->percent;
-    if (!patterns_read(&f->include, def->include, err) && !patterns_read(&f->exclude, def->exclude, err))
+    if (!patterns_read(&f->include, def->include, err) &&
+        !patterns_read(&f->exclude, def->exclude, err))
         return f;
     kp_filter_free(f);
     return NULL;
@@ -99,7 +101,8 @@ bool kp_filter_wants(const struct kp_filter *f, const char *path)
     return (!f->include.n || any(&f->include, path)) && !any(&f->exclude, path);
 }
 
-/* New slots start as "nothing passed". Out of memory lets the value pass: a filter must not lose data. */
+/* New slots start as "nothing passed". Out of memory lets the value pass: a filter must not lose
+ * data. */
 static struct passed *slot(struct kp_filter *f, kp_signal s)
 {
     size_t before = f->capacity;
@@ -117,7 +120,7 @@ static bool moved(const struct kp_filter *f, const struct passed *p, double numb
         return true;
     if (isnan(number) || isnan(p->number))
         return isnan(number) != isnan(p->number);
-    return number != p->number && fabs(number - p->number) > band; /* first: infinity less itself is NaN */
+    return fabs(number - p->number) > band; /* infinity less itself is no number: not moved */
 }
 
 bool kp_filter_pass(struct kp_filter *f, const struct kp_sample *s, double range)
@@ -130,12 +133,15 @@ bool kp_filter_pass(struct kp_filter *f, const struct kp_sample *s, double range
     double number = 0;
     bool numeric = kp_value_number(&s->value, &number);
     if (p->type == s->value.type && p->status == s->status) {
-        /* unsigned, for a machine may send any time; one before the last passes: its clock was set back */
+        /* unsigned, for a machine may send any time; one before the last passes: its clock was set
+         * back */
         if (f->every && s->at >= p->at && (uint64_t)s->at - (uint64_t)p->at < (uint64_t)f->every)
             return false;
         if (numeric && f->deadband > 0 && !moved(f, p, number, range))
             return false;
     }
-    *p = (struct passed){ .at = s->at, .number = number, .status = s->status, .type = s->value.type };
+    *p = (struct passed){
+        .at = s->at, .number = number, .status = s->status, .type = s->value.type
+    };
     return true;
 }

@@ -73,8 +73,8 @@ static void blank_controls(char *text)
     }
 }
 
-/* A line cut inside a quoted value gets its quote back, so that readers of logfmt see where it ends.
- * The line has room for one character more. */
+/* A line cut inside a quoted value gets its quote back, so that readers of logfmt see where it
+ * ends. The line has room for one character more. */
 static void close_quote(char *line)
 {
     bool quoted = false;
@@ -105,8 +105,8 @@ static void write_line(int fd, char line[LINE], const char *raw)
         ; /* any other failure has nowhere left to be told */
 }
 
-void kp_log_write(struct kp_log_site *site, enum kp_log_level level, const char *part, const char *msg,
-                  const char *fields, ...)
+void kp_log_write(struct kp_log_site *site, enum kp_log_level level, const char *part,
+                  const char *msg, const char *fields, ...)
 {
     int held = 0;
     pthread_mutex_lock(&setup.lock);
@@ -116,7 +116,8 @@ void kp_log_write(struct kp_log_site *site, enum kp_log_level level, const char 
     pthread_mutex_unlock(&setup.lock);
     if (!go)
         return;
-    char line[LINE], raw[LINE], at[KP_TIME_TEXT], more[LINE - 512] = "", priority[8] = "", kept[32] = "";
+    char line[LINE], raw[LINE], at[KP_TIME_TEXT], more[LINE - 512] = "", priority[8] = "",
+                                                              kept[32] = "";
     kp_time_print(kp_utc(&kp_clock_system) / KP_MILLISECOND * KP_MILLISECOND, at);
     va_list ap;
     va_start(ap, fields);
@@ -126,8 +127,8 @@ void kp_log_write(struct kp_log_site *site, enum kp_log_level level, const char 
         snprintf(priority, sizeof priority, "<%d>", level);
     if (held)
         snprintf(kept, sizeof kept, " held_back=%d", held);
-    snprintf(raw, sizeof raw, "%sts=%s level=%s part=%s msg=%s%s%s%s", priority, at, level_name(level), part,
-             kp_log_quote(msg), kept, *more ? " " : "", more);
+    snprintf(raw, sizeof raw, "%sts=%s level=%s part=%s msg=%s%s%s%s", priority, at,
+             level_name(level), part, kp_log_quote(msg), kept, *more ? " " : "", more);
     kp_utf8_trim(raw);
     write_line(fd, line, raw);
 }

@@ -25,10 +25,11 @@ static bool is_text(const struct kp_option *o)
 static bool chosen(const char *choices, const char *text)
 {
     size_t n = strlen(text);
-    for (const char *p = choices; p; p = strchr(p, ',')) {
-        p += *p == ',';
-        if (n && strncmp(p, text, n) == 0 && (p[n] == ',' || !p[n]))
+    for (const char *p = choices; *p; p += *p == ',') {
+        size_t len = strcspn(p, ",");
+        if (len == n && memcmp(p, text, n) == 0)
             return true;
+        p += len;
     }
     return false;
 }

@@ -103,7 +103,8 @@ static struct timespec deadline(int timeout_ms)
 /* One wait; false when the time is up. until is NULL for ever. */
 static bool wait(pthread_cond_t *c, pthread_mutex_t *lock, const struct timespec *until)
 {
-    return (until ? pthread_cond_timedwait(c, lock, until) : pthread_cond_wait(c, lock)) != ETIMEDOUT;
+    return (until ? pthread_cond_timedwait(c, lock, until) : pthread_cond_wait(c, lock)) !=
+           ETIMEDOUT;
 }
 
 static bool has_room(const struct kp_queue *q, const struct kp_msg *m)
@@ -164,7 +165,7 @@ struct kp_msg *kp_queue_pop(struct kp_queue *q, int timeout_ms)
     return m;
 }
 
-/* A consumer that has gone already would leave its callers waiting: their calls are refused here. */
+/* A consumer that has gone already would leave callers waiting: their calls are refused here. */
 void kp_queue_close(struct kp_queue *q)
 {
     pthread_mutex_lock(&q->lock);
@@ -208,7 +209,8 @@ bool kp_queue_call(struct kp_queue *q, void (*run)(void *arg), void *arg)
     return w.ran;
 }
 
-/* The caller's stack frame is gone as soon as it sees `over`: nothing of it is touched after the unlock. */
+/* The caller's stack frame is gone as soon as it sees `over`: nothing of it is touched after the
+ * unlock. */
 static void end_call(struct kp_call_wait *w, bool ran)
 {
     assert(w);

@@ -402,6 +402,10 @@ size_t kp_coupling_signals(struct kp_coupling *c, struct kp_arena *arena, struct
         }
         kp_model_unlock(m);
     }
+    if (!whole) { /* some would be left out in silence */
+        *out = NULL;
+        return 0;
+    }
     pthread_mutex_lock(&c->lock);
     c->status.signals = (uint32_t)n;
     pthread_mutex_unlock(&c->lock);

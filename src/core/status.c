@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The status codes machines really send, by the names of OPC UA Part 6 (StatusCode.csv), ascending. */
+/* The status codes machines really send, by the names of OPC UA Part 6 (StatusCode.csv), ascending.
+ */
 #include "core/value.h"
 
 #include <stdlib.h>

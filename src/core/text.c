@@ -22,7 +22,8 @@ static size_t utf8_length(const unsigned char *p, size_t n)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
     bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool outside = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f); /* surrogates, > 10FFFF */
+    bool outside =
+        (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f); /* surrogates, > 10FFFF */
     return overlong || outside ? 0 : len;
 }
 
@@ -57,7 +58,8 @@ void kp_utf8_trim(char *text)
     if (back == n)
         return;
     size_t start = n - 1 - back;
-    if ((unsigned char)text[start] >= 0xc0 && !utf8_length((const unsigned char *)text + start, n - start))
+    if ((unsigned char)text[start] >= 0xc0 &&
+        !utf8_length((const unsigned char *)text + start, n - start))
         text[start] = 0;
 }
 
@@ -82,7 +84,8 @@ void kp_utf8_clean(char *out, size_t size, const char *in, size_t n)
 
 bool kp_name_valid(const char *name, size_t n)
 {
-    if (n == 0 || n >= KP_NAME_MAX || !kp_utf8_valid(name, n) || name[0] == ' ' || name[n - 1] == ' ')
+    if (n == 0 || n >= KP_NAME_MAX || !kp_utf8_valid(name, n) || name[0] == ' ' ||
+        name[n - 1] == ' ')
         return false;
     for (size_t i = 0, len; i < n; i += len) {
         len = step(name + i, n - i);
@@ -156,8 +159,8 @@ static bool name_match(const char *pat, size_t pn, const char *name, size_t nn)
     return p == pn;
 }
 
-/* `**` matches any number of names; the last one met is widened when what follows fails, so the work is
- * bounded by the product of the lengths. */
+/* `**` matches any number of names; the last one met is widened when what follows fails, so the
+ * work is bounded by the product of the lengths. */
 static bool path_match(const char *pattern, const char *path)
 {
     const char *retry_pattern = NULL, *retry_path = NULL;
@@ -237,7 +240,8 @@ static unsigned distance(const char *a, const char *b)
             unsigned best = d[i - 1][k - 1] + !same;
             best = d[i - 1][k] + 1 < best ? d[i - 1][k] + 1 : best;
             best = d[i][k - 1] + 1 < best ? d[i][k - 1] + 1 : best;
-            if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1] && d[i - 2][k - 2] + 1 < best)
+            if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1] &&
+                d[i - 2][k - 2] + 1 < best)
                 best = d[i - 2][k - 2] + 1;
             d[i][k] = best;
         }
@@ -249,7 +253,8 @@ const char *kp_nearest(const char *word, const char *const *list)
 {
     const char *near = NULL;
     size_t n = strlen(word);
-    unsigned best = n < 3 ? 2 : (unsigned)(n / 3 < 3 ? n / 3 + 1 : 4); /* farther than this is no help */
+    unsigned best =
+        n < 3 ? 2 : (unsigned)(n / 3 < 3 ? n / 3 + 1 : 4); /* farther than this is no help */
     for (; *list; list++) {
         unsigned d = distance(word, *list);
         if (d < best) {

@@ -10,7 +10,8 @@ enum { KP_NAME_MAX = 128, KP_PATH_MAX = 1024, KP_TIME_TEXT = 40 };
 
 bool kp_utf8_valid(const char *, size_t n);
 void kp_utf8_trim(char *text); /* cuts a character broken off at the end */
-/* Copies n bytes, or up to a 0, each invalid one as U+FFFD; cuts at a character when `size` is short. */
+/* Copies n bytes, or up to a 0, each invalid one as U+FFFD; cuts at a character when `size` is
+ * short. */
 void kp_utf8_clean(char *out, size_t size, const char *in, size_t n);
 
 /* ---- time: ns since 1970 UTC ---- */

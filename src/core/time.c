@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times and durations as text (RFC 3339), with own calendar arithmetic: fast, thread-safe, and right for
- * every int64 of nanoseconds, 1677 to 2262. */
+/* Times and durations as text (RFC 3339), with own calendar arithmetic: fast, thread-safe, and
+ * right for every int64 of nanoseconds, 1677 to 2262. */
 #include "core/text.h"
 
 #include <inttypes.h>
@@ -12,8 +12,8 @@
 
 enum { DAY = 86400 };
 
-/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, and back (H. Hinnant's method:
- * years begin in March, eras of 400 years). */
+/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, and back (H. Hinnant's
+ * method: years begin in March, eras of 400 years). */
 static int64_t days_of(int year, unsigned month, unsigned day)
 {
     year -= month <= 2;
@@ -77,7 +77,11 @@ void kp_time_print(int64_t at, char *out)
     if (ns) {
         int decimals = ns % 1000 ? 9 : ns % 1000000 ? 6 : 3;
         *p++ = '.';
-        p = digits(p, (unsigned)(decimals == 9 ? ns : decimals == 6 ? ns / 1000 : ns / 1000000), decimals);
+        p = digits(p,
+                   (unsigned)(decimals == 9   ? ns
+                              : decimals == 6 ? ns / 1000
+                                              : ns / 1000000),
+                   decimals);
     }
     *p++ = 'Z';
     *p = 0;
@@ -136,7 +140,8 @@ static const char *date(const char *p, int64_t *days)
         !(p = number(p + 1, 2, &day)))
         return NULL;
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (month < 1 || month > 12 || day < 1 || day > lengths[month - 1] + (unsigned)(month == 2 && leap))
+    if (month < 1 || month > 12 || day < 1 ||
+        day > lengths[month - 1] + (unsigned)(month == 2 && leap))
         return NULL;
     *days = days_of((int)year, month, day);
     return p;
@@ -205,10 +210,14 @@ struct unit {
 bool kp_duration_parse(const char *text, int64_t *ns)
 {
     static const struct unit units[] = {
-        { "ns", 1 },           { "us", 1000 },
-        { "ms", KP_MILLISECOND }, { "s", KP_SECOND },
-        { "m", 60 * KP_SECOND },  { "min", 60 * KP_SECOND },
-        { "h", 3600 * KP_SECOND }, { "d", DAY * KP_SECOND },
+        { "ns", 1 },
+        { "us", 1000 },
+        { "ms", KP_MILLISECOND },
+        { "s", KP_SECOND },
+        { "m", 60 * KP_SECOND },
+        { "min", 60 * KP_SECOND },
+        { "h", 3600 * KP_SECOND },
+        { "d", DAY * KP_SECOND },
         { "w", 7 * DAY * KP_SECOND },
     };
     if (strcmp(text, "0") == 0) {

@@ -18,12 +18,13 @@ static const struct {
     const char *name;
     uint8_t size; /* packed, 0 = varies */
 } types[KP_TYPES] = {
-    [KP_NULL] = { "null", 0 },     [KP_BOOL] = { "bool", 1 },     [KP_INT64] = { "int64", 8 },
-    [KP_UINT64] = { "uint64", 8 }, [KP_FLOAT] = { "float", 4 },   [KP_DOUBLE] = { "double", 8 },
-    [KP_STRING] = { "string", 0 }, [KP_BYTES] = { "bytes", 0 },   [KP_TIME] = { "time", 8 },
+    [KP_NULL] = { "null", 0 },     [KP_BOOL] = { "bool", 1 },   [KP_INT64] = { "int64", 8 },
+    [KP_UINT64] = { "uint64", 8 }, [KP_FLOAT] = { "float", 4 }, [KP_DOUBLE] = { "double", 8 },
+    [KP_STRING] = { "string", 0 }, [KP_BYTES] = { "bytes", 0 }, [KP_TIME] = { "time", 8 },
 };
 static const char *const array_names[KP_TYPES] = {
-    "null[]", "bool[]", "int64[]", "uint64[]", "float[]", "double[]", "string[]", "bytes[]", "time[]",
+    "null[]",   "bool[]",   "int64[]", "uint64[]", "float[]",
+    "double[]", "string[]", "bytes[]", "time[]",
 };
 
 static unsigned scalar(unsigned type)
@@ -176,8 +177,8 @@ void kp_array_add(struct kp_buf *b, const struct kp_value *e)
 }
 
 /* ---- for people ---- */
-/* Appends as snprintf does, a control character as a space, for the text may go to a terminal or into
- * a table; *used stays below size. */
+/* Appends as snprintf does, a control character as a space, for the text may go to a terminal or
+ * into a table; *used stays below size. */
 static void put(char *out, size_t size, size_t *used, const char *text, size_t n)
 {
     if (*used + 1 >= size || !n)

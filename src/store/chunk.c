@@ -11,6 +11,8 @@
 
 enum { VERSION = 1, HAS_NULLS = 1, UNIT_MAX = 9, CRC = 4 };
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file's numbers are little endian, and are copied as they are");
+
 struct coder {
     struct kp_scratch *s;
     uint16_t at[KP_CHUNK_MAX]; /* places of the points that are not null */
@@ -101,7 +103,7 @@ static enum kp_code put_values(struct coder *c, const struct kp_sample *points, 
     return KP_OK;
 }
 
-/* The one type of all points; false when there are two. */
+/* The one type of all points; false when there are two, or one that has no column. */
 static bool type_of(const struct kp_sample *points, size_t n, uint8_t *type)
 {
     *type = KP_NULL;
@@ -111,14 +113,14 @@ static bool type_of(const struct kp_sample *points, size_t n, uint8_t *type)
             return false;
         *type = t != KP_NULL ? t : *type;
     }
-    return true;
+    return kp_type_stored(*type);
 }
 
 enum kp_code kp_chunk_encode(const struct kp_sample *points, size_t n, struct kp_buf *out, struct kp_err *err)
 {
     uint8_t type;
     if (n == 0 || n > KP_CHUNK_MAX || !type_of(points, n, &type))
-        return kp_fail(err, KP_EINVALID, "a chunk takes 1 to %d points of one type", KP_CHUNK_MAX);
+        return kp_fail(err, KP_EINVALID, "a chunk takes 1 to %d points of one known type", KP_CHUNK_MAX);
     struct coder *c = coder_new(err);
     if (!c)
         return KP_ENOMEM;
@@ -217,11 +219,6 @@ static enum kp_code get_values(struct coder *c, struct kp_reader *r, uint8_t typ
     return KP_OK;
 }
 
-static bool type_known(uint8_t type)
-{
-    return kp_type_name(type)[0] != '?' && !(type & ~(KP_ARRAY | 0xf)) && type != (KP_NULL | KP_ARRAY);
-}
-
 static enum kp_code decode(struct coder *c, struct kp_reader *r, kp_signal signal, struct kp_sample *points,
                            size_t *count, struct kp_arena *arena, struct kp_err *err)
 {
@@ -229,7 +226,7 @@ static enum kp_code decode(struct coder *c, struct kp_reader *r, kp_signal signa
     uint64_t n;
     if (!kp_read_u8(r, &version) || version != VERSION)
         return kp_fail(err, KP_EPARSE, "a chunk of version %u, known is %d", version, VERSION);
-    if (!kp_read_u8(r, &type) || !type_known(type) || !kp_read_u8(r, &flags) || flags & ~HAS_NULLS ||
+    if (!kp_read_u8(r, &type) || !kp_type_stored(type) || !kp_read_u8(r, &flags) || flags & ~HAS_NULLS ||
         !kp_read_varint(r, &n) || n == 0 || n > KP_CHUNK_MAX)
         return malformed("head is", err);
     if (!get_times(c, r, points, n))

@@ -16,6 +16,12 @@
 
 enum { KP_CHUNK_MAX = 4096 };
 
+/* A type that chunks and the journal take: there is no array of nulls. */
+static inline bool kp_type_stored(uint8_t type)
+{
+    return type != (KP_NULL | KP_ARRAY) && kp_type_name(type)[0] != '?';
+}
+
 /* Appends the blob to `out`. Points must be in time order (ties allowed), 1 <= n <= KP_CHUNK_MAX, all of one
  * type or null (all null: type KP_NULL). */
 enum kp_code kp_chunk_encode(const struct kp_sample *points, size_t n, struct kp_buf *out, struct kp_err *);

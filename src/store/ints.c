@@ -83,7 +83,8 @@ static int64_t slope_of(const int64_t *v, size_t n)
     return __builtin_add_overflow(span, half, &span) ? 0 : span / steps;
 }
 
-/* The first value is 0 in delta, the first two in delta of delta: they stand in front. */
+/* The first value in delta, the first two in delta of delta stand in front; their residuals repeat the next one, so
+ * that they do not widen the block. */
 static void residuals(enum mode mode, const int64_t *v, size_t n, int64_t *out)
 {
     if (mode == LINEAR) {
@@ -96,15 +97,21 @@ static void residuals(enum mode mode, const int64_t *v, size_t n, int64_t *out)
         memcpy(out, v, n * sizeof *v);
         return;
     }
-    out[0] = 0;
+    size_t front = mode == DELTA ? 1 : 2;
     for (size_t i = 1; i < n; i++)
         out[i] = sub(v[i], v[i - 1]);
-    if (mode == DELTA)
-        return;
-    for (size_t i = n - 1; i >= 2; i--)
+    for (size_t i = n - 1; mode == DELTA2 && i >= 2; i--)
         out[i] = sub(out[i], out[i - 1]);
-    if (n > 1)
-        out[1] = 0;
+    for (size_t i = 0; i < front && i < n; i++)
+        out[i] = n > front ? out[front] : 0;
+}
+
+/* What stands in front beside the first value. */
+static int64_t second_of(enum mode mode, const int64_t *v, size_t n)
+{
+    if (mode == LINEAR)
+        return slope_of(v, n);
+    return n > 1 ? sub(v[1], v[0]) : 0;
 }
 
 static void restore(enum mode mode, int64_t first, int64_t second, size_t n, int64_t *v)
@@ -149,6 +156,16 @@ static struct span span_of(const int64_t *v, size_t n)
 static size_t varint_size(uint64_t v)
 {
     return v ? (70 - (size_t)__builtin_clzll(v)) / 7 : 1;
+}
+
+static size_t head_cost(enum mode mode, const int64_t *v, size_t n)
+{
+    size_t cost = 1;
+    if (mode != PLAIN)
+        cost += varint_size(kp_zigzag(v[0]));
+    if (mode == DELTA2 || mode == LINEAR)
+        cost += varint_size(kp_zigzag(second_of(mode, v, n)));
+    return cost;
 }
 
 static size_t blocks_cost(const int64_t *v, size_t n)
@@ -240,17 +257,18 @@ static bool get_blocks(struct kp_reader *r, size_t n, int64_t *out)
 }
 
 /* ---- runs ---- */
+/* Exact when below the limit. */
 static size_t runs_cost(const int64_t *v, size_t n, size_t limit)
 {
-    size_t cost = 3;
+    size_t cost = 1, runs = 0;
     int64_t before = 0;
-    for (size_t i = 0, k; i < n && cost < limit; i += k) {
+    for (size_t i = 0, k; i < n && cost < limit; i += k, runs++) {
         for (k = 1; i + k < n && v[i + k] == v[i];)
             k++;
         cost += varint_size(kp_zigzag(sub(v[i], before))) + varint_size(k);
         before = v[i];
     }
-    return cost;
+    return cost + varint_size(runs);
 }
 
 static void put_runs(const int64_t *v, size_t n, struct kp_buf *out)
@@ -291,10 +309,14 @@ static bool get_runs(struct kp_reader *r, size_t n, int64_t *out)
 static enum mode choose(const int64_t *v, size_t n, struct kp_scratch *s, size_t *cost)
 {
     enum mode best = PLAIN;
+    size_t least = 1 + 2 * ((n + BLOCK - 1) / BLOCK); /* no other mode takes less, so a constant is found at once */
+    *cost = runs_cost(v, n, least);
+    if (*cost < least)
+        return RUNS;
     *cost = SIZE_MAX;
     for (enum mode mode = PLAIN; mode < RUNS; mode++) {
         residuals(mode, v, n, s->trial);
-        size_t c = blocks_cost(s->trial, n);
+        size_t c = head_cost(mode, v, n) + blocks_cost(s->trial, n);
         if (c >= *cost)
             continue;
         *cost = c;
@@ -330,10 +352,8 @@ void kp_ints_encode(const int64_t *v, size_t n, struct kp_scratch *s, struct kp_
     }
     if (mode != PLAIN)
         kp_put_varint(out, kp_zigzag(v[0]));
-    if (mode == DELTA2)
-        kp_put_varint(out, kp_zigzag(n > 1 ? sub(v[1], v[0]) : 0));
-    if (mode == LINEAR)
-        kp_put_varint(out, kp_zigzag(slope_of(v, n)));
+    if (mode == DELTA2 || mode == LINEAR)
+        kp_put_varint(out, kp_zigzag(second_of(mode, v, n)));
     put_blocks(s->best, n, out);
 }
 

@@ -30,7 +30,7 @@ struct kp_scratch *kp_scratch_new(void); /* not zeroed; kp_free */
 
 /* Appends n values (n <= KP_CHUNK_MAX). Uses best and trial of the scratch, so `v` may be any other of its members. */
 void kp_ints_encode(const int64_t *v, size_t n, struct kp_scratch *, struct kp_buf *out);
-/* How many bytes encode would append for these values, plain or delta at worst; for choosing. */
+/* How many bytes encode would append for these values. */
 size_t kp_ints_cost(const int64_t *v, size_t n, struct kp_scratch *);
 bool kp_ints_decode(struct kp_reader *, size_t n, int64_t *out);
 #endif

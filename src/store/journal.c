@@ -165,12 +165,13 @@ static bool directory_check(struct kp_row_reader *r, const uint8_t *p, const uin
 
 enum kp_code kp_row_open(struct kp_row_reader *r, const void *blob, size_t len, struct kp_err *err)
 {
-    const uint8_t *p = blob, *end = p + len - CRC;
+    const uint8_t *p = blob;
     uint64_t signals;
     uint32_t crc;
     *r = (struct kp_row_reader){ 0 };
     if (len < HEAD + 1 + CRC)
         return malformed("head is", err);
+    const uint8_t *end = p + len - CRC;
     memcpy(&crc, end, CRC);
     if (crc != kp_crc32c(p, len - CRC))
         return kp_fail(err, KP_EPARSE, "a journal row's checksum is wrong: its bytes have changed");
@@ -219,7 +220,7 @@ static bool run_open(struct kp_block_reader *b)
     b->left = (uint32_t)n;
     b->type = *b->p++;
     b->flags = *b->p++;
-    if (kp_type_name(b->type)[0] == '?' || b->type & ~(KP_ARRAY | 0xf) || b->flags & ~STATUS_EACH)
+    if (!kp_type_stored(b->type) || b->flags & ~STATUS_EACH)
         return false;
     if (!(b->flags & STATUS_EACH) && !kp_varint_get(&b->p, b->end, &status))
         return false;

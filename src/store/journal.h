@@ -57,7 +57,7 @@ struct kp_row_reader {
 enum kp_code kp_row_open(struct kp_row_reader *, const void *blob, size_t len, struct kp_err *);
 /* Next signal and its block; false at the end. */
 bool kp_row_next(struct kp_row_reader *, const uint8_t **block, size_t *len);
-/* The block of one signal; false when it has none in this row. */
+/* The block of one signal; false when it has none in this row. Reads forward: ask for signals in ascending order. */
 bool kp_row_find(struct kp_row_reader *, kp_signal, const uint8_t **block, size_t *len);
 /* Walks the points of a block; data points into the blob. False at the end or on malformed input
  * (err->code set). Start with a zeroed reader and the row's base. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/reals.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -8,6 +9,10 @@
 
 enum method { DECIMAL, DECIMAL_FLOAT, DICTIONARY, BITS, BITS_FLOAT, METHODS };
 enum { EXPONENT_MAX = 14, EXPONENT_FLOAT_MAX = 8, TRIED = 64, WORDS = 256, SLOTS = 1024 };
+
+/* A file written on one machine is read on another: both must compute r / 10^e to the same bits. */
+_Static_assert(FLT_EVAL_METHOD == 0, "double arithmetic must not keep extra digits: on x86 build with -mfpmath=sse");
+_Static_assert(!__FINITE_MATH_ONLY__, "values may be NaN and infinite: do not build with -ffast-math");
 
 /* All exact in a double. */
 static const double tens[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14 };
@@ -85,7 +90,7 @@ static size_t scale_all(size_t n, unsigned e, bool through_float, bool is_float,
     return exceptions;
 }
 
-/* Fills values and index for the best exponent; SIZE_MAX when decimals do not suit. */
+/* Fills values and index for the smallest exponent that will do; SIZE_MAX when decimals do not suit. */
 static size_t try_decimal(size_t n, bool through_float, bool is_float, struct kp_scratch *s, unsigned *e)
 {
     int first = sample_exponent(n, through_float, is_float, s);
@@ -119,10 +124,10 @@ static bool get_raw(struct kp_reader *r, bool is_float, uint64_t *raw)
     return true;
 }
 
-static void put_decimal(size_t n, size_t exceptions, unsigned e, bool through_float, bool is_float,
-                        struct kp_scratch *s, struct kp_buf *out)
+static void put_decimal(size_t n, unsigned e, bool through_float, bool is_float, struct kp_scratch *s,
+                        struct kp_buf *out)
 {
-    kp_put_u8(out, through_float && !is_float ? DECIMAL_FLOAT : DECIMAL);
+    size_t exceptions = scale_all(n, e, through_float, is_float, s); /* other methods were tried since */
     kp_put_u8(out, (uint8_t)e);
     kp_put_varint(out, exceptions);
     kp_ints_encode(s->index, exceptions, s, out);
@@ -184,7 +189,6 @@ static size_t try_dictionary(size_t n, bool is_float, struct kp_scratch *s, stru
 
 static void put_dictionary(size_t n, bool is_float, struct kp_scratch *s, const struct words *w, struct kp_buf *out)
 {
-    kp_put_u8(out, DICTIONARY);
     kp_put_varint(out, w->n);
     for (unsigned i = 0; i < w->n; i++)
         put_raw(w->word[i], is_float, out);
@@ -255,35 +259,52 @@ static bool all_floats(size_t n, const struct kp_scratch *s)
     return true;
 }
 
+struct plan {
+    enum method method;
+    unsigned e;
+    size_t cost;
+};
+
+/* Doubles that are no short decimals may come from a REAL whose value is one: 21.7f. */
+static struct plan plan_decimal(size_t n, bool is_float, struct kp_scratch *s)
+{
+    struct plan p = { DECIMAL, 0, SIZE_MAX };
+    size_t exceptions = try_decimal(n, is_float, is_float, s, &p.e);
+    if (exceptions == SIZE_MAX && !is_float) {
+        p.method = DECIMAL_FLOAT;
+        exceptions = try_decimal(n, true, false, s, &p.e);
+    }
+    if (exceptions != SIZE_MAX)
+        p.cost = 3 + exceptions * (raw_size(is_float) + 1) + kp_ints_cost(s->values, n, s);
+    return p;
+}
+
+static struct plan plan_bits(size_t n, bool is_float, struct kp_scratch *s)
+{
+    struct plan p = { !is_float && all_floats(n, s) ? BITS_FLOAT : BITS, 0, 0 };
+    fill_bits(n, is_float || p.method == BITS_FLOAT, is_float, s);
+    p.cost = 1 + kp_ints_cost(s->values, n, s);
+    return p;
+}
+
 void kp_reals_encode(size_t n, bool is_float, struct kp_scratch *s, struct kp_buf *out)
 {
     struct words w;
-    bool narrow = is_float || all_floats(n, s);
-    unsigned e = 0;
-    bool through_float = is_float;
-    size_t exceptions = try_decimal(n, through_float, is_float, s, &e);
-    if (exceptions == SIZE_MAX && narrow && !is_float) {
-        through_float = true;
-        exceptions = try_decimal(n, through_float, is_float, s, &e);
+    struct plan best = plan_decimal(n, is_float, s);
+    if (best.cost > 2 * n) { /* below that, bits have never less */
+        struct plan bits = plan_bits(n, is_float, s);
+        best = bits.cost < best.cost ? bits : best;
     }
-    bool decimal = exceptions != SIZE_MAX;
-    if (!decimal)
-        fill_bits(n, narrow, is_float, s);
-    size_t cost = kp_ints_cost(s->values, n, s) + (decimal ? exceptions * (raw_size(is_float) + 1) : 0);
-    if (cost > n / 2) { /* worth a look for few words; the list of exceptions is made again if not */
-        size_t words = try_dictionary(n, is_float, s, &w);
-        if (words < cost) {
-            put_dictionary(n, is_float, s, &w, out);
-            return;
-        }
-        if (decimal)
-            exceptions = scale_all(n, e, through_float, is_float, s);
-    }
-    if (decimal) {
-        put_decimal(n, exceptions, e, through_float, is_float, s, out);
-    } else {
-        kp_put_u8(out, narrow && !is_float ? BITS_FLOAT : BITS);
+    if (best.cost > n / 2 && try_dictionary(n, is_float, s, &w) < best.cost)
+        best.method = DICTIONARY;
+    kp_put_u8(out, (uint8_t)best.method);
+    if (best.method == DICTIONARY) {
+        put_dictionary(n, is_float, s, &w, out);
+    } else if (best.method == BITS || best.method == BITS_FLOAT) {
+        fill_bits(n, is_float || best.method == BITS_FLOAT, is_float, s);
         kp_ints_encode(s->values, n, s, out);
+    } else {
+        put_decimal(n, best.e, is_float || best.method == DECIMAL_FLOAT, is_float, s, out);
     }
 }
 

@@ -434,7 +434,7 @@ static enum MHD_Result begin(struct kp_exchange *x, const char *method)
     return queue_reply(x);
 }
 
-/* Bodies without a length are cut off when they pass the limit twice. */
+/* What is too much of a body without a length is dropped as it comes; the keeper ends one that has no end. */
 static enum MHD_Result take_body(struct kp_exchange *x, const char *data, size_t *n)
 {
     if (x->body.len + *n > KP_BODY_MAX)

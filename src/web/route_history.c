@@ -106,17 +106,19 @@ static enum kp_code put_points(struct points *p, kp_signal id, struct kp_err *er
 
 /* ---- aggregates ---- */
 
+enum { FN_MIN = 1, FN_MEAN = 2, FN_MAX = 4, FN_FIRST = 8, FN_LAST = 16 };
+
 static const struct {
     const char *name;
     unsigned bit;
 } functions[] = {
-    { "min", KP_FN_MIN },     { "mean", KP_FN_MEAN }, { "max", KP_FN_MAX },
-    { "first", KP_FN_FIRST }, { "last", KP_FN_LAST },
+    { "min", FN_MIN },     { "mean", FN_MEAN }, { "max", FN_MAX },
+    { "first", FN_FIRST }, { "last", FN_LAST },
 };
 
 static enum kp_code read_functions(const char *text, unsigned *bits, struct kp_err *err)
 {
-    *bits = text && *text ? 0 : KP_FN_MIN | KP_FN_MEAN | KP_FN_MAX | KP_FN_FIRST | KP_FN_LAST;
+    *bits = text && *text ? 0 : FN_MIN | FN_MEAN | FN_MAX | FN_FIRST | FN_LAST;
     for (const char *p = text; p && *p;) {
         size_t len = strcspn(p, ","), i = 0;
         while (i < 5 && (strlen(functions[i].name) != len || memcmp(functions[i].name, p, len) != 0))

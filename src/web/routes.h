@@ -20,7 +20,6 @@ kp_handler kp_route_nodes, kp_route_choose, kp_route_reconnect, kp_route_browse,
 kp_handler kp_route_certificates;
 kp_handler kp_route_sql, kp_route_backup, kp_route_apply, kp_route_export;
 
-/* The lists a query parameter may choose from, shared with the handlers. */
-enum kp_history_fn { KP_FN_MIN = 1, KP_FN_MEAN = 2, KP_FN_MAX = 4, KP_FN_FIRST = 8, KP_FN_LAST = 16 };
+/* Points of history: of one series when nothing is said; of one reply, and steps of one aggregate. */
 enum { KP_POINTS_DEFAULT = 10000, KP_POINTS_MAX = 1000000 };
 #endif

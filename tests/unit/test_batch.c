@@ -10,7 +10,9 @@
 
 static struct kp_sample number(kp_signal signal, double d)
 {
-    return (struct kp_sample){ .signal = signal, .status = KP_UNCERTAIN, .at = 5 * signal, .value = kp_double(d) };
+    return (struct kp_sample){
+        .signal = signal, .status = KP_UNCERTAIN, .at = 5 * signal, .value = kp_double(d)
+    };
 }
 
 static struct kp_sample word(kp_signal signal, const char *s, size_t n)
@@ -36,7 +38,8 @@ static void a_batch_holds_256_samples_as_they_came(void **state)
     (void)state;
     struct kp_batch *b = kp_batch_new(1);
     for (kp_signal i = 0; i < KP_BATCH_MAX; i++)
-        assert_true(kp_batch_add(b, &(struct kp_sample){ .signal = i, .at = i * 2, .value = kp_double(i / 8.0) }));
+        assert_true(kp_batch_add(
+            b, &(struct kp_sample){ .signal = i, .at = i * 2, .value = kp_double(i / 8.0) }));
     assert_int_equal(b->n, 256);
     for (kp_signal i = 0; i < KP_BATCH_MAX; i++) {
         assert_int_equal(b->s[i].signal, i);

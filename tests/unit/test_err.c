@@ -9,7 +9,8 @@ static void the_first_failure_wins(void **state)
 {
     (void)state;
     struct kp_err err = { 0 };
-    assert_int_equal(kp_fail(&err, KP_EPEER, "connect %s:%d: timed out", "192.0.2.4", 502), KP_EPEER);
+    assert_int_equal(kp_fail(&err, KP_EPEER, "connect %s:%d: timed out", "192.0.2.4", 502),
+                     KP_EPEER);
     assert_int_equal(kp_fail(&err, KP_EIO, "something later"), KP_EPEER);
     assert_int_equal(err.code, KP_EPEER);
     assert_string_equal(err.text, "connect 192.0.2.4:502: timed out");
@@ -22,8 +23,9 @@ static void context_goes_in_front_from_the_inside_out(void **state)
     kp_fail(&err, KP_EINVALID, "unknown key '%s', did you mean '%s'?", "adress", "address");
     assert_int_equal(kp_context(&err, "coupling %s", "press4"), KP_EINVALID);
     assert_int_equal(kp_context(&err, "%s:%d:%d", "factory.yaml", 12, 9), KP_EINVALID);
-    assert_string_equal(err.text,
-                        "factory.yaml:12:9: coupling press4: unknown key 'adress', did you mean 'address'?");
+    assert_string_equal(
+        err.text,
+        "factory.yaml:12:9: coupling press4: unknown key 'adress', did you mean 'address'?");
 }
 
 static void nobody_needs_to_ask_for_the_sentence(void **state)
@@ -115,7 +117,7 @@ static void every_code_has_a_word_of_its_own(void **state)
     }
     assert_string_equal(kp_code_word(KP_ENOTFOUND), "not-found");
     assert_string_equal(kp_code_word((enum kp_code)(KP_ESTOPPED + 1)), "unknown");
-    assert_string_equal(kp_code_word((enum kp_code)-1), "unknown");
+    assert_string_equal(kp_code_word((enum kp_code) - 1), "unknown");
 }
 
 int main(void)

@@ -38,7 +38,8 @@ static void a_filter_without_patterns_wants_everything(void **state)
     (void)state;
     const char *const nothing[] = { NULL, "" };
     for (size_t i = 0; i < 2; i++) {
-        struct kp_filter *f = filter((struct kp_filter_def){ .include = nothing[i], .exclude = nothing[i] });
+        struct kp_filter *f =
+            filter((struct kp_filter_def){ .include = nothing[i], .exclude = nothing[i] });
         assert_true(kp_filter_wants(f, "a"));
         assert_true(kp_filter_wants(f, "a/b/c"));
         kp_filter_free(f);
@@ -49,22 +50,17 @@ static void a_filter_without_patterns_wants_everything(void **state)
 static void exclusion_wins_over_inclusion(void **state)
 {
     (void)state;
-    struct kp_filter *f = filter((struct kp_filter_def){ .include = "milling, **/energy ,turning/lathe1",
-                                                         .exclude = "**/program,milling/old" });
+    struct kp_filter *f = filter((struct kp_filter_def){
+        .include = "milling, **/energy ,turning/lathe1", .exclude = "**/program,milling/old" });
     static const struct {
         const char *path;
         bool want;
     } cases[] = {
-        { "milling/dmu50/spindle", true },
-        { "milling", true },
-        { "milling/dmu50/program", false },
-        { "milling/old", false },
-        { "milling/old/spindle", false },
-        { "milling/older", true },
-        { "turning/lathe1/x", true },
-        { "turning/lathe2/x", false },
-        { "turning/lathe2/energy", true },
-        { "hall", false },
+        { "milling/dmu50/spindle", true },  { "milling", true },
+        { "milling/dmu50/program", false }, { "milling/old", false },
+        { "milling/old/spindle", false },   { "milling/older", true },
+        { "turning/lathe1/x", true },       { "turning/lathe2/x", false },
+        { "turning/lathe2/energy", true },  { "hall", false },
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         if (kp_filter_wants(f, cases[i].path) != cases[i].want)
@@ -79,16 +75,11 @@ static void a_filter_that_makes_no_sense_is_refused_with_a_sentence(void **state
         struct kp_filter_def def;
         const char *says;
     } cases[] = {
-        { { .include = "a,,b" }, "pattern" },
-        { { .include = "a," }, "pattern" },
-        { { .include = "," }, "pattern" },
-        { { .include = "  " }, "pattern" },
-        { { .exclude = "good,/bad" }, "'/bad'" },
-        { { .include = "a/\x1b" }, "pattern" },
-        { { .include = "\xfc" }, "pattern" },
-        { { .every = -1 }, "negative" },
-        { { .deadband = -0.1 }, "negative" },
-        { { .deadband = NAN }, "negative" },
+        { { .include = "a,,b" }, "pattern" },     { { .include = "a," }, "pattern" },
+        { { .include = "," }, "pattern" },        { { .include = "  " }, "pattern" },
+        { { .exclude = "good,/bad" }, "'/bad'" }, { { .include = "a/\x1b" }, "pattern" },
+        { { .include = "\xfc" }, "pattern" },     { { .every = -1 }, "negative" },
+        { { .deadband = -0.1 }, "negative" },     { { .deadband = NAN }, "negative" },
     };
     long before = kp_mem_live();
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -225,9 +216,15 @@ static void a_deadband_in_percent_is_of_the_range_of_the_signal(void **state)
 static void every_kind_of_number_has_the_deadband(void **state)
 {
     (void)state;
-    const struct kp_value from[] = { kp_int(5), { .u = 5, .type = KP_UINT64 }, { .f = 5, .type = KP_FLOAT } };
-    const struct kp_value near[] = { kp_int(6), { .u = 6, .type = KP_UINT64 }, { .f = 6, .type = KP_FLOAT } };
-    const struct kp_value far[] = { kp_int(7), { .u = 7, .type = KP_UINT64 }, { .f = 7, .type = KP_FLOAT } };
+    const struct kp_value from[] = { kp_int(5),
+                                     { .u = 5, .type = KP_UINT64 },
+                                     { .f = 5, .type = KP_FLOAT } };
+    const struct kp_value near[] = { kp_int(6),
+                                     { .u = 6, .type = KP_UINT64 },
+                                     { .f = 6, .type = KP_FLOAT } };
+    const struct kp_value far[] = { kp_int(7),
+                                    { .u = 7, .type = KP_UINT64 },
+                                    { .f = 7, .type = KP_FLOAT } };
     struct kp_filter *f = filter((struct kp_filter_def){ .deadband = 1 });
     for (kp_signal i = 0; i < COUNT(from); i++) {
         assert_true(pass(f, i, 0, from[i], 0));
@@ -262,6 +259,17 @@ static void no_number_and_infinity_pass_once_each_time_they_come(void **state)
 }
 
 /* ---- what always passes ---- */
+static void the_first_value_passes_even_when_it_is_none(void **state)
+{
+    (void)state;
+    struct kp_filter *f = filter((struct kp_filter_def){ .every = KP_SECOND, .deadband = 1 });
+    for (kp_signal s = 0; s < 100; s++) {
+        assert_true(pass(f, s, 5, (struct kp_value){ 0 }, 0));
+        assert_false(pass(f, s, 5, (struct kp_value){ 0 }, 0));
+    }
+    kp_filter_free(f);
+}
+
 static void a_change_of_status_or_type_always_passes(void **state)
 {
     (void)state;
@@ -288,8 +296,8 @@ static void rate_and_deadband_must_both_be_met(void **state)
     (void)state;
     struct kp_filter *f = filter((struct kp_filter_def){ .every = KP_SECOND, .deadband = 1 });
     assert_true(pass(f, 1, 0, kp_double(0), 0));
-    assert_false(pass(f, 1, 5, kp_double(9), 0));             /* far, but too soon */
-    assert_false(pass(f, 1, KP_SECOND, kp_double(0.5), 0));   /* late, but too near */
+    assert_false(pass(f, 1, 5, kp_double(9), 0));           /* far, but too soon */
+    assert_false(pass(f, 1, KP_SECOND, kp_double(0.5), 0)); /* late, but too near */
     assert_true(pass(f, 1, KP_SECOND + 1, kp_double(9), 0));
     kp_filter_free(f);
 }
@@ -342,6 +350,7 @@ int main(void)
         cmocka_unit_test(every_kind_of_number_has_the_deadband),
         cmocka_unit_test(text_has_no_deadband),
         cmocka_unit_test(no_number_and_infinity_pass_once_each_time_they_come),
+        cmocka_unit_test(the_first_value_passes_even_when_it_is_none),
         cmocka_unit_test(a_change_of_status_or_type_always_passes),
         cmocka_unit_test(rate_and_deadband_must_both_be_met),
         cmocka_unit_test(a_filter_without_memory_lets_values_pass),

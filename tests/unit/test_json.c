@@ -82,10 +82,11 @@ static void commas_stand_where_they_belong(void **state)
     kp_json_raw(&j, NULL);
     kp_json_end(&j, ']');
     kp_json_end(&j, '}');
-    assert_string_equal(kp_buf_text(&b),
-                        "{\"name\":\"dmu50\",\"n\":-4,\"on\":true,\"since\":\"1970-01-01T00:00:00Z\","
-                        "\"until\":null,\"seen\":null,\"empty\":[],"
-                        "\"list\":[18446744073709551615,{},[null],{\"raw\":1},null,null]}");
+    assert_string_equal(
+        kp_buf_text(&b),
+        "{\"name\":\"dmu50\",\"n\":-4,\"on\":true,\"since\":\"1970-01-01T00:00:00Z\","
+        "\"until\":null,\"seen\":null,\"empty\":[],"
+        "\"list\":[18446744073709551615,{},[null],{\"raw\":1},null,null]}");
     kp_buf_free(&b);
 }
 
@@ -135,7 +136,8 @@ static void every_double_reads_back_bit_for_bit(void **state)
             fail_msg("%a comes back as %a", d, back);
     }
     json_t *zero = json_loads("[-0.0]", 0, NULL);
-    assert_true(signbit(json_real_value(json_array_get(zero, 0)))); /* why it is not written as -0 */
+    assert_true(
+        signbit(json_real_value(json_array_get(zero, 0)))); /* why it is not written as -0 */
     json_decref(zero);
 }
 
@@ -156,7 +158,8 @@ static void every_float_reads_back_in_at_most_nine_digits(void **state)
         size_t digits = 0;
         for (const char *p = text; *p && *p != 'e'; p++)
             digits += *p >= '0' && *p <= '9';
-        while (text[0] == '0' || text[0] == '-' || text[0] == '.') { /* zeros in front are no digits */
+        while (text[0] == '0' || text[0] == '-' ||
+               text[0] == '.') { /* zeros in front are no digits */
             digits -= text[0] == '0';
             text++;
         }
@@ -170,7 +173,8 @@ static void integers_of_64_bits_are_written_in_full(void **state)
     (void)state;
     assert_string_equal(value(kp_int(INT64_MIN)), "-9223372036854775808");
     assert_string_equal(value(kp_int(9007199254740993)), "9007199254740993"); /* no double has it */
-    assert_string_equal(value((struct kp_value){ .u = UINT64_MAX, .type = KP_UINT64 }), "18446744073709551615");
+    assert_string_equal(value((struct kp_value){ .u = UINT64_MAX, .type = KP_UINT64 }),
+                        "18446744073709551615");
 }
 
 /* ---- text ---- */
@@ -185,7 +189,10 @@ static void text_is_quoted_as_json_wants_it(void **state)
         { "a\"b\\c/d", "\"a\\\"b\\\\c/d\"" },
         { "\b\f\n\r\t", "\"\\b\\f\\n\\r\\t\"" },
         { "\x01\x1b\x1f", "\"\\u0001\\u001b\\u001f\"" },
-        { "25 \xc2\xb0" "C", "\"25 \xc2\xb0" "C\"" },
+        { "25 \xc2\xb0"
+          "C",
+          "\"25 \xc2\xb0"
+          "C\"" },
         { "M\xfcller", "\"M\xef\xbf\xbdller\"" },
         { "\xfc\"\n", "\"\xef\xbf\xbd\\\"\\n\"" },
     };
@@ -239,8 +246,10 @@ static void a_value_is_written_as_opc_ua_part_6_does(void **state)
     assert_string_equal(value(kp_double(NAN)), "\"NaN\"");
     assert_string_equal(value(kp_double(INFINITY)), "\"Infinity\"");
     assert_string_equal(value(kp_double(-INFINITY)), "\"-Infinity\"");
-    assert_string_equal(value((struct kp_value){ .f = -INFINITY, .type = KP_FLOAT }), "\"-Infinity\"");
-    assert_string_equal(value((struct kp_value){ .i = 1, .type = KP_TIME }), "\"1970-01-01T00:00:00.000000001Z\"");
+    assert_string_equal(value((struct kp_value){ .f = -INFINITY, .type = KP_FLOAT }),
+                        "\"-Infinity\"");
+    assert_string_equal(value((struct kp_value){ .i = 1, .type = KP_TIME }),
+                        "\"1970-01-01T00:00:00.000000001Z\"");
     assert_string_equal(value((struct kp_value){ .type = KP_STRING }), "\"\"");
     assert_string_equal(value((struct kp_value){ .type = KP_BYTES }), "\"\"");
 }
@@ -250,7 +259,8 @@ static void bytes_are_base64(void **state)
     (void)state;
     static const struct {
         const char *in, *want;
-    } cases[] = { /* RFC 4648, 10 */
+    } cases[] = {
+        /* RFC 4648, 10 */
         { "f", "\"Zg==\"" },
         { "fo", "\"Zm8=\"" },
         { "foo", "\"Zm9v\"" },
@@ -274,12 +284,14 @@ static void arrays_are_arrays(void **state)
     kp_buf_init(&b, LIMIT);
     for (int i = 0; i < 3; i++)
         kp_array_add(&b, &(struct kp_value){ .d = i == 1 ? NAN : i / 10.0, .type = KP_DOUBLE });
-    assert_string_equal(value((struct kp_value){ .data = b.data, .len = (uint32_t)b.len, .type = KP_DOUBLE | KP_ARRAY }),
+    assert_string_equal(value((struct kp_value){
+                            .data = b.data, .len = (uint32_t)b.len, .type = KP_DOUBLE | KP_ARRAY }),
                         "[0,\"NaN\",0.2]");
     kp_buf_free(&b);
     kp_array_add(&b, &(struct kp_value){ .data = "a\"", .len = 2, .type = KP_STRING });
     kp_array_add(&b, &(struct kp_value){ .data = "", .len = 0, .type = KP_STRING });
-    assert_string_equal(value((struct kp_value){ .data = b.data, .len = (uint32_t)b.len, .type = KP_STRING | KP_ARRAY }),
+    assert_string_equal(value((struct kp_value){
+                            .data = b.data, .len = (uint32_t)b.len, .type = KP_STRING | KP_ARRAY }),
                         "[\"a\\\"\",\"\"]");
     kp_buf_free(&b);
     assert_string_equal(value((struct kp_value){ .type = KP_INT64 | KP_ARRAY }), "[]");

@@ -75,9 +75,12 @@ static void a_line_is_logfmt_with_the_priority_in_front(void **state)
     kp_warn("store", "the disk is slow", "%s", "");
     kp_error("hub", "a \"bad\" end", "why=%s", kp_log_quote("no room"));
     rewind_log();
-    assert_string_equal(after_time(next(), "<6>"), " level=info part=opcua msg=connected coupling=dmu50 n=400");
-    assert_string_equal(after_time(next(), "<4>"), " level=warn part=store msg=\"the disk is slow\"");
-    assert_string_equal(after_time(next(), "<3>"), " level=error part=hub msg=\"a \\\"bad\\\" end\" why=\"no room\"");
+    assert_string_equal(after_time(next(), "<6>"),
+                        " level=info part=opcua msg=connected coupling=dmu50 n=400");
+    assert_string_equal(after_time(next(), "<4>"),
+                        " level=warn part=store msg=\"the disk is slow\"");
+    assert_string_equal(after_time(next(), "<3>"),
+                        " level=error part=hub msg=\"a \\\"bad\\\" end\" why=\"no room\"");
     assert_null(next());
 }
 
@@ -131,7 +134,9 @@ static void a_value_is_quoted_when_it_must_be(void **state)
         { "a\tb\r", "\"a b \"" },
         { "\x1b[2J", "\" [2J\"" },
         { "a\x7f", "\"a \"" },
-        { "a\xc2\x9b" "b", "\"a  b\"" },
+        { "a\xc2\x9b"
+          "b",
+          "\"a  b\"" },
         { "M\xfcller", "\"M\xef\xbf\xbdller\"" },
     };
     for (size_t i = 0; i < COUNT(cases); i++)
@@ -158,7 +163,8 @@ static void eight_quoted_values_can_stand_in_one_line(void **state)
 static void a_long_value_is_cut_at_a_character_and_keeps_its_quotes(void **state)
 {
     (void)state;
-    static const char *const units[] = { "x", "\"", "\\", "\xc3\xbc", "\xe2\x82\xac", "a\"", "\xff", "\n" };
+    static const char *const units[] = { "x",   "\"",   "\\", "\xc3\xbc", "\xe2\x82\xac",
+                                         "a\"", "\xff", "\n" };
     for (size_t u = 0; u < COUNT(units); u++)
         for (size_t total = 240; total < 300; total++) {
             char text[320] = "";
@@ -182,7 +188,8 @@ static void a_long_value_is_cut_at_a_character_and_keeps_its_quotes(void **state
 static void a_value_cannot_forge_a_line(void **state)
 {
     (void)state;
-    kp_info("web", "login", "user=%s", "x\n<3>ts=now level=error part=hub msg=forged"); /* unquoted by mistake */
+    kp_info("web", "login", "user=%s",
+            "x\n<3>ts=now level=error part=hub msg=forged"); /* unquoted by mistake */
     kp_info("web", "two\nlines\x1b[31m", "%s", "");
     rewind_log();
     assert_non_null(strstr(after_time(next(), "<6>"), "user=x <3>ts=now"));
@@ -283,8 +290,8 @@ static void *chat(void *arg)
         struct kp_log_site site = { 0 }; /* fresh: no limit */
         char text[32];
         snprintf(text, sizeof text, "thread %d", *(int *)arg);
-        kp_log_write(&site, KP_LOG_INFO, "hub", "line", "who=%s i=%d who_again=%s end=1", kp_log_quote(text), i,
-                     kp_log_quote(text));
+        kp_log_write(&site, KP_LOG_INFO, "hub", "line", "who=%s i=%d who_again=%s end=1",
+                     kp_log_quote(text), i, kp_log_quote(text));
     }
     return NULL;
 }
@@ -306,8 +313,10 @@ static void lines_of_threads_do_not_mix(void **state)
         char want[128];
         int who = rest[strlen(" level=info part=hub msg=line who=\"thread ")] - '0';
         assert_in_range(who, 0, THREADS - 1);
-        snprintf(want, sizeof want, " level=info part=hub msg=line who=\"thread %d\" i=%d who_again=\"thread %d\" end=1",
-                 who, seen[who]++, who);
+        snprintf(
+            want, sizeof want,
+            " level=info part=hub msg=line who=\"thread %d\" i=%d who_again=\"thread %d\" end=1",
+            who, seen[who]++, who);
         assert_string_equal(rest, want);
     }
     assert_null(next());
@@ -361,8 +370,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_value_cannot_forge_a_line, begin, end),
         cmocka_unit_test_setup_teardown(a_very_long_line_is_cut_and_its_quote_closed, begin, end),
         cmocka_unit_test_setup_teardown(a_site_that_talks_too_much_is_held_back, begin, end),
-        cmocka_unit_test_setup_teardown(what_was_held_back_is_said_when_the_ten_seconds_are_over, begin, end),
-        cmocka_unit_test_setup_teardown(what_the_level_keeps_away_does_not_use_up_the_limit, begin, end),
+        cmocka_unit_test_setup_teardown(what_was_held_back_is_said_when_the_ten_seconds_are_over,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(what_the_level_keeps_away_does_not_use_up_the_limit, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(lines_of_threads_do_not_mix, begin, end),
         cmocka_unit_test_setup_teardown(threads_at_one_site_share_its_limit, begin, end),
         cmocka_unit_test_setup_teardown(a_log_that_cannot_be_written_stops_nobody, begin, end),

@@ -105,7 +105,8 @@ static void an_array_that_cannot_grow_stays_as_it_is(void **state)
     kp_mem_fail_at(0);
     assert_false(kp_grow(&list, &capacity, SIZE_MAX / 2, sizeof *list));
     assert_false(kp_grow(&list, &capacity, SIZE_MAX, 1));
-    assert_false(kp_grow(&list, &capacity, SIZE_MAX / sizeof *list + 2, sizeof *list)); /* would wrap to a few bytes */
+    assert_false(kp_grow(&list, &capacity, SIZE_MAX / sizeof *list + 2,
+                         sizeof *list)); /* would wrap to a few bytes */
     assert_ptr_equal(list, old);
     assert_int_equal(capacity, before);
     assert_int_equal(list[0], 42);
@@ -271,8 +272,8 @@ static enum kp_code all_of_it(void *arg)
     size_t capacity = 0;
     kp_buf_init(&b, 1 << 20);
     char *copy = kp_strdup("text");
-    bool good = copy && kp_grow(&list, &capacity, 100, sizeof *list) && kp_arena_strdup(&a, "text") &&
-                kp_arena_alloc(&a, 9000);
+    bool good = copy && kp_grow(&list, &capacity, 100, sizeof *list) &&
+                kp_arena_strdup(&a, "text") && kp_arena_alloc(&a, 9000);
     for (int i = 0; i < 100; i++)
         kp_buf_printf(&b, "%d", i);
     char *taken = kp_buf_take(&b);

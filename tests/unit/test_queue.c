@@ -30,7 +30,9 @@ static struct item *item(int producer, int number, uint32_t cost)
 {
     struct item *i = kp_alloc(sizeof *i);
     assert_non_null(i);
-    *i = (struct item){ .msg.kind = KP_MSG_ROW, .msg.cost = cost, .producer = producer, .number = number };
+    *i = (struct item){
+        .msg.kind = KP_MSG_ROW, .msg.cost = cost, .producer = producer, .number = number
+    };
     return i;
 }
 
@@ -280,7 +282,8 @@ static void closing_wakes_producers_and_consumers_that_wait_for_ever(void **stat
     struct kp_queue *empty = queue(COST), *full = queue(COST);
     assert_true(push(full, 1, COST));
     struct pushing a = { .q = full, .timeout_ms = -1 }, b = { .q = full, .timeout_ms = 60000 };
-    pthread_t first = begin_pushing(&a), second = begin_pushing(&b), consumer = thread(pop_one, empty);
+    pthread_t first = begin_pushing(&a), second = begin_pushing(&b),
+              consumer = thread(pop_one, empty);
     usleep(20000);
     kp_queue_close(full);
     kp_queue_close(empty);

@@ -59,17 +59,20 @@ static void nothing_but_code_points_is_valid(void **state)
                 three += a < 0xf0 && kp_utf8_valid((char[]){ (char)a, (char)b, (char)c }, 3);
             for (unsigned c = 0; a >= 0xf0 && c < sizeof edges; c++)
                 for (unsigned d = 0; d < sizeof edges; d++)
-                    four += kp_utf8_valid((char[]){ (char)a, (char)b, (char)edges[c], (char)edges[d] }, 4);
+                    four += kp_utf8_valid(
+                        (char[]){ (char)a, (char)b, (char)edges[c], (char)edges[d] }, 4);
         }
     assert_int_equal(two, 0x800 - 0x80);
     assert_int_equal(three, 0x10000 - 0x800 - 0x800);
-    assert_int_equal(four, (0x110000 - 0x10000) / (64 * 64) * 4); /* the two good edges at both places */
+    assert_int_equal(four,
+                     (0x110000 - 0x10000) / (64 * 64) * 4); /* the two good edges at both places */
 }
 
 static void a_text_with_one_bad_byte_is_invalid_wherever_it_stands(void **state)
 {
     (void)state;
-    static const char good[] = "M\xc3\xbcller \xe2\x82\xac \xf0\x9f\x94\xa7 25 \xc2\xb0" "C";
+    static const char good[] = "M\xc3\xbcller \xe2\x82\xac \xf0\x9f\x94\xa7 25 \xc2\xb0"
+                               "C";
     size_t n = sizeof good - 1;
     assert_true(valid(good, n));
     assert_true(valid("", 0));
@@ -122,7 +125,7 @@ static void cleaning_replaces_each_bad_byte_and_keeps_the_rest(void **state)
         { "M\xfcller", 6, "M\xef\xbf\xbdller" }, /* Latin-1 */
         { "\xc3\xbc\xc3", 3, "\xc3\xbc\xef\xbf\xbd" },
         { "\xed\xa0\x80", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" }, /* a surrogate */
-        { "DMU 50\0\0\0\0", 10, "DMU 50" }, /* a field of fixed width */
+        { "DMU 50\0\0\0\0", 10, "DMU 50" },                            /* a field of fixed width */
     };
     char out[64];
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -138,7 +141,8 @@ static void a_cleaned_text_fits_and_is_valid_whatever_comes_in(void **state)
         char in[24], out[32];
         size_t n = kit_random() % sizeof in, size = kit_random() % 25;
         for (size_t i = 0; i < n; i++)
-            in[i] = kit_random() % 2 ? (char)kit_random() : "\xc3\xe2\x82\xbf\xf0\x9f"[kit_random() % 6];
+            in[i] = kit_random() % 2 ? (char)kit_random()
+                                     : "\xc3\xe2\x82\xbf\xf0\x9f"[kit_random() % 6];
         memset(out, '#', sizeof out);
         kp_utf8_clean(out, size, in, n);
         assert_int_equal(out[size], '#');
@@ -159,7 +163,9 @@ static void a_name_is_what_a_tree_and_a_terminal_can_show(void **state)
     } cases[] = {
         { "a", true },
         { "Spindle 1", true },
-        { "25 \xc2\xb0" "C", true },
+        { "25 \xc2\xb0"
+          "C",
+          true },
         { "...", true },
         { ".a", true },
         { "a=b,c;d\"e'f\\g", true },
@@ -200,7 +206,8 @@ static void a_path_is_names_with_single_slashes_between(void **state)
     (void)state;
     assert_true(kp_path_valid("eindhoven"));
     assert_true(kp_path_valid("eindhoven/milling/dmu50/spindle/temperature"));
-    static const char *const bad[] = { "", "/", "/a", "a/", "a//b", "a/./b", "a/../b", "a/b /c", "a/*", "a/\x01" };
+    static const char *const bad[] = { "",      "/",      "/a",     "a/",  "a//b",
+                                       "a/./b", "a/../b", "a/b /c", "a/*", "a/\x01" };
     for (size_t i = 0; i < COUNT(bad); i++)
         if (kp_path_valid(bad[i]))
             fail_msg("'%s'", bad[i]);
@@ -224,7 +231,9 @@ static void anything_a_machine_says_becomes_a_name(void **state)
         { "M\xfcller", "M_ller" },
         { "  spaces  ", "spaces" },
         { "tab\there", "tab_here" },
-        { "\xc2\x9b" "31m", "_31m" },
+        { "\xc2\x9b"
+          "31m",
+          "_31m" },
         { "", "_" },
         { "   ", "_" },
         { ".", "_" },
@@ -294,6 +303,14 @@ static void patterns_match_as_the_manual_says(void **state)
         { "??", "\xc3\xbc", false },
         { "*??", "\xc3\xbc", false },
         { "*?", "\xc3\xbc", true },
+        { "*?b",
+          "\xe2\x82\xac"
+          "b",
+          true },
+        { "*??cd",
+          "\xe2\x82\xac"
+          "cd",
+          false }, /* nor two halves of a character */
         { "**", "a", true },
         { "**", "a/b/c", true },
         { "**/c", "a/b/c", true },
@@ -382,7 +399,8 @@ static void a_pattern_is_checked_before_it_is_kept(void **state)
 {
     (void)state;
     static const char *const good[] = { "", "a", "**", "a/**/b", "*/?", "M\xc3\xbcller/*" };
-    static const char *const bad[] = { "/", "a/", "/a", "a//b", "a\nb", "a/\x7f", "\xfc", "a\xc2\x85/b" };
+    static const char *const bad[] = { "/",    "a/",     "/a",   "a//b",
+                                       "a\nb", "a/\x7f", "\xfc", "a\xc2\x85/b" };
     for (size_t i = 0; i < COUNT(good); i++)
         if (!kp_pattern_valid(good[i]))
             fail_msg("'%s'", good[i]);
@@ -413,7 +431,8 @@ static void a_plain_pattern_names_one_thing(void **state)
 static void a_typing_error_finds_the_word_that_was_meant(void **state)
 {
     (void)state;
-    static const char *const words[] = { "address", "password", "security", "user", "at", "timeout", NULL };
+    static const char *const words[] = { "address", "password", "security", "user",
+                                         "at",      "timeout",  NULL };
     static const struct {
         const char *word, *want;
     } cases[] = {
@@ -428,6 +447,9 @@ static void a_typing_error_finds_the_word_that_was_meant(void **state)
         { "ta", "at" },
         { "time-out", "timeout" },
         { "user", "user" },
+        { "usx", NULL }, /* two errors in three letters */
+        { "passwordxxx", "password" },
+        { "passwordxxxx", NULL },
         { "banana", NULL },
         { "x", NULL },
         { "zz", NULL },
@@ -446,9 +468,11 @@ static void a_very_long_word_is_no_trouble(void **state)
     char word[5000];
     memset(word, 'q', sizeof word - 1);
     word[sizeof word - 1] = 0;
-    const char *const words[] = { "address", "a-setting-with-a-name-much-longer-than-thirty-one", NULL };
+    const char *const words[] = { "address", "a-setting-with-a-name-much-longer-than-thirty-one",
+                                  NULL };
     assert_null(kp_nearest(word, words));
-    assert_string_equal(kp_nearest("a-setting-with-a-nmae-much-longer-than-thirty-one", words), words[1]);
+    assert_string_equal(kp_nearest("a-setting-with-a-nmae-much-longer-than-thirty-one", words),
+                        words[1]);
 }
 
 int main(void)

@@ -41,7 +41,9 @@ static struct kp_value pack(struct kp_buf *b, const struct kp_value *list, size_
     for (size_t i = 0; i < n; i++)
         kp_array_add(b, &list[i]);
     assert_false(b->failed);
-    return (struct kp_value){ .data = b->data, .len = (uint32_t)b->len, .type = list[0].type | KP_ARRAY };
+    return (struct kp_value){ .data = b->data,
+                              .len = (uint32_t)b->len,
+                              .type = list[0].type | KP_ARRAY };
 }
 
 /* ---- types ---- */
@@ -403,7 +405,8 @@ static void text_is_read_as_a_value_of_the_type(void **state)
     struct kp_arena arena = { 0 };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct kp_value got;
-        if (!kp_value_parse(&arena, cases[i].type, cases[i].text, &got) || !kp_value_equal(&got, &cases[i].want))
+        if (!kp_value_parse(&arena, cases[i].type, cases[i].text, &got) ||
+            !kp_value_equal(&got, &cases[i].want))
             fail_msg("%s as %s", cases[i].text, kp_type_name(cases[i].type));
     }
     kp_arena_free(&arena);
@@ -416,17 +419,24 @@ static void text_that_is_no_such_value_is_refused(void **state)
         uint8_t type;
         const char *text;
     } cases[] = {
-        { KP_BOOL, "yes" }, { KP_BOOL, "" }, { KP_BOOL, "True" }, { KP_BOOL, "2" },
-        { KP_INT64, "" }, { KP_INT64, "-" }, { KP_INT64, "1.5" }, { KP_INT64, "12a" }, { KP_INT64, " 1" },
-        { KP_INT64, "9223372036854775808" }, { KP_INT64, "0x10" }, { KP_INT64, "- 1" },
-        { KP_UINT64, "-1" }, { KP_UINT64, "18446744073709551616" }, { KP_UINT64, "+1" },
-        { KP_DOUBLE, "" }, { KP_DOUBLE, " 1" }, { KP_DOUBLE, "\t1" }, { KP_DOUBLE, "1,5" }, { KP_DOUBLE, "1 " },
-        { KP_DOUBLE, "1e999" }, { KP_DOUBLE, "-1e999" }, { KP_DOUBLE, "abc" },
-        { KP_FLOAT, "1e39" }, { KP_FLOAT, "" },
-        { KP_STRING, "\xfc" },
-        { KP_BYTES, "0" }, { KP_BYTES, "0g" }, { KP_BYTES, "\x10\x11" }, { KP_BYTES, "0x" },
-        { KP_TIME, "now" }, { KP_TIME, "" },
-        { KP_NULL, "" }, { KP_DOUBLE | KP_ARRAY, "1" }, { KP_TYPES, "1" }, { 0xff, "1" },
+        { KP_BOOL, "yes" },       { KP_BOOL, "" },
+        { KP_BOOL, "True" },      { KP_BOOL, "2" },
+        { KP_INT64, "" },         { KP_INT64, "-" },
+        { KP_INT64, "1.5" },      { KP_INT64, "12a" },
+        { KP_INT64, " 1" },       { KP_INT64, "9223372036854775808" },
+        { KP_INT64, "0x10" },     { KP_INT64, "- 1" },
+        { KP_UINT64, "-1" },      { KP_UINT64, "18446744073709551616" },
+        { KP_UINT64, "+1" },      { KP_DOUBLE, "" },
+        { KP_DOUBLE, " 1" },      { KP_DOUBLE, "\t1" },
+        { KP_DOUBLE, "1,5" },     { KP_DOUBLE, "1 " },
+        { KP_DOUBLE, "1e999" },   { KP_DOUBLE, "-1e999" },
+        { KP_DOUBLE, "abc" },     { KP_FLOAT, "1e39" },
+        { KP_FLOAT, "" },         { KP_STRING, "\xfc" },
+        { KP_BYTES, "0" },        { KP_BYTES, "0g" },
+        { KP_BYTES, "\x10\x11" }, { KP_BYTES, "0x" },
+        { KP_TIME, "now" },       { KP_TIME, "" },
+        { KP_NULL, "" },          { KP_DOUBLE | KP_ARRAY, "1" },
+        { KP_TYPES, "1" },        { 0xff, "1" },
     };
     struct kp_arena arena = { 0 };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -444,7 +454,8 @@ static void status_codes_have_the_names_of_the_standard(void **state)
     static const struct {
         uint32_t code;
         const char *name;
-    } cases[] = { /* OPC UA Part 6, A.2 (StatusCode.csv) */
+    } cases[] = {
+        /* OPC UA Part 6, A.2 (StatusCode.csv) */
         { KP_GOOD, "Good" },
         { 0x00300000, "GoodClamped" },
         { KP_UNCERTAIN, "Uncertain" },
@@ -517,8 +528,8 @@ static void a_status_may_be_typed_as_a_number(void **state)
     assert_int_equal(code, 0xffffffff);
     assert_true(kp_status_parse("0x0", &code));
     assert_int_equal(code, 0);
-    static const char *const bad[] = { "", "0", "0x", "0x808C04801", "0x-5", "0x 5", "0x0x5", "0xg", "good",
-                                       "BadSensor", "2156658688" };
+    static const char *const bad[] = { "",      "0",   "0x",   "0x808C04801", "0x-5",      "0x 5",
+                                       "0x0x5", "0xg", "good", "BadSensor",   "2156658688" };
     for (size_t i = 0; i < COUNT(bad); i++)
         if (kp_status_parse(bad[i], &code))
             fail_msg("'%s'", bad[i]);
@@ -533,8 +544,10 @@ static enum kp_code copy_parse_and_pack(void *arg)
     struct kp_value v, w, x, y;
     kp_buf_init(&b, 1 << 20);
     static const char big[5000] = { 0 };
-    bool done = kp_value_parse(&arena, KP_STRING, "a text of some length", &v) && kp_value_copy(&arena, &w, &v) &&
-                kp_value_copy(&arena, &x, &(struct kp_value){ .data = big, .len = 5000, .type = KP_BYTES }) &&
+    bool done = kp_value_parse(&arena, KP_STRING, "a text of some length", &v) &&
+                kp_value_copy(&arena, &w, &v) &&
+                kp_value_copy(&arena, &x,
+                              &(struct kp_value){ .data = big, .len = 5000, .type = KP_BYTES }) &&
                 kp_value_parse(&arena, KP_BYTES, "00ff", &y);
     for (int i = 0; done && i < 100; i++)
         kp_array_add(&b, &v);

@@ -107,7 +107,8 @@ static void take_unit(struct opcua_browse *b, struct opcua_node *variable,
 /* Many servers repeat the name as the description: that says nothing. */
 static void take_description(struct opcua_browse *b, struct opcua_node *node, const UA_String *text)
 {
-    bool name = text->length == strlen(node->name) && memcmp(text->data, node->name, text->length) == 0;
+    bool name =
+        text->length == strlen(node->name) && memcmp(text->data, node->name, text->length) == 0;
     node->description = name ? NULL : keep_text(b, text);
 }
 

@@ -159,9 +159,13 @@ static enum kp_code prepare(struct opcua *o, struct kp_err *err)
     struct kp_arena arena = { 0 };
     struct kp_known *known;
     size_t n = kp_coupling_signals(o->c, &arena, &known);
-    if (n == 0 && !look_now(o, true, err)) {
+    if (!known) {
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    } else if (n == 0 && !look_now(o, true, err)) {
         kp_arena_reset(&arena);
         n = kp_coupling_signals(o->c, &arena, &known);
+        if (!known)
+            kp_fail(err, KP_ENOMEM, "out of memory");
         o->look = false;
     }
     /* structures arrive as text: only then does it pay to learn the server's own */

@@ -47,7 +47,6 @@ struct opcua_limits {
 /* ---- subscribe.c ---- */
 struct opcua_item {
     kp_signal id;
-    uint8_t type;       /* of the signal, enum kp_type */
     bool refused;       /* by the server, or its address means nothing there */
     bool keeps_history; /* the server has history for it */
     bool seen;          /* a first value has come in this session */

@@ -58,21 +58,31 @@ static void clock_moved(UA_Client *client, UA_UInt32 subscription, void *context
 }
 
 /* ---- the list ---- */
+static enum kp_code add_item(struct opcua_items *items, const struct kp_known *known,
+                             struct kp_err *err)
+{
+    char *source = kp_arena_strdup(&items->text, known->source);
+    if (!source)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    items->list[items->n++] = (struct opcua_item){
+        .id = known->id,
+        .source = source,
+        .since = known->latest,
+    };
+    return KP_OK;
+}
+
 static enum kp_code add_items(struct opcua *o, struct kp_err *err)
 {
+    struct kp_arena arena = { 0 };
     struct kp_known *known;
-    struct opcua_items *items = &o->items;
-    size_t n = kp_coupling_signals(o->c, &items->text, &known);
-    if (!kp_grow(&items->list, &items->capacity, n + 1, sizeof *items->list))
-        return kp_fail(err, KP_ENOMEM, "out of memory");
-    for (size_t i = 0; i < n; i++)
-        items->list[items->n++] = (struct opcua_item){
-            .id = known[i].id,
-            .type = known[i].type,
-            .source = known[i].source,
-            .since = known[i].latest,
-        };
-    return KP_OK;
+    size_t n = kp_coupling_signals(o->c, &arena, &known);
+    if (!known || !kp_grow(&o->items.list, &o->items.capacity, n + 1, sizeof *o->items.list))
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n && !err->code; i++)
+        add_item(&o->items, &known[i], err);
+    kp_arena_free(&arena);
+    return err->code;
 }
 
 const struct opcua_item *kp_opcua_item(const struct opcua *o, kp_signal id)
@@ -89,7 +99,7 @@ static void refuse(struct opcua *o, struct opcua_item *item, const char *why)
     o->items.refused++;
     if (!o->items.first_refusal[0]) {
         snprintf(o->items.first_refusal, sizeof o->items.first_refusal, "%.120s: %.100s",
-                 item->source ? item->source : "?", why);
+                 item->source, why);
         kp_utf8_trim(o->items.first_refusal);
     }
 }
@@ -271,7 +281,7 @@ static void gather(struct opcua *o, struct ask *a, size_t *next, size_t end, dou
         UA_NodeId id;
         if (item->refused) /* on an earlier try with more items */
             continue;
-        if (!item->source || kp_opcua_parse_id(item->source, &o->spaces, &id, &why)) {
+        if (kp_opcua_parse_id(item->source, &o->spaces, &id, &why)) {
             refuse(o, item, "the server does not know this address");
             continue;
         }

@@ -235,7 +235,7 @@ enum kp_code kp_opcua_write(struct kp_coupling *c, const struct kp_sample *sampl
     UA_Variant_init(&value);
     if (!o->client)
         kp_fail(&local, KP_EPEER, "the machine is not connected");
-    else if (!item || !item->source)
+    else if (!item)
         kp_fail(&local, KP_ENOTFOUND, "the machine does not have this signal");
     else
         kp_opcua_parse_id(item->source, &o->spaces, &t.id, &local);
