@@ -221,18 +221,23 @@ static enum kp_code next_ids(struct load *l, int64_t next[3])
     return KP_OK;
 }
 
-/* Gaps that a crash left open end now, and the time the node was off is one of its own. */
+/* Gaps and the node's own alarms (they have a key) that were left open end now: what still holds is told
+ * again. The time the node was off is a gap of its own. */
 static enum kp_code write_gaps(struct load *l, int64_t id)
 {
     struct kp_store *s = l->store;
     int64_t now = kp_utc(s->clock);
     struct kp_stmt *close = kp_db_prepare(
-        l->db, "update interval set \"end\" = max(start, ?1) where kind = ?2 and \"end\" = ?3", l->err);
+        l->db,
+        "update interval set \"end\" = max(start, ?1) where \"end\" = ?3 and (kind = ?2"
+        " or (asset = 0 and kind = ?4 and attributes ->> 'key' is not null))",
+        l->err);
     if (!close)
         return l->err->code;
     kp_bind_int(close, 1, now);
     kp_bind_text(close, 2, kp_interval_kind_name(KP_INTERVAL_GAP));
     kp_bind_int(close, 3, KP_FOREVER);
+    kp_bind_text(close, 4, kp_interval_kind_name(KP_INTERVAL_ALARM));
     if (kp_run(close, l->err) || s->last_commit == KP_NO_TIME || s->last_commit >= now)
         return l->err->code;
     struct kp_interval off = { .id = id,

@@ -385,6 +385,23 @@ static void a_gap_left_open_by_a_crash_ends_with_the_start(void **state)
     assert_int_equal(kit_number(k, "select \"end\" from interval"), KIT_NOW + 60 * KP_SECOND);
 }
 
+static void an_alarm_of_the_node_ends_with_the_start_and_one_of_a_machine_stays(void **state)
+{
+    struct kit *k = *state;
+    struct kp_err err = { 0 };
+    struct kp_interval v = { .kind = KP_INTERVAL_ALARM, .start = KIT_NOW, .end = KP_FOREVER,
+                             .attributes = "{\"key\":\"store\",\"text\":\"the disk is full\"}" };
+    kp_model_put_interval(model(k), &v, &err);
+    v.attributes = "{\"text\":\"700142\"}";
+    kp_model_put_interval(model(k), &v, &err);
+    kit_ok(&err);
+    kit_sync(k);
+    kp_clock_advance(&k->clock, 60 * KP_SECOND);
+    restart(k);
+    assert_int_equal(kit_number(k, "select count(*) from interval where kind = 'alarm' and \"end\" < 9e18"), 1);
+    assert_int_equal(kit_number(k, "select attributes ->> 'key' is null from interval where \"end\" > 9e18"), 1);
+}
+
 /* ---- memory ---- */
 
 static void out_of_memory_loading_leaves_nothing_behind(void **state)
@@ -436,6 +453,7 @@ int main(void)
         T(open_intervals_come_back_and_closed_ones_stay_in_the_file),
         T(the_time_the_node_was_off_is_a_gap),
         T(a_gap_left_open_by_a_crash_ends_with_the_start),
+        T(an_alarm_of_the_node_ends_with_the_start_and_one_of_a_machine_stays),
         T(out_of_memory_loading_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
