@@ -354,6 +354,11 @@ enum kp_code kp_opcua_browse_turn(struct opcua *o, bool *done, struct kp_err *er
     return KP_OK;
 }
 
+bool kp_opcua_browse_waits(const struct opcua *o)
+{
+    return o->browse->outstanding || o->browse->reader.outstanding;
+}
+
 void kp_opcua_browse_free(struct opcua *o)
 {
     struct opcua_browse *b = o->browse;

@@ -149,13 +149,29 @@ enum kp_code kp_opcua_client(struct opcua *o, UA_ClientConfig *cc, struct kp_err
     return KP_OK;
 }
 
+/* Says goodbye, so that the server does not keep the session; waits for the answer, but not for a
+ * server that hangs. */
+static void part(struct opcua *o)
+{
+    int64_t until = kp_coupling_mono(o->c) + 500 * KP_MILLISECOND;
+    UA_SecureChannelState channel = UA_SECURECHANNELSTATE_CLOSING;
+    UA_Client_getConfig(o->client)->noReconnect = true;
+    UA_Client_disconnectAsync(o->client);
+    while (kp_coupling_mono(o->c) < until) {
+        UA_Client_getState(o->client, &channel, NULL, NULL);
+        if (channel == UA_SECURECHANNELSTATE_CLOSED)
+            break;
+        /* closing itself needs turns, but nothing to wait for */
+        o->loop->run(o->loop, channel == UA_SECURECHANNELSTATE_CLOSING ? 0 : 20);
+    }
+}
+
 void kp_opcua_client_free(struct opcua *o)
 {
     if (!o->client)
         return;
-    /* The CloseSession request is waited for, but not for a server that hangs. */
-    UA_Client_getConfig(o->client)->timeout = 500;
     o->closing = true; /* what it logs of the end is no news */
+    part(o);
     UA_Client_delete(o->client);
     o->closing = false;
     o->client = NULL;

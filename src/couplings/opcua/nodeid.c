@@ -30,8 +30,9 @@ bool kp_opcua_print_id(const UA_NodeId *id, const struct opcua_spaces *spaces, s
     UA_String text = UA_STRING_NULL;
     if (id->namespaceIndex >= spaces->n || UA_NodeId_printEx(id, &text, &map) != UA_STATUSCODE_GOOD)
         return false;
-    bool good =
-        kp_utf8_valid((const char *)text.data, text.length) && !memchr(text.data, 0, text.length);
+    bool good = text.length <= OPCUA_ID_MAX &&
+                kp_utf8_valid((const char *)text.data, text.length) &&
+                !memchr(text.data, 0, text.length);
     if (good)
         kp_buf_add(out, text.data, text.length);
     UA_String_clear(&text);

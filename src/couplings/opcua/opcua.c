@@ -136,7 +136,7 @@ static enum kp_code look_now(struct opcua *o, bool declare, struct kp_err *err)
     if (kp_opcua_browse_start(o, err))
         return err->code;
     while (!kp_opcua_browse_turn(o, &done, err) && !done)
-        if (kp_opcua_iterate(o, 100, err))
+        if (kp_opcua_iterate(o, kp_opcua_browse_waits(o) ? 100 : 0, err))
             break;
     if (!err->code)
         kp_opcua_publish(o, declare, err);
@@ -212,8 +212,8 @@ static enum kp_code step(struct kp_coupling *c, struct kp_err *err)
 {
     struct opcua *o = kp_coupling_state(c);
     struct kp_err local = { 0 };
-    bool busy = o->browse || atomic_load(&o->look);
-    if (kp_opcua_iterate(o, busy ? 10 : 500, &local) || kp_opcua_watch(o, &local) ||
+    bool busy = (o->browse && !kp_opcua_browse_waits(o)) || atomic_load(&o->look);
+    if (kp_opcua_iterate(o, busy ? 0 : 500, &local) || kp_opcua_watch(o, &local) ||
         look_turn(o, &local) || kp_opcua_history_turn(o, &local) || kp_coupling_flush(c, &local))
         return kp_fail(err, local.code, "%s", local.text);
     return KP_OK;

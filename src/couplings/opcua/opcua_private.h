@@ -21,6 +21,7 @@
 enum {
     OPCUA_NODES_MAX = 200000, /* of an address space that are looked at */
     OPCUA_DEPTH_MAX = 12,     /* levels below Objects; the model has 16 in all */
+    OPCUA_ID_MAX = 4096,      /* bytes of a node id as text */
     OPCUA_NONE = -1,
 };
 
@@ -183,6 +184,8 @@ void kp_opcua_limits_of(const char *product, struct opcua_limits *);
 
 /* ---- nodeid.c ---- */
 UA_String kp_opcua_text(const char *); /* a view, for what the library only reads */
+/* False for an id without a text form (invalid UTF-8, too long) or, with out->failed, out of
+ * memory. */
 bool kp_opcua_print_id(const UA_NodeId *, const struct opcua_spaces *, struct kp_buf *out);
 enum kp_code kp_opcua_parse_id(const char *text, const struct opcua_spaces *, UA_NodeId *,
                                struct kp_err *);
@@ -284,6 +287,8 @@ struct opcua_browse {
 enum kp_code kp_opcua_browse_start(struct opcua *, struct kp_err *);
 /* A slice of work that does not wait; *done when all was looked at. */
 enum kp_code kp_opcua_browse_turn(struct opcua *, bool *done, struct kp_err *);
+/* Whether it can go on only when the server has answered. */
+bool kp_opcua_browse_waits(const struct opcua *);
 void kp_opcua_browse_free(struct opcua *); /* after the client */
 
 /* ---- attributes.c ---- */

@@ -26,15 +26,16 @@ static uint8_t type_of(const struct opcua_browse *b, const struct opcua_node *no
     return node->flags & OPCUA_ARRAY ? type | KP_ARRAY : type;
 }
 
-static char *source_of(struct publication *p, const struct opcua_node *node)
+/* False only when out of memory; *source stays NULL for an id without a text form. */
+static bool source_of(struct publication *p, const struct opcua_node *node, const char **source)
 {
     struct kp_buf text;
-    kp_buf_init(&text, KP_PATH_MAX * 4);
-    char *copy = NULL;
-    if (kp_opcua_print_id(&node->id, &p->o->spaces, &text))
-        copy = kp_arena_strdup(&p->text, kp_buf_text(&text));
+    kp_buf_init(&text, 2 * OPCUA_ID_MAX);
+    bool printed = kp_opcua_print_id(&node->id, &p->o->spaces, &text);
+    *source = printed ? kp_arena_strdup(&p->text, kp_buf_text(&text)) : NULL;
+    bool whole = printed ? *source != NULL : !text.failed;
     kp_buf_free(&text);
-    return copy;
+    return whole;
 }
 
 /* False only when out of memory; what has no text form or too long a path is left out. */
@@ -48,7 +49,8 @@ static bool list_node(struct publication *p, uint32_t index)
     if (node->class != OPCUA_VARIABLE || node->flags & OPCUA_META || !node->access ||
         !kp_tree_path(&b->tree, index, path))
         return true;
-    entry->source = source_of(p, node);
+    if (!source_of(p, node, &entry->source))
+        return false;
     if (!entry->source)
         return true;
     entry->path = kp_arena_strdup(&p->text, path);
