@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conditions of the node itself. Any thread says one; the hub thread shows it as an alarm interval at the root. */
+/* Conditions of the node itself. Any thread says one; the hub thread shows it as an alarm interval
+ * at the root. */
 #include "core/hub_private.h"
 
 #include "core/json.h"
@@ -10,14 +11,14 @@
 #include "core/ban.h"
 
 enum { CONDITION_TEXT = 1024, ATTRIBUTES_MAX = 16 << 10 };
-static const char mark[] = "{\"key\":"; /* how the attributes of such an alarm begin */
 
 static struct condition *condition_of(struct kp_hub *h, const char *key)
 {
     for (size_t i = 0; i < h->n_conditions; i++)
         if (strcmp(h->conditions[i].key, key) == 0)
             return &h->conditions[i];
-    if (!kp_grow(&h->conditions, &h->conditions_capacity, h->n_conditions + 1, sizeof *h->conditions))
+    if (!kp_grow(&h->conditions, &h->conditions_capacity, h->n_conditions + 1,
+                 sizeof *h->conditions))
         return NULL;
     struct condition *c = &h->conditions[h->n_conditions];
     c->key = kp_strdup(key);
@@ -51,7 +52,8 @@ void kp_hub_condition(struct kp_hub *h, const char *key, const char *text)
 
 /* ---- hub thread ---- */
 /* The interval as it should be; false when there is nothing to show. Lock held. */
-static bool describe(const struct kp_hub *h, const struct condition *c, struct kp_buf *text, struct kp_interval *v)
+static bool describe(const struct kp_hub *h, const struct condition *c, struct kp_buf *text,
+                     struct kp_interval *v)
 {
     int64_t now = kp_utc(h->clock);
     struct kp_json j = kp_json(text);
@@ -59,14 +61,18 @@ static bool describe(const struct kp_hub *h, const struct condition *c, struct k
     kp_json_put_text(&j, "key", c->key);
     kp_json_put_text(&j, "text", c->text);
     kp_json_end(&j, '}');
-    *v = (struct kp_interval){ .id = c->interval, .kind = KP_INTERVAL_ALARM, .start = c->since, .end = KP_FOREVER,
+    *v = (struct kp_interval){ .id = c->interval,
+                               .kind = KP_INTERVAL_ALARM,
+                               .start = c->since,
+                               .end = KP_FOREVER,
                                .attributes = kp_buf_text(text) };
     if (!c->text)
         v->end = now < c->since ? c->since : now; /* the clock may have been set back */
     return c->text || c->interval;
 }
 
-/* The lock is not held while the model is changed: whoever watches the model may have a condition to tell. */
+/* The lock is not held while the model is changed: whoever watches the model may have a condition
+ * to tell. */
 static void show(struct kp_hub *h, size_t i)
 {
     struct kp_buf text;
@@ -97,35 +103,6 @@ void conditions_show(struct kp_hub *h)
     pthread_mutex_unlock(&h->conditions_lock);
     for (size_t i = 0; i < n; i++)
         show(h, i);
-}
-
-struct leftover {
-    struct kp_hub *hub;
-    struct kp_interval interval; /* id 0 = none found */
-};
-
-static bool find_leftover(void *arg, const struct kp_interval *v)
-{
-    struct leftover *l = arg;
-    bool ours = false;
-    if (v->kind != KP_INTERVAL_ALARM || v->asset || strncmp(v->attributes, mark, sizeof mark - 1) != 0)
-        return true;
-    for (size_t i = 0; i < l->hub->n_conditions; i++)
-        ours |= l->hub->conditions[i].interval == v->id;
-    if (!ours)
-        l->interval = *v;
-    return ours;
-}
-
-void conditions_begin(struct kp_hub *h)
-{
-    struct leftover l;
-    int64_t now = kp_utc(h->clock);
-    do {
-        l = (struct leftover){ .hub = h };
-        kp_model_open_intervals(h->model, 0, find_leftover, &l);
-        l.interval.end = now < l.interval.start ? l.interval.start : now;
-    } while (l.interval.id && kp_model_put_interval(h->model, &l.interval, NULL));
 }
 
 void conditions_free(struct kp_hub *h)

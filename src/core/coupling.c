@@ -13,8 +13,8 @@
 #include "core/ban.h"
 
 enum { STACK = 512 * 1024 };
-#define BACKOFF_FIRST (500 * KP_MILLISECOND)
-#define BACKOFF_LAST (4 * KP_SECOND)
+#define BACKOFF_FIRST   (500 * KP_MILLISECOND)
+#define BACKOFF_LAST    (4 * KP_SECOND)
 #define BACKOFF_REFUSED (60 * KP_SECOND)
 
 const char *kp_link_name(unsigned link)
@@ -43,7 +43,8 @@ void coupling_free(struct kp_coupling *c)
     kp_free(c);
 }
 
-static enum kp_code furnish(struct kp_coupling *c, const struct kp_coupling_def *def, struct kp_err *err)
+static enum kp_code furnish(struct kp_coupling *c, const struct kp_coupling_def *def,
+                            struct kp_err *err)
 {
     c->name = kp_strdup(def->name);
     c->url = kp_strdup(def->url);
@@ -61,7 +62,8 @@ static enum kp_code furnish(struct kp_coupling *c, const struct kp_coupling_def 
     return KP_OK;
 }
 
-struct kp_coupling *coupling_new(struct kp_hub *h, const struct kp_coupling_def *def, struct kp_err *err)
+struct kp_coupling *coupling_new(struct kp_hub *h, const struct kp_coupling_def *def,
+                                 struct kp_err *err)
 {
     struct kp_coupling *c = kp_alloc(sizeof *c);
     if (!c) {
@@ -147,7 +149,8 @@ void kp_coupling_lost(struct kp_coupling *c, uint64_t samples)
     pthread_mutex_unlock(&c->lock);
 }
 
-void coupling_count(struct kp_coupling *c, unsigned filtered, unsigned duplicates, unsigned bad, unsigned lost)
+void coupling_count(struct kp_coupling *c, unsigned filtered, unsigned duplicates, unsigned bad,
+                    unsigned lost)
 {
     pthread_mutex_lock(&c->lock);
     c->status.filtered += filtered;
@@ -216,7 +219,8 @@ enum kp_code coupling_ask(struct kp_coupling *c, struct ask *a, int64_t timeout,
     if (!a->ran && (c->stop || !c->started))
         code = kp_fail(err, KP_ESTOPPED, "coupling %s is switched off", c->name);
     else if (!a->ran)
-        code = kp_fail(err, KP_ETIMEOUT, "coupling %s is busy or its peer cannot be reached; try again", c->name);
+        code = kp_fail(err, KP_ETIMEOUT,
+                       "coupling %s is busy or its peer cannot be reached; try again", c->name);
     c->users--;
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
@@ -226,7 +230,7 @@ enum kp_code coupling_ask(struct kp_coupling *c, struct ask *a, int64_t timeout,
 /* ---- the thread ---- */
 bool kp_coupling_stopping(const struct kp_coupling *cc)
 {
-    struct kp_coupling *c = (struct kp_coupling *)(uintptr_t)cc; /* the lock is no part of its value */
+    struct kp_coupling *c = (struct kp_coupling *)(uintptr_t)cc; /* to lock it is no change */
     pthread_mutex_lock(&c->lock);
     bool stop = c->stop;
     pthread_mutex_unlock(&c->lock);
@@ -250,7 +254,7 @@ static enum kp_code serve(struct kp_coupling *c, struct kp_err *err)
         code = c->class->step(c, err);
     }
     if (code)
-        kp_fail(err, code, "the link failed without a reason given"); /* the class has mostly given one */
+        kp_fail(err, code, "the link failed without a reason given"); /* the first reason wins */
     kp_coupling_flush(c, NULL);
     c->class->close(c);
     return code;
@@ -268,8 +272,8 @@ static void back_off(struct kp_coupling *c, const struct kp_err *err)
 {
     bool refused = err->code == KP_EREFUSED;
     set_link(c, refused ? KP_LINK_REFUSED : KP_LINK_WAITING, err->text);
-    kp_warn("coupling", refused ? "refused" : "link lost", "coupling=%s why=%s", kp_log_quote(c->name),
-            kp_log_quote(err->text));
+    kp_warn("coupling", refused ? "refused" : "link lost", "coupling=%s why=%s",
+            kp_log_quote(c->name), kp_log_quote(err->text));
     pthread_mutex_lock(&c->lock);
     c->status.failures++;
     int64_t pause = jittered(refused ? BACKOFF_REFUSED : c->backoff);

@@ -46,7 +46,7 @@ struct kp_coupling_class {
     /* Writes a value to the machine. NULL: the protocol is read only. */
     enum kp_code (*write)(struct kp_coupling *, const struct kp_sample *, struct kp_err *);
     /* Makes a waiting step return soon; called from other threads. NULL: not possible. */
-    void (*wake)(struct kp_coupling *); /* must not call the functions below: the coupling is locked */
+    void (*wake)(struct kp_coupling *); /* must call nothing below: the coupling is locked */
     /* Asks for a new look at everything the peer offers, from the next step on. NULL: nothing to see. */
     void (*browse)(struct kp_coupling *);
 };
@@ -95,16 +95,17 @@ void kp_coupling_online(struct kp_coupling *);
 void kp_coupling_count(struct kp_coupling *, uint32_t items, uint32_t items_max, uint32_t rejected);
 void kp_coupling_lost(struct kp_coupling *, uint64_t samples); /* lost at the source */
 
-/* A signal to make or find: the path is relative to `at`. Existing ones (same source, else same path and no
- * other source of this coupling) keep what is known of them: name, place, label, description, writable, stored, and
- * unit, role and range once they have one. A path taken by something else gets "_2", "_3" ... */
+/* A signal to make or find: the path is relative to `at`. Existing ones (same source, else same
+ * path and no other source of this coupling) keep what is known of them: name, place, label,
+ * description, writable, stored, and unit, role and range once they have one. A path taken by
+ * something else gets "_2", "_3" ... */
 struct kp_declare {
     const char *path;
     struct kp_signal_info info; /* id, asset, name and coupling are filled in by the core */
     uint8_t asset_kind;         /* for the asset that holds it, when it must be made */
-    kp_signal id; /* out: 0 when the filter excludes it, or it can have no place in the tree (logged) */
+    kp_signal id; /* out: 0 when the filter excludes it, or no place can hold it (logged) */
 };
-/* Batched: one crossing to the hub for all. Fails when there is no memory, or when none can have a place. */
+/* Batched: one crossing to the hub for all. Fails when there is no memory, or no place for any. */
 enum kp_code kp_coupling_declare(struct kp_coupling *, struct kp_declare *, size_t n, struct kp_err *);
 /* What the machine says of itself; fields a person typed stay. `path` relative to `at`, "" = `at`. */
 enum kp_code kp_coupling_identify(struct kp_coupling *, const char *path, uint8_t kind,

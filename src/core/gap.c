@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Holes in the history, as intervals of kind gap: a link that is down, a store that takes nothing. */
+/* Holes in the history, as intervals of kind gap: a link is down, or the store takes nothing. */
 #include "core/hub_private.h"
 
 #include "core/json.h"
@@ -25,8 +25,11 @@ bool gap_put(struct kp_hub *h, struct gap *g, int64_t end, const char *coupling,
     }
     kp_json_end(&j, '}');
     /* the asset may have gone meanwhile, and the clock may have been set back */
-    struct kp_interval v = { .id = g->id, .asset = kp_model_asset(h->model, g->asset) ? g->asset : 0,
-                             .kind = KP_INTERVAL_GAP, .start = g->start, .end = end < g->start ? g->start : end,
+    struct kp_interval v = { .id = g->id,
+                             .asset = kp_model_asset(h->model, g->asset) ? g->asset : 0,
+                             .kind = KP_INTERVAL_GAP,
+                             .start = g->start,
+                             .end = end < g->start ? g->start : end,
                              .attributes = kp_buf_text(&text) };
     int64_t id = kp_model_put_interval(h->model, &v, NULL);
     kp_buf_free(&text);
@@ -71,14 +74,15 @@ static void open_link(struct kp_hub *h, struct kp_coupling *c, int64_t since)
     gap_put(h, &c->link, KP_FOREVER, c->name, link_down);
 }
 
-/* A link that failed leaves a gap from then on; one that is down for a while, however it came to that, has stale
- * signals too. One that a person switched off leaves no gap. */
+/* A link that failed leaves a gap from then on; one that is down for a while, however it came to
+ * that, has stale signals too. One that a person switched off leaves no gap. */
 void gap_link(struct kp_hub *h, struct kp_coupling *c)
 {
     pthread_mutex_lock(&c->lock);
     uint64_t downs = c->downs;
     int64_t down = c->down_since, down_utc = c->down_utc, since = c->status.since;
-    bool failed = c->failed, off = c->status.link == KP_LINK_OFF, up = c->status.link == KP_LINK_ONLINE;
+    bool failed = c->failed, off = c->status.link == KP_LINK_OFF,
+         up = c->status.link == KP_LINK_ONLINE;
     pthread_mutex_unlock(&c->lock);
     if (up) {
         close_link(h, c, since);
@@ -110,7 +114,8 @@ void gap_stalled(struct kp_hub *h, struct kp_coupling *c, unsigned lost)
         kp_warn("hub", "the store has no room, samples are lost", "%s", "");
     h->stalled = true;
     if (!g->lost) {
-        *g = (struct gap){ .start = kp_utc(h->clock), .asset = c ? kp_model_find_asset(h->model, c->at) : 0 };
+        *g = (struct gap){ .start = kp_utc(h->clock),
+                           .asset = c ? kp_model_find_asset(h->model, c->at) : 0 };
         gap_put(h, g, KP_FOREVER, c ? c->name : NULL, stalled);
     }
     g->lost += lost;

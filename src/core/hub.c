@@ -4,7 +4,7 @@
 #include "core/ban.h"
 
 enum { QUEUE_BUDGET = 8 << 20, TURN_MS = 250 };
-#define TICK (250 * KP_MILLISECOND)
+#define TICK        (250 * KP_MILLISECOND)
 #define STALE_AFTER (3 * KP_SECOND)
 
 /* ---- life ---- */
@@ -94,15 +94,16 @@ static void compact(struct kp_batch *b, const uint64_t *keep)
     b->n = (uint16_t)n;
 }
 
-/* The import filter. A signal that was cut off is heard whatever the filter says, or it would stay stale until it
- * moves. Returns how many were held back. */
+/* The import filter. A signal that was cut off is heard whatever the filter says, or it would stay
+ * stale until it moves. Returns how many were held back. */
 static unsigned import(struct kp_hub *h, struct kp_coupling *c, struct kp_batch *b)
 {
     unsigned n = 0, before = b->n;
     for (unsigned i = 0; i < before; i++) {
         const struct kp_signal_info *info = kp_model_signal(h->model, b->s[i].signal);
         double range = info && info->high > info->low ? info->high - info->low : 0;
-        if (kp_filter_pass(c->filter, &b->s[i], range) || kp_model_now(h->model, b->s[i].signal).stale)
+        if (kp_filter_pass(c->filter, &b->s[i], range) ||
+            kp_model_now(h->model, b->s[i].signal).stale)
             b->s[n++] = b->s[i];
     }
     b->n = (uint16_t)n;
@@ -233,7 +234,6 @@ static void stop(struct kp_hub *h)
 
 static enum kp_code start(struct kp_hub *h, struct kp_err *err)
 {
-    conditions_begin(h);
     pthread_mutex_lock(&h->lock); /* whoever sees the phase sees the thread's id too */
     bool failed = pthread_create(&h->thread, NULL, run, h) != 0;
     if (!failed)
@@ -269,7 +269,8 @@ void kp_hub_stop(struct kp_hub *h)
 enum kp_code kp_hub_call(struct kp_hub *h, void (*fn)(void *arg), void *arg)
 {
     pthread_mutex_lock(&h->lock);
-    bool here = h->phase == HUB_NEW || (h->phase != HUB_STOPPED && pthread_equal(h->thread, pthread_self()));
+    bool here = h->phase == HUB_NEW ||
+                (h->phase != HUB_STOPPED && pthread_equal(h->thread, pthread_self()));
     bool over = h->phase == HUB_STOPPED;
     pthread_mutex_unlock(&h->lock);
     if (here)

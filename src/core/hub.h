@@ -10,8 +10,8 @@ enum { KP_COUPLINGS_MAX = 1000, KP_SUBSCRIBERS_MAX = 256 };
 /* Where stored samples go. Called from the hub thread, must not block. */
 struct kp_sink {
     void *self;
-    /* Takes the batch when it returns true. False: no room; the hub counts the samples as lost, and a gap
-     * interval at the coupling's asset is open until the sink takes again. */
+    /* Takes the batch when it returns true. False: no room; the hub counts the samples as lost,
+     * and a gap interval at the coupling's asset is open until the sink takes again. */
     bool (*take)(void *self, struct kp_batch *);
 };
 
@@ -53,13 +53,15 @@ struct kp_coupling_def {
 };
 /* Adds one and starts it when the hub runs and it is enabled. Nothing is left behind on failure. */
 enum kp_code kp_hub_add_coupling(struct kp_hub *, const struct kp_coupling_def *, struct kp_err *);
-/* Stops it, joins its thread, forgets it; its signals stay, stale. Not from the hub's or a coupling's thread. */
+/* Stops it, joins its thread, forgets it; its signals stay, stale. Not from the hub's or a
+ * coupling's thread. */
 enum kp_code kp_hub_remove_coupling(struct kp_hub *, uint16_t id, struct kp_err *);
 /* Ends a wait, or drops the link to take up a change (a certificate trusted, a signal added). */
 enum kp_code kp_hub_reconnect(struct kp_hub *, uint16_t id, struct kp_err *);
 bool kp_hub_coupling_status(struct kp_hub *, uint16_t id, struct kp_coupling_status *);
-/* Runs fn in the coupling's thread while it is online or waiting, and waits for it: up to 30 s for it to begin
- * (KP_ETIMEOUT: it will not run any more), and once begun to its end, for `arg` is the caller's. */
+/* Runs fn in the coupling's thread while it is online or waiting, and waits for it: up to 30 s
+ * for it to begin (KP_ETIMEOUT: it will not run any more), and once begun to its end, for `arg`
+ * is the caller's. */
 enum kp_code kp_hub_ask(struct kp_hub *, uint16_t id, void (*fn)(struct kp_coupling *, void *arg), void *arg,
                         struct kp_err *);
 /* Writes to a machine: only a signal opened for writing, of a coupling that can. */
@@ -71,8 +73,8 @@ struct kp_subscriber_def {
     bool intervals;              /* also intervals of matching assets */
     bool feed;                   /* start with the current values */
     size_t budget;               /* bytes queued before it counts as behind; 0 = 256 KiB */
-    /* Hub thread: the queue is no longer empty. The reader then takes until there is nothing left; no further call
-     * comes before that. Must not block. NULL: nobody waits so. */
+    /* Hub thread: the queue is no longer empty. The reader then takes until there is nothing
+     * left; no further call comes before that. Must not block. NULL: nobody waits so. */
     void (*ready)(void *arg);
     void *arg;
 };
@@ -86,8 +88,7 @@ struct kp_msg *kp_subscriber_next(struct kp_subscriber *, int timeout_ms);
 uint64_t kp_subscriber_behind(const struct kp_subscriber *);
 
 /* ---- conditions of the node itself, shown as alarms ---- */
-/* Opens an alarm interval at the root (text = what and what to do) or, with text NULL, closes it. Those that an
- * earlier run left open end when the hub starts.
+/* Opens an alarm interval at the root (text = what and what to do) or, with text NULL, closes it.
  * From any thread; repeated calls with the same key and text change nothing. */
 void kp_hub_condition(struct kp_hub *, const char *key, const char *text);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hub's list of couplings, and what other threads do with one: add, remove, reconnect, ask, write. Outside the list's
- * lock a coupling is a number; a pointer stays good only in the hub thread, under `changing`, or while counted in `users`. */
+/* The hub's list of couplings, and what other threads do with one: add, remove, reconnect, ask,
+ * write. Outside the list's lock a coupling is a number; a pointer stays good only in the hub
+ * thread, under `changing`, or while counted in `users`. */
 #include "core/hub_private.h"
 
 #include "core/ban.h"
@@ -24,14 +25,16 @@ struct kp_coupling *hub_nth(struct kp_hub *h, size_t i)
 }
 
 /* ---- coming and going; `changing` is held ---- */
-static enum kp_code list_coupling(struct kp_hub *h, struct kp_coupling *c, bool *running, struct kp_err *err)
+static enum kp_code list_coupling(struct kp_hub *h, struct kp_coupling *c, bool *running,
+                                  struct kp_err *err)
 {
     pthread_mutex_lock(&h->lock);
     if (hub_find(h, c->id))
         kp_fail(err, KP_EEXISTS, "there is a coupling %u already", c->id);
     else if (h->n_couplings == KP_COUPLINGS_MAX)
         kp_fail(err, KP_EFULL, "more than %d couplings", KP_COUPLINGS_MAX);
-    else if (!kp_grow(&h->couplings, &h->couplings_capacity, h->n_couplings + 1, sizeof *h->couplings))
+    else if (!kp_grow(&h->couplings, &h->couplings_capacity, h->n_couplings + 1,
+                      sizeof *h->couplings))
         kp_fail(err, KP_ENOMEM, "out of memory");
     else
         h->couplings[h->n_couplings++] = c;
@@ -39,7 +42,6 @@ static enum kp_code list_coupling(struct kp_hub *h, struct kp_coupling *c, bool 
     pthread_mutex_unlock(&h->lock);
     return err->code;
 }
-
 
 struct leaving {
     struct kp_hub *hub;
@@ -69,11 +71,13 @@ static struct kp_coupling *unlist(struct kp_hub *h, uint16_t id)
 static void remove_coupling(struct kp_hub *h, struct kp_coupling *c)
 {
     coupling_stop(c);
-    kp_hub_call(h, do_leave, &(struct leaving){ h, c }); /* a hub that has stopped does not look at it again */
+    /* a hub that has stopped does not look at it again */
+    kp_hub_call(h, do_leave, &(struct leaving){ h, c });
     coupling_free(c);
 }
 
-static enum kp_code add_coupling(struct kp_hub *h, const struct kp_coupling_def *def, struct kp_err *err)
+static enum kp_code add_coupling(struct kp_hub *h, const struct kp_coupling_def *def,
+                                 struct kp_err *err)
 {
     struct kp_coupling *c = coupling_new(h, def, err);
     bool running = false;
@@ -88,7 +92,8 @@ static enum kp_code add_coupling(struct kp_hub *h, const struct kp_coupling_def 
     return err->code;
 }
 
-enum kp_code kp_hub_add_coupling(struct kp_hub *h, const struct kp_coupling_def *def, struct kp_err *err)
+enum kp_code kp_hub_add_coupling(struct kp_hub *h, const struct kp_coupling_def *def,
+                                 struct kp_err *err)
 {
     struct kp_err own = { 0 };
     pthread_mutex_lock(&h->changing);
@@ -147,8 +152,8 @@ bool kp_hub_coupling_status(struct kp_hub *h, uint16_t id, struct kp_coupling_st
     return c;
 }
 
-enum kp_code kp_hub_ask(struct kp_hub *h, uint16_t id, void (*fn)(struct kp_coupling *, void *arg), void *arg,
-                        struct kp_err *err)
+enum kp_code kp_hub_ask(struct kp_hub *h, uint16_t id, void (*fn)(struct kp_coupling *, void *arg),
+                        void *arg, struct kp_err *err)
 {
     struct ask a = { .fn = fn, .arg = arg };
     pthread_mutex_lock(&h->lock);
@@ -159,7 +164,8 @@ enum kp_code kp_hub_ask(struct kp_hub *h, uint16_t id, void (*fn)(struct kp_coup
         pthread_mutex_unlock(&c->lock);
     }
     pthread_mutex_unlock(&h->lock);
-    return c ? coupling_ask(c, &a, ASK_TIMEOUT, err) : kp_fail(err, KP_ENOTFOUND, "there is no coupling %u", id);
+    return c ? coupling_ask(c, &a, ASK_TIMEOUT, err)
+             : kp_fail(err, KP_ENOTFOUND, "there is no coupling %u", id);
 }
 
 /* ---- writing ---- */
@@ -174,8 +180,8 @@ static void do_write(struct kp_coupling *c, void *arg)
     struct writing *w = arg;
     unsigned link = c->status.link; /* this thread alone changes it */
     if (link != KP_LINK_ONLINE)
-        w->code = kp_fail(w->err, KP_EPEER, "coupling %s is not online but %s; nothing was written", c->name,
-                          kp_link_name(link));
+        w->code = kp_fail(w->err, KP_EPEER, "coupling %s is not online but %s; nothing was written",
+                          c->name, kp_link_name(link));
     else
         w->code = c->class->write(c, w->sample, w->err);
 }
@@ -190,13 +196,16 @@ enum kp_code kp_hub_write(struct kp_hub *h, const struct kp_sample *s, struct kp
     if (!there)
         return kp_fail(err, KP_ENOTFOUND, "there is no signal %u", s->signal);
     if (!open)
-        return kp_fail(err, KP_EDENIED, "the signal is not open for writing; open it with 'koppel set PATH --writable on'");
+        return kp_fail(
+            err, KP_EDENIED,
+            "the signal is not open for writing; open it with 'koppel set PATH --writable on'");
     pthread_mutex_lock(&h->lock);
     struct kp_coupling *c = hub_find(h, id);
     bool coupled = c, can = c && c->class->write;
     pthread_mutex_unlock(&h->lock);
     if (!can)
-        return kp_fail(err, KP_EINVALID, coupled ? "its protocol cannot write" : "no coupling leads to its machine");
+        return kp_fail(err, KP_EINVALID,
+                       coupled ? "its protocol cannot write" : "no coupling leads to its machine");
     struct writing w = { s, err, KP_OK };
     enum kp_code code = kp_hub_ask(h, id, do_write, &w, err);
     return code ? code : w.code;

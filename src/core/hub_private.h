@@ -8,7 +8,8 @@
 
 enum { RATE_SECONDS = 10 };
 
-/* Something to run in a coupling's thread; on the asker's stack, so the asker waits for one that has begun. */
+/* Something to run in a coupling's thread; on the asker's stack, so that one which has begun is
+ * waited for. */
 struct ask {
     void (*fn)(struct kp_coupling *, void *);
     void *arg;
@@ -52,7 +53,8 @@ struct kp_coupling {
     /* hub thread only */
     uint64_t seen;                    /* the down that the next two are about */
     bool marked_stale, nothing_to_miss;
-    struct gap link, stall; /* since the link is down; since the sink takes nothing (lost is not 0) */
+    struct gap link;  /* since the link is down */
+    struct gap stall; /* since the sink takes nothing; lost 0 = it takes */
 };
 
 struct kp_subscriber {
@@ -84,7 +86,8 @@ struct kp_hub {
     void *context;
     int64_t stale_after;
     pthread_t thread;
-    pthread_mutex_t changing; /* held while couplings come or go, or the hub starts or stops; never by the hub thread */
+    /* Held while couplings come or go, or the hub starts or stops; never by the hub thread. */
+    pthread_mutex_t changing;
 
     pthread_mutex_t lock; /* guards everything up to the next blank line */
     enum { HUB_NEW, HUB_RUNNING, HUB_STOPPING, HUB_STOPPED } phase;
@@ -118,14 +121,15 @@ void hub_nudge(struct kp_hub *);                            /* from any thread: 
 /* gap.c; hub thread */
 /* Opens, changes or (end not KP_FOREVER) closes it. False: out of memory. */
 bool gap_put(struct kp_hub *, struct gap *, int64_t end, const char *coupling, const char *reason);
-void gap_link(struct kp_hub *, struct kp_coupling *);  /* looks at its link: marks what is stale, opens and closes */
+/* Looks at a link: marks what is stale, opens and closes. */
+void gap_link(struct kp_hub *, struct kp_coupling *);
 void gap_leave(struct kp_hub *, struct kp_coupling *); /* it goes away */
-void gap_stalled(struct kp_hub *, struct kp_coupling *, unsigned lost); /* the sink had no room for so many */
-void gap_flowing(struct kp_hub *);                     /* the sink takes again */
+/* The sink had no room for so many samples; and takes again. */
+void gap_stalled(struct kp_hub *, struct kp_coupling *, unsigned lost);
+void gap_flowing(struct kp_hub *);
 
 /* condition.c */
-void conditions_begin(struct kp_hub *); /* before start: those of an earlier run are over */
-void conditions_show(struct kp_hub *);  /* hub thread */
+void conditions_show(struct kp_hub *); /* hub thread */
 void conditions_free(struct kp_hub *);
 
 /* coupling.c */
@@ -134,8 +138,10 @@ void coupling_free(struct kp_coupling *);
 enum kp_code coupling_start(struct kp_coupling *, struct kp_err *);
 void coupling_end(struct kp_coupling *);  /* tells it to stop, waits for nothing */
 void coupling_stop(struct kp_coupling *); /* joins the thread; waits for askers */
-void coupling_count(struct kp_coupling *, unsigned filtered, unsigned duplicates, unsigned bad, unsigned lost);
-enum kp_code coupling_ask(struct kp_coupling *, struct ask *, int64_t timeout, struct kp_err *); /* caller counts users */
+void coupling_count(struct kp_coupling *, unsigned filtered, unsigned duplicates, unsigned bad,
+                    unsigned lost);
+/* The caller has counted itself in `users`. */
+enum kp_code coupling_ask(struct kp_coupling *, struct ask *, int64_t timeout, struct kp_err *);
 
 /* subscriber.c; hub thread, `people` held by the callee */
 void subscribers_give(struct kp_hub *, const struct kp_batch *, const uint64_t *news);

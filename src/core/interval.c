@@ -6,7 +6,8 @@
 
 #include "core/ban.h"
 
-static const char *const kinds[] = { "state", "job", "program", "part", "stop", "shift", "batch", "alarm", "gap" };
+static const char *const kinds[] = { "state", "job",   "program", "part", "stop",
+                                     "shift", "batch", "alarm",   "gap" };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 const char *kp_interval_kind_name(unsigned kind)
@@ -27,14 +28,16 @@ bool kp_interval_kind_parse(const char *text, uint8_t *kind)
 static enum kp_code check(const struct kp_model *m, const struct kp_interval *v, struct kp_err *err)
 {
     if (v->id < 0 || v->id == INT64_MAX)
-        return kp_fail(err, KP_EINVALID, "%lld cannot be the number of an interval", (long long)v->id);
+        return kp_fail(err, KP_EINVALID, "%lld cannot be the number of an interval",
+                       (long long)v->id);
     if (v->asset && !kp_model_asset(m, v->asset))
         return kp_fail(err, KP_ENOTFOUND, "there is no asset %u", v->asset);
     if (v->kind >= KINDS || !model_label_valid(v->label))
         return kp_fail(err, KP_EINVALID, "unknown kind of interval or label");
     if (v->end < v->start)
         return kp_fail(err, KP_EINVALID, "the interval ends before it starts");
-    if (!v->attributes || v->attributes[0] != '{' || !kp_utf8_valid(v->attributes, strlen(v->attributes)))
+    if (!v->attributes || v->attributes[0] != '{' ||
+        !kp_utf8_valid(v->attributes, strlen(v->attributes)))
         return kp_fail(err, KP_EINVALID, "the attributes are not a JSON object");
     return KP_OK;
 }
@@ -58,7 +61,8 @@ static struct kp_interval *copy(const struct kp_interval *v)
     return new;
 }
 
-/* Takes the place of the open one of the same id, or goes when it is closed. Returns the old one. */
+/* Takes the place of the open one of the same id, or goes when it is closed. Returns the old one.
+ */
 static struct kp_interval *place(struct kp_model *m, struct kp_interval *new)
 {
     size_t i = find(m, new->id);
@@ -80,7 +84,8 @@ int64_t kp_model_put_interval(struct kp_model *m, const struct kp_interval *v, s
         return 0;
     struct kp_interval *new = copy(v);
     pthread_rwlock_wrlock(&m->lock);
-    bool room = new && (new->end != KP_FOREVER || kp_grow(&m->open, &m->open_capacity, m->n_open + 1, sizeof *m->open));
+    bool room = new && (new->end != KP_FOREVER ||
+                        kp_grow(&m->open, &m->open_capacity, m->n_open + 1, sizeof *m->open));
     struct kp_interval *old = NULL;
     if (room) {
         if (!new->id)
@@ -101,7 +106,8 @@ int64_t kp_model_put_interval(struct kp_model *m, const struct kp_interval *v, s
     return id;
 }
 
-enum kp_code kp_model_remove_interval(struct kp_model *m, const struct kp_interval *v, struct kp_err *err)
+enum kp_code kp_model_remove_interval(struct kp_model *m, const struct kp_interval *v,
+                                      struct kp_err *err)
 {
     if (v->id <= 0)
         return kp_fail(err, KP_ENOTFOUND, "there is no interval %lld", (long long)v->id);
@@ -135,8 +141,8 @@ static bool below(const struct kp_model *m, kp_asset a, kp_asset top)
     return a == top;
 }
 
-void kp_model_open_intervals(const struct kp_model *m, kp_asset top, bool (*each)(void *, const struct kp_interval *),
-                             void *arg)
+void kp_model_open_intervals(const struct kp_model *m, kp_asset top,
+                             bool (*each)(void *, const struct kp_interval *), void *arg)
 {
     for (size_t i = 0; i < m->n_open; i++)
         if ((!top || below(m, m->open[i]->asset, top)) && !each(arg, m->open[i]))

@@ -61,7 +61,8 @@ void kp_model_watch(struct kp_model *m, struct kp_watcher w)
         m->watchers[m->n_watchers++] = w;
 }
 
-void model_tell(struct kp_model *m, enum kp_change change, int64_t id, const struct kp_interval *interval)
+void model_tell(struct kp_model *m, enum kp_change change, int64_t id,
+                const struct kp_interval *interval)
 {
     for (size_t i = 0; i < m->n_watchers; i++)
         m->watchers[i].changed(m->watchers[i].self, change, id, interval);
@@ -101,7 +102,10 @@ static const size_t signal_texts[] = {
     offsetof(struct kp_signal_info, source), offsetof(struct kp_signal_info, role),
     offsetof(struct kp_signal_info, enums),
 };
-enum { SIGNAL_TEXTS = sizeof signal_texts / sizeof *signal_texts, ASSET_TEXTS = 2 + KP_NAMEPLATE_FIELDS };
+enum {
+    SIGNAL_TEXTS = sizeof signal_texts / sizeof *signal_texts,
+    ASSET_TEXTS = 2 + KP_NAMEPLATE_FIELDS
+};
 
 static size_t asset_text(size_t i)
 {
@@ -169,20 +173,21 @@ static void children_remove(const struct kp_model *m, struct children *c,
     memmove(c->id + i, c->id + i + 1, (c->n - i) * sizeof *c->id);
 }
 
-static enum kp_code check_name(const struct kp_model *m, kp_asset parent, const char *name, kp_asset own_asset,
-                               kp_signal own_signal, struct kp_err *err)
+static enum kp_code check_name(const struct kp_model *m, kp_asset parent, const char *name,
+                               kp_asset own_asset, kp_signal own_signal, struct kp_err *err)
 {
     size_t len = name ? strlen(name) : 0;
     if (!kp_name_valid(name ? name : "", len))
-        return kp_fail(err, KP_EINVALID, "'%.60s' cannot be a name; take up to %d bytes without '/', '*' and '?'",
+        return kp_fail(err, KP_EINVALID,
+                       "'%.60s' cannot be a name; take up to %d bytes without '/', '*' and '?'",
                        name ? name : "", KP_NAME_MAX - 1);
     if (parent >= m->assets_end || !m->assets[parent].info)
         return kp_fail(err, KP_ENOTFOUND, "'%.60s': the asset above it is not there", name);
     kp_asset asset = model_child_asset(m, parent, name, len);
     kp_signal signal = model_child_signal(m, parent, name, len);
     if ((asset && asset != own_asset) || (signal && signal != own_signal))
-        return kp_fail(err, KP_EEXISTS, "there is %s '%.60s' in this place already", asset ? "an asset" : "a signal",
-                       name);
+        return kp_fail(err, KP_EEXISTS, "there is %s '%.60s' in this place already",
+                       asset ? "an asset" : "a signal", name);
     return KP_OK;
 }
 
@@ -218,20 +223,24 @@ static struct reach reach(const struct kp_model *m, kp_asset a)
 }
 
 /* Everyone may hold a path in KP_PATH_MAX bytes: longer ones cannot come to be. */
-static enum kp_code check_length(const struct kp_model *m, kp_asset parent, const char *name, size_t below,
-                                 struct kp_err *err)
+static enum kp_code check_length(const struct kp_model *m, kp_asset parent, const char *name,
+                                 size_t below, struct kp_err *err)
 {
-    if (kp_model_asset_path(m, parent, NULL, 0) + (parent ? 1 : 0) + strlen(name) + below < KP_PATH_MAX)
+    if (kp_model_asset_path(m, parent, NULL, 0) + (parent ? 1 : 0) + strlen(name) + below <
+        KP_PATH_MAX)
         return KP_OK;
-    return kp_fail(err, KP_EFULL, "'%.60s': a path would be longer than %d bytes; take shorter names", name,
+    return kp_fail(err, KP_EFULL,
+                   "'%.60s': a path would be longer than %d bytes; take shorter names", name,
                    KP_PATH_MAX - 1);
 }
 
 /* ---- assets ---- */
-static enum kp_code check_asset(const struct kp_model *m, const struct kp_asset_info *in, bool exists, struct kp_err *err)
+static enum kp_code check_asset(const struct kp_model *m, const struct kp_asset_info *in,
+                                bool exists, struct kp_err *err)
 {
     if (!model_kind_valid(in->kind) || !model_label_valid(in->label))
-        return kp_fail(err, KP_EINVALID, "'%.60s': unknown kind or label", in->name ? in->name : "");
+        return kp_fail(err, KP_EINVALID, "'%.60s': unknown kind or label",
+                       in->name ? in->name : "");
     if (check_name(m, in->parent, in->name, exists ? in->id : 0, 0, err))
         return err->code;
     if (!texts_valid(in, ASSET_TEXTS, asset_text))
@@ -241,7 +250,8 @@ static enum kp_code check_asset(const struct kp_model *m, const struct kp_asset_
             return kp_fail(err, KP_EINVALID, "'%.60s' cannot be moved below itself", in->name);
     struct reach below = exists ? reach(m, in->id) : (struct reach){ 0 };
     if (depth(m, in->parent) + 1 + below.levels > KP_DEPTH_MAX)
-        return kp_fail(err, KP_EFULL, "'%.60s' would be more than %d levels deep", in->name, KP_DEPTH_MAX);
+        return kp_fail(err, KP_EFULL, "'%.60s' would be more than %d levels deep", in->name,
+                       KP_DEPTH_MAX);
     return check_length(m, in->parent, in->name, below.bytes, err);
 }
 
@@ -249,7 +259,8 @@ static enum kp_code asset_place(struct kp_model *m, struct kp_asset_info *new, s
 {
     kp_asset id = new->id;
     if (id > KP_ASSETS_MAX)
-        return kp_fail(err, KP_EFULL, "this file has had %d assets, the most it can", KP_ASSETS_MAX);
+        return kp_fail(err, KP_EFULL, "this file has had %d assets, the most it can",
+                       KP_ASSETS_MAX);
     if (!kp_grow(&m->assets, &m->assets_capacity, (size_t)id + 1, sizeof *m->assets))
         return kp_fail(err, KP_ENOMEM, "out of memory");
     struct children *in = &m->assets[new->parent].assets;
@@ -300,7 +311,8 @@ static enum kp_code check_path(const char *path, struct kp_err *err)
 {
     unsigned levels = 1;
     if (!kp_path_valid(path))
-        return kp_fail(err, KP_EINVALID, "'%.120s' is not a path such as eindhoven/milling/dmu50", path);
+        return kp_fail(err, KP_EINVALID, "'%.120s' is not a path such as eindhoven/milling/dmu50",
+                       path);
     for (const char *p = path; (p = strchr(p, '/')); p++)
         levels++;
     if (levels > KP_DEPTH_MAX)
@@ -308,13 +320,14 @@ static enum kp_code check_path(const char *path, struct kp_err *err)
     return KP_OK;
 }
 
-static kp_asset make_child(struct kp_model *m, kp_asset parent, const char *p, size_t n, uint8_t kind,
-                           struct kp_err *err)
+static kp_asset make_child(struct kp_model *m, kp_asset parent, const char *p, size_t n,
+                           uint8_t kind, struct kp_err *err)
 {
     char name[KP_NAME_MAX];
     memcpy(name, p, n); /* a valid path has names that fit */
     name[n] = 0;
-    return kp_model_put_asset(m, &(struct kp_asset_info){ .parent = parent, .name = name, .kind = kind }, err);
+    return kp_model_put_asset(
+        m, &(struct kp_asset_info){ .parent = parent, .name = name, .kind = kind }, err);
 }
 
 kp_asset kp_model_make_path(struct kp_model *m, const char *path, uint8_t kind, struct kp_err *err)
@@ -341,12 +354,15 @@ kp_asset kp_model_make_path(struct kp_model *m, const char *path, uint8_t kind, 
 }
 
 /* ---- signals ---- */
-static enum kp_code check_signal(const struct kp_model *m, const struct kp_signal_info *in, struct kp_err *err)
+static enum kp_code check_signal(const struct kp_model *m, const struct kp_signal_info *in,
+                                 struct kp_err *err)
 {
     if (kp_type_name(in->type)[0] == '?' || !model_label_valid(in->label))
-        return kp_fail(err, KP_EINVALID, "'%.60s': unknown type or label", in->name ? in->name : "");
+        return kp_fail(err, KP_EINVALID, "'%.60s': unknown type or label",
+                       in->name ? in->name : "");
     if (!in->asset)
-        return kp_fail(err, KP_EINVALID, "'%.60s': a signal needs an asset", in->name ? in->name : "");
+        return kp_fail(err, KP_EINVALID, "'%.60s': a signal needs an asset",
+                       in->name ? in->name : "");
     if (check_name(m, in->asset, in->name, 0, in->id, err))
         return err->code;
     if (!texts_valid(in, SIGNAL_TEXTS, signal_text))
@@ -358,7 +374,8 @@ static enum kp_code signal_place(struct kp_model *m, struct kp_signal_info *new,
 {
     kp_signal id = new->id;
     if (id > KP_SIGNALS_MAX)
-        return kp_fail(err, KP_EFULL, "this file has had %d signals, the most it can", KP_SIGNALS_MAX);
+        return kp_fail(err, KP_EFULL, "this file has had %d signals, the most it can",
+                       KP_SIGNALS_MAX);
     struct children *in = &m->assets[new->asset].signals;
     if (!kp_grow(&m->signals, &m->signals_capacity, (size_t)id + 1, sizeof *m->signals) ||
         !kp_grow(&m->live, &m->live_capacity, (size_t)id + 1, sizeof *m->live) ||
@@ -380,7 +397,8 @@ static enum kp_code signal_place(struct kp_model *m, struct kp_signal_info *new,
     return KP_OK;
 }
 
-kp_signal kp_model_put_signal(struct kp_model *m, const struct kp_signal_info *in, struct kp_err *err)
+kp_signal kp_model_put_signal(struct kp_model *m, const struct kp_signal_info *in,
+                              struct kp_err *err)
 {
     struct kp_err own = { 0 };
     err = err ? err : &own;

@@ -112,8 +112,8 @@ kp_asset kp_model_put_asset(struct kp_model *, const struct kp_asset_info *, str
 kp_signal kp_model_put_signal(struct kp_model *, const struct kp_signal_info *, struct kp_err *);
 /* Every asset on the way is made when missing (kind KP_FOLDER; `kind` for the last). */
 kp_asset kp_model_make_path(struct kp_model *, const char *path, uint8_t kind, struct kp_err *);
-/* Removes an asset with everything below it, open intervals too, or a signal. History stays in the file until
- * retention. */
+/* Removes an asset with everything below it, open intervals too, or a signal. History stays in
+ * the file until retention. */
 enum kp_code kp_model_remove_asset(struct kp_model *, kp_asset, struct kp_err *);
 enum kp_code kp_model_remove_signal(struct kp_model *, kp_signal, struct kp_err *);
 /* Opens (id 0), changes or closes an interval; returns its id, 0 on failure. Closed ones leave memory. */

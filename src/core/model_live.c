@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The latest values. kp_model_take is the hot path: every sample of every machine comes through it. */
+/* The latest values. kp_model_take is the hot path: every sample of every machine comes through it.
+ */
 #include "core/model_private.h"
 
 #include <string.h>
@@ -57,14 +58,16 @@ static void set_bit(uint64_t *bits, unsigned i)
     bits[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
-static void take_one(struct live *l, const struct kp_sample *s, const struct kp_batch *b, unsigned i, struct kp_taken *t)
+static void take_one(struct live *l, const struct kp_sample *s, const struct kp_batch *b,
+                     unsigned i, struct kp_taken *t)
 {
     if (b->historic) {
         if (l->stored)
             set_bit(t->keep, i);
         return;
     }
-    if (l->known && s->at == l->at && s->status == l->status && kp_value_equal(&s->value, &l->value)) {
+    if (l->known && s->at == l->at && s->status == l->status &&
+        kp_value_equal(&s->value, &l->value)) {
         t->duplicates++;
         if (l->stale)
             set_bit(t->news, i);
@@ -115,7 +118,8 @@ bool kp_model_mark_stale(struct kp_model *m, uint16_t coupling, kp_signal *from,
         last = first + KP_MODEL_SLICE;
     pthread_rwlock_wrlock(&m->lock);
     for (kp_signal id = first; id < last; id++)
-        if (m->signals[id] && m->signals[id]->coupling == coupling && m->live[id].known && !m->live[id].stale) {
+        if (m->signals[id] && m->signals[id]->coupling == coupling && m->live[id].known &&
+            !m->live[id].stale) {
             m->live[id].stale = true;
             set_bit(marked, id - first);
         }
@@ -130,9 +134,12 @@ bool kp_model_mark_stale(struct kp_model *m, uint16_t coupling, kp_signal *from,
 struct kp_now kp_model_now(const struct kp_model *m, kp_signal id)
 {
     if (id >= m->signals_end || !m->signals[id])
-        return (struct kp_now){ .sample = { .signal = id, .status = KP_BAD_WAITING_FOR_INITIAL_DATA } };
+        return (
+            struct kp_now){ .sample = { .signal = id, .status = KP_BAD_WAITING_FOR_INITIAL_DATA } };
     const struct live *l = &m->live[id];
-    struct kp_now now = { .sample = { id, l->status, l->at, l->value }, .arrived = l->arrived, .stale = l->stale,
+    struct kp_now now = { .sample = { id, l->status, l->at, l->value },
+                          .arrived = l->arrived,
+                          .stale = l->stale,
                           .known = l->known };
     if (!l->known)
         now.sample.status = KP_BAD_WAITING_FOR_INITIAL_DATA;

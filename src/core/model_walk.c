@@ -25,7 +25,8 @@ static int compare(const char *name, const char *other, size_t len)
 }
 
 size_t children_find(const struct kp_model *m, const struct children *c,
-                     const char *(*name_of)(const struct kp_model *, uint32_t), const char *name, size_t len)
+                     const char *(*name_of)(const struct kp_model *, uint32_t), const char *name,
+                     size_t len)
 {
     size_t low = 0, high = c->n;
     while (low < high) {
@@ -45,7 +46,8 @@ kp_asset model_child_asset(const struct kp_model *m, kp_asset parent, const char
     return i < c->n && compare(model_asset_name(m, c->id[i]), name, len) == 0 ? c->id[i] : 0;
 }
 
-kp_signal model_child_signal(const struct kp_model *m, kp_asset parent, const char *name, size_t len)
+kp_signal model_child_signal(const struct kp_model *m, kp_asset parent, const char *name,
+                             size_t len)
 {
     const struct children *c = &m->assets[parent].signals;
     size_t i = children_find(m, c, model_signal_name, name, len);
@@ -105,7 +107,8 @@ static size_t append(char *out, size_t size, size_t used, const char *text)
     return used + len;
 }
 
-static size_t path_of(const struct kp_model *m, kp_asset a, const char *leaf, char *out, size_t size)
+static size_t path_of(const struct kp_model *m, kp_asset a, const char *leaf, char *out,
+                      size_t size)
 {
     const char *names[KP_DEPTH_MAX + 2];
     size_t n = 0, used = 0;
@@ -176,7 +179,7 @@ struct walk {
     const struct kp_model *m;
     const char *pattern;
     char path[KP_PATH_MAX]; /* no path of the model is longer */
-    size_t len; /* of the path of the asset the walk is in */
+    size_t len;             /* of the path of the asset the walk is in */
     kp_signal *out;
     size_t n, max;
 };
@@ -233,8 +236,9 @@ static void walk_asset(struct walk *w, kp_asset a, const char *after)
     }
 }
 
-/* The asset named by the leading names of the pattern that hold no wildcard, so that the walk begins there. False
- * when it is not there: then a plain pattern may name one signal, and nothing else matches. */
+/* The asset named by the leading names of the pattern that hold no wildcard, so that the walk
+ * begins there. False when it is not there: then a plain pattern may name one signal, and nothing
+ * else matches. */
 static bool walk_start(struct walk *w, kp_asset *start, kp_signal *only)
 {
     const char *p = w->pattern;
@@ -256,7 +260,8 @@ static bool walk_start(struct walk *w, kp_asset *start, kp_signal *only)
     return true;
 }
 
-size_t kp_model_match(const struct kp_model *m, const char *pattern, char *after, kp_signal *out, size_t max)
+size_t kp_model_match(const struct kp_model *m, const char *pattern, char *after, kp_signal *out,
+                      size_t max)
 {
     struct walk w = { .m = m, .pattern = pattern, .out = out, .max = max };
     kp_asset start;

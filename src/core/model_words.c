@@ -7,8 +7,9 @@
 #include "core/ban.h"
 
 static const char *const label_names[] = { "inherit", "public", "partner", "internal", "secret" };
-static const char *const asset_kinds[] = { "folder", "enterprise", "site",  "area",   "line",
-                                           "machine", "plc",       "meter", "sensor", "component" };
+static const char *const asset_kinds[] = {
+    "folder", "enterprise", "site", "area", "line", "machine", "plc", "meter", "sensor", "component"
+};
 static const char *const nameplate_names[KP_NAMEPLATE_FIELDS] = {
     [KP_MANUFACTURER_NAME] = "ManufacturerName",
     [KP_PRODUCT_DESIGNATION] = "ManufacturerProductDesignation",
@@ -34,7 +35,10 @@ static bool parse(const char *const *words, size_t n, const char *text, uint8_t 
     return false;
 }
 
-enum { LABELS = sizeof label_names / sizeof *label_names, KINDS = sizeof asset_kinds / sizeof *asset_kinds };
+enum {
+    LABELS = sizeof label_names / sizeof *label_names,
+    KINDS = sizeof asset_kinds / sizeof *asset_kinds
+};
 
 bool model_label_valid(unsigned label)
 {

@@ -34,20 +34,22 @@ static bool chosen(const char *choices, const char *text)
     return false;
 }
 
-static enum kp_code in_range(const struct kp_option *o, int64_t v, const char *text, struct kp_err *err)
+static enum kp_code in_range(const struct kp_option *o, int64_t v, const char *text,
+                             struct kp_err *err)
 {
     if (v >= o->min && v <= o->max)
         return KP_OK;
     if (o->type == KP_OPT_INT)
-        return kp_fail(err, KP_EINVALID, "%s: %s is outside %lld to %lld", o->name, text, (long long)o->min,
-                       (long long)o->max);
+        return kp_fail(err, KP_EINVALID, "%s: %s is outside %lld to %lld", o->name, text,
+                       (long long)o->min, (long long)o->max);
     char low[32], high[32];
     kp_duration_print(o->min, low, sizeof low);
     kp_duration_print(o->max, high, sizeof high);
     return kp_fail(err, KP_EINVALID, "%s: %s is outside %s to %s", o->name, text, low, high);
 }
 
-static enum kp_code parse_int(const struct kp_option *o, const char *text, int64_t *out, struct kp_err *err)
+static enum kp_code parse_int(const struct kp_option *o, const char *text, int64_t *out,
+                              struct kp_err *err)
 {
     char *end;
     errno = 0;
@@ -57,7 +59,8 @@ static enum kp_code parse_int(const struct kp_option *o, const char *text, int64
     return in_range(o, *out, text, err);
 }
 
-static enum kp_code parse_bool(const struct kp_option *o, const char *text, bool *out, struct kp_err *err)
+static enum kp_code parse_bool(const struct kp_option *o, const char *text, bool *out,
+                               struct kp_err *err)
 {
     static const char *const words[] = { "off", "on", "false", "true", "no", "yes", "0", "1" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -69,7 +72,8 @@ static enum kp_code parse_bool(const struct kp_option *o, const char *text, bool
 }
 
 /* Reads text as the option's type; a text is copied for the caller to keep or free. */
-static enum kp_code parse(const struct kp_option *o, const char *text, union parsed *out, struct kp_err *err)
+static enum kp_code parse(const struct kp_option *o, const char *text, union parsed *out,
+                          struct kp_err *err)
 {
     switch (o->type) {
     case KP_OPT_INT:
@@ -78,11 +82,13 @@ static enum kp_code parse(const struct kp_option *o, const char *text, union par
         return parse_bool(o, text, &out->flag, err);
     case KP_OPT_DURATION:
         if (!kp_duration_parse(text, &out->number))
-            return kp_fail(err, KP_EINVALID, "%s: '%.60s' is not a time such as 250ms or 10s", o->name, text);
+            return kp_fail(err, KP_EINVALID, "%s: '%.60s' is not a time such as 250ms or 10s",
+                           o->name, text);
         return in_range(o, out->number, text, err);
     case KP_OPT_CHOICE:
         if (!chosen(o->choices, text))
-            return kp_fail(err, KP_EINVALID, "%s: '%.60s' is none of %s", o->name, text, o->choices);
+            return kp_fail(err, KP_EINVALID, "%s: '%.60s' is none of %s", o->name, text,
+                           o->choices);
         break;
     case KP_OPT_TEXT:
     case KP_OPT_SECRET:
@@ -127,7 +133,8 @@ void kp_options_free(const struct kp_option *o, void *settings)
             store(o, settings, (union parsed){ 0 });
 }
 
-static const struct kp_option *find(const struct kp_option *options, const char *name, struct kp_err *err)
+static const struct kp_option *find(const struct kp_option *options, const char *name,
+                                    struct kp_err *err)
 {
     const char *names[OPTIONS_MAX + 1] = { 0 };
     size_t n = 0;
@@ -138,13 +145,14 @@ static const struct kp_option *find(const struct kp_option *options, const char 
             names[n++] = o->name;
     }
     const char *near = kp_nearest(name, names);
-    kp_fail(err, KP_EINVALID, near ? "unknown setting '%.60s', did you mean '%s'?" : "unknown setting '%.60s'", name,
+    kp_fail(err, KP_EINVALID,
+            near ? "unknown setting '%.60s', did you mean '%s'?" : "unknown setting '%.60s'", name,
             near);
     return NULL;
 }
 
-enum kp_code kp_options_set(const struct kp_option *options, void *settings, const char *name, const char *text,
-                            struct kp_err *err)
+enum kp_code kp_options_set(const struct kp_option *options, void *settings, const char *name,
+                            const char *text, struct kp_err *err)
 {
     union parsed v = { 0 };
     const struct kp_option *o = find(options, name, err);
@@ -156,7 +164,8 @@ enum kp_code kp_options_set(const struct kp_option *options, void *settings, con
     return code;
 }
 
-enum kp_code kp_options_check(const struct kp_option *options, const char *name, const char *text, struct kp_err *err)
+enum kp_code kp_options_check(const struct kp_option *options, const char *name, const char *text,
+                              struct kp_err *err)
 {
     union parsed v = { 0 };
     const struct kp_option *o = find(options, name, err);

@@ -95,8 +95,8 @@ static enum kp_code hand_over(struct kp_coupling *c, struct kp_batch **b, struct
     return KP_OK;
 }
 
-static enum kp_code report(struct kp_coupling *c, struct kp_batch **b, bool historic, const struct kp_sample *s,
-                           struct kp_err *err)
+static enum kp_code report(struct kp_coupling *c, struct kp_batch **b, bool historic,
+                           const struct kp_sample *s, struct kp_err *err)
 {
     if (*b && (*b)->n == KP_BATCH_MAX && hand_over(c, b, err))
         return err->code;
@@ -110,12 +110,14 @@ static enum kp_code report(struct kp_coupling *c, struct kp_batch **b, bool hist
     return KP_OK;
 }
 
-enum kp_code kp_coupling_report(struct kp_coupling *c, const struct kp_sample *s, struct kp_err *err)
+enum kp_code kp_coupling_report(struct kp_coupling *c, const struct kp_sample *s,
+                                struct kp_err *err)
 {
     return report(c, &c->filling, false, s, err);
 }
 
-enum kp_code kp_coupling_report_historic(struct kp_coupling *c, const struct kp_sample *s, struct kp_err *err)
+enum kp_code kp_coupling_report_historic(struct kp_coupling *c, const struct kp_sample *s,
+                                         struct kp_err *err)
 {
     return report(c, &c->historic, true, s, err);
 }
@@ -127,11 +129,13 @@ enum kp_code kp_coupling_flush(struct kp_coupling *c, struct kp_err *err)
 }
 
 /* ---- declaring, in the hub thread ---- */
-static enum kp_code path_below(char out[KP_PATH_MAX], const char *at, const char *path, struct kp_err *err)
+static enum kp_code path_below(char out[KP_PATH_MAX], const char *at, const char *path,
+                               struct kp_err *err)
 {
     if (snprintf(out, KP_PATH_MAX, "%s%s%s", at, *path ? "/" : "", path) < KP_PATH_MAX)
         return KP_OK;
-    return kp_fail(err, KP_EFULL, "'%.120s': the path is longer than %d bytes", path, KP_PATH_MAX - 1);
+    return kp_fail(err, KP_EFULL, "'%.120s': the path is longer than %d bytes", path,
+                   KP_PATH_MAX - 1);
 }
 
 struct sourced {
@@ -165,14 +169,18 @@ static const struct kp_signal_info *find_source(const struct declaring *d, const
 {
     struct sourced want = { .source = source };
     const struct sourced *hit =
-        source && d->n_known ? bsearch(&want, d->known, d->n_known, sizeof *d->known, by_source) : NULL;
+        source && d->n_known ? bsearch(&want, d->known, d->n_known, sizeof *d->known, by_source)
+                             : NULL;
     return hit ? kp_model_signal(d->model, hit->id) : NULL;
 }
 
-/* Of a signal with this path: ours to take when no other source of ours and no other living coupling feeds it. */
-static const struct kp_signal_info *find_path(const struct declaring *d, const char *path, const char *source, bool *taken)
+/* Of a signal with this path: ours to take when no other source of ours and no other living
+ * coupling feeds it. */
+static const struct kp_signal_info *find_path(const struct declaring *d, const char *path,
+                                              const char *source, bool *taken)
 {
-    const struct kp_signal_info *info = kp_model_signal(d->model, kp_model_find_signal(d->model, path));
+    const struct kp_signal_info *info =
+        kp_model_signal(d->model, kp_model_find_signal(d->model, path));
     *taken = kp_model_find_asset(d->model, path) != 0;
     if (!info)
         return NULL;
@@ -186,9 +194,10 @@ static const struct kp_signal_info *find_path(const struct declaring *d, const c
     return *taken ? NULL : info;
 }
 
-/* Lays what the machine says over what is known; what people changed stays. False when nothing differs. */
-static bool merge(const struct kp_signal_info *old, const struct kp_signal_info *said, uint16_t coupling,
-                  struct kp_signal_info *out)
+/* Lays what the machine says over what is known; what people changed stays. False when nothing
+ * differs. */
+static bool merge(const struct kp_signal_info *old, const struct kp_signal_info *said,
+                  uint16_t coupling, struct kp_signal_info *out)
 {
     *out = *old;
     out->coupling = coupling;
@@ -203,10 +212,11 @@ static bool merge(const struct kp_signal_info *old, const struct kp_signal_info 
         out->low = said->low;
         out->high = said->high;
     }
-    bool same = out->coupling == old->coupling && out->type == old->type && same_text(out->source, old->source) &&
-                same_text(out->enums, old->enums) && same_text(out->unit, old->unit) &&
-                same_text(out->unit_text, old->unit_text) && same_text(out->description, old->description) &&
-                same_text(out->role, old->role) && (out->low < out->high) == (old->low < old->high);
+    bool same = out->coupling == old->coupling && out->type == old->type &&
+                same_text(out->source, old->source) && same_text(out->enums, old->enums) &&
+                same_text(out->unit, old->unit) && same_text(out->unit_text, old->unit_text) &&
+                same_text(out->description, old->description) && same_text(out->role, old->role) &&
+                (out->low < out->high) == (old->low < old->high);
     return !same;
 }
 
@@ -304,8 +314,8 @@ static void do_declare(void *arg)
     if (failed && !all->code && failed == d->n)
         *all = first;
     else if (failed)
-        kp_warn("coupling", "signals left out", "coupling=%s signals=%zu why=%s", kp_log_quote(d->c->name), failed,
-                kp_log_quote(first.text));
+        kp_warn("coupling", "signals left out", "coupling=%s signals=%zu why=%s",
+                kp_log_quote(d->c->name), failed, kp_log_quote(first.text));
     kp_arena_free(&d->arena);
     kp_free(d->known);
 }
@@ -320,7 +330,8 @@ static void count_signals(struct kp_coupling *c, const struct kp_declare *list, 
     pthread_mutex_unlock(&c->lock);
 }
 
-enum kp_code kp_coupling_declare(struct kp_coupling *c, struct kp_declare *list, size_t n, struct kp_err *err)
+enum kp_code kp_coupling_declare(struct kp_coupling *c, struct kp_declare *list, size_t n,
+                                 struct kp_err *err)
 {
     struct declaring d = { .c = c, .model = c->hub->model, .list = list, .n = n, .err = err };
     for (size_t i = 0; i < n; i++)
@@ -355,7 +366,8 @@ static void do_identify(void *arg)
     if (changed)
         info.kind = g->kind;
     for (unsigned i = 0; i < KP_NAMEPLATE_FIELDS; i++) {
-        if (!g->nameplate[i] || info.by_hand >> i & 1 || same_text(info.nameplate[i], g->nameplate[i]))
+        if (!g->nameplate[i] || info.by_hand >> i & 1 ||
+            same_text(info.nameplate[i], g->nameplate[i]))
             continue;
         info.nameplate[i] = g->nameplate[i];
         changed = true;
@@ -365,7 +377,8 @@ static void do_identify(void *arg)
 }
 
 enum kp_code kp_coupling_identify(struct kp_coupling *c, const char *path, uint8_t kind,
-                                  const char *const nameplate[KP_NAMEPLATE_FIELDS], struct kp_err *err)
+                                  const char *const nameplate[KP_NAMEPLATE_FIELDS],
+                                  struct kp_err *err)
 {
     struct identifying g = { c, path, kind, nameplate, err };
     if (kp_hub_call(c->hub, do_identify, &g))
@@ -374,11 +387,15 @@ enum kp_code kp_coupling_identify(struct kp_coupling *c, const char *path, uint8
 }
 
 /* ---- what is known from earlier ---- */
-static bool add_known(const struct kp_model *m, const struct kp_signal_info *info, struct kp_arena *arena,
-                      struct kp_known *out)
+static bool add_known(const struct kp_model *m, const struct kp_signal_info *info,
+                      struct kp_arena *arena, struct kp_known *out)
 {
     struct kp_now now = kp_model_now(m, info->id);
-    *out = (struct kp_known){ info->id, info->type, info->writable, info->stored, kp_arena_strdup(arena, info->source),
+    *out = (struct kp_known){ info->id,
+                              info->type,
+                              info->writable,
+                              info->stored,
+                              kp_arena_strdup(arena, info->source),
                               now.known ? now.sample.at : KP_NO_TIME };
     return out->source;
 }
@@ -397,7 +414,8 @@ size_t kp_coupling_signals(struct kp_coupling *c, struct kp_arena *arena, struct
         end = kp_model_signal_end(m);
         for (unsigned i = 0; i < KP_MODEL_SLICE && s < end && n < room && whole; i++, s++) {
             const struct kp_signal_info *info = kp_model_signal(m, s);
-            if (info && info->coupling == c->id && info->source && (whole = add_known(m, info, arena, &(*out)[n])))
+            if (info && info->coupling == c->id && info->source &&
+                (whole = add_known(m, info, arena, &(*out)[n])))
                 n++;
         }
         kp_model_unlock(m);

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Subscribers: each gets copies of what its filter lets through, at its own pace. One that is behind gets nothing until
- * it has drained its queue; then it is fed the current values, a few at each turn of the hub. */
+/* Subscribers: each gets copies of what its filter lets through, at its own pace. One that is
+ * behind gets nothing until it has drained its queue; then it is fed the current values, a few at
+ * each turn of the hub. */
 #include "core/hub_private.h"
 
 #include <string.h>
 
 #include "core/ban.h"
 
-enum { FEED_TURN = 256, FEED_LOOK = 4096, FEED_PAUSE_MS = 20, STANDARD_BUDGET = 256 * 1024, WANTS = 1, WANTS_NOT = 2 };
+enum {
+    FEED_TURN = 256,
+    FEED_LOOK = 4096,
+    FEED_PAUSE_MS = 20,
+    STANDARD_BUDGET = 256 * 1024,
+    WANTS = 1,
+    WANTS_NOT = 2
+};
 
 void subscriber_free(struct kp_subscriber *s)
 {
@@ -21,7 +29,8 @@ void subscriber_free(struct kp_subscriber *s)
     kp_free(s);
 }
 
-struct kp_subscriber *kp_hub_subscribe(struct kp_hub *h, const struct kp_subscriber_def *def, struct kp_err *err)
+struct kp_subscriber *kp_hub_subscribe(struct kp_hub *h, const struct kp_subscriber_def *def,
+                                       struct kp_err *err)
 {
     struct kp_err own = { 0 };
     err = err ? err : &own;
@@ -102,7 +111,8 @@ static void send(struct kp_subscriber *s, struct kp_msg *m)
     if (!kp_queue_push(s->queue, m, 0)) {
         kp_batch_drop(m);
         fall_behind(s);
-    } else if (s->ready && kp_queue_used(s->queue) <= cost) { /* alone in the queue, or taken already */
+    } else if (s->ready &&
+               kp_queue_used(s->queue) <= cost) { /* alone in the queue, or taken already */
         s->ready(s->arg);
     }
 }
@@ -174,13 +184,15 @@ void subscribers_status(struct kp_hub *h, kp_signal id)
         struct kp_subscriber *s = h->subscribers[k];
         if (s->behind || !wants(h, s, id))
             continue;
-        kp_filter_pass(s->filter, &now.sample, range_of(h->model, id)); /* so that the return to good passes too */
-        add(s, &now.sample, now.arrived); /* flushed by the next feed */
+        kp_filter_pass(s->filter, &now.sample,
+                       range_of(h->model, id)); /* so that the return to good passes too */
+        add(s, &now.sample, now.arrived);       /* flushed by the next feed */
     }
     pthread_mutex_unlock(&h->people);
 }
 
-static void give_interval(struct kp_hub *h, struct kp_subscriber *s, const struct kp_interval *v, bool removed)
+static void give_interval(struct kp_hub *h, struct kp_subscriber *s, const struct kp_interval *v,
+                          bool removed)
 {
     char path[KP_PATH_MAX];
     if (!s->intervals || s->behind)
@@ -202,7 +214,8 @@ static void give_interval(struct kp_hub *h, struct kp_subscriber *s, const struc
     send(s, &m->msg);
 }
 
-void subscribers_changed(struct kp_hub *h, enum kp_change change, int64_t id, const struct kp_interval *v)
+void subscribers_changed(struct kp_hub *h, enum kp_change change, int64_t id,
+                         const struct kp_interval *v)
 {
     pthread_mutex_lock(&h->people);
     for (unsigned k = 0; k < h->n_subscribers; k++) {
@@ -211,7 +224,8 @@ void subscribers_changed(struct kp_hub *h, enum kp_change change, int64_t id, co
             give_interval(h, s, v, change == KP_INTERVAL_REMOVED);
         else if (change == KP_SIGNAL_PUT && (size_t)id < s->wants_capacity)
             s->wants[id] = 0;
-        else if (change == KP_ASSET_PUT && s->wants_capacity) /* moved, perhaps: every path below is another */
+        else if (change == KP_ASSET_PUT &&
+                 s->wants_capacity) /* moved, perhaps: every path below is another */
             memset(s->wants, 0, s->wants_capacity);
     }
     pthread_mutex_unlock(&h->people);
@@ -220,7 +234,8 @@ void subscribers_changed(struct kp_hub *h, enum kp_change change, int64_t id, co
 static void feed(struct kp_hub *h, struct kp_subscriber *s)
 {
     kp_signal end = kp_model_signal_end(h->model), id = s->feed;
-    for (unsigned n = 0, looked = 0; id < end && n < FEED_TURN && looked < FEED_LOOK && !s->behind; id++, looked++) {
+    for (unsigned n = 0, looked = 0; id < end && n < FEED_TURN && looked < FEED_LOOK && !s->behind;
+         id++, looked++) {
         if (!kp_model_signal(h->model, id) || !wants(h, s, id))
             continue;
         struct kp_now now = kp_model_now(h->model, id);

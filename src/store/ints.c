@@ -292,7 +292,7 @@ static bool get_runs(struct kp_reader *r, size_t n, int64_t *out)
     uint64_t runs, length;
     int64_t value = 0, change;
     size_t at = 0;
-    if (!kp_read_varint(r, &runs) || runs > n)
+    if (!kp_read_varint(r, &runs)) /* each takes one of n at least */
         return false;
     for (; runs; runs--) {
         if (!read_zigzag(r, &change) || !kp_read_varint(r, &length) || length == 0 || length > n - at)

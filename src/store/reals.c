@@ -291,7 +291,7 @@ void kp_reals_encode(size_t n, bool is_float, struct kp_scratch *s, struct kp_bu
 {
     struct words w;
     struct plan best = plan_decimal(n, is_float, s);
-    if (best.cost > 2 * n) { /* below that, bits have never less */
+    if (best.cost > 2 * n) { /* below that, bits are hardly ever shorter */
         struct plan bits = plan_bits(n, is_float, s);
         best = bits.cost < best.cost ? bits : best;
     }

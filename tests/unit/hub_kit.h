@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_TESTS_HUB_KIT_H
 #define KOPPEL_TESTS_HUB_KIT_H
-/* A stage for hub, couplings and subscribers. By hand: a virtual clock, a hub that is turned by the test, and everything
- * it tells written down. With threads: the system's clock, and a simulated machine that reports sine waves, and fails,
- * refuses, hangs or is written to when a test wants it. */
+/* A stage for hub, couplings and subscribers. By hand: a virtual clock, a hub that is turned by the
+ * test, and everything it tells written down. With threads: the system's clock, and a simulated
+ * machine that reports sine waves, and fails, refuses, hangs or is written to when a test wants it.
+ */
 #include "kit.h"
 
 #include "core/hub_private.h"
@@ -16,7 +17,7 @@
 #define KIT __attribute__((unused)) static
 
 /* ---- the simulated machine ---- */
-enum { SIM_SIGNALS = 64 };
+enum { SIM_SIGNALS = 64, SIM_HANGS_IN_STEP = 1, SIM_HANGS_IN_OPEN };
 struct sim_settings {
     int64_t signals, every;
     char *fail;
@@ -27,15 +28,30 @@ struct sim_state {
     int64_t count;
 };
 
-static atomic_int sim_opens, sim_closes, sim_fail_open, sim_fail_step, sim_hang, sim_wakes, sim_written;
+static atomic_int sim_opens, sim_closes, sim_fail_open, sim_fail_step, sim_hang, sim_wakes,
+    sim_written;
 
 static const struct kp_option sim_options[] = {
-    { .name = "signals", .help = "how many", .type = KP_OPT_INT, .offset = offsetof(struct sim_settings, signals),
-      .standard = "3", .min = 1, .max = SIM_SIGNALS },
-    { .name = "every", .help = "pause", .type = KP_OPT_DURATION, .offset = offsetof(struct sim_settings, every),
-      .standard = "1ms", .min = 0, .max = INT64_C(60000000000) },
-    { .name = "fail", .help = "how it fails", .type = KP_OPT_CHOICE, .offset = offsetof(struct sim_settings, fail),
-      .standard = "peer", .choices = "peer,refused,silent" },
+    { .name = "signals",
+      .help = "how many",
+      .type = KP_OPT_INT,
+      .offset = offsetof(struct sim_settings, signals),
+      .standard = "3",
+      .min = 1,
+      .max = SIM_SIGNALS },
+    { .name = "every",
+      .help = "pause",
+      .type = KP_OPT_DURATION,
+      .offset = offsetof(struct sim_settings, every),
+      .standard = "1ms",
+      .min = 0,
+      .max = INT64_C(60000000000) },
+    { .name = "fail",
+      .help = "how it fails",
+      .type = KP_OPT_CHOICE,
+      .offset = offsetof(struct sim_settings, fail),
+      .standard = "peer",
+      .choices = "peer,refused,silent" },
     { 0 },
 };
 
@@ -47,18 +63,31 @@ static inline enum kp_code sim_failure(struct kp_coupling *c, struct kp_err *e, 
     return kp_fail(e, strcmp(set->fail, "refused") == 0 ? KP_EREFUSED : KP_EPEER, "%s", why);
 }
 
+static inline void kit_sleep(long ms)
+{
+    nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L }, NULL);
+}
+
+static inline void sim_wait(struct kp_coupling *c, int where)
+{
+    while (sim_hang == where && !kp_coupling_stopping(c))
+        kit_sleep(1);
+}
+
 static enum kp_code sim_open(struct kp_coupling *c, struct kp_err *e)
 {
     const struct sim_settings *set = kp_coupling_settings(c);
     struct sim_state *st = kp_coupling_state(c);
     sim_opens++;
+    sim_wait(c, SIM_HANGS_IN_OPEN);
     if (sim_fail_open)
         return sim_failure(c, e, "the simulated machine is off");
     for (int64_t i = 0; i < set->signals; i++) {
         snprintf(st->paths[i], sizeof st->paths[i], "line/s%02d", (int)i);
         snprintf(st->sources[i], sizeof st->sources[i], "address %d", (int)i);
         st->declared[i] = (struct kp_declare){ .path = st->paths[i], .asset_kind = KP_LINE };
-        st->declared[i].info = (struct kp_signal_info){ .type = KP_DOUBLE, .stored = true, .source = st->sources[i] };
+        st->declared[i].info =
+            (struct kp_signal_info){ .type = KP_DOUBLE, .stored = true, .source = st->sources[i] };
     }
     static const char *const plate[KP_NAMEPLATE_FIELDS] = { [KP_SERIAL_NUMBER] = "SIM-1" };
     if (kp_coupling_declare(c, st->declared, (size_t)set->signals, e) ||
@@ -68,22 +97,17 @@ static enum kp_code sim_open(struct kp_coupling *c, struct kp_err *e)
     return KP_OK;
 }
 
-static inline void kit_sleep(long ms)
-{
-    nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L }, NULL);
-}
-
 static enum kp_code sim_step(struct kp_coupling *c, struct kp_err *e)
 {
     const struct sim_settings *set = kp_coupling_settings(c);
     struct sim_state *st = kp_coupling_state(c);
-    while (sim_hang && !kp_coupling_stopping(c))
-        kit_sleep(1);
+    sim_wait(c, SIM_HANGS_IN_STEP);
     if (sim_fail_step)
         return sim_failure(c, e, "the simulated link broke");
     st->count++;
     for (int64_t i = 0; i < set->signals; i++) {
-        struct kp_sample s = { st->declared[i].id, 0, kp_coupling_utc(c), kp_double(sin((double)(st->count + i) / 10)) };
+        struct kp_sample s = { st->declared[i].id, 0, kp_coupling_utc(c),
+                               kp_double(sin((double)(st->count + i) / 10)) };
         if (s.signal && kp_coupling_report(c, &s, e))
             return e->code;
     }
@@ -113,13 +137,27 @@ static void sim_wake(struct kp_coupling *c)
 }
 
 KIT const struct kp_coupling_class sim = {
-    .name = "sim", .schemes = "sim", .settings_size = sizeof(struct sim_settings), .state_size = sizeof(struct sim_state),
-    .options = sim_options, .open = sim_open, .step = sim_step, .close = sim_close, .write = sim_write, .wake = sim_wake,
+    .name = "sim",
+    .schemes = "sim",
+    .settings_size = sizeof(struct sim_settings),
+    .state_size = sizeof(struct sim_state),
+    .options = sim_options,
+    .open = sim_open,
+    .step = sim_step,
+    .close = sim_close,
+    .write = sim_write,
+    .wake = sim_wake,
 };
 /* One that cannot be written to. */
 KIT const struct kp_coupling_class sim_silent = {
-    .name = "sim", .schemes = "sim", .settings_size = sizeof(struct sim_settings), .state_size = sizeof(struct sim_state),
-    .options = sim_options, .open = sim_open, .step = sim_step, .close = sim_close,
+    .name = "sim",
+    .schemes = "sim",
+    .settings_size = sizeof(struct sim_settings),
+    .state_size = sizeof(struct sim_state),
+    .options = sim_options,
+    .open = sim_open,
+    .step = sim_step,
+    .close = sim_close,
 };
 
 /* ---- the stage ---- */
@@ -174,7 +212,8 @@ KIT const struct told *last_told(void)
 
 static int stage(const struct kp_hub_options *options)
 {
-    sim_opens = sim_closes = sim_fail_open = sim_fail_step = sim_hang = sim_wakes = sim_written = stored = 0;
+    sim_opens = sim_closes = sim_fail_open = sim_fail_step = sim_hang = sim_wakes = sim_written =
+        stored = 0;
     sink_is_full = false;
     n_told = 0;
     err = (struct kp_err){ 0 };
@@ -249,7 +288,10 @@ KIT kp_signal make_signal(uint16_t coupling, const char *path)
     char above[KP_PATH_MAX];
     const char *slash = strrchr(path, '/');
     snprintf(above, sizeof above, "%.*s", (int)(slash - path), path);
-    struct kp_signal_info info = { .name = slash + 1, .type = KP_DOUBLE, .stored = true, .coupling = coupling,
+    struct kp_signal_info info = { .name = slash + 1,
+                                   .type = KP_DOUBLE,
+                                   .stored = true,
+                                   .coupling = coupling,
                                    .source = coupling ? path : NULL,
                                    .asset = kp_model_make_path(model, above, KP_MACHINE, &err) };
     kp_signal s = kp_model_put_signal(model, &info, &err);
@@ -258,11 +300,14 @@ KIT kp_signal make_signal(uint16_t coupling, const char *path)
 }
 
 /* A coupling of which only the state exists: its thread does not run. */
-KIT struct kp_coupling *couple_still(uint16_t id, const char *at, const struct kp_filter_def *filter)
+KIT struct kp_coupling *couple_still(uint16_t id, const char *at,
+                                     const struct kp_filter_def *filter)
 {
     char name[16];
     snprintf(name, sizeof name, "c%u", id);
-    struct kp_coupling_def def = { .id = id, .name = name, .url = "sim://x", .at = at, .class = &sim };
+    struct kp_coupling_def def = {
+        .id = id, .name = name, .url = "sim://x", .at = at, .class = &sim
+    };
     if (filter)
         def.filter = *filter;
     assert_int_equal(kp_hub_add_coupling(hub, &def, &err), KP_OK);
@@ -298,8 +343,12 @@ KIT int open_of(enum kp_interval_kind kind)
 /* ---- with threads ---- */
 KIT void couple(uint16_t id, const char *key, const char *value)
 {
-    struct kp_coupling_def def = { .id = id, .name = id == 1 ? "one" : "two", .url = "sim://x",
-                                   .at = id == 1 ? "hall/one" : "hall/two", .enabled = true, .class = &sim };
+    struct kp_coupling_def def = { .id = id,
+                                   .name = id == 1 ? "one" : "two",
+                                   .url = "sim://x",
+                                   .at = id == 1 ? "hall/one" : "hall/two",
+                                   .enabled = true,
+                                   .class = &sim };
     if (key && strcmp(key, "include") == 0)
         def.filter.include = value;
     else if (key) {
@@ -323,13 +372,13 @@ KIT bool is_link(uint16_t id, enum kp_link link)
 }
 
 /* Up to a minute, for machines under load; the checks here take milliseconds. */
-#define WAIT_UNTIL(condition)                        \
-    do {                                             \
-        int left_ = 12000;                           \
-        while (!(condition) && left_--)              \
-            kit_sleep(5);                            \
-        if (left_ <= 0)                              \
-            fail_msg("never: %s", #condition);       \
+#define WAIT_UNTIL(condition)                                                                      \
+    do {                                                                                           \
+        int left_ = 12000;                                                                         \
+        while (!(condition) && left_--)                                                            \
+            kit_sleep(5);                                                                          \
+        if (left_ <= 0)                                                                            \
+            fail_msg("never: %s", #condition);                                                     \
     } while (0)
 
 KIT kp_signal find(const char *path)

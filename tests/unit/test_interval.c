@@ -63,7 +63,11 @@ static kp_asset asset(const char *path)
 
 static int64_t put(kp_asset a, int64_t id, int64_t start, int64_t end)
 {
-    struct kp_interval v = { .id = id, .asset = a, .kind = KP_INTERVAL_JOB, .start = start, .end = end,
+    struct kp_interval v = { .id = id,
+                             .asset = a,
+                             .kind = KP_INTERVAL_JOB,
+                             .start = start,
+                             .end = end,
                              .attributes = "{\"order\":7}" };
     return kp_model_put_interval(m, &v, &err);
 }
@@ -221,7 +225,10 @@ static void numbers_are_not_used_again(void **state)
 static void what_makes_no_sense_is_refused_and_nobody_is_told(void **state)
 {
     (void)state;
-    static const struct { struct kp_interval v; enum kp_code code; } wrong[] = {
+    static const struct {
+        struct kp_interval v;
+        enum kp_code code;
+    } wrong[] = {
         { { .start = 10, .end = 9, .attributes = "{}" }, KP_EINVALID },
         { { .start = KP_FOREVER, .end = 0, .attributes = "{}" }, KP_EINVALID },
         { { .kind = KP_INTERVAL_GAP + 1, .end = 1, .attributes = "{}" }, KP_EINVALID },

@@ -30,7 +30,9 @@ static kp_asset asset(const char *path)
 
 static kp_signal signal(const char *above, const char *name)
 {
-    struct kp_signal_info info = { .asset = asset(above), .name = name, .type = KP_DOUBLE, .stored = true };
+    struct kp_signal_info info = {
+        .asset = asset(above), .name = name, .type = KP_DOUBLE, .stored = true
+    };
     return kp_model_put_signal(m, &info, &err);
 }
 
@@ -114,7 +116,8 @@ static void nothing_moves_below_itself_or_too_deep(void **state)
     assert_int_equal(asset("1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17"), 0);
     assert_int_equal(err.code, KP_EFULL);
     err = (struct kp_err){ 0 };
-    struct kp_asset_info tree = *kp_model_asset(m, asset("a")); /* a/b/c: three levels below the fourteenth */
+    struct kp_asset_info tree =
+        *kp_model_asset(m, asset("a")); /* a/b/c: three levels below the fourteenth */
     tree.parent = asset("1/2/3/4/5/6/7/8/9/10/11/12/13/14");
     assert_int_equal(kp_model_put_asset(m, &tree, &err), 0);
     assert_int_equal(err.code, KP_EFULL);
@@ -159,7 +162,9 @@ static void bad_names_types_and_texts_change_nothing(void **state)
     }
     struct kp_signal_info info = { .asset = hall, .name = "x", .type = 99 };
     assert_int_equal(kp_model_put_signal(m, &info, NULL), 0);
-    info = (struct kp_signal_info){ .asset = hall, .name = "x", .type = KP_BOOL, .description = "\xc3\x28" };
+    info = (struct kp_signal_info){
+        .asset = hall, .name = "x", .type = KP_BOOL, .description = "\xc3\x28"
+    };
     assert_int_equal(kp_model_put_signal(m, &info, NULL), 0);
     info = (struct kp_signal_info){ .asset = 77, .name = "x", .type = KP_BOOL };
     assert_int_equal(kp_model_put_signal(m, &info, NULL), 0);
@@ -179,10 +184,21 @@ static void patterns_page_through_ten_thousand_signals_in_order(void **state)
             snprintf(name, sizeof name, "s%02d", s);
             assert_true(signal(above, name) != 0);
         }
-    static const struct { const char *pattern; size_t count; } asked[] = {
-        { "", 10000 },        { "**", 10000 },     { "hall1", 3300 },          { "**/spindle", 5000 },
-        { "*/m07", 100 },     { "hall0/m00", 100 }, { "hall0/m00/axis/s01", 1 }, { "**/s0?", 1000 },
-        { "hall0/m00/s", 0 }, { "nowhere/**", 0 }, { "hall1/m*/axis/s01", 33 },
+    static const struct {
+        const char *pattern;
+        size_t count;
+    } asked[] = {
+        { "", 10000 },
+        { "**", 10000 },
+        { "hall1", 3300 },
+        { "**/spindle", 5000 },
+        { "*/m07", 100 },
+        { "hall0/m00", 100 },
+        { "hall0/m00/axis/s01", 1 },
+        { "**/s0?", 1000 },
+        { "hall0/m00/s", 0 },
+        { "nowhere/**", 0 },
+        { "hall1/m*/axis/s01", 33 },
     };
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
         char after[KP_PATH_MAX] = "", last[KP_PATH_MAX] = "";
@@ -225,7 +241,8 @@ static void news_are_kept_and_repetitions_are_not(void **state)
     assert_true(t.keep[0] == 0 && t.news[0] == 0 && t.duplicates == 1);
     t = take(1, &(struct kp_sample){ s, 0, 101, kp_double(1) }, false); /* a later time is news */
     assert_true(t.keep[0] == 1 && t.news[0] == 1);
-    t = take(1, &(struct kp_sample){ s, KP_BAD, 101, kp_double(1) }, false); /* so is another status */
+    t = take(1, &(struct kp_sample){ s, KP_BAD, 101, kp_double(1) },
+             false); /* so is another status */
     assert_true(t.keep[0] == 1);
     t = take(1, &(struct kp_sample){ s + 100, 0, 1, kp_double(1) }, false);
     assert_true(t.keep[0] == 0 && t.unknown == 1);
@@ -275,7 +292,8 @@ static void a_cut_off_signal_keeps_its_value_and_says_so_until_it_is_heard_again
         ;
     assert_int_equal(marked, 1);
     struct kp_now now = kp_model_now(m, s);
-    assert_true(now.stale && now.sample.status == KP_BAD_NO_COMMUNICATION && now.sample.value.d == 1);
+    assert_true(now.stale && now.sample.status == KP_BAD_NO_COMMUNICATION &&
+                now.sample.value.d == 1);
     struct kp_taken t = take(1, &(struct kp_sample){ s, 0, 100, kp_double(1) }, false);
     assert_true(t.keep[0] == 0 && t.news[0] == 1); /* told again, not stored again */
     assert_true(!kp_model_now(m, s).stale && kp_model_now(m, s).sample.status == KP_GOOD);
@@ -299,12 +317,26 @@ static void texts_grow_shrink_and_turn_into_numbers(void **state)
     assert_int_equal(kp_model_now(m, s).sample.value.type, KP_STRING);
 }
 
-static void a_restored_value_is_stale(void **state)
+static void an_empty_text_needs_no_data(void **state)
+{
+    (void)state;
+    kp_signal s = signal("h", "x");
+    struct kp_sample empty = { s, 0, 5, { .data = NULL, .len = 0, .type = KP_STRING } };
+    assert_int_equal(kp_model_restore(m, &empty, &err), KP_OK);
+    assert_int_equal(kp_model_now(m, s).sample.value.len, 0);
+    assert_non_null(kp_model_now(m, s).sample.value.data);
+}
+
+static void a_restored_value_is_stale_until_its_machine_speaks(void **state)
 {
     (void)state;
     kp_signal s = signal("h", "x");
     assert_int_equal(kp_model_restore(m, &(struct kp_sample){ s, 0, 5, kp_int(3) }, &err), KP_OK);
     assert_true(kp_model_now(m, s).stale);
+    struct kp_taken t = take(1, &(struct kp_sample){ s, 0, 2, kp_int(4) }, false);
+    assert_true(t.keep[0] == 1 &&
+                t.news[0] == 1); /* the machine's word counts, though its clock was set back */
+    assert_true(!kp_model_now(m, s).stale && kp_model_now(m, s).sample.value.i == 4);
     assert_int_equal(kp_model_restore(m, &(struct kp_sample){ 99, 0, 5, kp_int(3) }, &err), KP_OK);
 }
 
@@ -318,7 +350,11 @@ static bool keep_last(void *arg, const struct kp_interval *v)
 static void an_interval_opens_changes_and_leaves_when_closed(void **state)
 {
     (void)state;
-    struct kp_interval v = { .asset = asset("h/m"), .kind = KP_INTERVAL_JOB, .start = 10, .end = KP_FOREVER, .attributes = "{}" };
+    struct kp_interval v = { .asset = asset("h/m"),
+                             .kind = KP_INTERVAL_JOB,
+                             .start = 10,
+                             .end = KP_FOREVER,
+                             .attributes = "{}" };
     struct kp_interval seen = { 0 };
     v.id = kp_model_put_interval(m, &v, &err);
     assert_true(v.id > 0);
@@ -333,7 +369,9 @@ static void an_interval_opens_changes_and_leaves_when_closed(void **state)
     assert_int_equal(kp_model_put_interval(m, &v, &err), v.id);
     kp_model_open_intervals(m, 0, keep_last, &seen);
     assert_int_equal(seen.id, 0);
-    struct kp_interval later = { .kind = KP_INTERVAL_STOP, .start = 5, .end = KP_FOREVER, .attributes = "{}" };
+    struct kp_interval later = {
+        .kind = KP_INTERVAL_STOP, .start = 5, .end = KP_FOREVER, .attributes = "{}"
+    };
     assert_true(kp_model_put_interval(m, &later, &err) > v.id);
 }
 
@@ -388,7 +426,9 @@ static enum kp_code build_small(void *arg)
     if (!model)
         return KP_ENOMEM;
     kp_asset a = kp_model_make_path(model, "a/b/c", KP_MACHINE, &e);
-    struct kp_signal_info info = { .asset = a, .name = "x", .type = KP_STRING, .description = "text", .stored = true };
+    struct kp_signal_info info = {
+        .asset = a, .name = "x", .type = KP_STRING, .description = "text", .stored = true
+    };
     kp_signal s = a ? kp_model_put_signal(model, &info, &e) : 0;
     struct kp_interval v = { .asset = a, .start = 1, .end = KP_FOREVER, .attributes = "{}" };
     if (s)
@@ -425,7 +465,8 @@ int main(void)
         T(what_is_not_stored_is_shown_all_the_same),
         T(a_cut_off_signal_keeps_its_value_and_says_so_until_it_is_heard_again),
         T(texts_grow_shrink_and_turn_into_numbers),
-        T(a_restored_value_is_stale),
+        T(an_empty_text_needs_no_data),
+        T(a_restored_value_is_stale_until_its_machine_speaks),
         T(an_interval_opens_changes_and_leaves_when_closed),
         T(an_interval_that_makes_no_sense_is_refused),
         T(each_change_is_told_once),

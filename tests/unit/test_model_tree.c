@@ -77,7 +77,8 @@ static void labels_kinds_and_fields_are_read_back_by_their_words(void **state)
 static void children_stand_in_name_order_however_they_came(void **state)
 {
     (void)state;
-    static const char *const names[] = { "m", "a", "z", "b", "Z", "aa", "\xc3\xa4", "1", "a b", "a-b" };
+    static const char *const names[] = { "m",  "a",        "z", "b",   "Z",
+                                         "aa", "\xc3\xa4", "1", "a b", "a-b" };
     kp_asset hall = asset("hall");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         assert_true(put(hall, names[i]) != 0);
@@ -87,11 +88,14 @@ static void children_stand_in_name_order_however_they_came(void **state)
     }
     const kp_signal *signals;
     const kp_asset *assets;
-    size_t n = kp_model_child_signals(m, hall, &signals), k = kp_model_child_assets(m, hall, &assets);
+    size_t n = kp_model_child_signals(m, hall, &signals),
+           k = kp_model_child_assets(m, hall, &assets);
     assert_true(n == 10 && k == 10);
     for (size_t i = 1; i < n; i++) {
-        assert_true(strcmp(kp_model_signal(m, signals[i - 1])->name, kp_model_signal(m, signals[i])->name) < 0);
-        assert_true(strcmp(kp_model_asset(m, assets[i - 1])->name, kp_model_asset(m, assets[i])->name) < 0);
+        assert_true(strcmp(kp_model_signal(m, signals[i - 1])->name,
+                           kp_model_signal(m, signals[i])->name) < 0);
+        assert_true(
+            strcmp(kp_model_asset(m, assets[i - 1])->name, kp_model_asset(m, assets[i])->name) < 0);
     }
 }
 
@@ -174,7 +178,8 @@ static void the_place_of_another_cannot_be_taken(void **state)
     err = (struct kp_err){ 0 };
     assert_int_equal(kp_model_put_signal(m, &info, &err), 0);
     assert_int_equal(err.code, KP_EEXISTS);
-    assert_true(kp_model_find_signal(m, "hall/mill/x") == x && kp_model_find_signal(m, "hall/mill/y") == y);
+    assert_true(kp_model_find_signal(m, "hall/mill/x") == x &&
+                kp_model_find_signal(m, "hall/mill/y") == y);
 }
 
 /* ---- limits ---- */
@@ -240,7 +245,8 @@ static void no_path_is_ever_longer_than_a_reader_has_room_for(void **state)
     assert_int_equal(kp_model_match(m, "**", after, found, 2), 1);
     assert_string_equal(after, path);
     assert_int_equal(kp_model_match(m, "**", after, found, 2), 0);
-    assert_int_equal(move(kp_model_find_asset(m, name), asset("x"), NULL), 0); /* all below would be too long */
+    assert_int_equal(move(kp_model_find_asset(m, name), asset("x"), NULL),
+                     0); /* all below would be too long */
     assert_int_equal(err.code, KP_EFULL);
     leaf[rest] = 't';
     err = (struct kp_err){ 0 };
@@ -316,7 +322,8 @@ static void a_path_is_cut_as_snprintf_does(void **state)
     (void)state;
     kp_asset a = asset("ab/cd");
     kp_signal s = put(a, "ef");
-    static const char *const want[] = { NULL, "", "a", "ab", "ab/", "ab/c", "ab/cd", "ab/cd/", "ab/cd/e", "ab/cd/ef" };
+    static const char *const want[] = { NULL,   "",      "a",      "ab",      "ab/",
+                                        "ab/c", "ab/cd", "ab/cd/", "ab/cd/e", "ab/cd/ef" };
     for (size_t size = 0; size < sizeof want / sizeof *want; size++) {
         char out[12];
         memset(out, '#', sizeof out);
@@ -346,7 +353,8 @@ static void what_is_gone_has_no_children_and_the_label_of_the_factory(void **sta
     assert_int_equal(kp_model_label(m, 999, KP_INHERIT), KP_INTERNAL);
     assert_int_equal(kp_model_label(m, 999, KP_PUBLIC), KP_PUBLIC);
     assert_int_equal(kp_model_remove_asset(m, a, &err), KP_ENOTFOUND);
-    assert_int_equal(kp_model_remove_asset(m, 0, NULL), KP_ENOTFOUND); /* nobody removes the factory */
+    assert_int_equal(kp_model_remove_asset(m, 0, NULL),
+                     KP_ENOTFOUND); /* nobody removes the factory */
     assert_int_equal(kp_model_count_assets(m), 0);
 }
 
@@ -375,9 +383,20 @@ static size_t count_by_hand(const char *pattern)
 static void every_page_size_gives_each_match_once(void **state)
 {
     (void)state;
-    static const char *const patterns[] = { "",       "**",           "hall1",        "hall0/**",   "**/spindle",
-                                            "*/m07",  "hall0/m0?",    "**/axis/s0?",  "nowhere/**", "hall0/m00/s",
-                                            "hall?/*/axis/s01", "hall0/m00/axis/s01", "hall0/m00/axis/s01/x", "*" };
+    static const char *const patterns[] = { "",
+                                            "**",
+                                            "hall1",
+                                            "hall0/**",
+                                            "**/spindle",
+                                            "*/m07",
+                                            "hall0/m0?",
+                                            "**/axis/s0?",
+                                            "nowhere/**",
+                                            "hall0/m00/s",
+                                            "hall?/*/axis/s01",
+                                            "hall0/m00/axis/s01",
+                                            "hall0/m00/axis/s01/x",
+                                            "*" };
     static const size_t sizes[] = { 1000, 77, 1 };
     static char seen[MACHINES * EACH + 1];
     static kp_signal page[1000];
@@ -492,16 +511,18 @@ static void twenty_thousand_random_moves_agree_with_a_simple_list(void **state)
     uint64_t seed = 42;
     int n = 0, refused = 0;
     for (int step = 0; step < STEPS; step++) {
-        bool new = n < NODES && kit_random(&seed) % 4 == 0;
+        bool new = n < NODES &&kit_random(&seed) % 4 == 0;
         int self = new ? n : n ? (int)(kit_random(&seed) % (unsigned)n) : -1;
         if (self < 0)
             continue;
         int parent = (int)(kit_random(&seed) % (unsigned)(n + 1)) - 1;
         char name[8];
         snprintf(name, sizeof name, "n%02d", (int)(kit_random(&seed) % 40));
-        bool wrong = shadow_taken(s, n, new ? -1 : self, parent, name) || (!new && shadow_below(s, parent, self)) ||
+        bool wrong = shadow_taken(s, n, new ? -1 : self, parent, name) ||
+                     (!new &&shadow_below(s, parent, self)) ||
                      shadow_depth(s, parent) + (new ? 1 : shadow_height(s, n, self)) > KP_DEPTH_MAX;
-        struct kp_asset_info info = { .id = new ? 0 : s[self].id, .name = name,
+        struct kp_asset_info info = { .id = new ? 0 : s[self].id,
+                                      .name = name,
                                       .parent = parent < 0 ? 0 : s[parent].id };
         kp_asset id = kp_model_put_asset(m, &info, NULL);
         assert_int_equal(id == 0, wrong);
@@ -544,7 +565,8 @@ static enum kp_code plant(void *arg)
         struct kp_asset_info info = *kp_model_asset(model, kp_model_find_asset(model, "a/b"));
         info.parent = other;
         bool moved = kp_model_put_asset(model, &info, &e);
-        assert_true(kp_model_find_signal(model, moved ? "x/y/b/c/d/e/f/g/h/i/j/s7" : "a/b/c/d/e/f/g/h/i/j/s7") != 0);
+        assert_true(kp_model_find_signal(model, moved ? "x/y/b/c/d/e/f/g/h/i/j/s7"
+                                                      : "a/b/c/d/e/f/g/h/i/j/s7") != 0);
     }
     kp_model_free(model);
     return e.code;

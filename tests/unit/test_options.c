@@ -13,15 +13,32 @@ struct settings {
 };
 
 static const struct kp_option options[] = {
-    { .name = "name", .type = KP_OPT_TEXT, .offset = offsetof(struct settings, name), .standard = "press" },
-    { .name = "mode", .type = KP_OPT_CHOICE, .offset = offsetof(struct settings, mode), .standard = "auto",
+    { .name = "name",
+      .type = KP_OPT_TEXT,
+      .offset = offsetof(struct settings, name),
+      .standard = "press" },
+    { .name = "mode",
+      .type = KP_OPT_CHOICE,
+      .offset = offsetof(struct settings, mode),
+      .standard = "auto",
       .choices = "auto,none,sign" },
     { .name = "password", .type = KP_OPT_SECRET, .offset = offsetof(struct settings, password) },
-    { .name = "port", .type = KP_OPT_INT, .offset = offsetof(struct settings, port), .standard = "502", .min = -1,
+    { .name = "port",
+      .type = KP_OPT_INT,
+      .offset = offsetof(struct settings, port),
+      .standard = "502",
+      .min = -1,
       .max = 65535 },
-    { .name = "pause", .type = KP_OPT_DURATION, .offset = offsetof(struct settings, pause), .standard = "250ms",
-      .min = 10 * KP_MILLISECOND, .max = 60 * KP_SECOND },
-    { .name = "fast", .type = KP_OPT_BOOL, .offset = offsetof(struct settings, fast), .standard = "on" },
+    { .name = "pause",
+      .type = KP_OPT_DURATION,
+      .offset = offsetof(struct settings, pause),
+      .standard = "250ms",
+      .min = 10 * KP_MILLISECOND,
+      .max = 60 * KP_SECOND },
+    { .name = "fast",
+      .type = KP_OPT_BOOL,
+      .offset = offsetof(struct settings, fast),
+      .standard = "on" },
     { 0 },
 };
 
@@ -80,9 +97,12 @@ static void each_type_is_read_as_people_write_it(void **state)
 static void switches_know_four_pairs_of_words(void **state)
 {
     (void)state;
-    static const struct { const char *word; bool on; } words[] = {
-        { "off", false }, { "on", true }, { "false", false }, { "true", true },
-        { "no", false },  { "yes", true }, { "0", false },    { "1", true },
+    static const struct {
+        const char *word;
+        bool on;
+    } words[] = {
+        { "off", false }, { "on", true },  { "false", false }, { "true", true },
+        { "no", false },  { "yes", true }, { "0", false },     { "1", true },
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         set.fast = !words[i].on;
@@ -94,7 +114,9 @@ static void switches_know_four_pairs_of_words(void **state)
 static void what_makes_no_sense_is_refused_by_name_and_changes_nothing(void **state)
 {
     (void)state;
-    static const struct { const char *name, *text, *says; } wrong[] = {
+    static const struct {
+        const char *name, *text, *says;
+    } wrong[] = {
         { "port", "", "port: '' is not a whole number" },
         { "port", "12x", "not a whole number" },
         { "port", " 12", "not a whole number" },
@@ -118,10 +140,12 @@ static void what_makes_no_sense_is_refused_by_name_and_changes_nothing(void **st
     struct settings before = set;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(put(wrong[i].name, wrong[i].text), KP_EINVALID);
-        if (!strstr(err.text, wrong[i].says) || strncmp(err.text, wrong[i].name, strlen(wrong[i].name)) != 0)
+        if (!strstr(err.text, wrong[i].says) ||
+            strncmp(err.text, wrong[i].name, strlen(wrong[i].name)) != 0)
             fail_msg("'%s' does not say '%s: ... %s'", err.text, wrong[i].name, wrong[i].says);
         err = (struct kp_err){ 0 };
-        assert_int_equal(kp_options_check(options, wrong[i].name, wrong[i].text, &err), KP_EINVALID);
+        assert_int_equal(kp_options_check(options, wrong[i].name, wrong[i].text, &err),
+                         KP_EINVALID);
         assert_non_null(strstr(err.text, wrong[i].says));
     }
     assert_memory_equal(&before, &set, sizeof set);
@@ -148,8 +172,11 @@ static void a_secret_is_never_in_an_error(void **state)
 static void checking_keeps_nothing(void **state)
 {
     (void)state;
-    static const struct { const char *name, *text; } right[] = {
-        { "name", "x" }, { "mode", "none" }, { "password", "x" }, { "port", "1" }, { "pause", "1s" }, { "fast", "no" },
+    static const struct {
+        const char *name, *text;
+    } right[] = {
+        { "name", "x" }, { "mode", "none" }, { "password", "x" },
+        { "port", "1" }, { "pause", "1s" },  { "fast", "no" },
     };
     struct settings before = set;
     long live = kp_mem_live();
@@ -172,7 +199,11 @@ static void a_default_that_makes_no_sense_is_an_error_of_its_table(void **state)
 {
     (void)state;
     static const struct kp_option bad[] = {
-        { .name = "port", .type = KP_OPT_INT, .offset = offsetof(struct settings, port), .standard = "x", .max = 1 },
+        { .name = "port",
+          .type = KP_OPT_INT,
+          .offset = offsetof(struct settings, port),
+          .standard = "x",
+          .max = 1 },
         { 0 },
     };
     struct settings s = { 0 };

@@ -21,7 +21,8 @@ static struct kp_subscriber *subscribe(struct kp_subscriber_def def)
     return s;
 }
 
-/* Takes all that waits; returns the number of samples, the last of them in *last, intervals in *intervals. */
+/* Takes all that waits; returns the number of samples, the last of them in *last, intervals in
+ * *intervals. */
 static unsigned drain(struct kp_sample *last, unsigned *intervals)
 {
     unsigned n = 0;
@@ -51,10 +52,10 @@ static void it_gets_news_of_matching_signals_and_nothing_else(void **state)
     hear(0, y, 1, 8);
     assert_int_equal(drain(&last, NULL), 1);
     assert_true(last.signal == x && last.value.d == 7 && last.at == 1);
-    hear(0, x, 1, 7); /* told already */
-    hear(0, x, 0, 9); /* late: for the history */
+    hear(0, x, 1, 7);                                                /* told already */
+    hear(0, x, 0, 9);                                                /* late: for the history */
     say(0, true, (struct kp_sample){ x, KP_GOOD, 5, kp_double(1) }); /* fills a gap */
-    hear(0, 99, 1, 1); /* unknown */
+    hear(0, 99, 1, 1);                                               /* unknown */
     assert_int_equal(drain(NULL, NULL), 0);
     hear(0, x, 2, 7);
     assert_int_equal(drain(NULL, NULL), 1);
@@ -99,7 +100,8 @@ static void its_own_rate_and_deadband_hold(void **state)
     info.low = 0;
     info.high = 200;
     kp_model_put_signal(model, &info, &err);
-    subscribe((struct kp_subscriber_def){ .filter = { .deadband = 1, .percent = true } }); /* 2 of 200 */
+    subscribe(
+        (struct kp_subscriber_def){ .filter = { .deadband = 1, .percent = true } }); /* 2 of 200 */
     static const double values[] = { 10, 11, 12, 12.5, 9, 10.9 };
     for (int i = 0; i < 6; i++)
         hear(0, x, i + 1, values[i]);
@@ -140,8 +142,12 @@ static void intervals_come_when_asked_for_and_of_matching_assets(void **state)
 {
     (void)state;
     struct kp_interval v = { .asset = kp_model_make_path(model, "hall/mill", KP_MACHINE, &err),
-                             .kind = KP_INTERVAL_STOP, .start = 1, .end = KP_FOREVER, .attributes = "{\"why\":\"tool\"}" };
-    subscribe((struct kp_subscriber_def){ .filter = { .include = "hall/mill" }, .intervals = true });
+                             .kind = KP_INTERVAL_STOP,
+                             .start = 1,
+                             .end = KP_FOREVER,
+                             .attributes = "{\"why\":\"tool\"}" };
+    subscribe(
+        (struct kp_subscriber_def){ .filter = { .include = "hall/mill" }, .intervals = true });
     struct kp_subscriber *deaf = kp_hub_subscribe(hub, &(struct kp_subscriber_def){ 0 }, &err);
     v.id = kp_model_put_interval(model, &v, &err);
     struct kp_interval elsewhere = v;
@@ -158,7 +164,8 @@ static void intervals_come_when_asked_for_and_of_matching_assets(void **state)
     msg = (struct kp_interval_msg *)kp_subscriber_next(s, 0);
     assert_true(msg && msg->removed && msg->interval.id == v.id);
     kp_batch_drop(&msg->msg);
-    kp_model_remove_interval(model, &(struct kp_interval){ .id = 99, .asset = v.asset }, &err); /* without attributes */
+    kp_model_remove_interval(model, &(struct kp_interval){ .id = 99, .asset = v.asset },
+                             &err); /* without attributes */
     msg = (struct kp_interval_msg *)kp_subscriber_next(s, 0);
     assert_true(msg && msg->removed);
     kp_batch_drop(&msg->msg);
@@ -175,8 +182,12 @@ static void many_signals(unsigned n)
         char name[16];
         snprintf(name, sizeof name, "s%05u", i);
         kp_signal id = kp_model_put_signal(
-            model, &(struct kp_signal_info){ .asset = a, .name = name, .type = KP_DOUBLE, .stored = true }, &err);
-        assert_int_equal(kp_model_restore(model, &(struct kp_sample){ id, KP_GOOD, 1, kp_double(i) }, &err), KP_OK);
+            model,
+            &(struct kp_signal_info){ .asset = a, .name = name, .type = KP_DOUBLE, .stored = true },
+            &err);
+        assert_int_equal(
+            kp_model_restore(model, &(struct kp_sample){ id, KP_GOOD, 1, kp_double(i) }, &err),
+            KP_OK);
     }
 }
 
@@ -245,7 +256,8 @@ static void a_narrow_feed_looks_at_a_part_of_the_model_each_turn(void **state)
     many_signals(12000);
     subscribe((struct kp_subscriber_def){ .feed = true, .filter = { .include = "hall/m/s11999" } });
     kp_hub_turn(hub, 0);
-    assert_int_equal(drain(NULL, NULL), 0); /* not there yet, and the hub has not looked at all of it */
+    assert_int_equal(drain(NULL, NULL),
+                     0); /* not there yet, and the hub has not looked at all of it */
     assert_int_equal(s->feed, 4097);
     turn();
     struct kp_sample last;
@@ -280,7 +292,8 @@ static void a_slow_one_disturbs_no_other(void **state)
 {
     (void)state;
     kp_signal x = make_signal(0, "hall/x");
-    struct kp_subscriber *slow = kp_hub_subscribe(hub, &(struct kp_subscriber_def){ .budget = 1 }, &err);
+    struct kp_subscriber *slow =
+        kp_hub_subscribe(hub, &(struct kp_subscriber_def){ .budget = 1 }, &err);
     subscribe((struct kp_subscriber_def){ 0 });
     for (int i = 1; i <= 1000; i++) {
         hear(0, x, i, i);
@@ -359,7 +372,8 @@ static void there_is_room_for_256_and_each_that_leaves_makes_room(void **state)
 static void a_pattern_that_is_none_is_refused(void **state)
 {
     (void)state;
-    assert_null(kp_hub_subscribe(hub, &(struct kp_subscriber_def){ .filter = { .include = "a//b" } }, &err));
+    assert_null(kp_hub_subscribe(
+        hub, &(struct kp_subscriber_def){ .filter = { .include = "a//b" } }, &err));
     assert_int_equal(err.code, KP_EINVALID);
     assert_int_equal(kp_hub_stats(hub).subscribers, 0);
 }
