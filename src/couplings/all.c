@@ -58,3 +58,17 @@ enum kp_code kp_couplings_make_identity(struct kp_store *store, const char *node
     return kp_opcua_make_identity(store, node_name, err);
 #endif
 }
+
+enum kp_code kp_couplings_certificate(struct kp_store *store, struct kp_arena *arena, void **der,
+                                      size_t *len, struct kp_err *err)
+{
+#if !KOPPEL_OPCUA
+    (void)store;
+    (void)arena;
+    (void)der;
+    (void)len;
+    return kp_fail(err, KP_ENOTFOUND, "this koppel is built without a protocol that needs a certificate");
+#else
+    return kp_opcua_certificate(store, arena, der, len, err);
+#endif
+}

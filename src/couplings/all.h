@@ -10,4 +10,7 @@ const struct kp_coupling_class *kp_coupling_class_of(const char *url, struct kp_
 /* At `init`: makes what protocols need for life (the OPC UA certificate and key). Takes seconds. */
 struct kp_store;
 enum kp_code kp_couplings_make_identity(struct kp_store *, const char *node_name, struct kp_err *);
+/* The certificate (DER) by which machines know this node, into the arena. KP_ENOTFOUND: there is none. */
+enum kp_code kp_couplings_certificate(struct kp_store *, struct kp_arena *, void **der, size_t *len,
+                                      struct kp_err *);
 #endif

@@ -2,7 +2,6 @@
 /* Couplings: their state, settings, address space and certificates. */
 #include "couplings/all.h"
 #include "couplings/catalogue.h"
-#include "couplings/opcua/opcua.h"
 #include "store/trust.h"
 #include "web/body.h"
 #include "web/routes.h"
@@ -329,7 +328,7 @@ enum kp_code kp_route_certificate(struct kp_request *r, struct kp_err *err)
 {
     void *der;
     size_t len;
-    if (kp_opcua_certificate(kp_node_store(r->node), &r->arena, &der, &len, err))
+    if (kp_couplings_certificate(kp_node_store(r->node), &r->arena, &der, &len, err))
         return err->code;
     bool pem = kp_arg_int(r, "format") == 0;
     struct kp_buf *out = &r->reply.body;
