@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* codec [DATA]: bytes and CPU ns a value of the columns, of whole chunks and of the journal, one thread. DATA is a folder of
- * recordings (semicolons, a line of names, a time in front); without it only our own synthetic series are measured. */
+/* codec [DATA]: bytes and CPU ns a value of the columns, of whole chunks and of the journal, one
+ * thread. DATA is a folder of recordings (semicolons, a line of names, a time in front); without it
+ * only our own synthetic series are measured. */
 #include "store/journal.h"
 #include "store/reals.h"
 
@@ -43,8 +44,10 @@ static void need(bool ok, const char *what)
 
 static struct kp_sample sample_of(const struct series *s, size_t i)
 {
-    struct kp_sample p = { .signal = 1, .at = INT64_C(1700000000000000000) + (int64_t)i * 1000000000 };
-    p.value = s->is_float ? (struct kp_value){ .f = (float)s->v[i], .type = KP_FLOAT } : kp_double(s->v[i]);
+    struct kp_sample p = { .signal = 1,
+                           .at = INT64_C(1700000000000000000) + (int64_t)i * 1000000000 };
+    p.value = s->is_float ? (struct kp_value){ .f = (float)s->v[i], .type = KP_FLOAT }
+                          : kp_double(s->v[i]);
     return p;
 }
 
@@ -55,12 +58,14 @@ static void load(const struct series *s, size_t from)
         double d = s->v[from + i];
         float f = (float)d;
         scratch->raw[i] = 0;
-        memcpy(&scratch->raw[i], s->is_float ? (const void *)&f : (const void *)&d, s->is_float ? sizeof f : sizeof d);
+        memcpy(&scratch->raw[i], s->is_float ? (const void *)&f : (const void *)&d,
+               s->is_float ? sizeof f : sizeof d);
         scratch->real[i] = d;
     }
 }
 
-static void time_column(const struct series *s, size_t from, int times, struct kp_buf *out, struct cost *c)
+static void time_column(const struct series *s, size_t from, int times, struct kp_buf *out,
+                        struct cost *c)
 {
     load(s, from);
     double start = cpu_ns();
@@ -71,14 +76,16 @@ static void time_column(const struct series *s, size_t from, int times, struct k
     double middle = cpu_ns();
     for (int k = 0; k < times; k++) {
         struct kp_reader r = { (const uint8_t *)out->data, (const uint8_t *)out->data + out->len };
-        need(kp_reals_decode(&r, POINTS, s->is_float, scratch) && r.p == r.end, "a column does not come back");
+        need(kp_reals_decode(&r, POINTS, s->is_float, scratch) && r.p == r.end,
+             "a column does not come back");
     }
     c->bytes += (double)out->len;
     c->encode += (middle - start) / times;
     c->decode += (cpu_ns() - middle) / times;
 }
 
-static void time_chunk(const struct series *s, size_t from, int times, struct kp_buf *out, struct cost *c)
+static void time_chunk(const struct series *s, size_t from, int times, struct kp_buf *out,
+                       struct cost *c)
 {
     static struct kp_sample in[POINTS], back[KP_CHUNK_MAX];
     struct kp_arena arena = { 0 };
@@ -92,15 +99,18 @@ static void time_chunk(const struct series *s, size_t from, int times, struct kp
     }
     double middle = cpu_ns();
     for (int k = 0; k < times; k++)
-        need(!kp_chunk_decode(out->data, out->len, 1, back, &n, &arena, NULL), "a chunk does not come back");
+        need(!kp_chunk_decode(out->data, out->len, 1, back, &n, &arena, NULL),
+             "a chunk does not come back");
     c->bytes += (double)out->len;
     c->encode += (middle - start) / times;
     c->decode += (cpu_ns() - middle) / times;
     for (size_t i = 0; i < n; i++)
-        need(kp_value_equal(&in[i].value, &back[i].value) && in[i].at == back[i].at, "a value has changed");
+        need(kp_value_equal(&in[i].value, &back[i].value) && in[i].at == back[i].at,
+             "a value has changed");
 }
 
-static struct cost measure(const struct series *s, void (*one)(const struct series *, size_t, int, struct kp_buf *, struct cost *))
+static struct cost measure(const struct series *s, void (*one)(const struct series *, size_t, int,
+                                                               struct kp_buf *, struct cost *))
 {
     struct cost c = { 0 };
     struct kp_buf out;
@@ -114,8 +124,8 @@ static struct cost measure(const struct series *s, void (*one)(const struct seri
 
 static void print(const char *name, struct cost column, struct cost chunk)
 {
-    printf("%-22s %6.3f %7.1f %7.1f   %6.3f %7.1f %7.1f\n", name, column.bytes, column.encode, column.decode, chunk.bytes,
-           chunk.encode, chunk.decode);
+    printf("%-22s %6.3f %7.1f %7.1f   %6.3f %7.1f %7.1f\n", name, column.bytes, column.encode,
+           column.decode, chunk.bytes, chunk.encode, chunk.decode);
 }
 
 static void add(struct cost *sum, struct cost c)
@@ -139,7 +149,8 @@ static void measure_all(const struct series *list, int n, const char *what)
     }
     column = mean(column, n);
     print(what, column, mean(chunk, n));
-    printf("%-22s        %4.0f MB/s %4.0f MB/s in 8-byte values\n", "", 8e3 / column.encode, 8e3 / column.decode);
+    printf("%-22s        %4.0f MB/s %4.0f MB/s in 8-byte values\n", "", 8e3 / column.encode,
+           8e3 / column.decode);
 }
 
 /* ---- series ---- */
@@ -155,8 +166,10 @@ static double noise(uint64_t *seed) /* near a bell of deviation 1 */
 
 static void synthetic(struct series list[6])
 {
-    static const char *const names[6] = { "temperature, 3 places", "current, 5 places", "float noise", "S7 analogue, float",
-                                          "set point", "as doubles from floats" };
+    static const char *const names[6] = {
+        "temperature, 3 places", "current, 5 places", "float noise",
+        "S7 analogue, float",    "set point",         "as doubles from floats"
+    };
     uint64_t seed = 1;
     double wander = 45;
     for (int k = 0; k < 6; k++)
@@ -192,8 +205,10 @@ static void read_file(const char *path, struct series list[COLUMNS])
 
 static void recorded(const char *folder, struct series list[COLUMNS])
 {
-    static const char *const names[COLUMNS] = { "accelerometer 1", "accelerometer 2", "current", "pressure",
-                                                "temperature", "thermocouple", "voltage", "volume flow" };
+    static const char *const names[COLUMNS] = { "accelerometer 1", "accelerometer 2",
+                                                "current",         "pressure",
+                                                "temperature",     "thermocouple",
+                                                "voltage",         "volume flow" };
     struct dirent **files;
     int n = scandir(folder, &files, NULL, alphasort);
     need(n >= 0, folder);
@@ -250,8 +265,8 @@ static void journal(const struct series *s)
         }
     }
     need(seen == (size_t)N * TIMES, "points of a row are missing");
-    printf("%-22s %6.3f %7.1f %7.1f\n", "journal", (double)out.len / N, (middle - start) / N / TIMES,
-           (cpu_ns() - middle) / N / TIMES);
+    printf("%-22s %6.3f %7.1f %7.1f\n", "journal", (double)out.len / N,
+           (middle - start) / N / TIMES, (cpu_ns() - middle) / N / TIMES);
     kp_row_free(&w);
     kp_buf_free(&out);
 }
@@ -261,8 +276,8 @@ int main(int argc, char **argv)
     static struct series list[COLUMNS];
     scratch = kp_scratch_new();
     need(scratch, "out of memory");
-    printf("%-22s %22s   %22s\n%-22s %6s %7s %7s   %6s %7s %7s\n", "", "column", "chunk, times and status", "", "bytes",
-           "enc ns", "dec ns", "bytes", "enc ns", "dec ns");
+    printf("%-22s %22s   %22s\n%-22s %6s %7s %7s   %6s %7s %7s\n", "", "column",
+           "chunk, times and status", "", "bytes", "enc ns", "dec ns", "bytes", "enc ns", "dec ns");
     if (argc > 1) {
         recorded(argv[1], list);
         measure_all(list, COLUMNS, "mean, recorded");

@@ -11,7 +11,8 @@
 
 enum { VERSION = 1, HAS_NULLS = 1, UNIT_MAX = 9, CRC = 4 };
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file's numbers are little endian, and are copied as they are");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "the file's numbers are little endian, and are copied as they are");
 
 struct coder {
     struct kp_scratch *s;
@@ -19,8 +20,8 @@ struct coder {
     size_t filled;
 };
 
-static const int64_t units[UNIT_MAX + 1] = { 1,         10,         100,         1000,         10000,
-                                             100000,    1000000,    10000000,    100000000,    1000000000 };
+static const int64_t units[UNIT_MAX + 1] = { 1,      10,      100,      1000,      10000,
+                                             100000, 1000000, 10000000, 100000000, 1000000000 };
 
 static struct coder *coder_new(struct kp_err *err)
 {
@@ -68,26 +69,29 @@ static void put_nulls(struct coder *c, const struct kp_sample *points, size_t n,
     kp_ints_encode(c->s->values, n, c->s, out);
 }
 
-static void put_statuses(struct coder *c, const struct kp_sample *points, size_t n, struct kp_buf *out)
+static void put_statuses(struct coder *c, const struct kp_sample *points, size_t n,
+                         struct kp_buf *out)
 {
     for (size_t i = 0; i < n; i++)
         c->s->values[i] = points[i].status;
     kp_ints_encode(c->s->values, n, c->s, out);
 }
 
-static void put_reals(struct coder *c, const struct kp_sample *points, bool is_float, struct kp_buf *out)
+static void put_reals(struct coder *c, const struct kp_sample *points, bool is_float,
+                      struct kp_buf *out)
 {
     for (size_t i = 0; i < c->filled; i++) {
         const struct kp_value *v = &points[c->at[i]].value;
         c->s->raw[i] = 0;
-        memcpy(&c->s->raw[i], is_float ? (const void *)&v->f : (const void *)&v->d, is_float ? 4 : 8);
+        memcpy(&c->s->raw[i], is_float ? (const void *)&v->f : (const void *)&v->d,
+               is_float ? 4 : 8);
         c->s->real[i] = is_float ? (double)v->f : v->d;
     }
     kp_reals_encode(c->filled, is_float, c->s, out);
 }
 
-static enum kp_code put_values(struct coder *c, const struct kp_sample *points, uint8_t type, struct kp_buf *out,
-                               struct kp_err *err)
+static enum kp_code put_values(struct coder *c, const struct kp_sample *points, uint8_t type,
+                               struct kp_buf *out, struct kp_err *err)
 {
     if (kp_type_indirect(type))
         return kp_texts_encode(points, c->at, c->filled, c->s, out, err);
@@ -116,11 +120,13 @@ static bool type_of(const struct kp_sample *points, size_t n, uint8_t *type)
     return kp_type_stored(*type);
 }
 
-enum kp_code kp_chunk_encode(const struct kp_sample *points, size_t n, struct kp_buf *out, struct kp_err *err)
+enum kp_code kp_chunk_encode(const struct kp_sample *points, size_t n, struct kp_buf *out,
+                             struct kp_err *err)
 {
     uint8_t type;
     if (n == 0 || n > KP_CHUNK_MAX || !type_of(points, n, &type))
-        return kp_fail(err, KP_EINVALID, "a chunk takes 1 to %d points of one known type", KP_CHUNK_MAX);
+        return kp_fail(err, KP_EINVALID, "a chunk takes 1 to %d points of one known type",
+                       KP_CHUNK_MAX);
     struct coder *c = coder_new(err);
     if (!c)
         return KP_ENOMEM;
@@ -164,7 +170,8 @@ static bool get_times(struct coder *c, struct kp_reader *r, struct kp_sample *po
     return true;
 }
 
-static bool get_nulls(struct coder *c, struct kp_reader *r, bool any, uint8_t type, struct kp_sample *points, size_t n)
+static bool get_nulls(struct coder *c, struct kp_reader *r, bool any, uint8_t type,
+                      struct kp_sample *points, size_t n)
 {
     if (any && !kp_ints_decode(r, n, c->s->values))
         return false;
@@ -200,8 +207,8 @@ static bool get_reals(struct coder *c, struct kp_reader *r, bool is_float, struc
     return true;
 }
 
-static enum kp_code get_values(struct coder *c, struct kp_reader *r, uint8_t type, struct kp_sample *points,
-                               struct kp_arena *arena, struct kp_err *err)
+static enum kp_code get_values(struct coder *c, struct kp_reader *r, uint8_t type,
+                               struct kp_sample *points, struct kp_arena *arena, struct kp_err *err)
 {
     if (kp_type_indirect(type))
         return kp_texts_decode(r, points, c->at, c->filled, c->s, arena, err);
@@ -219,15 +226,16 @@ static enum kp_code get_values(struct coder *c, struct kp_reader *r, uint8_t typ
     return KP_OK;
 }
 
-static enum kp_code decode(struct coder *c, struct kp_reader *r, kp_signal signal, struct kp_sample *points,
-                           size_t *count, struct kp_arena *arena, struct kp_err *err)
+static enum kp_code decode(struct coder *c, struct kp_reader *r, kp_signal signal,
+                           struct kp_sample *points, size_t *count, struct kp_arena *arena,
+                           struct kp_err *err)
 {
     uint8_t version, type, flags;
     uint64_t n;
     if (!kp_read_u8(r, &version) || version != VERSION)
         return kp_fail(err, KP_EPARSE, "a chunk of version %u, known is %d", version, VERSION);
-    if (!kp_read_u8(r, &type) || !kp_type_stored(type) || !kp_read_u8(r, &flags) || flags & ~HAS_NULLS ||
-        !kp_read_varint(r, &n) || n == 0 || n > KP_CHUNK_MAX)
+    if (!kp_read_u8(r, &type) || !kp_type_stored(type) || !kp_read_u8(r, &flags) ||
+        flags & ~HAS_NULLS || !kp_read_varint(r, &n) || n == 0 || n > KP_CHUNK_MAX)
         return malformed("head is", err);
     if (!get_times(c, r, points, n))
         return malformed("times are", err);
@@ -245,8 +253,9 @@ static enum kp_code decode(struct coder *c, struct kp_reader *r, kp_signal signa
     return KP_OK;
 }
 
-enum kp_code kp_chunk_decode(const void *blob, size_t len, kp_signal signal, struct kp_sample *points, size_t *n,
-                             struct kp_arena *arena, struct kp_err *err)
+enum kp_code kp_chunk_decode(const void *blob, size_t len, kp_signal signal,
+                             struct kp_sample *points, size_t *n, struct kp_arena *arena,
+                             struct kp_err *err)
 {
     struct kp_err own = { 0 };
     err = err ? err : &own;
@@ -271,11 +280,18 @@ enum kp_code kp_chunk_decode(const void *blob, size_t len, kp_signal signal, str
 void kp_chunk_summarise(const struct kp_sample *points, size_t n, struct kp_chunk_summary *s)
 {
     double carry = 0, sum = 0;
-    *s = (struct kp_chunk_summary){ .t0 = points[0].at, .t1 = points[n - 1].at, .n = n, .min = NAN, .max = NAN,
-                                    .sum = NAN, .first = NAN, .last = NAN };
+    *s = (struct kp_chunk_summary){ .t0 = points[0].at,
+                                    .t1 = points[n - 1].at,
+                                    .n = n,
+                                    .min = NAN,
+                                    .max = NAN,
+                                    .sum = NAN,
+                                    .first = NAN,
+                                    .last = NAN };
     for (size_t i = 0; i < n; i++) {
         double v;
-        if (kp_status_severity(points[i].status) >= 2 || !kp_value_number(&points[i].value, &v) || isnan(v))
+        if (kp_status_severity(points[i].status) >= 2 || !kp_value_number(&points[i].value, &v) ||
+            isnan(v))
             continue;
         if (!s->good++)
             s->min = s->max = s->first = v;

@@ -5,11 +5,11 @@
  * type, any status, any time, nulls; about 1.7 bytes a point on real sensor data.
  *
  * Blob: version u8 | value type u8 | flags u8 | varint n | time column | [null column] |
- * status column | value column | CRC32C (LE) of all before it. All points have one type or are null.
- * Columns are integer columns ("ints": the best of plain, delta, delta of delta, linear fit and run
- * length, packed in blocks of 128) or, for doubles and floats, decimal-scaled integers with an exception list, or a
- * dictionary, or order-preserving bits; text by dictionary or plain. The smallest wins.
- * Times carry a unit exponent (10^k ns, k 0..9) so that ms and s grids cost nothing.
+ * status column | value column | CRC32C (LE) of all before it. All points have one type or are
+ * null. Columns are integer columns ("ints": the best of plain, delta, delta of delta, linear fit
+ * and run length, packed in blocks of 128) or, for doubles and floats, decimal-scaled integers with
+ * an exception list, or a dictionary, or order-preserving bits; text by dictionary or plain. The
+ * smallest wins. Times carry a unit exponent (10^k ns, k 0..9) so that ms and s grids cost nothing.
  * The decoder trusts nothing: every length, width, count and index is checked before use. */
 #include "core/err.h"
 #include "core/value.h"
@@ -22,19 +22,21 @@ static inline bool kp_type_stored(uint8_t type)
     return type != (KP_NULL | KP_ARRAY) && kp_type_name(type)[0] != '?';
 }
 
-/* Appends the blob to `out`. Points must be in time order (ties allowed), 1 <= n <= KP_CHUNK_MAX, all of one
- * type or null (all null: type KP_NULL). */
-enum kp_code kp_chunk_encode(const struct kp_sample *points, size_t n, struct kp_buf *out, struct kp_err *);
+/* Appends the blob to `out`. Points must be in time order (ties allowed), 1 <= n <= KP_CHUNK_MAX,
+ * all of one type or null (all null: type KP_NULL). */
+enum kp_code kp_chunk_encode(const struct kp_sample *points, size_t n, struct kp_buf *out,
+                             struct kp_err *);
 
 /* Decodes into `points` (room for KP_CHUNK_MAX), sets *n. Text, bytes and arrays are copied into
  * the arena. .signal is set to `signal`. Malformed input: KP_EPARSE naming what is wrong. */
-enum kp_code kp_chunk_decode(const void *blob, size_t len, kp_signal signal, struct kp_sample *points,
-                             size_t *n, struct kp_arena *, struct kp_err *);
+enum kp_code kp_chunk_decode(const void *blob, size_t len, kp_signal signal,
+                             struct kp_sample *points, size_t *n, struct kp_arena *,
+                             struct kp_err *);
 
 /* Columns kept beside the blob. */
 struct kp_chunk_summary {
     int64_t t0, t1;
-    size_t n, good;               /* good: status good or uncertain, and a number */
+    size_t n, good;                    /* good: status good or uncertain, and a number */
     double min, max, sum, first, last; /* over those; NaN when there are none. Kahan-summed */
 };
 void kp_chunk_summarise(const struct kp_sample *points, size_t n, struct kp_chunk_summary *);
@@ -42,12 +44,14 @@ void kp_chunk_summarise(const struct kp_sample *points, size_t n, struct kp_chun
 /* CRC-32C (Castagnoli), hardware where there is one. */
 uint32_t kp_crc32c(const void *data, size_t n);
 #ifdef KOPPEL_TESTING
-uint32_t kp_crc32c_by_table(const void *data, size_t n); /* the one for machines without the instruction */
+/* The one for machines without the instruction. */
+uint32_t kp_crc32c_by_table(const void *data, size_t n);
 #endif
 
 /* ---- varints, shared with journal.h: LEB128, at most 10 bytes ---- */
-size_t kp_varint_put(uint8_t *out, uint64_t);                                     /* bytes written */
-bool kp_varint_get(const uint8_t **p, const uint8_t *end, uint64_t *out); /* false: cut off or too long */
+size_t kp_varint_put(uint8_t *out, uint64_t); /* bytes written */
+/* False: cut off or too long. */
+bool kp_varint_get(const uint8_t **p, const uint8_t *end, uint64_t *out);
 static inline uint64_t kp_zigzag(int64_t v)
 {
     return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);

@@ -83,8 +83,8 @@ static int64_t slope_of(const int64_t *v, size_t n)
     return __builtin_add_overflow(span, half, &span) ? 0 : span / steps;
 }
 
-/* The first value in delta, the first two in delta of delta stand in front; their residuals repeat the next one, so
- * that they do not widen the block. */
+/* The first value in delta, the first two in delta of delta stand in front; their residuals repeat
+ * the next one, so that they do not widen the block. */
 static void residuals(enum mode mode, const int64_t *v, size_t n, int64_t *out)
 {
     if (mode == LINEAR) {
@@ -246,7 +246,8 @@ static bool get_blocks(struct kp_reader *r, size_t n, int64_t *out)
         size_t bytes = (s.width * k + 7) / 8;
         if (!kp_read_bytes(r, bytes, &p))
             return false;
-        if ((size_t)(r->end - p) < bytes + 8) { /* near the end: read from a copy with room behind */
+        if ((size_t)(r->end - p) < bytes + 8) {
+            /* near the end: read from a copy with room behind */
             memcpy(padded, p, bytes);
             memset(padded + bytes, 0, 8);
             p = padded;
@@ -295,7 +296,8 @@ static bool get_runs(struct kp_reader *r, size_t n, int64_t *out)
     if (!kp_read_varint(r, &runs)) /* each takes one of n at least */
         return false;
     for (; runs; runs--) {
-        if (!read_zigzag(r, &change) || !kp_read_varint(r, &length) || length == 0 || length > n - at)
+        if (!read_zigzag(r, &change) || !kp_read_varint(r, &length) || length == 0 ||
+            length > n - at)
             return false;
         value = add(value, change);
         for (uint64_t i = 0; i < length; i++)
@@ -309,7 +311,8 @@ static bool get_runs(struct kp_reader *r, size_t n, int64_t *out)
 static enum mode choose(const int64_t *v, size_t n, struct kp_scratch *s, size_t *cost)
 {
     enum mode best = PLAIN;
-    size_t least = 1 + 2 * ((n + BLOCK - 1) / BLOCK); /* no other mode takes less, so a constant is found at once */
+    /* No other mode takes less, so a constant is found at once. */
+    size_t least = 1 + 2 * ((n + BLOCK - 1) / BLOCK);
     *cost = runs_cost(v, n, least);
     if (*cost < least)
         return RUNS;

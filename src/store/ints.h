@@ -3,10 +3,12 @@
 #define KOPPEL_STORE_INTS_H
 /* The integer column, under every other column of a chunk.
  *
- * mode u8 | first value(s) by mode, zigzag varints | residuals. Modes: plain; delta; delta of delta; linear (first + i * slope
- * + residual); runs. Residuals stand in blocks of 128: width u8 (0..56, or 64), zigzag varint minimum, then each
- * residual minus the minimum in `width` bits, lowest bits first, each block padded to whole bytes. Runs: varint number of
- * runs, each a zigzag varint difference to the run before and a varint length. All arithmetic wraps. */
+ * mode u8 | first value(s) by mode, zigzag varints | residuals. Modes: plain; delta; delta of
+ * delta; linear (residual = value - first - i * slope); runs. Residuals stand in blocks of 128:
+ * width u8 (0..56, or 64), zigzag varint minimum, then each residual minus the minimum in `width`
+ * bits, lowest bits first, each block padded to whole bytes. Residuals of what stands in front are
+ * there but mean nothing. Runs: varint number of runs, each a zigzag varint difference to the run
+ * before and a varint length. All arithmetic wraps. */
 #include "store/chunk.h"
 
 /* What a decoder reads from. */
@@ -28,7 +30,8 @@ struct kp_scratch {
 };
 struct kp_scratch *kp_scratch_new(void); /* not zeroed; kp_free */
 
-/* Appends n values (n <= KP_CHUNK_MAX). Uses best and trial of the scratch, so `v` may be any other of its members. */
+/* Appends n values (n <= KP_CHUNK_MAX). Uses best and trial of the scratch, so `v` may be any other
+ * of its members. */
 void kp_ints_encode(const int64_t *v, size_t n, struct kp_scratch *, struct kp_buf *out);
 /* How many bytes encode would append for these values. */
 size_t kp_ints_cost(const int64_t *v, size_t n, struct kp_scratch *);

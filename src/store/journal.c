@@ -59,7 +59,8 @@ static size_t put_fixed(uint8_t *p, const struct kp_value *v)
 }
 
 /* How many points from `i` on have one type, and whether they share their status. */
-static uint32_t run_length(const struct kp_sample *s, const uint32_t *next, uint32_t i, bool *one_status)
+static uint32_t run_length(const struct kp_sample *s, const uint32_t *next, uint32_t i,
+                           bool *one_status)
 {
     uint8_t type = s[i].value.type;
     uint32_t status = s[i].status, n = 0;
@@ -86,7 +87,8 @@ static void put_point(struct kp_buf *b, const struct kp_sample *s, int64_t time,
         kp_buf_add(b, s->value.data, s->value.len);
 }
 
-void kp_row_add(struct kp_row_writer *w, const struct kp_sample *samples, const uint32_t *next, uint32_t i)
+void kp_row_add(struct kp_row_writer *w, const struct kp_sample *samples, const uint32_t *next,
+                uint32_t i)
 {
     size_t start = w->blocks.len;
     int64_t time = w->base;
@@ -95,7 +97,8 @@ void kp_row_add(struct kp_row_writer *w, const struct kp_sample *samples, const 
         bool one_status;
         uint32_t n = run_length(samples, next, i, &one_status);
         put_varint(&w->blocks, n);
-        kp_buf_add(&w->blocks, (uint8_t[]){ samples[i].value.type, one_status ? 0 : STATUS_EACH }, 2);
+        kp_buf_add(&w->blocks, (uint8_t[]){ samples[i].value.type, one_status ? 0 : STATUS_EACH },
+                   2);
         if (one_status)
             put_varint(&w->blocks, samples[i].status);
         for (; n; n--, i = next[i]) {
@@ -137,16 +140,17 @@ static enum kp_code malformed(const char *what, struct kp_err *err)
 static bool entry(const uint8_t **p, const uint8_t *end, kp_signal *signal, size_t *len)
 {
     uint64_t step, bytes;
-    if (!kp_varint_get(p, end, &step) || !kp_varint_get(p, end, &bytes) || step > UINT32_MAX - *signal ||
-        bytes > ROW_LIMIT)
+    if (!kp_varint_get(p, end, &step) || !kp_varint_get(p, end, &bytes) ||
+        step > UINT32_MAX - *signal || bytes > ROW_LIMIT)
         return false;
     *signal += (kp_signal)step;
     *len = bytes;
     return step != 0;
 }
 
-/* Walks the directory once, so that reading it later needs no checks: blocks fill the row exactly. */
-static bool directory_check(struct kp_row_reader *r, const uint8_t *p, const uint8_t *end, uint64_t signals)
+/* Walks the directory once: blocks fill the row exactly, so that reading it needs no checks. */
+static bool directory_check(struct kp_row_reader *r, const uint8_t *p, const uint8_t *end,
+                            uint64_t signals)
 {
     size_t total = 0, len;
     kp_signal signal = 0;
@@ -207,7 +211,8 @@ bool kp_row_find(struct kp_row_reader *r, kp_signal signal, const uint8_t **bloc
     return r->signal == signal && *block;
 }
 
-void kp_block_open(struct kp_block_reader *b, kp_signal signal, int64_t base, const uint8_t *block, size_t len)
+void kp_block_open(struct kp_block_reader *b, kp_signal signal, int64_t base, const uint8_t *block,
+                   size_t len)
 {
     *b = (struct kp_block_reader){ .p = block, .end = block + len, .signal = signal, .time = base };
 }
@@ -264,7 +269,9 @@ static bool get_point(struct kp_block_reader *b, struct kp_sample *s)
             return false;
         b->status = (uint32_t)status;
     }
-    *s = (struct kp_sample){ .signal = b->signal, .status = b->status, .at = b->time, .value.type = b->type };
+    *s = (struct kp_sample){
+        .signal = b->signal, .status = b->status, .at = b->time, .value.type = b->type
+    };
     if (!kp_type_indirect(b->type))
         return get_fixed(b, &s->value);
     if (!kp_varint_get(&b->p, b->end, &len) || len > (uint64_t)(b->end - b->p))

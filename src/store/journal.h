@@ -10,15 +10,15 @@
  * directory: per signal, ascending, varint (number - previous), varint block bytes |
  * blocks | CRC32C LE.
  * A block is runs of one type: varint count | type u8 | flags u8 (bit 0: a status each, else one
- * varint status for all) | per point: zigzag varint time minus previous time (the first: minus commit time) |
- * [varint status] | value (bool 1 byte, integers zigzag/varint, float and double raw LE, text and arrays varint
- * length and bytes, null nothing). Runs follow each other to the end of the block, points in order of
- * arrival.
+ * varint status for all) | per point: zigzag varint time minus previous time (the first: minus
+ * commit time) | [varint status] | value (bool 1 byte, integers zigzag/varint, float and double raw
+ * LE, text and arrays varint length and bytes, null nothing). Runs follow each other to the end of
+ * the block, points in order of arrival.
  *
  * Sealing a stripe up to sequence `cut` is noted in seal(stripe, cut, done): journal points of that
  * stripe with sequence <= cut count only for signals > done, for signals <= done the chunks have
- * them. Chunks and `done` move in one transaction; when `done` has passed the last signal the rows are
- * deleted in slices, then the note. So a crash at any moment neither loses nor doubles a point. */
+ * them. Chunks and `done` move in one transaction; when `done` has passed the last signal the rows
+ * are deleted in slices, then the note. So no crash loses or doubles a point. */
 #include "core/batch.h"
 #include "core/err.h"
 
@@ -39,9 +39,10 @@ struct kp_row_writer {
 };
 void kp_row_begin(struct kp_row_writer *, int64_t commit_time); /* reuses the buffers */
 void kp_row_free(struct kp_row_writer *);
-/* All points of one signal in this commit, in order of arrival: samples[first], then samples[next[i]]
- * until next is UINT32_MAX. */
-void kp_row_add(struct kp_row_writer *, const struct kp_sample *samples, const uint32_t *next, uint32_t first);
+/* All points of one signal in this commit, in order of arrival: samples[first], then
+ * samples[next[i]] until next is UINT32_MAX. */
+void kp_row_add(struct kp_row_writer *, const struct kp_sample *samples, const uint32_t *next,
+                uint32_t first);
 /* Appends the finished row; KP_ENOMEM when anything failed since begin. */
 enum kp_code kp_row_end(struct kp_row_writer *, struct kp_buf *out, struct kp_err *);
 
@@ -57,7 +58,8 @@ struct kp_row_reader {
 enum kp_code kp_row_open(struct kp_row_reader *, const void *blob, size_t len, struct kp_err *);
 /* Next signal and its block; false at the end. */
 bool kp_row_next(struct kp_row_reader *, const uint8_t **block, size_t *len);
-/* The block of one signal; false when it has none in this row. Reads forward: ask for signals in ascending order. */
+/* The block of one signal; false when it has none in this row. Reads forward: ask for signals in
+ * ascending order. */
 bool kp_row_find(struct kp_row_reader *, kp_signal, const uint8_t **block, size_t *len);
 /* Walks the points of a block; data points into the blob. False at the end or on malformed input
  * (err->code set). Start with a zeroed reader and the row's base. */
@@ -68,6 +70,7 @@ struct kp_block_reader {
     uint32_t left, status;
     uint8_t type, flags;
 };
-void kp_block_open(struct kp_block_reader *, kp_signal, int64_t base, const uint8_t *block, size_t len);
+void kp_block_open(struct kp_block_reader *, kp_signal, int64_t base, const uint8_t *block,
+                   size_t len);
 bool kp_block_next(struct kp_block_reader *, struct kp_sample *, struct kp_err *);
 #endif

@@ -11,11 +11,14 @@ enum method { DECIMAL, DECIMAL_FLOAT, DICTIONARY, BITS, BITS_FLOAT, METHODS };
 enum { EXPONENT_MAX = 14, EXPONENT_FLOAT_MAX = 8, TRIED = 64, WORDS = 256, SLOTS = 1024 };
 
 /* A file written on one machine is read on another: both must compute r / 10^e to the same bits. */
-_Static_assert(FLT_EVAL_METHOD == 0, "double arithmetic must not keep extra digits: on x86 build with -mfpmath=sse");
-_Static_assert(!__FINITE_MATH_ONLY__, "values may be NaN and infinite: do not build with -ffast-math");
+_Static_assert(FLT_EVAL_METHOD == 0,
+               "double arithmetic must not keep extra digits: on x86 build with -mfpmath=sse");
+_Static_assert(!__FINITE_MATH_ONLY__,
+               "values may be NaN and infinite: do not build with -ffast-math");
 
 /* All exact in a double. */
-static const double tens[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14 };
+static const double tens[] = { 1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6, 1e7,
+                               1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14 };
 
 static uint64_t bits_of(double d)
 {
@@ -41,7 +44,8 @@ static uint64_t scaled_bits(int64_t r, unsigned e, bool through_float, bool is_f
     return bits_of(through_float ? (double)(float)d : d);
 }
 
-static bool scale(double v, uint64_t raw, unsigned e, bool through_float, bool is_float, int64_t *out)
+static bool scale(double v, uint64_t raw, unsigned e, bool through_float, bool is_float,
+                  int64_t *out)
 {
     double r = nearbyint(v * tens[e]);
     if (!(fabs(r) < 4e15))
@@ -76,7 +80,8 @@ static int sample_exponent(size_t n, bool through_float, bool is_float, const st
 }
 
 /* Fills values with scaled integers; exceptions repeat their neighbour and are listed in index. */
-static size_t scale_all(size_t n, unsigned e, bool through_float, bool is_float, struct kp_scratch *s)
+static size_t scale_all(size_t n, unsigned e, bool through_float, bool is_float,
+                        struct kp_scratch *s)
 {
     size_t exceptions = 0;
     int64_t before = 0;
@@ -90,8 +95,9 @@ static size_t scale_all(size_t n, unsigned e, bool through_float, bool is_float,
     return exceptions;
 }
 
-/* Fills values and index for the smallest exponent that will do; SIZE_MAX when decimals do not suit. */
-static size_t try_decimal(size_t n, bool through_float, bool is_float, struct kp_scratch *s, unsigned *e)
+/* Fills values and index for the smallest exponent that will do; SIZE_MAX when none does. */
+static size_t try_decimal(size_t n, bool through_float, bool is_float, struct kp_scratch *s,
+                          unsigned *e)
 {
     int first = sample_exponent(n, through_float, is_float, s);
     unsigned most = through_float ? EXPONENT_FLOAT_MAX : EXPONENT_MAX;
@@ -124,10 +130,11 @@ static bool get_raw(struct kp_reader *r, bool is_float, uint64_t *raw)
     return true;
 }
 
-static void put_decimal(size_t n, unsigned e, bool through_float, bool is_float, struct kp_scratch *s,
-                        struct kp_buf *out)
+static void put_decimal(size_t n, unsigned e, bool through_float, bool is_float,
+                        struct kp_scratch *s, struct kp_buf *out)
 {
-    size_t exceptions = scale_all(n, e, through_float, is_float, s); /* other methods were tried since */
+    /* Again, for other methods were tried since. */
+    size_t exceptions = scale_all(n, e, through_float, is_float, s);
     kp_put_u8(out, (uint8_t)e);
     kp_put_varint(out, exceptions);
     kp_ints_encode(s->index, exceptions, s, out);
@@ -136,21 +143,24 @@ static void put_decimal(size_t n, unsigned e, bool through_float, bool is_float,
     kp_ints_encode(s->values, n, s, out);
 }
 
-static bool get_decimal(struct kp_reader *r, size_t n, bool through_float, bool is_float, struct kp_scratch *s)
+static bool get_decimal(struct kp_reader *r, size_t n, bool through_float, bool is_float,
+                        struct kp_scratch *s)
 {
     uint8_t e;
     uint64_t exceptions;
-    if (!kp_read_u8(r, &e) || e > EXPONENT_MAX || !kp_read_varint(r, &exceptions) || exceptions > n ||
-        !kp_ints_decode(r, exceptions, s->index))
+    if (!kp_read_u8(r, &e) || e > EXPONENT_MAX || !kp_read_varint(r, &exceptions) ||
+        exceptions > n || !kp_ints_decode(r, exceptions, s->index))
         return false;
     struct kp_reader raws = *r;
     const uint8_t *skipped;
-    if (!kp_read_bytes(r, exceptions * raw_size(is_float), &skipped) || !kp_ints_decode(r, n, s->values))
+    if (!kp_read_bytes(r, exceptions * raw_size(is_float), &skipped) ||
+        !kp_ints_decode(r, n, s->values))
         return false;
     for (size_t i = 0; i < n; i++)
         s->raw[i] = scaled_bits(s->values[i], e, through_float, is_float);
     for (size_t i = 0; i < exceptions; i++)
-        if (s->index[i] < 0 || s->index[i] >= (int64_t)n || !get_raw(&raws, is_float, &s->raw[s->index[i]]))
+        if (s->index[i] < 0 || s->index[i] >= (int64_t)n ||
+            !get_raw(&raws, is_float, &s->raw[s->index[i]]))
             return false;
     return true;
 }
@@ -187,7 +197,8 @@ static size_t try_dictionary(size_t n, bool is_float, struct kp_scratch *s, stru
     return 2 + w->n * raw_size(is_float) + kp_ints_cost(s->index, n, s);
 }
 
-static void put_dictionary(size_t n, bool is_float, struct kp_scratch *s, const struct words *w, struct kp_buf *out)
+static void put_dictionary(size_t n, bool is_float, struct kp_scratch *s, const struct words *w,
+                           struct kp_buf *out)
 {
     kp_put_varint(out, w->n);
     for (unsigned i = 0; i < w->n; i++)
@@ -198,7 +209,7 @@ static void put_dictionary(size_t n, bool is_float, struct kp_scratch *s, const 
 static bool get_dictionary(struct kp_reader *r, size_t n, bool is_float, struct kp_scratch *s)
 {
     uint64_t count, word[WORDS];
-    if (!kp_read_varint(r, &count) || count == 0 || count > WORDS)
+    if (!kp_read_varint(r, &count) || count > WORDS)
         return false;
     for (uint64_t i = 0; i < count; i++)
         if (!get_raw(r, is_float, &word[i]))
@@ -233,7 +244,8 @@ static void fill_bits(size_t n, bool narrow, bool is_float, struct kp_scratch *s
                                : ordered32(is_float ? s->raw[i] : float_bits((float)s->real[i]));
 }
 
-static bool get_bits(struct kp_reader *r, size_t n, bool narrow, bool is_float, struct kp_scratch *s)
+static bool get_bits(struct kp_reader *r, size_t n, bool narrow, bool is_float,
+                     struct kp_scratch *s)
 {
     if (!kp_ints_decode(r, n, s->values))
         return false;

@@ -29,8 +29,8 @@ static size_t find_word(struct words *w, const struct kp_value *v)
     return w->n - 1;
 }
 
-static void put_plain(const struct kp_sample *points, const uint16_t *at, size_t n, struct kp_scratch *s,
-                      struct kp_buf *out)
+static void put_plain(const struct kp_sample *points, const uint16_t *at, size_t n,
+                      struct kp_scratch *s, struct kp_buf *out)
 {
     kp_put_varint(out, 0);
     for (size_t i = 0; i < n; i++)
@@ -40,7 +40,8 @@ static void put_plain(const struct kp_sample *points, const uint16_t *at, size_t
         kp_buf_add(out, points[at[i]].value.data, points[at[i]].value.len);
 }
 
-static void put_dictionary(const struct words *w, size_t n, struct kp_scratch *s, struct kp_buf *out)
+static void put_dictionary(const struct words *w, size_t n, struct kp_scratch *s,
+                           struct kp_buf *out)
 {
     kp_put_varint(out, w->n + 1);
     for (size_t i = 0; i < w->n; i++) {
@@ -50,8 +51,8 @@ static void put_dictionary(const struct words *w, size_t n, struct kp_scratch *s
     kp_ints_encode(s->index, n, s, out);
 }
 
-enum kp_code kp_texts_encode(const struct kp_sample *points, const uint16_t *at, size_t n, struct kp_scratch *s,
-                             struct kp_buf *out, struct kp_err *err)
+enum kp_code kp_texts_encode(const struct kp_sample *points, const uint16_t *at, size_t n,
+                             struct kp_scratch *s, struct kp_buf *out, struct kp_err *err)
 {
     struct words *w = kp_alloc(sizeof *w);
     if (!w)
@@ -71,21 +72,24 @@ static enum kp_code cut_off(struct kp_err *err)
     return kp_fail(err, KP_EPARSE, "the column of texts is malformed");
 }
 
-static enum kp_code give(struct kp_value *v, const uint8_t *data, size_t len, struct kp_arena *arena, struct kp_err *err)
+static enum kp_code give(struct kp_value *v, const uint8_t *data, size_t len,
+                         struct kp_arena *arena, struct kp_err *err)
 {
     v->len = (uint32_t)len;
     v->data = kp_arena_copy(arena, data, len);
     return v->data ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory");
 }
 
-static enum kp_code get_plain(struct kp_reader *r, struct kp_sample *points, const uint16_t *at, size_t n,
-                              struct kp_scratch *s, struct kp_arena *arena, struct kp_err *err)
+static enum kp_code get_plain(struct kp_reader *r, struct kp_sample *points, const uint16_t *at,
+                              size_t n, struct kp_scratch *s, struct kp_arena *arena,
+                              struct kp_err *err)
 {
     const uint8_t *p;
     if (!kp_ints_decode(r, n, s->values))
         return cut_off(err);
     for (size_t i = 0; i < n; i++) {
-        if (s->values[i] < 0 || s->values[i] > UINT32_MAX || !kp_read_bytes(r, (size_t)s->values[i], &p))
+        if (s->values[i] < 0 || s->values[i] > UINT32_MAX ||
+            !kp_read_bytes(r, (size_t)s->values[i], &p))
             return cut_off(err);
         if (give(&points[at[i]].value, p, (size_t)s->values[i], arena, err))
             return err->code;
@@ -93,8 +97,9 @@ static enum kp_code get_plain(struct kp_reader *r, struct kp_sample *points, con
     return KP_OK;
 }
 
-enum kp_code kp_texts_decode(struct kp_reader *r, struct kp_sample *points, const uint16_t *at, size_t n,
-                             struct kp_scratch *s, struct kp_arena *arena, struct kp_err *err)
+enum kp_code kp_texts_decode(struct kp_reader *r, struct kp_sample *points, const uint16_t *at,
+                             size_t n, struct kp_scratch *s, struct kp_arena *arena,
+                             struct kp_err *err)
 {
     uint64_t words, len;
     const uint8_t *p;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* make_seeds DIR: writes the seeds of fuzz_chunk and fuzz_journal into DIR/chunk and DIR/journal: one small blob for each way
- * the codecs have of writing something. */
+/* make_seeds DIR: writes the seeds of fuzz_chunk and fuzz_journal into DIR/chunk and DIR/journal:
+ * one small blob for each way the codecs have of writing something. */
 #include "store/chunk.h"
 #include "store/journal.h"
 
@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { N = 60 };
+enum { N = 60, KINDS = 15 };
 static struct kp_sample s[N];
+static double sines[N];
 
 static struct kp_value value(int kind, int i)
 {
@@ -29,10 +30,25 @@ static struct kp_value value(int kind, int i)
     case 6:
         return kp_string(i % 2 ? "O1004.NC" : "O1000.NC", 8);
     case 7:
-        return (struct kp_value){ .data = "0123456789abcdef0123456789abcdef", .len = (uint32_t)(i % 4) * 8,
+        return (struct kp_value){ .data = "0123456789abcdef0123456789abcdef",
+                                  .len = (uint32_t)(i % 4) * 8,
                                   .type = KP_DOUBLE | KP_ARRAY };
     case 8:
         return i % 4 ? kp_double(i) : (struct kp_value){ .type = KP_NULL };
+    case 10:
+        return kp_double((double)((float)(i * 37 % 100) / 10)); /* from a REAL */
+    case 11:
+        return kp_double(i ? (double)(float)sin(i) : 0);
+    case 12:
+        return (struct kp_value){ .data = (const char *)&sines[i],
+                                  .len = (uint32_t)(i % 9),
+                                  .type = KP_BYTES };
+    case 13:
+        return (struct kp_value){ .i = INT64_MIN + i * 1000000007, .type = KP_TIME };
+    case 14:
+        return (struct kp_value){ .data = "\4\0\0\0text\0\0\0\0",
+                                  .len = (uint32_t)(i % 4) * 4,
+                                  .type = KP_STRING | KP_ARRAY };
     default:
         return (struct kp_value){ .u = UINT64_MAX - (uint64_t)i, .type = KP_UINT64 };
     }
@@ -54,14 +70,19 @@ int main(int argc, char **argv)
     uint32_t next[N];
     if (argc != 2)
         return 2;
-    for (int kind = 0; kind < 10; kind++) {
+    for (int i = 0; i < N; i++)
+        sines[i] = sin(i);
+    for (int kind = 0; kind < KINDS; kind++) {
         struct kp_buf chunk, row;
         struct kp_row_writer w = { 0 };
         kp_buf_init(&chunk, 1 << 20);
         kp_buf_init(&row, 1 << 20);
         for (int i = 0; i < N; i++) {
-            s[i] = (struct kp_sample){ .signal = (kp_signal)(1 + i / 20), .at = 1700000000000000000 + i * (kind % 2 ? 1000000007 : 1000000000),
-                                       .status = i % 11 || kind % 3 ? 0 : KP_BAD, .value = value(kind, i) };
+            s[i] = (struct kp_sample){ .signal = (kp_signal)(1 + i / 20),
+                                       .at = 1700000000000000000 +
+                                             i * (kind % 2 ? 1000000007 : 1000000000),
+                                       .status = i % 11 || kind % 3 ? 0 : KP_BAD,
+                                       .value = value(kind, i) };
             next[i] = i % 20 == 19 ? UINT32_MAX : (uint32_t)i + 1;
         }
         kp_chunk_encode(s, N, &chunk, NULL);

@@ -32,7 +32,8 @@ static void the_table_agrees_with_the_instruction_at_every_length_and_offset(voi
 static void a_varint_survives_and_a_cut_one_is_refused(void **state)
 {
     (void)state;
-    static const uint64_t values[] = { 0, 1, 127, 128, 16383, 16384, UINT32_MAX, INT64_MAX, UINT64_MAX };
+    static const uint64_t values[] = { 0,     1,          127,       128,       16383,
+                                       16384, UINT32_MAX, INT64_MAX, UINT64_MAX };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         uint8_t bytes[10];
         size_t n = kp_varint_put(bytes, values[i]);
@@ -45,7 +46,9 @@ static void a_varint_survives_and_a_cut_one_is_refused(void **state)
         assert_true(kp_varint_get(&p, bytes + n, &back));
         assert_true(back == values[i] && p == bytes + n);
     }
-    static const uint8_t too_long[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02 };
+    static const uint8_t too_long[] = {
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02
+    };
     const uint8_t *p = too_long;
     uint64_t back;
     assert_false(kp_varint_get(&p, too_long + sizeof too_long, &back));
