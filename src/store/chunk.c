@@ -277,31 +277,3 @@ enum kp_code kp_chunk_decode(const void *blob, size_t len, kp_signal signal,
 }
 
 /* ---- summary ---- */
-void kp_chunk_summarise(const struct kp_sample *points, size_t n, struct kp_chunk_summary *s)
-{
-    double carry = 0, sum = 0;
-    *s = (struct kp_chunk_summary){ .t0 = points[0].at,
-                                    .t1 = points[n - 1].at,
-                                    .n = n,
-                                    .min = NAN,
-                                    .max = NAN,
-                                    .sum = NAN,
-                                    .first = NAN,
-                                    .last = NAN };
-    for (size_t i = 0; i < n; i++) {
-        double v;
-        if (kp_status_severity(points[i].status) >= 2 || !kp_value_number(&points[i].value, &v) ||
-            isnan(v))
-            continue;
-        if (!s->good++)
-            s->min = s->max = s->first = v;
-        s->min = v < s->min ? v : s->min;
-        s->max = v > s->max ? v : s->max;
-        s->last = v;
-        double y = v - carry, t = sum + y; /* Kahan */
-        carry = isfinite(t) ? t - sum - y : 0;
-        sum = t;
-    }
-    if (s->good)
-        s->sum = sum;
-}

@@ -33,11 +33,19 @@ enum kp_code kp_chunk_decode(const void *blob, size_t len, kp_signal signal,
                              struct kp_sample *points, size_t *n, struct kp_arena *,
                              struct kp_err *);
 
-/* Columns kept beside the blob. */
+/* What the last point leaves behind for the time after it. */
+enum kp_held { KP_HELD_NUMBER, KP_HELD_OTHER, KP_HELD_BAD };
+
+/* Columns kept beside the blob. Two summaries that follow each other in time add up to that of both,
+ * so rollups and aggregates of any step are made of them (summary.h). */
 struct kp_chunk_summary {
     int64_t t0, t1;
     size_t n, good;                    /* good: status good or uncertain, and a number */
-    double min, max, sum, first, last; /* over those; NaN when there are none. Kahan-summed */
+    size_t bad;                        /* status bad, no value, or a number that is none */
+    double min, max, sum, first, last; /* over the good; NaN when there are none */
+    double area;                       /* value x seconds from t0 to t1, each value held until the next point */
+    int64_t good_ns, bad_ns;           /* of t1 - t0: under points that are not bad, and that are */
+    uint8_t held;                      /* enum kp_held of the last point */
 };
 void kp_chunk_summarise(const struct kp_sample *points, size_t n, struct kp_chunk_summary *);
 

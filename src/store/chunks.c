@@ -26,32 +26,34 @@ static size_t run_end(const struct kp_sample *p, size_t from, size_t n)
     return i;
 }
 
-static void bind_number(struct kp_stmt *insert, int index, double value, bool known)
-{
-    kp_bind_double(insert, index, known ? value : NAN);
-}
-
 static enum kp_code insert_row(struct kp_store *s, int64_t id, uint64_t seq, const struct kp_chunk_summary *sum,
                                const struct kp_buf *blob, struct kp_err *err)
 {
-    struct kp_stmt *insert = kp_db_prepare(s->db,
-                                           "insert or ignore into chunk(id, t0, t1, seq, n, good, vmin, vmax, vsum, "
-                                           "vfirst, vlast, data) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                                           err);
+    struct kp_stmt *insert =
+        kp_db_prepare(s->db,
+                      "insert or ignore into chunk(id, t0, t1, seq, n, good, bad, vmin, vmax, vsum, vfirst, vlast, "
+                      "area, good_ns, bad_ns, held, data) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                      err);
     if (!insert)
         return err->code;
+    const double numbers[] = { sum->min, sum->max, sum->sum, sum->first, sum->last };
     kp_bind_int(insert, 1, id);
     kp_bind_int(insert, 2, sum->t0);
     kp_bind_int(insert, 3, sum->t1);
     kp_bind_int(insert, 4, (int64_t)seq);
     kp_bind_int(insert, 5, (int64_t)sum->n);
     kp_bind_int(insert, 6, (int64_t)sum->good);
-    bind_number(insert, 7, sum->min, sum->good);
-    bind_number(insert, 8, sum->max, sum->good);
-    bind_number(insert, 9, sum->sum, sum->good);
-    bind_number(insert, 10, sum->first, sum->good);
-    bind_number(insert, 11, sum->last, sum->good);
-    kp_bind_blob(insert, 12, blob->data, blob->len);
+    kp_bind_int(insert, 7, (int64_t)sum->bad);
+    for (int i = 0; i < 5; i++)
+        kp_bind_double(insert, 8 + i, sum->good ? numbers[i] : NAN);
+    kp_bind_double(insert, 13, sum->area);
+    kp_bind_int(insert, 14, sum->good_ns);
+    kp_bind_int(insert, 15, sum->bad_ns);
+    if (isfinite(sum->area)) /* else the columns do not tell all: null sends readers to the points */
+        kp_bind_int(insert, 16, sum->held);
+    else
+        kp_bind_text(insert, 16, NULL);
+    kp_bind_blob(insert, 17, blob->data, blob->len);
     return kp_run(insert, err);
 }
 

@@ -4,7 +4,7 @@
 /* The inside of struct kp_store, for the files that make it up. Everything here belongs to the store
  * thread unless a line says otherwise. */
 #include "core/log.h"
-#include "store/chunk.h"
+#include "store/summary.h"
 #include "store/internal.h"
 #include "store/journal.h"
 
@@ -83,6 +83,7 @@ struct kp_stripe_state {
 };
 
 struct kp_seal; /* seal.c */
+struct kp_care; /* care.c */
 
 /* One kp_store_do; lives on its caller's stack. */
 struct kp_do {
@@ -136,6 +137,7 @@ struct kp_store {
     int64_t last_commit; /* ns UTC; of an earlier run at first; KP_NO_TIME = none */
     int64_t next_ids[3]; /* as written: asset, signal, interval */
     struct kp_seal *seal;
+    struct kp_care *care; /* care.c; NULL: does not run */
 
     pthread_mutex_t mutex; /* guards what follows */
     struct kp_store_stats stats;

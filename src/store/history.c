@@ -81,7 +81,8 @@ static void open_headers(struct kp_history *h, struct kp_err *err)
         span = KP_CHUNK_TICK;
     int64_t low = kp_chunk_tick(h->from) - span, high = kp_chunk_tick(h->to) + span;
     h->headers = kp_db_prepare(h->db,
-                               "select id, t0, t1, seq, n, good, vmin, vmax, vsum, vfirst, vlast from chunk "
+                               "select id, t0, t1, seq, n, good, bad, vmin, vmax, vsum, vfirst, vlast, area, good_ns, "
+                               "bad_ns, held from chunk "
                                "where id between ? and ? order by id",
                                err);
     if (!h->headers)
@@ -90,6 +91,27 @@ static void open_headers(struct kp_history *h, struct kp_err *err)
     kp_bind_int(h->headers, 2, kp_chunk_id(h->signal, high > KP_CHUNK_TICK ? KP_CHUNK_TICK : high));
     h->last_id = -2;
     next_header(h, err);
+}
+
+/* Of "t0, t1, seq, n, good, ..." from column 1 on. */
+static void read_columns(struct kp_stmt *row, struct kp_chunk_summary *sum)
+{
+    *sum = (struct kp_chunk_summary){
+        .t0 = kp_column_int(row, 1),
+        .t1 = kp_column_int(row, 2),
+        .n = (size_t)kp_column_int(row, 4),
+        .good = (size_t)kp_column_int(row, 5),
+        .bad = (size_t)kp_column_int(row, 6),
+        .min = kp_column_double(row, 7),
+        .max = kp_column_double(row, 8),
+        .sum = kp_column_double(row, 9),
+        .first = kp_column_double(row, 10),
+        .last = kp_column_double(row, 11),
+        .area = kp_column_double(row, 12),
+        .good_ns = kp_column_int(row, 13),
+        .bad_ns = kp_column_int(row, 14),
+        .held = (uint8_t)kp_column_int(row, 15),
+    };
 }
 
 /* The chunk the headers stand on becomes known, if it reaches into the range. */
@@ -102,17 +124,8 @@ static enum kp_code pull(struct kp_history *h, struct kp_err *err)
         .t1 = kp_column_int(row, 2),
         .seq = (uint64_t)kp_column_int(row, 3),
     };
-    s.sum = (struct kp_chunk_summary){
-        .t0 = s.t0,
-        .t1 = s.t1,
-        .n = (size_t)kp_column_int(row, 4),
-        .good = (size_t)kp_column_int(row, 5),
-        .min = kp_column_double(row, 6),
-        .max = kp_column_double(row, 7),
-        .sum = kp_column_double(row, 8),
-        .first = kp_column_double(row, 9),
-        .last = kp_column_double(row, 10),
-    };
+    read_columns(row, &s.sum);
+    s.summed = !kp_column_null(row, 15);
     enum kp_code code = KP_OK;
     if (s.t1 >= h->from && s.t0 < h->to) {
         if (s.t0 < h->from)
@@ -393,8 +406,7 @@ bool kp_history_whole(struct kp_history *h, int64_t step, struct kp_chunk_summar
     const struct kp_source *after = from->head + 1 < from->n ? s + 1 : NULL;
     bool alone = (!after || after->t0 > s->t1) && (!row || row->t0 > s->t1);
     bool inside = s->sum.t0 >= h->from && s->t1 < h->to && step_of(s->sum.t0, step) == step_of(s->t1, step);
-    /* Without numbers the columns do not tell bad values from texts. */
-    if (!alone || !inside || (s->sum.good == 0 && s->sum.n > 0))
+    if (!alone || !inside || !s->summed)
         return false;
     *out = s->sum;
     from->head++;

@@ -16,6 +16,7 @@ struct kp_source {
     uint64_t seq;
     int64_t id;
     struct kp_chunk_summary sum; /* of a chunk */
+    bool summed;                 /* sum tells all there is to know */
 };
 
 struct kp_sources { /* by t0, seq, id */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_STORE_SCHEMA_SQL_H
 #define KOPPEL_STORE_SCHEMA_SQL_H
-/* Version 1 of the data file. Times are ns since 1970 UTC. A later version is one more script in
+/* The versions of the data file. Times are ns since 1970 UTC. A later version is one more script in
  * migrations[], never a change of an earlier one. */
 static const char schema_v1[] =
     "create table setting(key text primary key, value text) without rowid;"
@@ -37,4 +37,39 @@ static const char schema_v1[] =
      * that a chunk of the signal reaches beyond its id or its id beyond its t0: how far a reader seeks back. */
     "create table chunk(id integer primary key, t0 integer not null, t1 integer not null, seq integer not null,"
     "  n integer not null, good integer not null, vmin real, vmax real, vsum real, vfirst real, vlast real, data blob not null);";
+
+/* Version 2: chunks know the time their values held, so that time-weighted means need no points; rollups, retention,
+ * quarantine, backups, consumers. What a chunk of version 1 does not know is null: a reader decodes it. */
+static const char schema_v2[] =
+    "alter table chunk rename to chunk_v1;"
+    /* bad = points with a bad status or no value; area = value times seconds from t0 to t1; good_ns, bad_ns = how long
+     * in between the status was good or uncertain, or bad; held = what the last point leaves behind (chunk.h). */
+    "create table chunk(id integer primary key, t0 integer not null, t1 integer not null, seq integer not null,"
+    "  n integer not null, good integer not null, bad integer, vmin real, vmax real, vsum real, vfirst real, vlast real,"
+    "  area real, good_ns integer, bad_ns integer, held integer, data blob not null);"
+    "insert into chunk(id, t0, t1, seq, n, good, vmin, vmax, vsum, vfirst, vlast, data)"
+    "  select id, t0, t1, seq, n, good, vmin, vmax, vsum, vfirst, vlast, data from chunk_v1 order by id;"
+    "drop table chunk_v1;"
+    /* Rows up to `base` are sealed whole and only kept for consumers that have not read them yet. */
+    "alter table seal add column base integer not null default 0;"
+    /* id = signal << 36 | level << 35 | number of the block since 2000; see rollup.h */
+    "create table rollup(id integer primary key, data blob not null);"
+    /* blocks whose rollup is to be made, or made again after late points */
+    "create table rollup_due(signal integer not null, block integer not null, primary key(signal, block)) without rowid;"
+    /* what the chunks of a signal are in all */
+    "create table stored(signal integer primary key, chunks integer not null, points integer not null,"
+    "  bytes integer not null, t0 integer not null, t1 integer not null);"
+    "insert into stored select id >> 36, count(*), sum(n), sum(length(data)), min(t0), max(t1) from chunk group by 1;"
+    /* samples whose time cannot be right */
+    "create table quarantine(id integer primary key, signal integer not null, coupling integer not null,"
+    "  at integer not null, arrived integer not null, status integer not null, value text, reason text not null);"
+    /* how long history is kept: the first pattern that matches a signal's path counts. Ages in ns, 0 = for ever */
+    "create table retention(position integer primary key, pattern text not null unique, raw integer not null,"
+    "  rollups integer not null, bytes integer not null);"
+    /* the size of what is stored, for the forecast */
+    "create table growth(at integer primary key, bytes integer not null, points integer not null);"
+    /* programs that read the history by a durable position */
+    "create table consumer(name text primary key, position integer not null, updated integer not null) without rowid;"
+    "create table backup_run(id integer primary key, at integer not null, file text not null, bytes integer not null,"
+    "  ms integer not null, error text, proven integer);";
 #endif

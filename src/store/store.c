@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/engine.h"
+#include "store/care.h"
 
 #include <string.h>
 
@@ -160,14 +160,19 @@ static void *thread_main(void *arg)
 enum kp_code kp_store_start(struct kp_store *s, struct kp_err *err)
 {
     atomic_store(&s->running, true);
-    if (pthread_create(&s->thread, NULL, thread_main, s) == 0)
-        return KP_OK;
+    if (pthread_create(&s->thread, NULL, thread_main, s) == 0) {
+        enum kp_code code = kp_care_start(s, err);
+        if (code)
+            kp_store_stop(s);
+        return code;
+    }
     atomic_store(&s->running, false);
     return kp_fail(err, KP_ENOMEM, "the store's thread cannot start: too many threads or too little memory");
 }
 
 void kp_store_stop(struct kp_store *s)
 {
+    kp_care_stop(s); /* it writes through the thread below */
     if (atomic_exchange(&s->stopped, true))
         return;
     kp_queue_close(s->queue);

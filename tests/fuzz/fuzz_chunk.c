@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A chunk's bytes, with the checksum put right so that what lies behind it is reached; what decodes
  * must encode to something that decodes to the same. */
-#include "store/chunk.h"
+#include "store/summary.h"
 
 #include <stdlib.h>
 #include <string.h>
