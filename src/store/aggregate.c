@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/merge.h"
+#include "store/rollup.h"
 
 #include <math.h>
 
 #include "core/ban.h"
 
 struct aggregate {
+    struct kp_history *h;
     int64_t from, to, step;
     struct kp_bucket bucket;
-    bool any;
-    double lost; /* what the sum has rounded off so far (Kahan) */
-    bool numbers;
+    struct kp_summary sum; /* of the bucket; n 0 = none yet */
+    bool carried;          /* the next three are known */
+    int64_t held_since;
+    double held_value;
+    uint8_t held;
+    bool more;             /* the caller wants more */
     bool (*each)(void *, const struct kp_bucket *);
     void *arg;
+    struct kp_err *err;
 };
 
 /* ---- steps ---- */
@@ -25,100 +31,248 @@ static int64_t start_of(int64_t at, int64_t step)
     return at < INT64_MIN + rest ? INT64_MIN : at - rest;
 }
 
-static bool flush(struct aggregate *a)
+static void weigh(struct kp_bucket *b, double *area, double *seconds, uint8_t held, double value, int64_t from,
+                  int64_t to)
 {
-    bool more = !a->any || a->each(a->arg, &a->bucket);
-    a->any = false;
-    return more;
+    int64_t ns;
+    if (to <= from || __builtin_sub_overflow(to, from, &ns))
+        return;
+    if (held == KP_HELD_BAD) {
+        b->bad_ns += ns;
+        return;
+    }
+    b->good_ns += ns;
+    if (held == KP_HELD_NUMBER) {
+        *area += value * ((double)ns / 1e9);
+        *seconds += (double)ns / 1e9;
+    }
 }
 
-/* Makes the bucket of this time the current one, handing out the one before. False: the caller has enough. */
-static bool turn_to(struct aggregate *a, int64_t at)
-{
-    if (a->any && at < a->bucket.to && at >= a->bucket.from)
-        return true;
-    if (!flush(a))
-        return false;
-    int64_t start = start_of(at, a->step), end = start > INT64_MAX - a->step ? INT64_MAX : start + a->step;
-    a->bucket = (struct kp_bucket){
-        .from = start < a->from ? a->from : start,
-        .to = end > a->to ? a->to : end,
-        .min = NAN, .max = NAN, .first = NAN, .last = NAN,
-    };
-    a->any = true;
-    a->numbers = false;
-    a->lost = 0;
-    return true;
-}
-
-static void add_sum(struct aggregate *a, double x)
-{
-    double sum = a->bucket.sum, y = x - a->lost, t = sum + y;
-    a->lost = isfinite(t) ? (t - sum) - y : 0;
-    a->bucket.sum = t;
-}
-
-static void add_numbers(struct aggregate *a, double min, double max, double sum, double first, double last)
+/* Adds the time before the first and after the last point to what lies between them. */
+static void weigh_bucket(struct aggregate *a)
 {
     struct kp_bucket *b = &a->bucket;
-    if (!a->numbers || min < b->min)
-        b->min = min;
-    if (!a->numbers || max > b->max)
-        b->max = max;
-    if (!a->numbers)
-        b->first = first;
-    b->last = last;
-    add_sum(a, sum);
-    a->numbers = true;
+    const struct kp_chunk_summary *p = &b->points;
+    double area = p->area, seconds = p->good ? (double)p->good_ns / 1e9 : 0;
+    b->good_ns = p->good_ns;
+    b->bad_ns = p->bad_ns;
+    if (a->carried)
+        weigh(b, &area, &seconds, a->held, a->held_value, b->from > a->held_since ? b->from : a->held_since, p->t0);
+    weigh(b, &area, &seconds, p->held, p->last, p->t1, b->to);
+    b->time_mean = seconds > 0 ? area / seconds : p->good ? p->last : NAN;
 }
 
-static void add_point(struct aggregate *a, const struct kp_sample *p)
+static void carry(struct aggregate *a, const struct kp_chunk_summary *p)
 {
-    double x;
-    a->bucket.n++;
-    if (kp_status_severity(p->status) > 1 || p->value.type == KP_NULL)
-        a->bucket.bad++;
-    else if (kp_value_number(&p->value, &x) && isnan(x))
-        a->bucket.bad++; /* a number that is none */
-    else if (kp_value_number(&p->value, &x))
-        add_numbers(a, x, x, x, x, x);
+    a->carried = true;
+    a->held = p->held;
+    a->held_value = p->last;
+    a->held_since = p->t1;
 }
 
-static void add_chunk(struct aggregate *a, const struct kp_chunk_summary *sum)
+static void flush(struct aggregate *a)
 {
-    a->bucket.n += sum->n;
-    a->bucket.bad += sum->n - sum->good;
-    add_numbers(a, sum->min, sum->max, sum->sum, sum->first, sum->last);
+    if (!a->sum.s.n)
+        return;
+    kp_summary_round(&a->sum);
+    a->bucket.points = a->sum.s;
+    weigh_bucket(a);
+    carry(a, &a->bucket.points);
+    a->more = a->each(a->arg, &a->bucket);
+    kp_summary_clear(&a->sum);
+}
+
+/* Makes the bucket of this time the current one, handing out the one before. */
+static void turn_to(struct aggregate *a, int64_t at)
+{
+    if (a->sum.s.n && at < a->bucket.to && at >= a->bucket.from)
+        return;
+    flush(a);
+    int64_t start = start_of(at, a->step), end = start > INT64_MAX - a->step ? INT64_MAX : start + a->step;
+    a->bucket = (struct kp_bucket){ .from = start < a->from ? a->from : start, .to = end > a->to ? a->to : end };
+}
+
+static void join(struct aggregate *a, const struct kp_chunk_summary *s)
+{
+    turn_to(a, s->t0);
+    if (a->more)
+        kp_summary_join(&a->sum, s);
+}
+
+/* ---- parts of the range ---- */
+
+static void take_points(struct aggregate *a, int64_t from, int64_t to)
+{
+    if (from >= to || kp_history_part(a->h, from, to, a->err))
+        return;
+    while (a->more && !a->err->code) {
+        struct kp_chunk_summary whole;
+        struct kp_sample p;
+        if (kp_history_whole(a->h, a->step, &whole, a->err)) {
+            join(a, &whole);
+        } else if (!a->err->code && kp_history_next(a->h, &p, a->err)) {
+            turn_to(a, p.at);
+            if (a->more)
+                kp_summary_point(&a->sum, &p);
+        } else {
+            return;
+        }
+    }
+}
+
+/* Numbers of the blocks of a level that lie whole in the range and have a rollup. */
+static int64_t *find_blocks(struct aggregate *a, int level, int64_t from, int64_t to, size_t *n)
+{
+    int64_t *list = NULL, span = kp_rollup_span(level);
+    size_t room = 0;
+    int64_t first = from > INT64_MAX - span ? -1 : kp_rollup_block(level, from + span - 1);
+    int64_t last = kp_rollup_block(level, to) - 1;
+    *n = 0;
+    if (kp_rollup_block(level, from) < 0)
+        first = 0;
+    if (first < 0 || last < first)
+        return NULL;
+    struct kp_stmt *get = kp_db_prepare(a->h->db, "select id from rollup where id between ? and ? order by id", a->err);
+    if (!get)
+        return NULL;
+    kp_bind_int(get, 1, kp_rollup_id(a->h->signal, level, first));
+    kp_bind_int(get, 2, kp_rollup_id(a->h->signal, level, last));
+    while (kp_step(get, a->err)) {
+        if (!kp_grow(&list, &room, *n + 1, sizeof *list)) {
+            kp_fail(a->err, KP_ENOMEM, "out of memory reading rollups");
+            break;
+        }
+        list[(*n)++] = kp_column_int(get, 0) & KP_ROLLUP_BLOCK;
+    }
+    kp_reset(get);
+    return list;
+}
+
+/* Whether each bucket of the block lies in one step. */
+static bool fits(const struct aggregate *a, int level, int64_t block)
+{
+    int64_t start = kp_rollup_start(level, block), end = start + kp_rollup_span(level) - 1;
+    return a->step % kp_rollup_step(level) == 0 || start_of(start, a->step) == start_of(end, a->step);
+}
+
+/* False: there is none that can be used; a damaged one is as good as none. */
+static bool take_block(struct aggregate *a, int level, int64_t block)
+{
+    struct kp_chunk_summary buckets[KP_ROLLUP_BUCKETS];
+    int64_t start = kp_rollup_start(level, block);
+    size_t len, n = 0;
+    if (!fits(a, level, block) || kp_history_unsealed(a->h, start, start + kp_rollup_span(level)))
+        return false;
+    struct kp_stmt *get = kp_db_prepare(a->h->db, "select data from rollup where id = ?", a->err);
+    if (!get)
+        return true;
+    kp_bind_int(get, 1, kp_rollup_id(a->h->signal, level, block));
+    struct kp_err damage = { 0 };
+    if (kp_step(get, a->err)) {
+        const void *data = kp_column_blob(get, 0, &len);
+        kp_rollup_decode(data, len, level, block, buckets, &n, &damage);
+    }
+    kp_reset(get);
+    if (damage.code == KP_ENOMEM)
+        kp_fail(a->err, KP_ENOMEM, "%s", damage.text);
+    for (size_t i = 0; i < n && a->more && !a->err->code && !damage.code; i++)
+        join(a, &buckets[i]);
+    return damage.code != KP_EPARSE;
+}
+
+/* Where there are rollups of the level, from them; in between from the next finer level. */
+static void take_level(struct aggregate *a, int level, int64_t from, int64_t to)
+{
+    if (level < 0) {
+        take_points(a, from, to);
+        return;
+    }
+    size_t n;
+    int64_t *blocks = find_blocks(a, level, from, to, &n);
+    for (size_t i = 0; i < n && a->more && !a->err->code; i++) {
+        int64_t start = kp_rollup_start(level, blocks[i]), end = start + kp_rollup_span(level);
+        if (from < start)
+            take_level(a, level - 1, from, start);
+        if (!a->more || a->err->code)
+            break;
+        if (!take_block(a, level, blocks[i]))
+            take_level(a, level - 1, start, end);
+        from = end;
+    }
+    kp_free(blocks);
+    if (a->more && !a->err->code && from < to)
+        take_level(a, level - 1, from, to);
+}
+
+/* ---- the whole ---- */
+
+/* Where to begin reading so that the last point before `from` is among what is read. */
+static int64_t before(struct kp_db *db, kp_signal signal, int64_t from, struct kp_err *err)
+{
+    int64_t low = INT64_MIN;
+    struct kp_stmt *get = kp_db_prepare(
+        db, "select t0 from chunk where id between ? and ? and t0 < ? order by id desc limit 1", err);
+    if (!get)
+        return low;
+    kp_bind_int(get, 1, kp_chunk_id(signal, 0));
+    kp_bind_int(get, 2, kp_chunk_id(signal, kp_chunk_tick(from)));
+    kp_bind_int(get, 3, from);
+    if (kp_step(get, err))
+        low = kp_column_int(get, 0);
+    kp_reset(get);
+    return low;
+}
+
+static void carry_in(struct aggregate *a, int64_t low)
+{
+    struct kp_sample p;
+    struct kp_summary last;
+    kp_summary_clear(&last);
+    if (kp_history_part(a->h, low, a->from, a->err))
+        return;
+    while (kp_history_next(a->h, &p, a->err)) {
+        kp_summary_clear(&last);
+        kp_summary_point(&last, &p);
+    }
+    if (last.s.n)
+        carry(a, &last.s);
+}
+
+static enum kp_code run(struct aggregate *a, struct kp_db *reader, kp_signal signal, bool weighed, struct kp_err *err)
+{
+    struct kp_err failure = { 0 };
+    if (a->step <= 0)
+        return kp_fail(err, KP_EINVALID, "the step of an aggregate must be longer than nothing");
+    a->err = &failure;
+    a->more = true;
+    kp_summary_clear(&a->sum);
+    if (a->from < a->to && !kp_db_read_begin(reader, &failure)) {
+        int64_t low = weighed && a->from > INT64_MIN ? before(reader, signal, a->from, &failure) : a->from;
+        a->h = failure.code ? NULL : kp_history_open(reader, signal, low, a->to, &failure);
+        if (a->h && low < a->from)
+            carry_in(a, low);
+        if (!failure.code)
+            take_level(a, KP_HOURS, a->from, a->to);
+        if (a->more && !failure.code)
+            flush(a);
+        kp_history_close(a->h);
+        kp_db_read_end(reader);
+    }
+    return failure.code ? kp_fail(err, failure.code, "%s", failure.text) : KP_OK;
 }
 
 enum kp_code kp_history_aggregate(struct kp_db *reader, kp_signal signal, int64_t from, int64_t to, int64_t step,
                                   bool (*each)(void *, const struct kp_bucket *), void *arg, struct kp_err *err)
 {
-    if (step <= 0)
-        return kp_fail(err, KP_EINVALID, "the step of an aggregate must be longer than nothing");
-    struct kp_err failure = { 0 };
     struct aggregate a = { .from = from, .to = to, .step = step, .each = each, .arg = arg };
-    struct kp_history *h = kp_history_open(reader, signal, from, to, &failure);
-    bool more = h != NULL;
-    while (more) {
-        struct kp_chunk_summary sum;
-        struct kp_sample p;
-        if (kp_history_whole(h, step, &sum, &failure)) {
-            more = turn_to(&a, sum.t0);
-            if (more)
-                add_chunk(&a, &sum);
-        } else if (!failure.code && kp_history_next(h, &p, &failure)) {
-            more = turn_to(&a, p.at);
-            if (more)
-                add_point(&a, &p);
-        } else {
-            break;
-        }
-    }
-    if (more && !failure.code)
-        flush(&a);
-    kp_history_close(h);
-    return failure.code ? kp_fail(err, failure.code, "%s", failure.text) : KP_OK;
+    return run(&a, reader, signal, true, err);
+}
+
+enum kp_code kp_history_summaries(struct kp_db *reader, kp_signal signal, int64_t from, int64_t to, int64_t step,
+                                  bool (*each)(void *, const struct kp_bucket *), void *arg, struct kp_err *err)
+{
+    struct aggregate a = { .from = from, .to = to, .step = step, .each = each, .arg = arg };
+    return run(&a, reader, signal, false, err);
 }
 
 /* ---- extent ---- */
@@ -160,8 +314,8 @@ bool kp_history_extent(struct kp_db *reader, kp_signal signal, int64_t *first, i
     struct kp_err failure = { 0 };
     struct kp_history *h = kp_history_open(reader, signal, INT64_MIN, INT64_MAX, &failure);
     bool known = h && chunk_extent(reader, signal, first, last, &failure);
-    for (size_t i = 0; h && i < h->rows.n; i++) {
-        const struct kp_source *row = &h->rows.list[i];
+    for (size_t i = 0; h && i < h->journal.n; i++) {
+        const struct kp_source *row = &h->journal.list[i];
         if (!known || row->t0 < *first)
             *first = row->t0;
         if (!known || row->t1 > *last)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/engine.h"
+#include "store/rollup.h"
 
 #include <math.h>
 
@@ -79,6 +79,9 @@ static enum kp_code insert_chunk(struct kp_chunk_writer *w, const struct kp_chun
     if (span > w->span)
         w->span = span;
     w->chunks++;
+    w->stored.chunks++;
+    w->stored.points += (int64_t)sum->n;
+    w->stored.bytes += (int64_t)w->blob.len;
     return KP_OK;
 }
 
@@ -119,14 +122,30 @@ static enum kp_code write_span(struct kp_chunk_writer *w, struct kp_err *err)
     return kp_run(put, err);
 }
 
-enum kp_code kp_chunks_write(struct kp_chunk_writer *w, kp_signal signal, struct kp_sample *points, size_t n,
-                             uint64_t seq, struct kp_err *err)
+static enum kp_code write_stored(struct kp_chunk_writer *w, struct kp_err *err)
 {
-    w->signal = signal;
-    w->last_id = 0; /* an earlier call may have been about later times */
-    w->span = 0;
-    if (!kp_signals_room(w->store, signal) || !kp_points_sort(points, n))
-        return kp_fail(err, KP_ENOMEM, "out of memory sealing %zu points", n);
+    struct kp_stmt *put =
+        kp_db_prepare(w->store->db,
+                      "insert into stored(signal, chunks, points, bytes, t0, t1, writes) values(?1, ?2, ?3, ?4, ?5, ?6, 1) "
+                      "on conflict(signal) do update set chunks = chunks + ?2, points = points + ?3, "
+                      "bytes = bytes + ?4, t0 = min(t0, ?5), t1 = max(t1, ?6), writes = writes + 1",
+                      err);
+    if (!put)
+        return err->code;
+    kp_bind_int(put, 1, w->signal);
+    kp_bind_int(put, 2, w->stored.chunks);
+    kp_bind_int(put, 3, w->stored.points);
+    kp_bind_int(put, 4, w->stored.bytes);
+    kp_bind_int(put, 5, w->stored.t0);
+    kp_bind_int(put, 6, w->stored.t1);
+    return kp_run(put, err);
+}
+
+/* Runs of one type, in the order of time. */
+static enum kp_code write_runs(struct kp_chunk_writer *w, const struct kp_sample *points, size_t n, uint64_t seq,
+                               struct kp_err *err)
+{
+    w->last_id = 0; /* what was written before may be about later times */
     for (size_t from = 0; from < n;) {
         size_t to = run_end(points, from, n);
         enum kp_code code = write_run(w, points + from, to - from, seq, err);
@@ -134,5 +153,44 @@ enum kp_code kp_chunks_write(struct kp_chunk_writer *w, kp_signal signal, struct
             return code;
         from = to;
     }
+    return KP_OK;
+}
+
+/* From the last to the first, so many at a time as meet the same chunks. */
+static enum kp_code write_groups(struct kp_chunk_writer *w, struct kp_sample *points, size_t n, uint64_t seq,
+                                 struct kp_err *err)
+{
+    while (n) {
+        struct kp_sample *all;
+        size_t from, n_all;
+        enum kp_code code = kp_tail_take(w, points, n, &from, &all, &n_all, err);
+        if (!code)
+            code = write_runs(w, all, n_all, seq, err);
+        if (code)
+            return code;
+        n = from;
+    }
+    return KP_OK;
+}
+
+enum kp_code kp_chunks_write(struct kp_chunk_writer *w, kp_signal signal, struct kp_sample *points, size_t n,
+                             uint64_t seq, struct kp_err *err)
+{
+    w->signal = signal;
+    w->span = 0;
+    if (!kp_signals_room(w->store, signal) || !kp_points_sort(points, n))
+        return kp_fail(err, KP_ENOMEM, "out of memory sealing %zu points", n);
+    n = kp_points_unique(points, n, &w->same, &w->replaced);
+    if (!n)
+        return KP_OK;
+    w->stored = (struct kp_stored){ .t0 = points[0].at, .t1 = points[n - 1].at };
+    if (kp_rollup_mark(w->store, signal, points, n, err) || write_groups(w, points, n, seq, err) || write_stored(w, err))
+        return err->code;
     return write_span(w, err);
+}
+
+void kp_chunks_free(struct kp_chunk_writer *w)
+{
+    kp_buf_free(&w->blob);
+    kp_tail_free(w);
 }

@@ -67,6 +67,7 @@ struct kp_signals {
     struct kp_sample *last;  /* last committed live sample; signal 0 = none; owns what is behind .data */
     uint16_t *seen;          /* the stripe's generation when last counted */
     uint32_t *span;          /* as last written to the file */
+    int32_t *marked;         /* the newest block known to be in rollup_due, plus one; 0 = none */
 };
 
 struct kp_stripe_state {
@@ -80,6 +81,11 @@ struct kp_stripe_state {
     size_t snapshot_bytes;
     uint64_t fresh;               /* journal bytes since that snapshot */
     int64_t fresh_since;          /* monotonic */
+};
+
+/* A change of the table stored: what the chunks of a signal are in all. */
+struct kp_stored {
+    int64_t chunks, points, bytes, t0, t1;
 };
 
 struct kp_seal; /* seal.c */
@@ -138,6 +144,7 @@ struct kp_store {
     int64_t next_ids[3]; /* as written: asset, signal, interval */
     struct kp_seal *seal;
     struct kp_care *care; /* care.c; NULL: does not run */
+    int64_t rolled_signal, rolled_block; /* housekeeping thread: how far rollups have come this round */
 
     pthread_mutex_t mutex; /* guards what follows */
     struct kp_store_stats stats;
@@ -204,12 +211,27 @@ struct kp_chunk_writer {
     struct kp_store *store;
     kp_signal signal;
     int64_t last_id, span;
-    uint64_t chunks;
+    uint64_t chunks;          /* written so far */
+    uint64_t same, replaced;  /* points dropped so far for a later one of the same time */
+    uint64_t merged;          /* chunks read back and written anew */
+    struct kp_stored stored;  /* of this call */
     struct kp_buf blob;
+    struct kp_neighbours *neighbours; /* tail.c; made when first needed */
 };
-/* Writes points, in order of arrival, as chunks; sorts them. `seq` is the last commit they are from. */
+/* Writes points, in order of arrival, as chunks; sorts them. Of equal times the last one stays. Points that
+ * overlap chunks that are there, or follow small ones, are written anew together with them. `seq` is the last commit
+ * they are from. In the open transaction. */
 enum kp_code kp_chunks_write(struct kp_chunk_writer *, kp_signal, struct kp_sample *points, size_t n, uint64_t seq,
                              struct kp_err *);
+void kp_chunks_free(struct kp_chunk_writer *);
+
+/* ---- tail.c ---- */
+/* Of `points` (n > 0, by time, no two at one time) takes the last ones, *from on, that belong together with the
+ * same few chunks in the file; *all is then what to write in place of them (n_all points, the writer's until the
+ * next call), the chunks are deleted. Without such chunks *all is points + *from. */
+enum kp_code kp_tail_take(struct kp_chunk_writer *, struct kp_sample *points, size_t n, size_t *from,
+                          struct kp_sample **all, size_t *n_all, struct kp_err *);
+void kp_tail_free(struct kp_chunk_writer *);
 
 /* ---- seal.c ---- */
 /* One slice of sealing when a stripe is due, or (all) has anything. False: nothing to do or failed. */
@@ -225,6 +247,8 @@ void kp_tokens_forget(struct kp_store *);
 /* ---- points.c ---- */
 /* Sorts by time, keeping the order of equal times. False: out of memory. */
 bool kp_points_sort(struct kp_sample *, size_t n);
+/* Of equal times in sorted points the last stays. Returns how many are left; counts what went. */
+size_t kp_points_unique(struct kp_sample *, size_t n, uint64_t *same, uint64_t *replaced);
 
 /* ---- ids ---- */
 static inline int64_t kp_journal_id(unsigned stripe, uint64_t seq)

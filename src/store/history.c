@@ -67,23 +67,26 @@ static void next_header(struct kp_history *h, struct kp_err *err)
     h->last_id = id;
 }
 
-static void open_headers(struct kp_history *h, struct kp_err *err)
+static void read_span(struct kp_history *h, struct kp_err *err)
 {
-    int64_t span = KP_CHUNK_TICK; /* a removed signal: look at all it has */
+    h->span = KP_CHUNK_TICK; /* a removed signal: look at all it has */
     struct kp_stmt *get = kp_db_prepare(h->db, "select span from signal where id = ?", err);
     if (!get)
         return;
     kp_bind_int(get, 1, h->signal);
     if (kp_step(get, err))
-        span = kp_column_int(get, 0);
+        h->span = kp_column_int(get, 0);
     kp_reset(get);
-    if (span < 0 || span > KP_CHUNK_TICK)
-        span = KP_CHUNK_TICK;
-    int64_t low = kp_chunk_tick(h->from) - span, high = kp_chunk_tick(h->to) + span;
+    if (h->span < 0 || h->span > KP_CHUNK_TICK)
+        h->span = KP_CHUNK_TICK;
+}
+
+static void open_headers(struct kp_history *h, struct kp_err *err)
+{
+    int64_t low = kp_chunk_tick(h->from) - h->span, high = kp_chunk_tick(h->to) + h->span;
     h->headers = kp_db_prepare(h->db,
                                "select id, t0, t1, seq, n, good, bad, vmin, vmax, vsum, vfirst, vlast, area, good_ns, "
-                               "bad_ns, held from chunk "
-                               "where id between ? and ? order by id",
+                               "bad_ns, held from chunk where id between ? and ? order by id",
                                err);
     if (!h->headers)
         return;
@@ -180,7 +183,7 @@ static void add_row(struct kp_history *h, struct kp_stmt *row, struct kp_err *er
     struct kp_source s = { .id = kp_column_int(row, 0) };
     s.seq = (uint64_t)s.id & KP_JOURNAL_SEQ;
     if (open_block(h, row, &points, err) && block_extent(h, &points, &s, err) && !err->code)
-        add_source(&h->rows, &s, err);
+        add_source(&h->journal, &s, err);
     if (err->code)
         kp_context(err, "journal row %lld", (long long)s.id);
 }
@@ -358,19 +361,21 @@ static enum kp_code open_up_to(struct kp_history *h, int64_t at, struct kp_err *
     }
 }
 
-bool kp_history_next(struct kp_history *h, struct kp_sample *out, struct kp_err *err)
+static void close_given(struct kp_history *h)
 {
-    struct kp_err failure = { 0 };
-    if (h->given) {
+    if (h->given)
         close_slot(h, h->given);
-        h->given = NULL;
-    }
+    h->given = NULL;
+}
+
+/* The next point of all, older ones of the same time included; its slot in h->given when it was the slot's last. */
+static bool next_point(struct kp_history *h, struct kp_sample *out, struct kp_err *err)
+{
+    close_given(h);
     struct kp_slot *slot = earliest_slot(h);
     if (!slot || slot->points[slot->i].at >= h->bound) {
-        if (open_up_to(h, slot ? slot->points[slot->i].at : INT64_MAX, &failure)) {
-            kp_fail(err, failure.code, "%s", failure.text);
+        if (open_up_to(h, slot ? slot->points[slot->i].at : INT64_MAX, err))
             return false;
-        }
         slot = earliest_slot(h);
     }
     if (!slot)
@@ -379,6 +384,28 @@ bool kp_history_next(struct kp_history *h, struct kp_sample *out, struct kp_err 
     if (slot->i == slot->n)
         h->given = slot;
     return true;
+}
+
+/* Whether a point that arrived later has this time too. Points of one time are all in open slots. */
+static bool is_superseded(const struct kp_history *h, int64_t at)
+{
+    for (size_t i = 0; i < h->open; i++) {
+        const struct kp_slot *s = &h->slots[i];
+        if (s->i < s->n && s->points[s->i].at == at)
+            return true;
+    }
+    return false;
+}
+
+bool kp_history_next(struct kp_history *h, struct kp_sample *out, struct kp_err *err)
+{
+    struct kp_err failure = { 0 };
+    while (next_point(h, out, &failure))
+        if (!is_superseded(h, out->at))
+            return true;
+    if (failure.code)
+        kp_fail(err, failure.code, "%s", failure.text);
+    return false;
 }
 
 /* ---- whole chunks, for aggregates ---- */
@@ -390,10 +417,7 @@ static int64_t step_of(int64_t at, int64_t step)
 
 bool kp_history_whole(struct kp_history *h, int64_t step, struct kp_chunk_summary *out, struct kp_err *err)
 {
-    if (h->given) {
-        close_slot(h, h->given);
-        h->given = NULL;
-    }
+    close_given(h);
     if (h->open)
         return false;
     while (h->headers && (!first_of(&h->chunks) || h->low <= first_of(&h->chunks)->t1))
@@ -412,6 +436,49 @@ bool kp_history_whole(struct kp_history *h, int64_t step, struct kp_chunk_summar
     from->head++;
     h->bound = INT64_MIN;
     return true;
+}
+
+/* ---- parts ---- */
+
+bool kp_history_unsealed(const struct kp_history *h, int64_t from, int64_t to)
+{
+    for (size_t i = h->journal.head; i < h->journal.n; i++)
+        if (h->journal.list[i].t0 < to && h->journal.list[i].t1 >= from)
+            return true;
+    return false;
+}
+
+static enum kp_code part_rows(struct kp_history *h, struct kp_err *err)
+{
+    h->rows.n = h->rows.head = 0;
+    for (size_t i = h->journal.head; i < h->journal.n; i++) {
+        struct kp_source s = h->journal.list[i];
+        if (s.t0 >= h->to || s.t1 < h->from)
+            continue;
+        if (s.t0 < h->from)
+            s.t0 = h->from;
+        if (add_source(&h->rows, &s, err))
+            return err->code;
+    }
+    return KP_OK;
+}
+
+enum kp_code kp_history_part(struct kp_history *h, int64_t from, int64_t to, struct kp_err *err)
+{
+    struct kp_err failure = { 0 };
+    close_given(h);
+    while (h->open)
+        close_slot(h, &h->slots[0]);
+    if (h->headers)
+        kp_reset(h->headers);
+    h->headers = NULL;
+    h->chunks.n = h->chunks.head = 0;
+    h->from = from;
+    h->to = to;
+    h->bound = INT64_MIN;
+    if (from < to && h->signal && h->signal <= KP_SIGNAL_LAST && !part_rows(h, &failure))
+        open_headers(h, &failure);
+    return failure.code ? kp_fail(err, failure.code, "%s", failure.text) : KP_OK;
 }
 
 /* ---- life ---- */
@@ -436,10 +503,12 @@ struct kp_history *kp_history_open(struct kp_db *reader, kp_signal signal, int64
     if (kp_db_read_begin(reader, &failure) == KP_OK) {
         h->reading = true;
         if (from < to && signal && signal <= KP_SIGNAL_LAST) {
-            open_headers(h, &failure);
+            read_span(h, &failure);
             if (!failure.code)
                 read_rows(h, &failure);
         }
+        if (!failure.code)
+            kp_history_part(h, from, to, &failure);
     }
     if (!failure.code)
         return h;
@@ -463,6 +532,7 @@ void kp_history_close(struct kp_history *h)
     kp_free(h->slots);
     kp_free(h->chunks.list);
     kp_free(h->rows.list);
+    kp_free(h->journal.list);
     kp_free(h->scratch);
     kp_free(h);
 }

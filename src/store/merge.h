@@ -36,11 +36,13 @@ struct kp_history {
     struct kp_db *db;
     bool reading; /* it holds a read transaction */
     kp_signal signal;
-    int64_t from, to;
+    int64_t from, to; /* of the part being read */
+    int64_t span;     /* how far its chunks reach, in eighths of a second */
     struct kp_stmt *headers; /* standing on a chunk not yet known; NULL at the end */
     int64_t last_id;         /* of the chunk before it */
     int64_t low;             /* no chunk from there on begins earlier */
     struct kp_sources chunks, rows;
+    struct kp_sources journal; /* all rows of the whole range; `rows` are those of the part */
     struct kp_slot *slots;
     size_t open, slots_room;
     struct kp_slot *given;     /* its last point was handed out; ends at the next call */
@@ -51,4 +53,8 @@ struct kp_history {
 /* Takes the next chunk whole, without decoding, when it lies alone: all of it in the range and in one step, and no
  * other source reaches into it. */
 bool kp_history_whole(struct kp_history *, int64_t step, struct kp_chunk_summary *, struct kp_err *);
+/* Goes on with another part of the range it was opened for. What was not read of the part before is left out. */
+enum kp_code kp_history_part(struct kp_history *, int64_t from, int64_t to, struct kp_err *);
+/* Whether points not sealed yet lie in [from, to). */
+bool kp_history_unsealed(const struct kp_history *, int64_t from, int64_t to);
 #endif

@@ -48,3 +48,18 @@ bool kp_points_sort(struct kp_sample *points, size_t n)
     kp_free(other);
     return true;
 }
+
+size_t kp_points_unique(struct kp_sample *p, size_t n, uint64_t *same, uint64_t *replaced)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool again = i + 1 < n && p[i + 1].at == p[i].at;
+        if (again && p[i].status == p[i + 1].status && kp_value_equal(&p[i].value, &p[i + 1].value))
+            ++*same;
+        else if (again)
+            ++*replaced;
+        else
+            p[kept++] = p[i];
+    }
+    return kept;
+}

@@ -41,7 +41,7 @@ void kp_seal_free(struct kp_store *s)
     free_data(s->seal);
     kp_free(s->seal->rows);
     kp_free(s->seal->points);
-    kp_buf_free(&s->seal->writer.blob);
+    kp_chunks_free(&s->seal->writer);
     kp_free(s->seal);
     s->seal = NULL;
 }
@@ -269,7 +269,7 @@ static enum kp_code slice(struct kp_store *s, struct kp_err *err)
     struct kp_seal *seal = s->seal;
     kp_signal done = seal->done;
     size_t points = 0;
-    uint64_t before = seal->writer.chunks;
+    struct kp_chunk_writer before = seal->writer;
     if (kp_db_exec(s->db, "begin immediate", err) || write_slice(s, &done, &points, err) ||
         kp_db_exec(s->db, "commit", err))
         return err->code;
@@ -279,7 +279,10 @@ static enum kp_code slice(struct kp_store *s, struct kp_err *err)
     seal->done = done;
     pthread_mutex_lock(&s->mutex);
     s->stats.sealed_points += points;
-    s->stats.chunks += seal->writer.chunks - before;
+    s->stats.chunks += seal->writer.chunks - before.chunks;
+    s->stats.duplicates += seal->writer.same - before.same;
+    s->stats.replaced += seal->writer.replaced - before.replaced;
+    s->stats.merged += seal->writer.merged - before.merged;
     pthread_mutex_unlock(&s->mutex);
     if (done == KP_SEAL_DONE)
         free_data(seal);
@@ -353,8 +356,10 @@ bool kp_seal_turn(struct kp_store *s, bool all, struct kp_err *err)
         return did;
     }
     kp_store_undo(s);
-    if (s->signals.span) /* what of it was written is not known any more */
+    if (s->signals.span) { /* what of it was written is not known any more */
         memset(s->signals.span, 0, s->signals.n * sizeof *s->signals.span);
+        memset(s->signals.marked, 0, s->signals.n * sizeof *s->signals.marked);
+    }
     if (s->seal) {
         drop(s->seal);
         s->seal->known = false;

@@ -80,6 +80,9 @@ int kp_store_check(const char *file, void (*found)(void *, const char *fault), v
 struct kp_store_stats {
     uint64_t samples, commits, sealed_points, chunks, journal_bytes, journal_rows, file_bytes, wal_bytes;
     uint64_t refused;      /* samples not taken: no room */
+    uint64_t duplicates;   /* sealed points dropped: the same time, value and status again */
+    uint64_t replaced;     /* sealed points dropped: a later one had the same time */
+    uint64_t merged;       /* small or overlapped chunks written anew with what came later */
     uint64_t write_errors; /* commits that failed and were tried again */
     int64_t last_commit;   /* ns UTC */
     int64_t commit_every;

@@ -141,14 +141,13 @@ struct buckets {
 static bool put_bucket(void *arg, const struct kp_bucket *b)
 {
     struct buckets *k = arg;
-    bool numbers = !isnan(b->min);
-    const double values[] = { b->min, numbers && b->n > b->bad ? b->sum / (double)(b->n - b->bad) : NAN, b->max,
-                              b->first, b->last };
+    const struct kp_chunk_summary *p = &b->points;
+    const double values[] = { p->min, p->good ? p->sum / (double)p->good : NAN, p->max, p->first, p->last };
     kp_json_begin(&k->j, '{');
     kp_json_put_time(&k->j, "from", b->from);
     kp_json_put_time(&k->j, "to", b->to);
-    kp_json_put_int(&k->j, "n", (int64_t)b->n);
-    kp_json_put_int(&k->j, "bad", (int64_t)b->bad);
+    kp_json_put_int(&k->j, "n", (int64_t)p->n);
+    kp_json_put_int(&k->j, "bad", (int64_t)p->bad);
     for (size_t i = 0; i < 5; i++)
         if (k->bits & functions[i].bit) {
             kp_json_key(&k->j, functions[i].name);

@@ -198,7 +198,7 @@ KIT struct kit_points kit_read(struct kp_db *db, kp_signal signal, int64_t from,
     return p;
 }
 
-/* What the book says of a signal, in the order the history must have. */
+/* What the book says of a signal: by time, of equal times the one offered last. */
 KIT struct kit_points kit_expect(const struct kit *k, kp_signal signal, int64_t from, int64_t to)
 {
     struct kit_points p = { 0 };
@@ -211,6 +211,11 @@ KIT struct kit_points kit_expect(const struct kit *k, kp_signal signal, int64_t 
             p.s[j] = p.s[j - 1];
         p.s[j] = k->all[i];
     }
+    size_t kept = 0;
+    for (size_t i = 0; i < p.n; i++)
+        if (i + 1 == p.n || p.s[i + 1].at != p.s[i].at)
+            p.s[kept++] = p.s[i];
+    p.n = kept;
     return p;
 }
 
@@ -247,6 +252,136 @@ KIT void kit_check(const struct kit *k, kp_signal last)
     kit_ok(&err);
     kit_check_db(k, db, last);
     kp_store_reader_done(k->store, db);
+}
+
+/* ---- aggregates, computed the plain way ---- */
+
+struct kit_buckets {
+    struct kp_bucket b[2000];
+    size_t n, stop;
+};
+
+KIT bool kit_add_bucket(void *arg, const struct kp_bucket *b)
+{
+    struct kit_buckets *all = arg;
+    assert_true(all->n < 2000);
+    all->b[all->n++] = *b;
+    return all->n != all->stop;
+}
+
+KIT int64_t kit_floor(int64_t at, int64_t step)
+{
+    int64_t q = at / step;
+    return (at % step < 0 ? q - 1 : q) * step;
+}
+
+KIT bool kit_is_bad(const struct kp_sample *s)
+{
+    double x = 0;
+    return kp_status_severity(s->status) > 1 || s->value.type == KP_NULL || (kp_value_number(&s->value, &x) && isnan(x));
+}
+
+/* Numbers only. `all`: the points up to the end of the last step, for what held before it. */
+KIT void kit_weigh(const struct kit_points *all, struct kp_bucket *b)
+{
+    long double area = 0, seconds = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        int64_t from = all->s[i].at > b->from ? all->s[i].at : b->from;
+        int64_t to = i + 1 < all->n && all->s[i + 1].at < b->to ? all->s[i + 1].at : b->to;
+        double x = 0;
+        if (from >= to)
+            continue;
+        if (kit_is_bad(&all->s[i])) {
+            b->bad_ns += to - from;
+            continue;
+        }
+        b->good_ns += to - from;
+        if (kp_value_number(&all->s[i].value, &x)) {
+            area += (long double)x * (long double)(to - from) / 1e9L;
+            seconds += (long double)(to - from) / 1e9L;
+        }
+    }
+    b->time_mean = seconds > 0 ? (double)(area / seconds) : b->points.good ? b->points.last : NAN;
+}
+
+KIT void kit_naive(const struct kit_points *p, const struct kit_points *all, int64_t from, int64_t to, int64_t step,
+                   struct kit_buckets *out)
+{
+    long double sum = 0;
+    out->n = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        int64_t start = kit_floor(p->s[i].at, step);
+        struct kp_bucket *b = out->n ? &out->b[out->n - 1] : NULL;
+        if (!b || p->s[i].at >= b->to) {
+            assert_true(out->n < 2000);
+            b = &out->b[out->n++];
+            *b = (struct kp_bucket){ .from = start < from ? from : start, .to = start + step > to ? to : start + step };
+            b->points = (struct kp_chunk_summary){ .min = NAN, .max = NAN, .sum = NAN, .first = NAN, .last = NAN };
+            sum = 0;
+        }
+        struct kp_chunk_summary *s = &b->points;
+        double x;
+        s->n++;
+        if (kit_is_bad(&p->s[i]) || !kp_value_number(&p->s[i].value, &x)) {
+            s->bad += kit_is_bad(&p->s[i]);
+            continue;
+        }
+        if (!s->good++)
+            s->min = s->max = s->first = x;
+        s->min = x < s->min ? x : s->min;
+        s->max = x > s->max ? x : s->max;
+        s->last = x;
+        sum += (long double)x;
+        s->sum = (double)sum;
+    }
+    for (size_t i = 0; i < out->n; i++)
+        kit_weigh(all, &out->b[i]);
+}
+
+KIT bool kit_same(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
+KIT bool kit_near(double a, double b)
+{
+    return kit_same(a, b) || fabs(a - b) <= 1e-9 * (1 + fabs(b));
+}
+
+KIT void kit_compare_buckets(const struct kit_buckets *is, const struct kit_buckets *want)
+{
+    assert_int_equal(is->n, want->n);
+    for (size_t i = 0; i < is->n; i++) {
+        const struct kp_bucket *a = &is->b[i], *b = &want->b[i];
+        const struct kp_chunk_summary *p = &a->points, *q = &b->points;
+        assert_int_equal(a->from, b->from);
+        assert_int_equal(a->to, b->to);
+        assert_int_equal(p->n, q->n);
+        assert_int_equal(p->good, q->good);
+        assert_int_equal(p->bad, q->bad);
+        assert_true(kit_same(p->min, q->min) && kit_same(p->max, q->max));
+        assert_true(kit_same(p->first, q->first) && kit_same(p->last, q->last));
+        assert_true(kit_near(p->sum, q->sum));
+        assert_int_equal(a->good_ns, b->good_ns);
+        assert_int_equal(a->bad_ns, b->bad_ns);
+        assert_true(kit_near(a->time_mean, b->time_mean));
+    }
+}
+
+/* The aggregate over a range is what the book gives. */
+KIT void kit_check_aggregate(const struct kit *k, struct kp_db *db, kp_signal signal, int64_t from, int64_t to,
+                             int64_t step)
+{
+    static struct kit_buckets is, want;
+    struct kp_err err = { 0 };
+    is.n = is.stop = 0;
+    kp_history_aggregate(db, signal, from, to, step, kit_add_bucket, &is, &err);
+    kit_ok(&err);
+    struct kit_points p = kit_expect(k, signal, from, to), all = kit_expect(k, signal, INT64_MIN, to);
+    kit_naive(&p, &all, from, to, step, &want);
+    kit_compare_buckets(&is, &want);
+    kit_points_free(&p);
+    kit_points_free(&all);
 }
 
 /* One number from SQL on a reader of the store. */
