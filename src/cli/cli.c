@@ -80,7 +80,7 @@ static const struct kp_flag history_flags[] = {
     { "from", "TIME", "-1h, -2d, 14:30, 2026-11-24T08:00:00Z (default -1h)" },
     { "to", "TIME", "(default now)" },
     { "every", "TIME", "one row per step instead of every point" },
-    { "fn", "LIST", "with --every: of n,bad,min,mean,max,first,last (default min,mean,max)" },
+    { "fn", "LIST", "with --every: of n,bad,min,mean,max,first,last,timeMean,goodShare,badShare (default min,mean,max)" },
     { "limit", "N", "at most that many points of each signal (default 10000; all with --csv and --json)" },
     { "csv", NULL, "comma-separated, every point of the time asked for" },
     { "plot", NULL, "draw it" },

@@ -15,7 +15,7 @@
 
 #include "core/ban.h"
 
-enum { URL = 65536, FUNCTIONS = 8, PLOT_HEIGHT = 14 };
+enum { URL = 65536, FUNCTIONS = 10, PLOT_HEIGHT = 14 };
 
 struct asked {
     int64_t from, to;
@@ -46,7 +46,8 @@ static bool read_time(const struct kp_cli *c, const char *text, int64_t now, int
 
 static int read_flags(struct kp_cli *c, struct asked *a)
 {
-    static const char *const known[] = { "n", "bad", "min", "mean", "max", "first", "last", NULL };
+    static const char *const known[] = { "n", "bad", "min", "mean", "max", "first", "last",
+                                         "timeMean", "goodShare", "badShare", NULL };
     int64_t now = kp_utc(&kp_clock_system), step;
     const char *from = kp_flag(c, "from"), *to = kp_flag(c, "to"), *fn = kp_flag(c, "fn");
     if (!read_time(c, from ? from : "-1h", now, &a->from))
@@ -66,11 +67,25 @@ static int read_flags(struct kp_cli *c, struct asked *a)
         while (known[i] && strcmp(known[i], p) != 0)
             i++;
         if (!known[i])
-            return kp_complain(c, KP_MISUSE, "--fn: '%s' is none of n, bad, min, mean, max, first, last", p);
+            return kp_complain(c, KP_MISUSE, "--fn: '%s' is none of n, bad, min, mean, max, first, last, timeMean, goodShare, "
+                                              "badShare", p);
         a->fn[a->n_fn++] = p;
         p = next;
     }
     return KP_DONE;
+}
+
+/* Counts come with every step. */
+static void add_functions(struct kp_buf *url, const struct asked *a)
+{
+    char list[256] = "";
+    for (size_t k = 0; k < a->n_fn; k++)
+        if (strcmp(a->fn[k], "n") != 0 && strcmp(a->fn[k], "bad") != 0) {
+            size_t n = strlen(list);
+            snprintf(list + n, sizeof list - n, "%s%s", n ? "," : "", a->fn[k]);
+        }
+    if (*list)
+        kp_url_add(url, "fn", list);
 }
 
 /* The history of one path, or of all that were asked for (NULL). */
@@ -89,6 +104,8 @@ static json_t *fetch(struct kp_cli *c, const struct asked *a, const char *path, 
     kp_url_add(&url, "to", to);
     if (extra)
         kp_url_add(&url, extra, value);
+    if (extra && strcmp(extra, "every") == 0)
+        add_functions(&url, a);
     json_t *j = kp_client_get(c, kp_buf_text(&url), err);
     kp_buf_free(&url);
     return j;
@@ -191,7 +208,7 @@ static void print_buckets(struct kp_cli *c, const struct asked *a, const json_t 
             printf(",%s", cells[k]);
         printf("\n");
     }
-    kp_table_print(c, &t, head, "lrrrrrrrr");
+    kp_table_print(c, &t, head, "lrrrrrrrrrr");
 }
 
 static void csv_head(const struct kp_cli *c, const struct asked *a)

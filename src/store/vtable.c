@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/json.h"
 #include "core/text.h"
-#include "store/history.h"
-#include "store/internal.h"
+#include "store/vtable.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -139,7 +138,7 @@ static kp_signal find_signal(struct kp_db *db, const char *path)
     return at > 0 ? (kp_signal)at : 0;
 }
 
-static bool resolve(struct cursor *c, sqlite3_value *value, kp_signal *out)
+bool kp_vtable_signal(struct kp_db *db, sqlite3_vtab *table, sqlite3_value *value, kp_signal *out)
 {
     *out = 0;
     if (sqlite3_value_type(value) == SQLITE_INTEGER) {
@@ -150,12 +149,19 @@ static bool resolve(struct cursor *c, sqlite3_value *value, kp_signal *out)
     if (sqlite3_value_type(value) != SQLITE_TEXT)
         return true; /* null and others equal no signal */
     const char *path = (const char *)sqlite3_value_text(value);
-    *out = path ? find_signal(c->db, path) : 0;
+    *out = path ? find_signal(db, path) : 0;
     if (*out)
         return true;
-    sqlite3_free(c->base.pVtab->zErrMsg);
-    c->base.pVtab->zErrMsg = sqlite3_mprintf("there is no signal '%s'", path ? path : "");
+    sqlite3_free(table->zErrMsg);
+    table->zErrMsg = sqlite3_mprintf("there is no signal '%s'", path ? path : "");
     return false;
+}
+
+int kp_vtable_fail(sqlite3_vtab *table, const struct kp_err *err)
+{
+    sqlite3_free(table->zErrMsg);
+    table->zErrMsg = sqlite3_mprintf("%s", err->text);
+    return err->code == KP_ENOMEM ? SQLITE_NOMEM : SQLITE_ERROR;
 }
 
 /* ---- walking ---- */
@@ -186,20 +192,13 @@ static int close_cursor(sqlite3_vtab_cursor *cursor)
     return SQLITE_OK;
 }
 
-static int fail(struct cursor *c, const struct kp_err *err)
-{
-    sqlite3_free(c->base.pVtab->zErrMsg);
-    c->base.pVtab->zErrMsg = sqlite3_mprintf("%s", err->text);
-    return err->code == KP_ENOMEM ? SQLITE_NOMEM : SQLITE_ERROR;
-}
-
 static int next(sqlite3_vtab_cursor *cursor)
 {
     struct cursor *c = (struct cursor *)cursor;
     struct kp_err err = { 0 };
     c->row++;
     c->end = !kp_history_next(c->history, &c->now, &err);
-    return err.code ? fail(c, &err) : SQLITE_OK;
+    return err.code ? kp_vtable_fail(cursor->pVtab, &err) : SQLITE_OK;
 }
 
 /* A bound of another type than a number narrows nothing; SQLite compares it itself. */
@@ -232,7 +231,7 @@ static int filter(sqlite3_vtab_cursor *cursor, int plan, const char *name, int a
     c->signal = sqlite3_value_dup(argv[0]);
     if (!c->signal)
         return SQLITE_NOMEM;
-    if (!resolve(c, argv[0], &signal))
+    if (!kp_vtable_signal(c->db, cursor->pVtab, argv[0], &signal))
         return SQLITE_ERROR;
     if (!signal)
         return SQLITE_OK;
@@ -240,7 +239,7 @@ static int filter(sqlite3_vtab_cursor *cursor, int plan, const char *name, int a
     int64_t to = plan & PLAN_HIGH ? bound(argv[argc - 1], INT64_MAX, 1) : INT64_MAX;
     struct kp_err err = { 0 };
     c->history = kp_history_open(c->db, signal, from, to, &err);
-    return c->history ? next(cursor) : fail(c, &err);
+    return c->history ? next(cursor) : kp_vtable_fail(cursor->pVtab, &err);
 }
 
 static int at_end(sqlite3_vtab_cursor *cursor)
@@ -381,5 +380,7 @@ enum kp_code kp_vtable_register(struct kp_db *db, struct kp_err *err)
         rc = sqlite3_create_function(db->handle, "kp_ns", 1, flags, NULL, kp_ns, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_create_function(db->handle, "kp_time", 1, flags, NULL, kp_time, NULL, NULL);
-    return rc == SQLITE_OK ? KP_OK : kp_db_fail(db, rc, "register the history table", err);
+    if (rc != SQLITE_OK)
+        return kp_db_fail(db, rc, "register the history table", err);
+    return kp_vtable_register_aggregates(db, err);
 }

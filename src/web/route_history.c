@@ -106,7 +106,7 @@ static enum kp_code put_points(struct points *p, kp_signal id, struct kp_err *er
 
 /* ---- aggregates ---- */
 
-enum { FN_MIN = 1, FN_MEAN = 2, FN_MAX = 4, FN_FIRST = 8, FN_LAST = 16 };
+enum { FN_MIN = 1, FN_MEAN = 2, FN_MAX = 4, FN_FIRST = 8, FN_LAST = 16, FN_TIME_MEAN = 32, FN_GOOD = 64, FN_BAD = 128 };
 
 static const struct {
     const char *name;
@@ -114,18 +114,20 @@ static const struct {
 } functions[] = {
     { "min", FN_MIN },     { "mean", FN_MEAN }, { "max", FN_MAX },
     { "first", FN_FIRST }, { "last", FN_LAST },
+    { "timeMean", FN_TIME_MEAN }, { "goodShare", FN_GOOD }, { "badShare", FN_BAD },
 };
+enum { FUNCTIONS = sizeof functions / sizeof functions[0] };
 
 static enum kp_code read_functions(const char *text, unsigned *bits, struct kp_err *err)
 {
     *bits = text && *text ? 0 : FN_MIN | FN_MEAN | FN_MAX | FN_FIRST | FN_LAST;
     for (const char *p = text; p && *p;) {
         size_t len = strcspn(p, ","), i = 0;
-        while (i < 5 && (strlen(functions[i].name) != len || memcmp(functions[i].name, p, len) != 0))
+        while (i < FUNCTIONS && (strlen(functions[i].name) != len || memcmp(functions[i].name, p, len) != 0))
             i++;
-        if (i == 5)
-            return kp_fail(err, KP_EINVALID, "fn: '%.*s' is none of min, mean, max, first, last",
-                           len < 40 ? (int)len : 40, p);
+        if (i == FUNCTIONS)
+            return kp_fail(err, KP_EINVALID,
+                           "fn: '%.*s' is none of min, mean, max, first, last, timeMean, goodShare, badShare", len < 40 ? (int)len : 40, p);
         *bits |= functions[i].bit;
         p += len + (p[len] == ',');
     }
@@ -138,17 +140,23 @@ struct buckets {
     unsigned bits;
 };
 
+static double share(const struct kp_bucket *b, int64_t ns)
+{
+    return (double)ns / ((double)b->to - (double)b->from);
+}
+
 static bool put_bucket(void *arg, const struct kp_bucket *b)
 {
     struct buckets *k = arg;
     const struct kp_chunk_summary *p = &b->points;
-    const double values[] = { p->min, p->good ? p->sum / (double)p->good : NAN, p->max, p->first, p->last };
+    const double values[] = { p->min, p->good ? p->sum / (double)p->good : NAN, p->max, p->first, p->last,
+                              b->time_mean, share(b, b->good_ns), share(b, b->bad_ns) };
     kp_json_begin(&k->j, '{');
     kp_json_put_time(&k->j, "from", b->from);
     kp_json_put_time(&k->j, "to", b->to);
     kp_json_put_int(&k->j, "n", (int64_t)p->n);
     kp_json_put_int(&k->j, "bad", (int64_t)p->bad);
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < FUNCTIONS; i++)
         if (k->bits & functions[i].bit) {
             kp_json_key(&k->j, functions[i].name);
             kp_json_double(&k->j, values[i]);

@@ -185,6 +185,24 @@ static void values_have_their_types(void **state)
            "text,'é';text,'';blob,X'0102';integer,1795514400000000000;text,'[1,-2]';null,NULL");
 }
 
+static void aggregates_are_a_table_too(void **state)
+{
+    expect(state, "select n, good, bad, min, max, first, last from history_agg('hall/press/temperature')",
+           "120,119,1,0.0,29.75,0.0,29.75");
+    expect(state,
+           "select kp_time(time), n, min, mean, max, sum from history_agg('hall/press/temperature', "
+           "kp_ns('2026-11-24T10:00:00Z'), kp_ns('2026-11-24T10:01:40Z'), 60000000000) order by time",
+           "2026-11-24T10:00:00Z,60,0.0,7.28813559322034,14.75,430.0;2026-11-24T10:01:00Z,40,15.0,19.875,24.75,795.0");
+    expect(state, "select time_mean, good_ns, bad_ns from history_agg(1, kp_ns('2026-11-24T10:00:49Z'), "
+                  "kp_ns('2026-11-24T10:00:53Z'))", "12.6666666666667,3000000000,1000000000");
+    expect(state, "select s.name, a.n from signal s, history_agg(s.id) a where s.id < 3 order by s.id",
+           "temperature,120;program,100");
+    expect(state, "select count(*) from history_agg(null)", "0");
+    refuse(state, "select * from history_agg", "needs a signal");
+    refuse(state, "select * from history_agg('no/such')", "no/such");
+    refuse(state, "select * from history_agg(1, 0, 1, -5)", "longer than nothing");
+}
+
 static void functions_convert_times(void **state)
 {
     expect(state, "select kp_ns('1970-01-01T00:00:01Z'), kp_ns(null), kp_time(0), kp_time(null)",
@@ -252,6 +270,7 @@ int main(void)
         T(it_joins_with_other_tables),
         T(status_and_time_are_readable),
         T(values_have_their_types),
+        T(aggregates_are_a_table_too),
         T(functions_convert_times),
         T(a_damaged_chunk_is_told_to_who_asks),
         T(a_query_left_half_way_releases_its_transaction),
