@@ -92,6 +92,14 @@ static const struct kp_flag apply_flags[] = { { "dry-run", NULL, "print the plan
                                               { "prune", NULL, "delete what the file does not name, of the kinds it has" },
                                               { 0 } };
 static const struct kp_flag help_flags[] = { { "man", NULL, "the manual page, as roff" }, { 0 } };
+static const struct kp_flag follow_flags[] = {
+    { "once", NULL, "end when everything there is has been written" },
+    { 0 },
+};
+static const struct kp_flag consumers_flags[] = {
+    { "remove", "NAME", "keep nothing for this one any more" },
+    { 0 },
+};
 static const struct kp_flag no_flags[] = { { 0 } };
 
 const struct kp_verb kp_verbs[] = {
@@ -114,6 +122,10 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_cert, no_flags, 1, 2 },
     { "history", "PATH...", "what was", "koppel history hall/mill/Load --from -8h --plot", kp_verb_history, history_flags, 1,
       -1 },
+    { "follow", "NAME", "everything that is stored as JSON lines; goes on where it stopped, misses nothing",
+      "koppel follow erp | my-program", kp_verb_follow, follow_flags, 1, 1 },
+    { "consumers", "", "the programs that follow, and how far they are", "koppel consumers", kp_verb_consumers,
+      consumers_flags, 0, 0 },
     { "sql", "STATEMENT", "ask the data file",
       "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1 },
     { "backup", "FILE", "a consistent copy while running", "koppel backup /mnt/backup/factory.db", kp_verb_backup, no_flags, 1,

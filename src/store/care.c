@@ -11,6 +11,7 @@ static const struct {
     int64_t every;
 } jobs[] = {
     { "rollups", kp_rollup_turn, 10 * KP_SECOND },
+    { "positions", kp_position_turn, 10 * KP_SECOND },
 };
 enum { JOBS = sizeof jobs / sizeof jobs[0], PAUSE_MS = 2 };
 

@@ -18,5 +18,6 @@ void kp_care_stop(struct kp_store *);                           /* by kp_store_s
 bool kp_care_stopping(const struct kp_store *); /* for long jobs: give up now */
 
 /* ---- the jobs ---- */
-kp_care_job kp_rollup_turn; /* rollup.c */
+kp_care_job kp_rollup_turn;   /* rollup_job.c */
+kp_care_job kp_position_turn; /* position.c */
 #endif

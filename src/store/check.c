@@ -116,9 +116,13 @@ static void look_row(struct check *c, struct kp_stmt *row, const char *table, un
     struct kp_err err = { 0 };
     size_t len;
     const void *data = kp_column_blob(row, 1, &len);
-    if (stripe >= KP_STRIPE_DAMAGED)
+    if (stripe >= KP_STRIPE_KEPT)
+        stripe -= KP_STRIPE_KEPT;
+    else if (stripe >= KP_STRIPE_DAMAGED) {
         fault(c, "journal row %lld was put aside as damaged; its points are not in the history", (long long)id);
-    else if (kp_row_open(&reader, data, len, &err))
+        return;
+    }
+    if (kp_row_open(&reader, data, len, &err))
         fault(c, "%s row %lld: %s", table, (long long)id, err.text);
     else
         look_blocks(c, &reader, table, id, stripe);

@@ -258,6 +258,8 @@ static inline int64_t kp_journal_id(unsigned stripe, uint64_t seq)
 #define KP_JOURNAL_SEQ ((UINT64_C(1) << 48) - 1)
 /* Rows that cannot be read move to stripe + 16: nobody reads them there, kp_store_check names them. */
 enum { KP_STRIPE_DAMAGED = 16 };
+/* Sealed rows that a consumer has not read yet move to stripe + 32: nobody else reads them there. */
+enum { KP_STRIPE_KEPT = 32 };
 
 /* A chunk's id carries its first time in eighths of a second since 2000. */
 static inline int64_t kp_chunk_tick(int64_t at)

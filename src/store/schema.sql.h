@@ -50,8 +50,6 @@ static const char schema_v2[] =
     "insert into chunk(id, t0, t1, seq, n, good, vmin, vmax, vsum, vfirst, vlast, data)"
     "  select id, t0, t1, seq, n, good, vmin, vmax, vsum, vfirst, vlast, data from chunk_v1 order by id;"
     "drop table chunk_v1;"
-    /* Rows up to `base` are sealed whole and only kept for consumers that have not read them yet. */
-    "alter table seal add column base integer not null default 0;"
     /* id = signal << 36 | level << 35 | number of the block since 2000; see rollup.h */
     "create table rollup(id integer primary key, data blob not null);"
     /* blocks whose rollup is to be made, or made again after late points */
@@ -69,7 +67,8 @@ static const char schema_v2[] =
     "  rollups integer not null, bytes integer not null);"
     /* the size of what is stored, for the forecast */
     "create table growth(at integer primary key, bytes integer not null, points integer not null);"
-    /* programs that read the history by a durable position */
+    /* Programs that read what is stored by a durable position, the sequence of a commit (position.h). The one with
+     * the empty name stands for the file: rows after it are all there. */
     "create table consumer(name text primary key, position integer not null, updated integer not null) without rowid;"
     "create table backup_run(id integer primary key, at integer not null, file text not null, bytes integer not null,"
     "  ms integer not null, error text, proven integer);";

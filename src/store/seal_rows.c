@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/seal.h"
 
+#include "store/position.h"
+
 #include <string.h>
 
 #include "core/ban.h"
@@ -85,13 +87,14 @@ enum kp_code kp_seal_take(struct kp_seal *seal, struct kp_seal_row *row, size_t 
 
 /* ---- deletion ---- */
 
-static enum kp_code put_aside(struct kp_store *s, int64_t id, struct kp_err *err)
+static enum kp_code put_aside(struct kp_store *s, int64_t first, int64_t last, uint64_t stripes, struct kp_err *err)
 {
-    struct kp_stmt *move = kp_db_prepare(s->db, "update or replace journal set id = ?2 where id = ?1", err);
+    struct kp_stmt *move = kp_db_prepare(s->db, "update or replace journal set id = id + ?3 where id between ?1 and ?2", err);
     if (!move)
         return err->code;
-    kp_bind_int(move, 1, id);
-    kp_bind_int(move, 2, (int64_t)((uint64_t)id + ((uint64_t)KP_STRIPE_DAMAGED << 48)));
+    kp_bind_int(move, 1, first);
+    kp_bind_int(move, 2, last);
+    kp_bind_int(move, 3, (int64_t)(stripes << 48));
     return kp_run(move, err);
 }
 
@@ -114,14 +117,29 @@ static enum kp_code delete_note(struct kp_store *s, struct kp_err *err)
     return kp_run(del, err);
 }
 
+/* Those behind the slowest consumer are deleted; it will ask for the others. */
+static enum kp_code delete_read(struct kp_store *s, int64_t first, int64_t last, struct kp_err *err)
+{
+    uint64_t read;
+    if (kp_position_least(s->db, &read, err))
+        return err->code;
+    int64_t border = kp_journal_id(s->seal->stripe, read < KP_JOURNAL_SEQ ? read : KP_JOURNAL_SEQ);
+    if (border > last)
+        border = last;
+    if (first <= border && (delete_between(s, first, border, err) ||
+                            kp_position_forget(s->db, (uint64_t)border & KP_JOURNAL_SEQ, err)))
+        return err->code;
+    return border < last ? put_aside(s, border < first ? first : border + 1, last, KP_STRIPE_KEPT, err) : KP_OK;
+}
+
 enum kp_code kp_seal_delete(struct kp_store *s, size_t to, struct kp_err *err)
 {
     struct kp_seal *seal = s->seal;
     enum kp_code code = KP_OK;
     for (size_t i = seal->deleted; i < to && !code; i++)
         if (seal->rows[i].damaged)
-            code = put_aside(s, seal->rows[i].id, err);
+            code = put_aside(s, seal->rows[i].id, seal->rows[i].id, KP_STRIPE_DAMAGED, err);
     if (!code && to > seal->deleted)
-        code = delete_between(s, seal->rows[seal->deleted].id, seal->rows[to - 1].id, err);
+        code = delete_read(s, seal->rows[seal->deleted].id, seal->rows[to - 1].id, err);
     return code || to < seal->n ? code : delete_note(s, err);
 }

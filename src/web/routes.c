@@ -50,6 +50,12 @@ PARAMS stream_params[] = {
     { .name = "intervals", .type = KP_PARAM_BOOL },
     END,
 };
+PARAMS changes_params[] = {
+    { .name = "after", .type = KP_PARAM_TEXT },
+    { .name = "consumer", .type = KP_PARAM_TEXT },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 20000, .standard = 1000 },
+    END,
+};
 PARAMS forget_params[] = { { .name = "forget", .type = KP_PARAM_BOOL }, END };
 PARAMS format_params[] = { { .name = "format", .type = KP_PARAM_CHOICE, .choices = formats }, END };
 PARAMS apply_params[] = {
@@ -98,6 +104,10 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/couplings/{name}/browse", kp_route_browse, KP_SLOW, NULL },
     { KP_HTTP_POST, API "/couplings/{name}/trust", kp_route_trust, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/couplings/{name}/certificates", kp_route_certificates, 0, NULL },
+    { KP_HTTP_GET, API "/changes", kp_route_changes, 0, changes_params },
+    { KP_HTTP_GET, API "/consumers", kp_route_consumers, 0, NULL },
+    { KP_HTTP_PUT, API "/consumers/{name}", kp_route_consumer_put, KP_BODY_JSON, NULL },
+    { KP_HTTP_DELETE, API "/consumers/{name}", kp_route_consumer_remove, 0, NULL },
     { KP_HTTP_POST, API "/sql", kp_route_sql, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/backup", kp_route_backup, KP_LOCAL | KP_SLOW | KP_BODY_JSON | KP_FLOWS, NULL },
     { KP_HTTP_POST, API "/apply", kp_route_apply, KP_SLOW | KP_BODY_YAML, apply_params },

@@ -18,6 +18,7 @@ kp_handler kp_route_intervals, kp_route_interval_make, kp_route_interval_change,
 kp_handler kp_route_couplings, kp_route_couple, kp_route_coupling, kp_route_coupling_change, kp_route_uncouple;
 kp_handler kp_route_nodes, kp_route_choose, kp_route_reconnect, kp_route_browse, kp_route_trust;
 kp_handler kp_route_certificates;
+kp_handler kp_route_changes, kp_route_consumers, kp_route_consumer_put, kp_route_consumer_remove;
 kp_handler kp_route_sql, kp_route_backup, kp_route_apply, kp_route_export;
 
 /* Points of history: of one series when nothing is said; of one reply, and steps of one aggregate. */
