@@ -11,48 +11,69 @@
 /* ---- rows ---- */
 
 /* What began before `from` and goes on after it is found without reading all that went before: an
- * interval of at most a day began at most a day before, and the index interval_long holds the others.
- * Its condition must stand here letter by letter. */
-#define DAY_NS "86400000000000"
-#define LONG "\"end\" - start > " DAY_NS
-#define COLUMNS                                                                            \
-    "select start, \"end\", coalesce(substr(case when json_valid(attributes) then "        \
-    "attributes ->> ?2 end, 1, ?6), '') from interval where asset = ?1 and kind = "
-#define ROWS(kind)                                                                         \
-    COLUMNS kind " and " LONG " and start < ?3 and \"end\" > ?3 union all "                \
-    COLUMNS kind " and start >= ?4 and start < ?5"                                         \
-    " and (start >= ?3 or (\"end\" > ?3 and \"end\" - start <= " DAY_NS ")) order by 1"
+ * interval of at most a day began at most a day before, and the index interval_long holds the
+ * others. Its condition must stand here letter by letter. */
+#define DAY_NS            "86400000000000"
+#define LONG              "\"end\" - start > " DAY_NS
+#define FIND                                                                                       \
+    "select start, \"end\", attributes from interval where asset = ?1 and kind = ?2 and "
+#define BEGAN_LONG_BEFORE FIND LONG " and start < ?3 and \"end\" > ?3 order by start"
+#define BEGAN_AFTER                                                                                \
+    FIND "start >= ?4 and start < ?5"                                                              \
+         " and (start >= ?3 or (\"end\" > ?3 and \"end\" - start <= " DAY_NS ")) order by start"
 
-static const char rows_of_a_kind[] = ROWS("?7");
-static const char shifts_of_an_asset[] = ROWS("'shift'"); /* another text: it runs beside the first */
+static const char *const rows_sql[] = { BEGAN_LONG_BEFORE, BEGAN_AFTER, NULL };
+/* Other texts, so other statements: they run beside the first. */
+static const char *const shifts_sql[] = { BEGAN_LONG_BEFORE " --", BEGAN_AFTER " --", NULL };
 
 static int64_t before(int64_t at, int64_t ns)
 {
     return at < INT64_MIN + ns ? INT64_MIN : at - ns;
 }
 
-static struct kp_stmt *select_rows(struct kp_db *db, const char *sql, const struct kp_sum_query *q,
-                                   kp_asset asset, const char *path, struct kp_err *err)
+struct kp_sum_rows kp_sum_rows(struct kp_db *db, const struct kp_sum_query *q)
 {
-    struct kp_stmt *s = kp_db_prepare(db, sql, err);
-    if (!s)
-        return NULL;
-    kp_bind_int(s, 1, asset);
-    kp_bind_text(s, 2, path);
-    kp_bind_int(s, 3, q->from);
-    kp_bind_int(s, 4, before(q->from, 86400 * KP_SECOND));
-    kp_bind_int(s, 5, q->to);
-    kp_bind_int(s, 6, KP_SUM_VALUE_MAX);
-    return s;
+    return (struct kp_sum_rows){
+        .db = db, .query = q, .sql = rows_sql, .asset = q->asset, .kind = q->kind
+    };
 }
 
-struct kp_stmt *kp_sum_rows(struct kp_db *db, const struct kp_sum_query *q, const char *path,
-                            struct kp_err *err)
+static bool ask(struct kp_sum_rows *r, struct kp_err *err)
 {
-    struct kp_stmt *s = select_rows(db, rows_of_a_kind, q, q->asset, path, err);
-    if (s)
-        kp_bind_text(s, 7, kp_interval_kind_name(q->kind));
-    return s;
+    const struct kp_sum_query *q = r->query;
+    r->stmt = *r->sql ? kp_db_prepare(r->db, *r->sql, err) : NULL;
+    if (!r->stmt)
+        return false;
+    kp_bind_int(r->stmt, 1, r->asset);
+    kp_bind_text(r->stmt, 2, kp_interval_kind_name(r->kind));
+    kp_bind_int(r->stmt, 3, q->from);
+    if (!*++r->sql) { /* the second one */
+        kp_bind_int(r->stmt, 4, before(q->from, 86400 * KP_SECOND));
+        kp_bind_int(r->stmt, 5, q->to);
+    }
+    return true;
+}
+
+bool kp_sum_rows_next(struct kp_sum_rows *r, struct kp_sum_row *out, struct kp_err *err)
+{
+    while (r->stmt || ask(r, err)) {
+        if (kp_step(r->stmt, err)) {
+            *out = (struct kp_sum_row){ kp_column_int(r->stmt, 0), kp_column_int(r->stmt, 1),
+                                        kp_column_text(r->stmt, 2) };
+            return true;
+        }
+        kp_sum_rows_end(r);
+        if (err->code)
+            return false;
+    }
+    return false;
+}
+
+void kp_sum_rows_end(struct kp_sum_rows *r)
+{
+    if (r->stmt)
+        kp_reset(r->stmt);
+    r->stmt = NULL;
 }
 
 int64_t kp_sum_end(const struct kp_sum_query *q, int64_t start, int64_t end)
@@ -68,8 +89,8 @@ int64_t kp_sum_end(const struct kp_sum_query *q, int64_t start, int64_t end)
 
 static bool has_shifts(struct kp_db *db, int64_t asset, struct kp_err *err)
 {
-    struct kp_stmt *s = kp_db_prepare(
-        db, "select 1 from interval where asset = ? and kind = 'shift' limit 1", err);
+    struct kp_stmt *s =
+        kp_db_prepare(db, "select 1 from interval where asset = ? and kind = 'shift' limit 1", err);
     if (!s)
         return false;
     kp_bind_int(s, 1, asset);
@@ -100,12 +121,14 @@ static kp_asset shift_owner(struct kp_db *db, kp_asset asset, struct kp_err *err
 
 static bool next_shift(struct kp_steps *s, struct kp_step *out, struct kp_err *err)
 {
-    while (kp_step(s->shifts, err)) {
-        int64_t start = kp_column_int(s->shifts, KP_SUM_START);
-        out->from = start < s->query->from ? s->query->from : start;
-        out->to = kp_sum_end(s->query, out->from, kp_column_int(s->shifts, KP_SUM_END));
-        const char *name = kp_column_text(s->shifts, KP_SUM_VALUE);
-        snprintf(out->name, sizeof out->name, "%s", name ? name : "");
+    struct kp_sum_row row;
+    while (kp_sum_rows_next(&s->shifts, &row, err)) {
+        const char *name = kp_attribute_value(&s->name, row.attributes, err);
+        if (!name)
+            return false;
+        snprintf(out->name, sizeof out->name, "%s", name);
+        out->from = row.start < s->query->from ? s->query->from : row.start;
+        out->to = kp_sum_end(s->query, out->from, row.end);
         if (out->from < out->to)
             return true;
     }
@@ -166,15 +189,16 @@ enum kp_code kp_steps_begin(struct kp_steps *s, struct kp_db *db, const struct k
     *s = (struct kp_steps){ .query = q, .at = q->from };
     if (q->by != KP_SUM_SHIFT)
         return KP_OK;
-    kp_asset owner = shift_owner(db, q->asset, err);
-    if (!err->code)
-        s->shifts = select_rows(db, shifts_of_an_asset, q, owner, "$.name", err);
+    kp_attribute_begin(&s->name, db, kp_interval_attribute(KP_INTERVAL_SHIFT));
+    s->shifts =
+        (struct kp_sum_rows){ .db = db, .query = q, .sql = shifts_sql, .kind = KP_INTERVAL_SHIFT };
+    s->shifts.asset = shift_owner(db, q->asset, err);
     return err->code;
 }
 
 bool kp_steps_next(struct kp_steps *s, struct kp_step *out, struct kp_err *err)
 {
-    bool more = s->shifts ? next_shift(s, out, err) : next_step(s, out);
+    bool more = s->shifts.db ? next_shift(s, out, err) : next_step(s, out);
     if (!more || s->n++ < KP_SUM_STEPS_MAX)
         return more;
     kp_fail(err, KP_EINVALID, "from..to holds more than %d steps: take longer steps or less time",
@@ -184,7 +208,6 @@ bool kp_steps_next(struct kp_steps *s, struct kp_step *out, struct kp_err *err)
 
 void kp_steps_end(struct kp_steps *s)
 {
-    if (s->shifts)
-        kp_reset(s->shifts);
-    s->shifts = NULL;
+    kp_sum_rows_end(&s->shifts);
+    kp_attribute_end(&s->name);
 }

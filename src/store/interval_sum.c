@@ -2,15 +2,14 @@
 #include "store/interval_steps.h"
 #include "store/internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/ban.h"
 
-/* One pass over the intervals in order of start. Because of that order the union of all intervals of a
- * value up to here is told by one time, where the one that lasts longest ends: what comes next adds
- * only what reaches beyond it, and a step that begins before it begins with that value. */
+/* One pass over the intervals in order of start. Because of that order the union of all intervals
+ * of a value up to here is told by one time, where the one that lasts longest ends: what comes next
+ * adds only what reaches beyond it, and a step that begins before it begins with that value. */
 
 enum { BUCKETS = 1024 };
 
@@ -34,17 +33,21 @@ struct running {
 
 struct sum {
     const struct kp_sum_query *q;
-    const char *attribute;
+    const char *name; /* of the attribute */
+    struct kp_attribute attribute;
     bool (*each)(void *, const struct kp_sum *);
     void *arg;
     struct kp_err *err;
     bool stop; /* `each` has seen enough, or a failure */
+    uint64_t told; /* steps */
     struct kp_steps steps;
     struct kp_step pending; /* the step to come */
     bool more;              /* there is one */
+    int64_t due;            /* before this time no step ends or begins */
     bool used[KP_SUM_SHIFTS_MAX];
-    struct kp_step step[KP_SUM_SHIFTS_MAX]; /* those open now; more than one only where shifts overlap */
-    struct value *any;                      /* all values together, up to now */
+    struct kp_step
+        step[KP_SUM_SHIFTS_MAX]; /* those open now; more than one only where shifts overlap */
+    struct value *any;           /* all values together, up to now */
     struct value *buckets[BUCKETS];
     size_t n_values, order_room;
     struct value **order;
@@ -116,7 +119,7 @@ static struct value *find_value(struct sum *m, const char *text, int64_t at)
     if (m->n_values == KP_SUM_VALUES_MAX) {
         kp_fail(m->err, KP_EFULL,
                 "more than %d values of '%s' in one step: take shorter steps or another attribute",
-                KP_SUM_VALUES_MAX, m->attribute);
+                KP_SUM_VALUES_MAX, m->name);
         return NULL;
     }
     if (!(v = new_value(m, text)))
@@ -174,8 +177,13 @@ static size_t collect(struct sum *m, size_t k)
 static void tell(struct sum *m, size_t k, const char *value, const struct tally *t)
 {
     const struct kp_step *s = &m->step[k];
-    struct kp_sum out = { .from = s->from, .to = s->to, .value = value, .ns = t->ns, .began = t->began,
-                          .open = t->open, .name = m->q->by == KP_SUM_SHIFT ? s->name : NULL };
+    struct kp_sum out = { .step = m->told, .from = s->from,
+                          .to = s->to,
+                          .value = value,
+                          .ns = t->ns,
+                          .began = t->began,
+                          .open = t->open,
+                          .name = m->q->by == KP_SUM_SHIFT ? s->name : NULL };
     m->stop |= !m->each(m->arg, &out);
 }
 
@@ -183,8 +191,10 @@ static void close_step(struct sum *m, size_t k)
 {
     const struct kp_step *s = &m->step[k];
     for (size_t i = 0; i < m->n_running; i++)
-        m->running[i].value->in[k].open += m->running[i].end > s->to || m->running[i].end == KP_FOREVER;
+        m->running[i].value->in[k].open +=
+            m->running[i].end > s->to || m->running[i].end == KP_FOREVER;
     size_t n = collect(m, k);
+    m->told++;
     for (size_t i = 0; i < n && !m->stop; i++)
         tell(m, k, m->order[i]->text, &m->order[i]->in[k]);
     int64_t past = m->q->now < s->to ? m->q->now : s->to;
@@ -198,14 +208,16 @@ static void close_step(struct sum *m, size_t k)
     sweep(m, s->to);
 }
 
-/* The open step that ends first, of equals the one that began first; KP_SUM_SHIFTS_MAX when none is open. */
+/* The open step that ends first, of equals the one that began first; KP_SUM_SHIFTS_MAX when none is
+ * open. */
 static size_t first_to_end(const struct sum *m)
 {
     size_t first = KP_SUM_SHIFTS_MAX;
     for (size_t k = 0; k < KP_SUM_SHIFTS_MAX; k++) {
         if (!m->used[k])
             continue;
-        const struct kp_step *s = &m->step[k], *best = &m->step[first < KP_SUM_SHIFTS_MAX ? first : k];
+        const struct kp_step *s = &m->step[k],
+                             *best = &m->step[first < KP_SUM_SHIFTS_MAX ? first : k];
         if (best == s || s->to < best->to || (s->to == best->to && s->from < best->from))
             first = k;
     }
@@ -217,14 +229,16 @@ static bool advance(struct sum *m, int64_t at)
 {
     while (!m->stop && !m->err->code) {
         size_t first = first_to_end(m);
-        bool ends = first < KP_SUM_SHIFTS_MAX && m->step[first].to <= at;
+        int64_t ends = first < KP_SUM_SHIFTS_MAX ? m->step[first].to : INT64_MAX;
         bool begins = m->more && m->pending.from <= at;
-        if (ends && (!begins || m->step[first].to <= m->pending.from))
+        if (first < KP_SUM_SHIFTS_MAX && ends <= at && (!begins || ends <= m->pending.from)) {
             close_step(m, first);
-        else if (begins)
+        } else if (begins) {
             open_step(m);
-        else
+        } else {
+            m->due = m->more && m->pending.from < ends ? m->pending.from : ends;
             return true;
+        }
     }
     return false;
 }
@@ -265,7 +279,7 @@ static bool take(struct sum *m, int64_t start, int64_t end, const char *text)
 {
     const struct kp_sum_query *q = m->q;
     int64_t from = start < q->from ? q->from : start, to = kp_sum_end(q, from, end);
-    if (!advance(m, from))
+    if (from >= m->due && !advance(m, from))
         return false;
     struct value *v = find_value(m, text, from);
     if (!v)
@@ -280,9 +294,9 @@ static bool take(struct sum *m, int64_t start, int64_t end, const char *text)
 /* ---- the whole ---- */
 
 static const char *const attributes[] = {
-    [KP_INTERVAL_STATE] = "state", [KP_INTERVAL_JOB] = "name",   [KP_INTERVAL_PROGRAM] = "name",
+    [KP_INTERVAL_STATE] = "state", [KP_INTERVAL_JOB] = "name",    [KP_INTERVAL_PROGRAM] = "name",
     [KP_INTERVAL_PART] = "name",   [KP_INTERVAL_STOP] = "reason", [KP_INTERVAL_SHIFT] = "name",
-    [KP_INTERVAL_BATCH] = "name",  [KP_INTERVAL_ALARM] = "key",  [KP_INTERVAL_GAP] = "reason",
+    [KP_INTERVAL_BATCH] = "name",  [KP_INTERVAL_ALARM] = "key",   [KP_INTERVAL_GAP] = "reason",
 };
 const char *const kp_sum_words[] = { "every", "shift", "day", "week", "month", NULL };
 
@@ -307,25 +321,25 @@ static enum kp_code check(const struct kp_sum_query *q, const char *attribute, s
 
 static void run(struct sum *m, struct kp_db *db)
 {
-    char path[KP_NAME_MAX + 8];
-    snprintf(path, sizeof path, "$.\"%s\"", m->attribute);
+    kp_attribute_begin(&m->attribute, db, m->name);
     if (!(m->any = new_value(m, "")) || kp_steps_begin(&m->steps, db, m->q, m->err))
         return;
     m->more = kp_steps_next(&m->steps, &m->pending, m->err);
-    struct kp_stmt *rows = m->err->code ? NULL : kp_sum_rows(db, m->q, path, m->err);
-    while (rows && kp_step(rows, m->err)) {
-        const char *text = kp_column_text(rows, KP_SUM_VALUE);
-        if (!take(m, kp_column_int(rows, KP_SUM_START), kp_column_int(rows, KP_SUM_END), text ? text : ""))
+    m->due = m->q->from;
+    struct kp_sum_rows rows = kp_sum_rows(db, m->q);
+    struct kp_sum_row row;
+    while (!m->err->code && kp_sum_rows_next(&rows, &row, m->err)) {
+        const char *value = kp_attribute_value(&m->attribute, row.attributes, m->err);
+        if (!value || !take(m, row.start, row.end, value))
             break;
     }
-    if (rows)
-        kp_reset(rows);
+    kp_sum_rows_end(&rows);
     advance(m, INT64_MAX);
 }
 
 static void drop(struct sum *m)
 {
-    kp_steps_end(&m->steps);
+    kp_attribute_end(&m->attribute);
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct value *v = m->buckets[i], *next; v; v = next) {
             next = v->next;
@@ -338,7 +352,8 @@ static void drop(struct sum *m)
 }
 
 enum kp_code kp_interval_sum(struct kp_db *reader, const struct kp_sum_query *q,
-                             bool (*each)(void *, const struct kp_sum *), void *arg, struct kp_err *err)
+                             bool (*each)(void *, const struct kp_sum *), void *arg,
+                             struct kp_err *err)
 {
     struct kp_err failure = { 0 };
     const char *attribute = q->attribute ? q->attribute : kp_interval_attribute(q->kind);
@@ -348,7 +363,7 @@ enum kp_code kp_interval_sum(struct kp_db *reader, const struct kp_sum_query *q,
     if (!m)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     m->q = q;
-    m->attribute = attribute;
+    m->name = attribute;
     m->each = each;
     m->arg = arg;
     m->err = &failure;
@@ -361,8 +376,8 @@ enum kp_code kp_interval_sum(struct kp_db *reader, const struct kp_sum_query *q,
     return failure.code ? kp_fail(err, failure.code, "%s", failure.text) : KP_OK;
 }
 
-enum kp_code kp_interval_assets(struct kp_db *reader, uint8_t kind, bool (*each)(void *, kp_asset), void *arg,
-                                struct kp_err *err)
+enum kp_code kp_interval_assets(struct kp_db *reader, uint8_t kind, bool (*each)(void *, kp_asset),
+                                void *arg, struct kp_err *err)
 {
     static const char sql[] =
         "select id from (select 0 id union all select id from asset) a "

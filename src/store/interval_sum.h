@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_STORE_INTERVAL_SUM_H
 #define KOPPEL_STORE_INTERVAL_SUM_H
-/* How long each value of an attribute lasted: time in state per shift, time per stop reason and day.
+/* How long each value of an attribute lasted: time in state per shift, time per stop reason and
+ * day.
  *
  * Intervals of one asset and kind that overlap count once per value. An open interval counts up to
  * `to` or now, whichever is earlier. Time without any interval of the kind has the value null, but
@@ -24,7 +25,8 @@ enum {
  * threads. Shifts are the intervals of kind shift of the asset or, when it has none at all, of the
  * nearest asset above it that has any. */
 enum kp_sum_by { KP_SUM_EVERY, KP_SUM_SHIFT, KP_SUM_DAY, KP_SUM_WEEK, KP_SUM_MONTH };
-extern const char *const kp_sum_words[]; /* "every", "shift", "day" ... by enum kp_sum_by; ends with NULL */
+extern const char
+    *const kp_sum_words[]; /* "every", "shift", "day" ... by enum kp_sum_by; ends with NULL */
 
 struct kp_sum_query {
     kp_asset asset; /* 0: the node itself */
@@ -38,6 +40,7 @@ struct kp_sum_query {
 
 struct kp_sum {
     int64_t from, to;  /* the step */
+    uint64_t step;     /* 1 for the first one that is told, and so on */
     const char *name;  /* the shift's; NULL for other steps */
     const char *value; /* NULL: no interval of the kind */
     int64_t ns;        /* how long it lasted in this step */
@@ -45,10 +48,11 @@ struct kp_sum {
     uint64_t open;     /* intervals that went on after it */
 };
 
-/* Calls `each` for every value that lasted or began in a step, ordered by the step's end and by value,
- * null last. Texts live until the call returns. Stops early when `each` returns false. */
+/* Calls `each` for every value that lasted or began in a step, ordered by the step's end and by
+ * value, null last. Texts live until the call returns. Stops early when `each` returns false. */
 enum kp_code kp_interval_sum(struct kp_db *reader, const struct kp_sum_query *,
-                             bool (*each)(void *, const struct kp_sum *), void *arg, struct kp_err *);
+                             bool (*each)(void *, const struct kp_sum *), void *arg,
+                             struct kp_err *);
 /* The attribute that names an interval of this kind: "state", "reason", "name" ... */
 const char *kp_interval_attribute(uint8_t kind);
 /* The assets that have intervals of this kind (0: the node itself), by number. */

@@ -8,9 +8,10 @@
 
 #include "core/ban.h"
 
-/* select kp_time(time), value, ns / 3600e9 from interval_agg('state', 'hall/press', kp_ns('-1d'), kp_ns('now'), '1h'):
- * how long each value lasted, a row for each value of a step. The step is ns, a time such as '1h', or one of the
- * words shift, day, week and month; without one all is one step. A sixth argument is the attribute. */
+/* select kp_time(time), value, ns / 3600e9 from interval_agg('state', 'hall/press', kp_ns('-1d'),
+ * kp_ns('now'), '1h'): how long each value lasted, a row for each value of a step. The step is ns,
+ * a time such as '1h', or one of the words shift, day, week and month; without one all is one step.
+ * A sixth argument is the attribute. */
 enum {
     COLUMN_ASSET,
     COLUMN_TIME,
@@ -25,9 +26,10 @@ enum {
 };
 enum { NEEDED = 15, TEXT_MAX = 64 << 20 }; /* NEEDED: the first four arguments */
 
-static const char declaration[] =
-    "create table x(asset integer, time integer, until integer, shift text, value text, ns integer, began integer, "
-    "open integer, kind hidden, at hidden, start hidden, stop hidden, step hidden, attribute hidden)";
+static const char declaration[] = "create table x(asset integer, time integer, until integer, "
+                                  "shift text, value text, ns integer, began integer, "
+                                  "open integer, kind hidden, at hidden, start hidden, stop "
+                                  "hidden, step hidden, attribute hidden)";
 
 struct table {
     sqlite3_vtab base;
@@ -44,7 +46,8 @@ struct cursor {
     kp_asset asset;
 };
 
-static int connect(sqlite3 *handle, void *arg, int argc, const char *const *argv, sqlite3_vtab **out, char **error)
+static int connect(sqlite3 *handle, void *arg, int argc, const char *const *argv,
+                   sqlite3_vtab **out, char **error)
 {
     (void)argc;
     (void)argv;
@@ -85,8 +88,9 @@ static int best_index(sqlite3_vtab *table, sqlite3_index_info *info)
     }
     if ((info->idxNum & NEEDED) != NEEDED) {
         sqlite3_free(table->zErrMsg);
-        table->zErrMsg = sqlite3_mprintf("interval_agg needs to know what of whom and when: interval_agg('state', "
-                                         "'area/machine', kp_ns('-1d'), kp_ns('now'), '1h')");
+        table->zErrMsg = sqlite3_mprintf(
+            "interval_agg needs to know what of whom and when: interval_agg('state', "
+            "'area/machine', kp_ns('-1d'), kp_ns('now'), '1h')");
         return SQLITE_ERROR;
     }
     info->estimatedRows = 1000;
@@ -124,17 +128,20 @@ static int close_cursor(sqlite3_vtab_cursor *cursor)
 
 static const char *text_of(sqlite3_value *v)
 {
-    const char *text = v && sqlite3_value_type(v) == SQLITE_TEXT ? (const char *)sqlite3_value_text(v) : NULL;
+    const char *text =
+        v && sqlite3_value_type(v) == SQLITE_TEXT ? (const char *)sqlite3_value_text(v) : NULL;
     return text;
 }
 
-static enum kp_code read_time(sqlite3_value *v, const char *what, int64_t now, int64_t *out, struct kp_err *err)
+static enum kp_code read_time(sqlite3_value *v, const char *what, int64_t now, int64_t *out,
+                              struct kp_err *err)
 {
     const char *text = text_of(v);
     if (sqlite3_value_type(v) == SQLITE_INTEGER)
         *out = sqlite3_value_int64(v);
     else if (!text || !kp_time_parse_human(text, now, out))
-        return kp_fail(err, KP_EINVALID, "interval_agg: %s is not a time: give ns or kp_ns('2026-11-24T10:00:00Z')",
+        return kp_fail(err, KP_EINVALID,
+                       "interval_agg: %s is not a time: give ns or kp_ns('2026-11-24T10:00:00Z')",
                        what);
     return KP_OK;
 }
@@ -153,14 +160,18 @@ static enum kp_code read_step(sqlite3_value *v, struct kp_sum_query *q, struct k
     return q->every > 0 || q->by != KP_SUM_EVERY
                ? KP_OK
                : kp_fail(err, KP_EINVALID,
-                         "interval_agg: the step is ns, a time such as '8h', or shift, day, week or month");
+                         "interval_agg: the step is ns, a time such as '8h', or shift, day, week "
+                         "or month");
 }
 
-static int64_t child_of(struct kp_db *db, int64_t parent, const char *name, int len, struct kp_err *err)
+static int64_t child_of(struct kp_db *db, int64_t parent, const char *name, int len,
+                        struct kp_err *err)
 {
     char text[KP_NAME_MAX];
     struct kp_stmt *s =
-        len < (int)sizeof text ? kp_db_prepare(db, "select id from asset where parent = ? and name = ?", err) : NULL;
+        len < (int)sizeof text
+            ? kp_db_prepare(db, "select id from asset where parent = ? and name = ?", err)
+            : NULL;
     if (!s)
         return -1;
     snprintf(text, sizeof text, "%.*s", len, name);
@@ -172,7 +183,8 @@ static int64_t child_of(struct kp_db *db, int64_t parent, const char *name, int 
 }
 
 /* By number, or by path, where '' is the node itself. */
-static enum kp_code read_asset(struct kp_db *db, sqlite3_value *v, kp_asset *out, struct kp_err *err)
+static enum kp_code read_asset(struct kp_db *db, sqlite3_value *v, kp_asset *out,
+                               struct kp_err *err)
 {
     int64_t at = 0;
     const char *path = text_of(v);
@@ -188,18 +200,21 @@ static enum kp_code read_asset(struct kp_db *db, sqlite3_value *v, kp_asset *out
     *out = (kp_asset)at;
     return at >= 0 && at <= UINT32_MAX
                ? err->code
-               : kp_fail(err, KP_ENOTFOUND, "interval_agg: there is no asset '%.160s'", path ? path : "");
+               : kp_fail(err, KP_ENOTFOUND, "interval_agg: there is no asset '%.160s'",
+                         path ? path : "");
 }
 
-static enum kp_code read_query(struct kp_db *db, sqlite3_value *const given[ARGUMENTS], struct kp_sum_query *q,
-                               struct kp_err *err)
+static enum kp_code read_query(struct kp_db *db, sqlite3_value *const given[ARGUMENTS],
+                               struct kp_sum_query *q, struct kp_err *err)
 {
     const char *kind = text_of(given[0]);
     *q = (struct kp_sum_query){ .now = kp_utc(&kp_clock_system), .attribute = text_of(given[5]) };
     if (!kind || !kp_interval_kind_parse(kind, &q->kind))
-        return kp_fail(err, KP_EINVALID, "interval_agg: '%.40s' is not a kind of interval such as state or stop",
+        return kp_fail(err, KP_EINVALID,
+                       "interval_agg: '%.40s' is not a kind of interval such as state or stop",
                        kind ? kind : "");
-    if (read_asset(db, given[1], &q->asset, err) || read_time(given[2], "from", q->now, &q->from, err) ||
+    if (read_asset(db, given[1], &q->asset, err) ||
+        read_time(given[2], "from", q->now, &q->from, err) ||
         read_time(given[3], "to", q->now, &q->to, err))
         return err->code;
     return read_step(given[4], q, err);
@@ -234,7 +249,8 @@ static bool keep(void *arg, const struct kp_sum *row)
     return !c->failed;
 }
 
-static int filter(sqlite3_vtab_cursor *cursor, int plan, const char *name, int argc, sqlite3_value **argv)
+static int filter(sqlite3_vtab_cursor *cursor, int plan, const char *name, int argc,
+                  sqlite3_value **argv)
 {
     (void)name;
     (void)argc;
@@ -251,7 +267,8 @@ static int filter(sqlite3_vtab_cursor *cursor, int plan, const char *name, int a
     c->asset = q.asset;
     if (c->failed)
         kp_fail(&err, c->failed,
-                c->failed == KP_ENOMEM ? "out of memory" : "interval_agg: too many rows; ask for longer steps");
+                c->failed == KP_ENOMEM ? "out of memory"
+                                       : "interval_agg: too many rows; ask for longer steps");
     return err.code ? kp_vtable_fail(cursor->pVtab, &err) : SQLITE_OK;
 }
 
