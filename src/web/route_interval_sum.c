@@ -59,7 +59,8 @@ struct assets {
 static bool add_asset(struct assets *a, kp_asset id, const char *path)
 {
     if (a->n == ASSETS_MAX)
-        return kp_fail(a->err, KP_EFULL, "more than %d assets match: ask for fewer", ASSETS_MAX) == KP_OK;
+        return kp_fail(a->err, KP_EFULL, "more than %d assets match: ask for fewer", ASSETS_MAX) ==
+               KP_OK;
     const char *copy = kp_arena_strdup(&a->r->arena, path);
     if (!copy || !kp_grow(&a->list, &a->room, a->n + 1, sizeof *a->list))
         return kp_fail(a->err, KP_ENOMEM, "out of memory") == KP_OK;
@@ -112,7 +113,8 @@ static void find_assets(struct assets *a, struct kp_db *db, uint8_t kind)
 
 static enum kp_code read_query(struct kp_request *r, struct kp_sum_query *q, struct kp_err *err)
 {
-    const struct kp_arg *from = kp_arg_get(r, "from"), *to = kp_arg_get(r, "to"), *by = kp_arg_get(r, "by");
+    const struct kp_arg *from = kp_arg_get(r, "from"), *to = kp_arg_get(r, "to"),
+                        *by = kp_arg_get(r, "by");
     const int64_t day = 86400 * KP_SECOND;
     *q = (struct kp_sum_query){ .now = r->now, .attribute = kp_arg_text(r, "attribute") };
     kp_interval_kind_parse(kp_arg_text(r, "kind"), &q->kind);
@@ -124,8 +126,8 @@ static enum kp_code read_query(struct kp_request *r, struct kp_sum_query *q, str
     return by->given && q->every ? kp_fail(err, KP_EINVALID, "give every or by, not both") : KP_OK;
 }
 
-static void put_assets(struct sum *s, const struct assets *a, struct kp_db *db, struct kp_sum_query *q,
-                       struct kp_err *err)
+static void put_assets(struct sum *s, const struct assets *a, struct kp_db *db,
+                       struct kp_sum_query *q, struct kp_err *err)
 {
     for (size_t i = 0; i < a->n && !err->code && !s->r->gone && !s->r->reply.body.failed; i++) {
         q->asset = a->list[i].id;
