@@ -87,6 +87,24 @@ static const struct kp_flag history_flags[] = {
     { "utc", NULL, "times in UTC" },
     { 0 },
 };
+static const struct kp_flag intervals_flags[] = {
+    { "kind", "KIND", "state, job, program, part, stop, shift, batch, alarm or gap (all; with --sum state)" },
+    { "from", "TIME", "-1h, -2d, 14:30, 2026-11-24T08:00:00Z (default -24h)" },
+    { "to", "TIME", "(default now)" },
+    { "sum", NULL, "how long each value lasted" },
+    { "every", "TIME", "with --sum: in steps of this length" },
+    { "by", "shift|day|week|month", "with --sum: per shift, or in steps of the clock on the wall" },
+    { "attribute", "NAME", "with --sum: whose values (of a state: state, of a stop: reason, else name)" },
+    { "plot", NULL, "with --sum: draw it" },
+    { "csv", NULL, "comma-separated" },
+    { "utc", NULL, "times in UTC" },
+    { "add", NULL, "make one of --kind, from --from (now) to --to (open)" },
+    { "set", "NAME=VALUE", "with --add: an attribute" },
+    { "label", "LABEL", "with --add: public, partner, internal, secret or inherit" },
+    { "close", "NUMBER", "end an open one, at --to (now)" },
+    { "remove", "NUMBER", "remove one" },
+    { 0 },
+};
 static const struct kp_flag sql_flags[] = { { "csv", NULL, "comma-separated" }, { "limit", "N", "at most that many rows (default 1000)" }, { 0 } };
 static const struct kp_flag apply_flags[] = { { "dry-run", NULL, "print the plan, change nothing" },
                                               { "prune", NULL, "delete what the file does not name, of the kinds it has" },
@@ -126,6 +144,8 @@ const struct kp_verb kp_verbs[] = {
       "koppel follow erp | my-program", kp_verb_follow, follow_flags, 1, 1 },
     { "consumers", "", "the programs that follow, and how far they are", "koppel consumers", kp_verb_consumers,
       consumers_flags, 0, 0 },
+    { "intervals", "[PATH...]", "states, stops, shifts, and how long they lasted",
+      "koppel intervals hall/mill --sum --by shift --from -7d", kp_verb_intervals, intervals_flags, 0, -1 },
     { "sql", "STATEMENT", "ask the data file",
       "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1 },
     { "backup", "FILE", "a consistent copy while running", "koppel backup /mnt/backup/factory.db", kp_verb_backup, no_flags, 1,

@@ -58,6 +58,10 @@ void kp_table_row(struct kp_table *, size_t columns, const char *const *cells); 
 void kp_table_print(const struct kp_cli *, struct kp_table *, const char *const *head, const char *right); /* frees the rows */
 size_t kp_text_width(const char *); /* columns on a terminal */
 void kp_local_time(int64_t at, bool utc, char *out, size_t size); /* for people: today only the time of day */
+/* What people type; a time of day or a date alone is meant as the clock on the wall shows it, unless --utc. */
+bool kp_read_time(const struct kp_cli *, const char *text, int64_t now, int64_t *at);
+void kp_csv_text(const char *); /* quoted where it must be */
+size_t kp_terminal_width(void);
 void kp_age(int64_t from, char *out, size_t size);                /* "2 s", since an RFC 3339 time of the past */
 
 /* ---- verbs, by file ---- */
@@ -66,7 +70,7 @@ int kp_verb_status(struct kp_cli *);
 int kp_verb_ls(struct kp_cli *), kp_verb_get(struct kp_cli *), kp_verb_tail(struct kp_cli *), kp_verb_set(struct kp_cli *);
 int kp_verb_couple(struct kp_cli *), kp_verb_couplings(struct kp_cli *), kp_verb_uncouple(struct kp_cli *);
 int kp_verb_trust(struct kp_cli *), kp_verb_cert(struct kp_cli *);
-int kp_verb_history(struct kp_cli *), kp_verb_sql(struct kp_cli *);
+int kp_verb_history(struct kp_cli *), kp_verb_intervals(struct kp_cli *), kp_verb_sql(struct kp_cli *);
 int kp_verb_backup(struct kp_cli *), kp_verb_apply(struct kp_cli *), kp_verb_export(struct kp_cli *);
 int kp_verb_follow(struct kp_cli *), kp_verb_consumers(struct kp_cli *);
 int kp_verb_check(struct kp_cli *), kp_verb_rollback(struct kp_cli *);

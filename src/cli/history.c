@@ -9,9 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "core/ban.h"
 
@@ -24,35 +21,15 @@ struct asked {
     char fn_text[128];
 };
 
-/* A time of day or a date alone is meant as the clock on the wall shows it, unless --utc. */
-static bool read_time(const struct kp_cli *c, const char *text, int64_t now, int64_t *at)
-{
-    size_t n = strlen(text);
-    bool day = n == 10 && text[4] == '-', clock = n >= 5 && n <= 8 && text[2] == ':';
-    if (kp_flag(c, "utc") || (!day && !clock))
-        return kp_time_parse_human(text, now, at);
-    struct tm tm;
-    time_t s = (time_t)(now / KP_SECOND);
-    localtime_r(&s, &tm);
-    if (!kp_time_parse_human(text, now + tm.tm_gmtoff * KP_SECOND, at))
-        return false;
-    s = (time_t)(*at / KP_SECOND);
-    int64_t rest = *at % KP_SECOND;
-    gmtime_r(&s, &tm);
-    tm.tm_isdst = -1;
-    *at = mktime(&tm) * KP_SECOND + rest;
-    return true;
-}
-
 static int read_flags(struct kp_cli *c, struct asked *a)
 {
     static const char *const known[] = { "n", "bad", "min", "mean", "max", "first", "last",
                                          "timeMean", "goodShare", "badShare", NULL };
     int64_t now = kp_utc(&kp_clock_system), step;
     const char *from = kp_flag(c, "from"), *to = kp_flag(c, "to"), *fn = kp_flag(c, "fn");
-    if (!read_time(c, from ? from : "-1h", now, &a->from))
+    if (!kp_read_time(c, from ? from : "-1h", now, &a->from))
         return kp_complain(c, KP_MISUSE, "--from: '%s' is no time such as -2h, 14:30 or 2026-11-24T08:00:00Z", from);
-    if (!read_time(c, to ? to : "now", now, &a->to))
+    if (!kp_read_time(c, to ? to : "now", now, &a->to))
         return kp_complain(c, KP_MISUSE, "--to: '%s' is no time such as -2h, 14:30 or 2026-11-24T08:00:00Z", to);
     if (a->from >= a->to)
         return kp_complain(c, KP_MISUSE, "--from is not before --to");
@@ -123,18 +100,6 @@ static void point_cells(const struct kp_cli *c, const json_t *point, bool csv, c
     kp_value_text(json_array_get(point, 1), NULL, value, 512);
 }
 
-static void csv_text(const char *text)
-{
-    if (!strpbrk(text, ",\"\n\r")) {
-        fputs(text, stdout);
-        return;
-    }
-    putchar('"');
-    for (; *text; text++)
-        printf(*text == '"' ? "\"\"" : "%c", *text);
-    putchar('"');
-}
-
 static void print_points(struct kp_cli *c, const json_t *series)
 {
     static const char *const head[] = { "time", "value", "status" };
@@ -147,10 +112,10 @@ static void print_points(struct kp_cli *c, const json_t *series)
         int64_t code = json_integer_value(json_array_get(p, 2));
         point_cells(c, p, csv, time, value);
         if (csv) {
-            csv_text(kp_text(series, "path"));
+            kp_csv_text(kp_text(series, "path"));
             printf(",%s,", time);
             if (!json_is_null(json_array_get(p, 1)))
-                csv_text(value);
+                kp_csv_text(value);
             printf(",%lld\n", (long long)code);
             continue;
         }
@@ -203,7 +168,7 @@ static void print_buckets(struct kp_cli *c, const struct asked *a, const json_t 
             kp_table_row(&t, 1 + a->n_fn, cells);
             continue;
         }
-        csv_text(kp_text(series, "path"));
+        kp_csv_text(kp_text(series, "path"));
         for (size_t k = 0; k <= a->n_fn; k++)
             printf(",%s", cells[k]);
         printf("\n");
@@ -224,15 +189,6 @@ static void csv_head(const struct kp_cli *c, const struct asked *a)
 }
 
 /* ---- plots ---- */
-static size_t terminal_width(void)
-{
-    struct winsize w;
-    const char *columns = getenv("COLUMNS");
-    if (columns && strtol(columns, NULL, 10) > 0)
-        return (size_t)strtol(columns, NULL, 10);
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col : 80;
-}
-
 static double bucket_number(const json_t *b, const char *key)
 {
     const json_t *v = json_object_get(b, key);
@@ -321,7 +277,7 @@ static int plot(struct kp_cli *c, const struct asked *a)
 {
     struct kp_err err = { 0 };
     char points[32];
-    size_t width = terminal_width(), i;
+    size_t width = kp_terminal_width(), i;
     snprintf(points, sizeof points, "%zu", width > 30 ? 2 * (width - 12) : 40);
     json_t *j = fetch(c, a, NULL, "points", points, &err), *series, *gaps = err.code ? NULL : fetch_gaps(c, a, &err);
     json_array_foreach (err.code ? NULL : json_object_get(j, "series"), i, series)

@@ -5,8 +5,11 @@
 #include "core/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/ban.h"
 
@@ -110,4 +113,44 @@ void kp_age(int64_t from, char *out, size_t size)
     kp_duration_print(age < KP_SECOND ? 0 : age, out, size);
     if (age < KP_SECOND)
         snprintf(out, size, "now");
+}
+
+bool kp_read_time(const struct kp_cli *c, const char *text, int64_t now, int64_t *at)
+{
+    size_t n = strlen(text);
+    bool day = n == 10 && text[4] == '-', clock = n >= 5 && n <= 8 && text[2] == ':';
+    if (kp_flag(c, "utc") || (!day && !clock))
+        return kp_time_parse_human(text, now, at);
+    struct tm tm;
+    time_t s = (time_t)(now / KP_SECOND);
+    localtime_r(&s, &tm);
+    if (!kp_time_parse_human(text, now + tm.tm_gmtoff * KP_SECOND, at))
+        return false;
+    s = (time_t)(*at / KP_SECOND);
+    int64_t rest = *at % KP_SECOND;
+    gmtime_r(&s, &tm);
+    tm.tm_isdst = -1;
+    *at = mktime(&tm) * KP_SECOND + rest;
+    return true;
+}
+
+void kp_csv_text(const char *text)
+{
+    if (!strpbrk(text, ",\"\n\r")) {
+        fputs(text, stdout);
+        return;
+    }
+    putchar('"');
+    for (; *text; text++)
+        printf(*text == '"' ? "\"\"" : "%c", *text);
+    putchar('"');
+}
+
+size_t kp_terminal_width(void)
+{
+    struct winsize w;
+    const char *columns = getenv("COLUMNS");
+    if (columns && strtol(columns, NULL, 10) > 0)
+        return (size_t)strtol(columns, NULL, 10);
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col : 80;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/internal.h"
+#include "store/vtable.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -115,7 +115,9 @@ static enum kp_code set_up(struct kp_db *db, enum kp_db_mode mode, struct kp_err
     /* The first look at the file: here a missing -shm shows. */
     if (!code)
         code = kp_db_exec(db, "select 1 from sqlite_schema", err);
-    return code ? code : kp_vtable_register(db, err);
+    if (!code)
+        code = kp_vtable_register(db, err);
+    return code ? code : kp_vtable_register_intervals(db, err);
 }
 
 static enum kp_code open_as(struct kp_db *db, const char *file, enum kp_db_mode mode, struct kp_err *err)

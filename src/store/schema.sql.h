@@ -59,6 +59,8 @@ static const char schema_v2[] =
     "  bytes integer not null, t0 integer not null, t1 integer not null, writes integer not null default 0);"
     "insert into stored(signal, chunks, points, bytes, t0, t1)"
     "  select id >> 36, count(*), sum(n), sum(length(data)), min(t0), max(t1) from chunk group by 1;"
+    /* the few intervals longer than a day: who asks for a day in the middle finds what began long before */
+    "create index interval_long on interval(asset, kind, start) where \"end\" - start > 86400000000000;"
     /* samples whose time cannot be right */
     "create table quarantine(id integer primary key, signal integer not null, coupling integer not null,"
     "  at integer not null, arrived integer not null, status integer not null, value text, reason text not null);"

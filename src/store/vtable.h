@@ -12,4 +12,5 @@ bool kp_vtable_signal(struct kp_db *, sqlite3_vtab *, sqlite3_value *, kp_signal
 int kp_vtable_fail(sqlite3_vtab *, const struct kp_err *);
 
 enum kp_code kp_vtable_register_aggregates(struct kp_db *, struct kp_err *); /* vtable_agg.c */
+enum kp_code kp_vtable_register_intervals(struct kp_db *, struct kp_err *);  /* vtable_intervals.c */
 #endif

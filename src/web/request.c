@@ -150,10 +150,12 @@ static bool find_route(struct kp_request *r, const char *method, char *path)
     int wanted = find_method(r, method);
     char allow[64] = "";
     size_t len = 0;
+    bool literal = false; /* a word with a route of its own, which stands first, is no name */
     for (const struct kp_route *route = kp_routes; n > 0 && route->path; route++) {
         const char *name;
-        if (!matches(route->path, segment, n, &name))
+        if (!matches(route->path, segment, n, &name) || (literal && name))
             continue;
+        literal |= !name;
         if ((int)route->method == wanted && !(r->head && route->needs & KP_FLOWS)) {
             r->route = route;
             r->method = route->method;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/routes.h"
 
+#include "store/interval_sum.h"
+
 #include "core/ban.h"
 
 static const char *const formats[] = { "pem", "der", NULL };
@@ -41,6 +43,16 @@ PARAMS interval_params[] = {
     { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
     { .name = "to", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
+    END,
+};
+PARAMS interval_sum_params[] = {
+    { .name = "asset", .type = KP_PARAM_PATTERN, .required = true, .many = true },
+    { .name = "kind", .type = KP_PARAM_CHOICE, .choices = interval_kinds, .required = true },
+    { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "to", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "every", .type = KP_PARAM_DURATION, .min = KP_SECOND, .max = year },
+    { .name = "by", .type = KP_PARAM_CHOICE, .choices = kp_sum_words + 1 }, /* without "every" */
+    { .name = "attribute", .type = KP_PARAM_TEXT },
     END,
 };
 PARAMS stream_params[] = {
@@ -89,6 +101,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_PUT, API "/value", kp_route_write, KP_SLOW | KP_BODY_JSON, one_path },
     { KP_HTTP_GET, API "/history", kp_route_history, 0, history_params },
     { KP_HTTP_GET, API "/intervals", kp_route_intervals, 0, interval_params },
+    { KP_HTTP_GET, API "/intervals/sum", kp_route_interval_sum, 0, interval_sum_params },
     { KP_HTTP_POST, API "/intervals", kp_route_interval_make, KP_BODY_JSON, NULL },
     { KP_HTTP_PATCH, API "/intervals/{id}", kp_route_interval_change, KP_BODY_JSON, NULL },
     { KP_HTTP_DELETE, API "/intervals/{id}", kp_route_interval_remove, 0, NULL },

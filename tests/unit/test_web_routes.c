@@ -196,8 +196,10 @@ static const char *target_of(const struct kp_route *r, char *out, size_t size)
     const char *slot = strchr(r->path, '{');
     int len = slot ? snprintf(out, size, "%.*s1%s", (int)(slot - r->path), r->path, strchr(slot, '}') + 1)
                    : snprintf(out, size, "%s", r->path);
-    if (r->params && r->params[0].required)
-        snprintf(out + len, size - (size_t)len, "?path=a");
+    for (const struct kp_param *p = r->params; p && p->name; p++)
+        if (p->required)
+            len += snprintf(out + len, size - (size_t)len, "%c%s=%s", strchr(out, '?') ? '&' : '?', p->name,
+                            p->choices ? p->choices[0] : "a");
     return out;
 }
 
