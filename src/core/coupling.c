@@ -149,12 +149,14 @@ void kp_coupling_lost(struct kp_coupling *c, uint64_t samples)
     pthread_mutex_unlock(&c->lock);
 }
 
-void coupling_count(struct kp_coupling *c, unsigned filtered, unsigned duplicates, unsigned bad,
-                    unsigned lost)
+void coupling_count(struct kp_coupling *c, unsigned filtered, const struct kp_taken *taken,
+                    unsigned bad, unsigned lost)
 {
     pthread_mutex_lock(&c->lock);
     c->status.filtered += filtered;
-    c->status.duplicates += duplicates;
+    c->status.duplicates += taken->duplicates;
+    c->status.late += taken->late;
+    c->status.set_back += taken->set_back;
     c->status.bad += bad;
     c->status.lost += lost;
     pthread_mutex_unlock(&c->lock);

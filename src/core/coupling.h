@@ -70,6 +70,7 @@ struct kp_coupling_status {
     uint64_t waits;            /* times the hub's queue was full */
     uint64_t lost;             /* samples known lost at the source or on the way */
     uint64_t filtered, duplicates, bad; /* held back by the filter; re-deliveries; with Bad status */
+    uint64_t late, set_back; /* older than the latest value; signals found with a clock set back */
     uint64_t opens, failures;
     uint32_t signals, items, items_max, rejected; /* declared; subscribed; the server's budget; refused items */
     double rate; /* samples a second over the last ten seconds */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/hub_private.h"
 
+#include "core/log.h"
+#include "core/text.h"
+
 #include "core/ban.h"
 
 enum { QUEUE_BUDGET = 8 << 20, TURN_MS = 250 };
@@ -140,10 +143,16 @@ static void take_batch(struct kp_hub *h, struct kp_batch *b)
     kp_model_take(h->model, b, &taken);
     if (!b->historic)
         subscribers_give(h, b, taken.news);
+    if (c && taken.set_back) {
+        char by[32];
+        kp_duration_print(taken.set_back_by, by, sizeof by);
+        kp_warn("coupling", "the machine's clock was set back; until the old time comes again its values are Uncertain",
+                "coupling=%s signals=%u by=%s", c->name, taken.set_back, by);
+    }
     compact(b, taken.keep);
     unsigned kept = b->n, lost = store(h, c, b);
     if (c)
-        coupling_count(c, filtered, taken.duplicates, bad, lost);
+        coupling_count(c, filtered, &taken, bad, lost);
     pthread_mutex_lock(&h->lock);
     h->stats.samples += all;
     h->stats.batches++;

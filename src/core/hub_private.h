@@ -138,7 +138,7 @@ void coupling_free(struct kp_coupling *);
 enum kp_code coupling_start(struct kp_coupling *, struct kp_err *);
 void coupling_end(struct kp_coupling *);  /* tells it to stop, waits for nothing */
 void coupling_stop(struct kp_coupling *); /* joins the thread; waits for askers */
-void coupling_count(struct kp_coupling *, unsigned filtered, unsigned duplicates, unsigned bad,
+void coupling_count(struct kp_coupling *, unsigned filtered, const struct kp_taken *, unsigned bad,
                     unsigned lost);
 /* The caller has counted itself in `users`. */
 enum kp_code coupling_ask(struct kp_coupling *, struct ask *, int64_t timeout, struct kp_err *);

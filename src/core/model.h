@@ -122,15 +122,20 @@ enum kp_code kp_model_remove_interval(struct kp_model *, const struct kp_interva
 /* Ids to go on from, when the store loads (it knows of removed ones). */
 void kp_model_set_next(struct kp_model *, kp_asset, kp_signal, int64_t interval);
 
-/* Takes a batch's samples as the latest values, and marks in `keep` (a bit per sample) those that
+/* Takes a batch's samples as the latest values. A sample older than the latest is late: news for the history
+ * only. From the third in a row on, each newer than the one before, the machine's clock has been set
+ * back: the latest value follows, and until the old time is reached again a Good status becomes
+ * Uncertain, in the batch too. Marks in `keep` (a bit per sample) those that
  * are news for the history. A sample equal in time, status and data to the latest is a re-delivery:
  * it only ends staleness. Samples of unknown signals are not kept. Returns how many were kept. */
 struct kp_taken {
     uint64_t keep[KP_BATCH_MAX / 64]; /* to be stored */
     uint64_t news[KP_BATCH_MAX / 64]; /* to be shown: also those that only end staleness */
-    unsigned duplicates, unknown;
+    unsigned duplicates, unknown, late;
+    unsigned set_back; /* signals whose clock was found set back */
+    int64_t set_back_by; /* ns, of the last of them */
 };
-void kp_model_take(struct kp_model *, const struct kp_batch *, struct kp_taken *);
+void kp_model_take(struct kp_model *, struct kp_batch *, struct kp_taken *);
 /* Sets the last known value when loading; stale until its coupling reports again. */
 enum kp_code kp_model_restore(struct kp_model *, const struct kp_sample *, struct kp_err *);
 /* Marks all signals of a coupling stale, from `*from` on, at most `n`; true while there are more. */

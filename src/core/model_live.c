@@ -58,14 +58,42 @@ static void set_bit(uint64_t *bits, unsigned i)
     bits[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
-static void take_one(struct live *l, const struct kp_sample *s, const struct kp_batch *b,
-                     unsigned i, struct kp_taken *t)
+enum { SET_BACK_AFTER = 3 };
+
+/* Whether a sample that is older than the latest is only late. The third of a row says that the clock was set
+ * back: the latest value must not stand still until the old time comes again. */
+static bool is_late(struct live *l, const struct kp_sample *s, struct kp_taken *t)
+{
+    if (!l->known || l->stale || s->at >= l->at) {
+        l->late = 0;
+        return false;
+    }
+    l->late = l->late && s->at > l->late_at ? l->late + 1 : 1;
+    l->late_at = s->at;
+    t->late++;
+    if (l->late < SET_BACK_AFTER)
+        return true;
+    if (l->at > l->high)
+        l->high = l->at;
+    l->late = 0;
+    t->set_back++;
+    if (__builtin_sub_overflow(l->high, s->at, &t->set_back_by))
+        t->set_back_by = INT64_MAX;
+    return false;
+}
+
+static void take_one(struct live *l, struct kp_sample *s, const struct kp_batch *b, unsigned i,
+                     struct kp_taken *t)
 {
     if (b->historic) {
         if (l->stored)
             set_bit(t->keep, i);
         return;
     }
+    if (l->high && s->at > l->high)
+        l->high = 0;
+    if (l->high && s->status == KP_GOOD)
+        s->status = KP_UNCERTAIN; /* its time was used before */
     if (l->known && s->at == l->at && s->status == l->status &&
         kp_value_equal(&s->value, &l->value)) {
         t->duplicates++;
@@ -76,13 +104,15 @@ static void take_one(struct live *l, const struct kp_sample *s, const struct kp_
     }
     if (l->stored)
         set_bit(t->keep, i);
-    if (l->known && s->at < l->at && !l->stale)
-        return; /* late: history only */
+    if (is_late(l, s, t))
+        return; /* history only */
+    if (l->high && s->status == KP_GOOD)
+        s->status = KP_UNCERTAIN;
     if (live_set(l, s, b->arrived))
         set_bit(t->news, i);
 }
 
-void kp_model_take(struct kp_model *m, const struct kp_batch *b, struct kp_taken *t)
+void kp_model_take(struct kp_model *m, struct kp_batch *b, struct kp_taken *t)
 {
     *t = (struct kp_taken){ 0 };
     pthread_rwlock_wrlock(&m->lock);

@@ -20,7 +20,10 @@ struct asset {
 struct live {
     struct kp_value value; /* data behind it is ours, `room` bytes */
     int64_t at, arrived;
+    int64_t late_at; /* time of the last late sample */
+    int64_t high;    /* the newest time before the clock was set back; 0 = it was not */
     uint32_t status, room;
+    uint8_t late; /* late samples in a row, each newer than the one before */
     bool known, stale, stored; /* stored: a copy of the info's, so that taking a batch reads one line */
 };
 

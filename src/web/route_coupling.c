@@ -31,7 +31,7 @@ static void put_status(struct kp_json *j, const struct kp_coupling_status *s)
     const struct counter counters[] = {
         { "samples", s->samples },   { "batches", s->batches },       { "waits", s->waits }, { "lost", s->lost },
         { "filtered", s->filtered }, { "duplicates", s->duplicates }, { "bad", s->bad },     { "opens", s->opens },
-        { "failures", s->failures },
+        { "failures", s->failures }, { "late", s->late },             { "setBack", s->set_back },
     };
     kp_json_put_text(j, "state", kp_link_name(s->link));
     kp_json_put_time(j, "since", s->since);

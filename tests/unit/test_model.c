@@ -55,6 +55,55 @@ static struct kp_taken take(uint16_t n, const struct kp_sample *samples, bool hi
     return t;
 }
 
+/* ---- clocks that are set back ---- */
+static struct kp_taken take_at(kp_signal id, int64_t at)
+{
+    struct kp_sample s = { .signal = id, .at = at, .value = kp_int(at) };
+    return take(1, &s, false);
+}
+
+static void the_latest_value_follows_a_clock_that_was_set_back(void **state)
+{
+    (void)state;
+    kp_signal id = signal("line", "x");
+    for (int64_t at = 100; at < 110; at++)
+        assert_int_equal(take_at(id, at).late, 0);
+    for (int64_t at = 50; at < 52; at++) { /* two may be late */
+        struct kp_taken t = take_at(id, at);
+        assert_int_equal(t.late, 1);
+        assert_int_equal(t.set_back, 0);
+        assert_int_equal(t.keep[0], 1);
+        assert_int_equal(t.news[0], 0);
+        assert_int_equal(kp_model_now(m, id).sample.at, 109);
+    }
+    struct kp_taken third = take_at(id, 52);
+    assert_int_equal(third.set_back, 1);
+    assert_int_equal(third.set_back_by, 109 - 52);
+    assert_int_equal(third.keep[0] & third.news[0], 1);
+    for (int64_t at = 52; at < 115; at++) {
+        if (at > 52)
+            assert_int_equal(take_at(id, at).late, 0);
+        assert_int_equal(kp_model_now(m, id).sample.at, at);
+        assert_int_equal(kp_model_now(m, id).sample.status, at <= 109 ? KP_UNCERTAIN : KP_GOOD);
+    }
+    assert_int_equal(take_at(id, 114).duplicates, 1);
+}
+
+static void late_samples_that_do_not_ascend_are_only_late(void **state)
+{
+    (void)state;
+    kp_signal id = signal("line", "y");
+    take_at(id, 100);
+    for (int64_t at = 99; at > 50; at--)
+        assert_int_equal(take_at(id, at).set_back, 0);
+    assert_int_equal(kp_model_now(m, id).sample.at, 100);
+    take_at(id, 51);
+    assert_int_equal(take_at(id, 101).late, 0); /* in order again: the row begins anew */
+    take_at(id, 60);
+    assert_int_equal(take_at(id, 61).set_back, 0);
+    assert_int_equal(kp_model_now(m, id).sample.at, 101);
+}
+
 /* ---- structure ---- */
 static void a_path_is_made_once_and_found_again(void **state)
 {
@@ -451,6 +500,8 @@ int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
+        T(the_latest_value_follows_a_clock_that_was_set_back),
+        T(late_samples_that_do_not_ascend_are_only_late),
         T(a_path_is_made_once_and_found_again),
         T(a_name_stands_once_in_its_place),
         T(a_rename_and_a_move_keep_number_and_value),
