@@ -38,10 +38,12 @@ static void weigh(struct kp_bucket *b, double *area, double *seconds, uint8_t he
     if (to <= from || __builtin_sub_overflow(to, from, &ns))
         return;
     if (held == KP_HELD_BAD) {
-        b->bad_ns += ns;
+        if (__builtin_add_overflow(b->bad_ns, ns, &b->bad_ns))
+            b->bad_ns = INT64_MAX;
         return;
     }
-    b->good_ns += ns;
+    if (__builtin_add_overflow(b->good_ns, ns, &b->good_ns))
+        b->good_ns = INT64_MAX;
     if (held == KP_HELD_NUMBER) {
         *area += value * ((double)ns / 1e9);
         *seconds += (double)ns / 1e9;

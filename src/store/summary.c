@@ -27,16 +27,23 @@ void kp_summary_clear(struct kp_summary *w)
                                      .held = KP_HELD_OTHER } };
 }
 
+/* Times reach over 584 years, which is more than 63 bits hold. */
+static void lengthen(int64_t *total, int64_t ns)
+{
+    if (__builtin_add_overflow(*total, ns, total))
+        *total = INT64_MAX;
+}
+
 void kp_summary_hold(struct kp_summary *w, int64_t at)
 {
     if (!w->s.n || at <= w->s.t1)
         return;
-    uint64_t ns = (uint64_t)at - (uint64_t)w->s.t1; /* times may be 584 years apart */
+    uint64_t ns = (uint64_t)at - (uint64_t)w->s.t1;
     int64_t length = ns > INT64_MAX ? INT64_MAX : (int64_t)ns;
     if (w->s.held == KP_HELD_BAD) {
-        w->s.bad_ns += length;
+        lengthen(&w->s.bad_ns, length);
     } else {
-        w->s.good_ns += length;
+        lengthen(&w->s.good_ns, length);
         if (w->s.held == KP_HELD_NUMBER)
             add(&w->s.area, &w->area_low, w->s.last * ((double)length / 1e9));
     }
@@ -71,8 +78,8 @@ void kp_summary_join(struct kp_summary *w, const struct kp_chunk_summary *n)
     add(&w->s.area, &w->area_low, n->area);
     w->s.n += n->n;
     w->s.bad += n->bad;
-    w->s.good_ns += n->good_ns;
-    w->s.bad_ns += n->bad_ns;
+    lengthen(&w->s.good_ns, n->good_ns);
+    lengthen(&w->s.bad_ns, n->bad_ns);
     w->s.held = n->held;
     if (n->t1 > w->s.t1)
         w->s.t1 = n->t1;

@@ -313,7 +313,8 @@ static bool count(void *arg, const struct kp_sum *s)
 {
     int64_t *n = arg;
     n[0] += s->value != NULL;
-    n[1] += s->ns;
+    if (__builtin_add_overflow(n[1], s->ns, &n[1]))
+        n[1] = INT64_MAX;
     return true;
 }
 
