@@ -27,8 +27,14 @@ void kp_time_print(int64_t at, char *out);
 bool kp_time_parse(const char *text, int64_t *at);
 /* What people type: RFC 3339, "now", "-90m", "-2d", "14:30" (today, UTC). `now` is the clock's. */
 bool kp_time_parse_human(const char *text, int64_t now, int64_t *at);
-bool kp_duration_parse(const char *text, int64_t *ns);       /* "250ms", "10s", "5m", "1h", "2d" */
+bool kp_duration_parse(const char *text, int64_t *ns); /* "250ms", "10s", "5m", "1h", "2d", "5y" (of 365 days) */
 void kp_duration_print(int64_t ns, char *out, size_t size); /* "3 h 12 min", for people */
+void kp_duration_exact(int64_t ns, char *out, size_t size); /* "90d", which kp_duration_parse reads back */
+
+/* ---- sizes in bytes; units are powers of 1000, "KiB" and the like of 1024 ---- */
+bool kp_size_parse(const char *text, int64_t *bytes);      /* "20GB", "1.5 TB", "64MiB", "4096" */
+void kp_size_print(int64_t bytes, char *out, size_t size); /* "1.5 GB", for people */
+void kp_size_exact(int64_t bytes, char *out, size_t size); /* "1500MB", which kp_size_parse reads back */
 
 /* ---- names and paths: "eindhoven/milling/dmu50/spindle/temperature" ---- */
 /* Valid: UTF-8, 1 to KP_NAME_MAX-1 bytes, no control character, no '/', '*', '?', not "." or "..",

@@ -219,6 +219,7 @@ bool kp_duration_parse(const char *text, int64_t *ns)
         { "h", 3600 * KP_SECOND },
         { "d", DAY * KP_SECOND },
         { "w", 7 * DAY * KP_SECOND },
+        { "y", 365 * DAY * KP_SECOND },
     };
     if (strcmp(text, "0") == 0) {
         *ns = 0;
@@ -256,4 +257,16 @@ void kp_duration_print(int64_t ns, char *out, size_t size)
         snprintf(out, size, "%" PRId64 " h %" PRId64 " min", s / 3600, s / 60 % 60);
     else
         snprintf(out, size, "%" PRId64 " d %" PRId64 " h", s / DAY, s / 3600 % 24);
+}
+
+void kp_duration_exact(int64_t ns, char *out, size_t size)
+{
+    static const struct unit units[] = {
+        { "y", 365 * DAY * KP_SECOND }, { "d", DAY * KP_SECOND }, { "h", 3600 * KP_SECOND },
+        { "m", 60 * KP_SECOND },        { "s", KP_SECOND },       { "ns", 1 },
+    };
+    const struct unit *u = units;
+    while (ns % u->ns != 0)
+        u++;
+    snprintf(out, size, "%" PRId64 "%s", ns / u->ns, u->name);
 }

@@ -122,22 +122,18 @@ static void take_points(struct aggregate *a, int64_t from, int64_t to)
     }
 }
 
-/* Numbers of the blocks of a level that lie whole in the range and have a rollup. */
+/* Numbers of the blocks of a level that overlap the range and have a rollup. */
 static int64_t *find_blocks(struct aggregate *a, int level, int64_t from, int64_t to, size_t *n)
 {
-    int64_t *list = NULL, span = kp_rollup_span(level);
+    int64_t *list = NULL, first = kp_rollup_block(level, from), last = kp_rollup_block(level, to - 1);
     size_t room = 0;
-    int64_t first = from > INT64_MAX - span ? -1 : kp_rollup_block(level, from + span - 1);
-    int64_t last = kp_rollup_block(level, to) - 1;
     *n = 0;
-    if (kp_rollup_block(level, from) < 0)
-        first = 0;
-    if (first < 0 || last < first)
+    if (last < 0)
         return NULL;
     struct kp_stmt *get = kp_db_prepare(a->h->db, "select id from rollup where id between ? and ? order by id", a->err);
     if (!get)
         return NULL;
-    kp_bind_int(get, 1, kp_rollup_id(a->h->signal, level, first));
+    kp_bind_int(get, 1, kp_rollup_id(a->h->signal, level, first < 0 ? 0 : first));
     kp_bind_int(get, 2, kp_rollup_id(a->h->signal, level, last));
     while (kp_step(get, a->err)) {
         if (!kp_grow(&list, &room, *n + 1, sizeof *list)) {
@@ -150,20 +146,24 @@ static int64_t *find_blocks(struct aggregate *a, int level, int64_t from, int64_
     return list;
 }
 
-/* Whether each bucket of the block lies in one step. */
-static bool fits(const struct aggregate *a, int level, int64_t block)
+/* Cuts the range to whole buckets of the block; false when none is left, or one lies in more than one step. */
+static bool whole_buckets(const struct aggregate *a, int level, int64_t block, int64_t *from, int64_t *to)
 {
-    int64_t start = kp_rollup_start(level, block), end = start + kp_rollup_span(level) - 1;
-    return a->step % kp_rollup_step(level) == 0 || start_of(start, a->step) == start_of(end, a->step);
+    int64_t start = kp_rollup_start(level, block), step = kp_rollup_step(level), span = kp_rollup_span(level);
+    if (start > INT64_MAX - span)
+        return false;
+    *to = *to >= start + span ? start + span : start + (*to - start) / step * step;
+    *from = *from <= start ? start : start + (*from - start + step - 1) / step * step;
+    return *from < *to && (a->step % step == 0 || start_of(*from, a->step) == start_of(*to - 1, a->step));
 }
 
-/* False: there is none that can be used; a damaged one is as good as none. */
-static bool take_block(struct aggregate *a, int level, int64_t block)
+/* The buckets of the block from `from` to `to`. False: there is none that can be used; a damaged block is as good
+ * as none. */
+static bool take_block(struct aggregate *a, int level, int64_t block, int64_t from, int64_t to)
 {
     struct kp_chunk_summary buckets[KP_ROLLUP_BUCKETS];
-    int64_t start = kp_rollup_start(level, block);
     size_t len, n = 0;
-    if (!fits(a, level, block) || kp_history_unsealed(a->h, start, start + kp_rollup_span(level)))
+    if (kp_history_unsealed(a->h, from, to))
         return false;
     struct kp_stmt *get = kp_db_prepare(a->h->db, "select data from rollup where id = ?", a->err);
     if (!get)
@@ -178,7 +178,8 @@ static bool take_block(struct aggregate *a, int level, int64_t block)
     if (damage.code == KP_ENOMEM)
         kp_fail(a->err, KP_ENOMEM, "%s", damage.text);
     for (size_t i = 0; i < n && a->more && !a->err->code && !damage.code; i++)
-        join(a, &buckets[i]);
+        if (buckets[i].t0 >= from && buckets[i].t0 < to)
+            join(a, &buckets[i]);
     return damage.code != KP_EPARSE;
 }
 
@@ -192,12 +193,14 @@ static void take_level(struct aggregate *a, int level, int64_t from, int64_t to)
     size_t n;
     int64_t *blocks = find_blocks(a, level, from, to, &n);
     for (size_t i = 0; i < n && a->more && !a->err->code; i++) {
-        int64_t start = kp_rollup_start(level, blocks[i]), end = start + kp_rollup_span(level);
+        int64_t start = from, end = to;
+        if (!whole_buckets(a, level, blocks[i], &start, &end))
+            continue;
         if (from < start)
             take_level(a, level - 1, from, start);
         if (!a->more || a->err->code)
             break;
-        if (!take_block(a, level, blocks[i]))
+        if (!take_block(a, level, blocks[i], start, end))
             take_level(a, level - 1, start, end);
         from = end;
     }

@@ -12,6 +12,8 @@ static const struct {
 } jobs[] = {
     { "rollups", kp_rollup_turn, 10 * KP_SECOND },
     { "positions", kp_position_turn, 10 * KP_SECOND },
+    { "retention", kp_retention_turn, 60 * KP_SECOND },
+    { "forecast", kp_forecast_turn, 60 * KP_SECOND },
 };
 enum { JOBS = sizeof jobs / sizeof jobs[0], PAUSE_MS = 2 };
 

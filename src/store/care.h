@@ -20,4 +20,6 @@ bool kp_care_stopping(const struct kp_store *); /* for long jobs: give up now */
 /* ---- the jobs ---- */
 kp_care_job kp_rollup_turn;   /* rollup_job.c */
 kp_care_job kp_position_turn; /* position.c */
+kp_care_job kp_retention_turn; /* retain.c */
+kp_care_job kp_forecast_turn;  /* growth.c */
 #endif

@@ -183,7 +183,7 @@ enum kp_code kp_chunks_write(struct kp_chunk_writer *w, kp_signal signal, struct
     n = kp_points_unique(points, n, &w->same, &w->replaced);
     if (!n)
         return KP_OK;
-    w->stored = (struct kp_stored){ .t0 = points[0].at, .t1 = points[n - 1].at };
+    w->stored = (struct kp_stored_change){ .t0 = points[0].at, .t1 = points[n - 1].at };
     if (kp_rollup_mark(w->store, signal, points, n, err) || write_groups(w, points, n, seq, err) || write_stored(w, err))
         return err->code;
     return write_span(w, err);

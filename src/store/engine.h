@@ -7,6 +7,7 @@
 #include "store/summary.h"
 #include "store/internal.h"
 #include "store/journal.h"
+#include "store/retention.h"
 
 #include <pthread.h>
 
@@ -84,12 +85,26 @@ struct kp_stripe_state {
 };
 
 /* A change of the table stored: what the chunks of a signal are in all. */
-struct kp_stored {
+struct kp_stored_change {
     int64_t chunks, points, bytes, t0, t1;
 };
 
-struct kp_seal; /* seal.c */
-struct kp_care; /* care.c */
+struct kp_seal;   /* seal.c */
+struct kp_care;   /* care.c */
+struct kp_retain; /* retain.c */
+
+/* What the clock was when it could last be believed; growth.c. */
+struct kp_clock_trust {
+    bool known;
+    int64_t utc, mono;
+    int64_t doubt; /* monotonic: since when it is not; 0 = it is */
+};
+/* Which alarms about room are raised; growth.c. */
+struct kp_room_alarms {
+    int level; /* of the forecast: 1 = two weeks, 2 = two days */
+    bool disk_low, at_budget;
+    bool stuck; /* above the budget, and no points are left that may go */
+};
 
 /* One kp_store_do; lives on its caller's stack. */
 struct kp_do {
@@ -145,12 +160,16 @@ struct kp_store {
     struct kp_seal *seal;
     struct kp_care *care; /* care.c; NULL: does not run */
     int64_t rolled_signal, rolled_block; /* housekeeping thread: how far rollups have come this round */
+    struct kp_retain *retain; /* this and the next two belong to the housekeeping thread */
+    struct kp_clock_trust trust;
+    struct kp_room_alarms alarms;
 
     pthread_mutex_t mutex; /* guards what follows */
     struct kp_store_stats stats;
     struct kp_db *readers; /* idle ones */
     unsigned idle;
     unsigned char *key;    /* node.key in locked memory */
+    struct kp_forecast forecast; /* growth.c */
     struct kp_token *tokens;
     bool tokens_known;
 };
@@ -214,7 +233,7 @@ struct kp_chunk_writer {
     uint64_t chunks;          /* written so far */
     uint64_t same, replaced;  /* points dropped so far for a later one of the same time */
     uint64_t merged;          /* chunks read back and written anew */
-    struct kp_stored stored;  /* of this call */
+    struct kp_stored_change stored;  /* of this call */
     struct kp_buf blob;
     struct kp_neighbours *neighbours; /* tail.c; made when first needed */
 };

@@ -24,6 +24,11 @@ int64_t kp_rollup_span(int level); /* ns of a block */
 /* Number of the block of a time; -1 before 2000, where there are no rollups. */
 int64_t kp_rollup_block(int level, int64_t at);
 int64_t kp_rollup_start(int level, int64_t block); /* ns UTC */
+/* rollup_due.block */
+static inline int64_t kp_rollup_due(int level, int64_t block)
+{
+    return (int64_t)level << 35 | block;
+}
 static inline int64_t kp_rollup_id(kp_signal signal, int level, int64_t block)
 {
     return (int64_t)signal << 36 | (int64_t)level << 35 | block;

@@ -6,24 +6,27 @@
 
 #include "core/ban.h"
 
-/* Which blocks are due, and making their rows. rollup_due.block = level << 35 | number of the block. */
+/* Which blocks are due, and making their rows. */
 
 /* ---- marking, by whoever seals ---- */
 
-static int64_t due_of(int level, int64_t block)
-{
-    return (int64_t)level << 35 | block;
-}
+/* Of blocks whose points have been deleted the rollup is all that is left: it stays as it is. */
+#define POINTS_ARE_THERE "not exists(select 1 from stored where signal = ?1 and cut > ?2)"
 
 static enum kp_code mark(struct kp_store *s, kp_signal signal, int level, int64_t block, struct kp_err *err)
 {
-    struct kp_stmt *put = kp_db_prepare(s->db, "insert or ignore into rollup_due(signal, block) values(?, ?)", err);
-    struct kp_stmt *del = put ? kp_db_prepare(s->db, "delete from rollup where id = ?", err) : NULL;
+    struct kp_stmt *put = kp_db_prepare(
+        s->db, "insert or ignore into rollup_due(signal, block) select ?1, ?3 where " POINTS_ARE_THERE, err);
+    struct kp_stmt *del =
+        put ? kp_db_prepare(s->db, "delete from rollup where id = ?3 and " POINTS_ARE_THERE, err) : NULL;
     if (!del)
         return err->code;
-    kp_bind_int(put, 1, signal);
-    kp_bind_int(put, 2, due_of(level, block));
-    kp_bind_int(del, 1, kp_rollup_id(signal, level, block));
+    for (int i = 0; i < 2; i++) {
+        kp_bind_int(i ? put : del, 1, signal);
+        kp_bind_int(i ? put : del, 2, kp_rollup_start(level, block));
+    }
+    kp_bind_int(put, 3, kp_rollup_due(level, block));
+    kp_bind_int(del, 3, kp_rollup_id(signal, level, block));
     return kp_run(put, err) ? err->code : kp_run(del, err);
 }
 
@@ -89,8 +92,8 @@ static enum kp_code find_due(struct work *w, struct kp_err *err)
     kp_bind_int(get, 1, s->rolled_signal);
     kp_bind_int(get, 2, s->rolled_block);
     kp_bind_int(get, 3, kp_rollup_block(KP_MINUTES, settled));
-    kp_bind_int(get, 4, due_of(KP_HOURS, 0));
-    kp_bind_int(get, 5, due_of(KP_HOURS, kp_rollup_block(KP_HOURS, settled)));
+    kp_bind_int(get, 4, kp_rollup_due(KP_HOURS, 0));
+    kp_bind_int(get, 5, kp_rollup_due(KP_HOURS, kp_rollup_block(KP_HOURS, settled)));
     kp_bind_int(get, 6, AT_ONCE);
     while (kp_step(get, err))
         add_due(w, (kp_signal)kp_column_int(get, 0), kp_column_int(get, 1));
@@ -180,7 +183,7 @@ static enum kp_code drop_due(struct kp_db *db, const struct row *r, struct kp_er
     if (!del)
         return err->code;
     kp_bind_int(del, 1, r->signal);
-    kp_bind_int(del, 2, due_of(r->level, r->block));
+    kp_bind_int(del, 2, kp_rollup_due(r->level, r->block));
     kp_bind_int(del, 3, r->writes);
     return kp_run(del, err);
 }
@@ -215,7 +218,7 @@ bool kp_rollup_turn(struct kp_store *s, struct kp_err *err)
     kp_store_reader_done(s, w->db);
     bool more = w->n == AT_ONCE && !failure.code;
     s->rolled_signal = more ? w->rows[AT_ONCE - 1].signal : 0;
-    s->rolled_block = more ? due_of(w->rows[AT_ONCE - 1].level, w->rows[AT_ONCE - 1].block) : 0;
+    s->rolled_block = more ? kp_rollup_due(w->rows[AT_ONCE - 1].level, w->rows[AT_ONCE - 1].block) : 0;
     for (size_t i = 0; i < w->n; i++)
         kp_buf_free(&w->rows[i].blob);
     kp_free(w);

@@ -54,9 +54,11 @@ static const char schema_v2[] =
     "create table rollup(id integer primary key, data blob not null);"
     /* blocks whose rollup is to be made, or made again after late points */
     "create table rollup_due(signal integer not null, block integer not null, primary key(signal, block)) without rowid;"
-    /* what the chunks of a signal are in all; writes = how often they were changed */
+    /* What the chunks of a signal are in all; writes = how often they were changed; cut = points before this time
+     * may have been deleted, so that no rollup can be made of them any more. */
     "create table stored(signal integer primary key, chunks integer not null, points integer not null,"
-    "  bytes integer not null, t0 integer not null, t1 integer not null, writes integer not null default 0);"
+    "  bytes integer not null, t0 integer not null, t1 integer not null, writes integer not null default 0,"
+    "  cut integer);"
     "insert into stored(signal, chunks, points, bytes, t0, t1)"
     "  select id >> 36, count(*), sum(n), sum(length(data)), min(t0), max(t1) from chunk group by 1;"
     /* the few intervals longer than a day: who asks for a day in the middle finds what began long before */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/care.h"
+#include "store/retain.h"
 
 #include <string.h>
 
@@ -21,6 +21,8 @@ static void fill_defaults(struct kp_store_options *o)
         o->journal_bytes = (size_t)512 << 20;
     if (!o->journal_age)
         o->journal_age = 30 * 60 * KP_SECOND;
+    if (!o->disk)
+        o->disk = kp_disk_room;
 }
 
 struct kp_store *kp_store_new(const char *dir, const struct kp_store_options *options, struct kp_err *err)
@@ -59,6 +61,7 @@ struct kp_store *kp_store_new(const char *dir, const struct kp_store_options *op
 void kp_store_free(struct kp_store *s)
 {
     kp_seal_free(s);
+    kp_retain_free(s);
     kp_commit_free(s);
     for (struct kp_msg *m; (m = kp_msgs_pop(&s->rows));)
         kp_free(m);
