@@ -118,6 +118,20 @@ static const struct kp_flag consumers_flags[] = {
     { "remove", "NAME", "keep nothing for this one any more" },
     { 0 },
 };
+static const struct kp_flag retain_flags[] = {
+    { "for", "TIME", "how long points are kept: 90d, 2y, ever" },
+    { "rollups", "TIME", "how long minutes and hours of them are kept (default: ever)" },
+    { "size", "SIZE", "at most that much of these signals, 20GB; the oldest points go first" },
+    { "first", NULL, "before the other rules: the first that matches counts" },
+    { "drop", NULL, "remove this rule" },
+    { "disk", "SIZE", "what the whole file may use, or none" },
+    { "intervals", "TIME", "how long closed states, stops, shifts ... are kept, or ever" },
+    { "removed", "TIME", "how long points of signals no longer in the model are kept, or ever" },
+    { "dry-run", NULL, "say what would go, change nothing" },
+    { "yes", NULL, "do not ask" },
+    { 0 },
+};
+static const struct kp_flag usage_flags[] = { { "limit", "N", "that many signals (default 20)" }, { 0 } };
 static const struct kp_flag no_flags[] = { { 0 } };
 
 const struct kp_verb kp_verbs[] = {
@@ -146,6 +160,10 @@ const struct kp_verb kp_verbs[] = {
       consumers_flags, 0, 0 },
     { "intervals", "[PATH...]", "states, stops, shifts, and how long they lasted",
       "koppel intervals hall/mill --sum --by shift --from -7d", kp_verb_intervals, intervals_flags, 0, -1 },
+    { "retain", "[PATTERN]", "how long history is kept", "koppel retain '**/vibration' --for 30d --rollups 5y", kp_verb_retain,
+      retain_flags, 0, 1 },
+    { "usage", "[PATTERN]", "which signals take the room, and when the disk is full", "koppel usage", kp_verb_usage, usage_flags,
+      0, 1 },
     { "sql", "STATEMENT", "ask the data file",
       "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1 },
     { "backup", "FILE", "a consistent copy while running", "koppel backup /mnt/backup/factory.db", kp_verb_backup, no_flags, 1,
@@ -185,6 +203,18 @@ int kp_complain(const struct kp_cli *c, int exit_code, const char *fmt, ...)
 int kp_fault(const struct kp_cli *c, const struct kp_err *err)
 {
     return kp_complain(c, KP_FAILED, "%s", err->text);
+}
+
+bool kp_confirm(const struct kp_cli *c, const char *question)
+{
+    char line[16] = "";
+    if (kp_flag(c, "yes"))
+        return true;
+    if (!isatty(STDIN_FILENO))
+        return false;
+    printf("%s [y/N] ", question);
+    fflush(stdout);
+    return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y' || line[0] == 'j');
 }
 
 /* ---- help ---- */

@@ -44,6 +44,9 @@ const char *kp_flag_next(const struct kp_cli *, const char *name, size_t *i);
 int kp_complain(const struct kp_cli *, int exit_code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int kp_fault(const struct kp_cli *, const struct kp_err *); /* the same for an error; KP_FAILED */
 
+/* Whether a person at the terminal says yes, or --yes stands there. */
+bool kp_confirm(const struct kp_cli *, const char *question);
+
 /* ---- output ---- */
 const char *kp_style(const struct kp_cli *, const char *codes); /* "\033[...m" on a terminal, "" elsewhere */
 /* A table: rows are collected, widths follow from what is in them, then printed. Cells are cut nowhere. Printed again
@@ -73,6 +76,7 @@ int kp_verb_trust(struct kp_cli *), kp_verb_cert(struct kp_cli *);
 int kp_verb_history(struct kp_cli *), kp_verb_intervals(struct kp_cli *), kp_verb_sql(struct kp_cli *);
 int kp_verb_backup(struct kp_cli *), kp_verb_apply(struct kp_cli *), kp_verb_export(struct kp_cli *);
 int kp_verb_follow(struct kp_cli *), kp_verb_consumers(struct kp_cli *);
+int kp_verb_retain(struct kp_cli *), kp_verb_usage(struct kp_cli *);
 int kp_verb_check(struct kp_cli *), kp_verb_rollback(struct kp_cli *);
 int kp_verb_help(struct kp_cli *), kp_verb_completion(struct kp_cli *);
 #endif

@@ -491,18 +491,6 @@ int kp_verb_uncouple(struct kp_cli *c)
 }
 
 /* ---- trust ---- */
-static bool confirmed(const struct kp_cli *c)
-{
-    char line[16] = "";
-    if (kp_flag(c, "yes"))
-        return true;
-    if (!isatty(STDIN_FILENO))
-        return false;
-    printf("trust it? [y/N] ");
-    fflush(stdout);
-    return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y' || line[0] == 'j');
-}
-
 static void print_certificate(const json_t *cert)
 {
     char from[64] = "-", to[64] = "-";
@@ -535,7 +523,7 @@ int kp_verb_trust(struct kp_cli *c)
     else {
         if (!c->json)
             print_certificate(found);
-        if (!confirmed(c))
+        if (!kp_confirm(c, "trust it?"))
             code = kp_complain(c, KP_FAILED, "not trusted; compare the fingerprint with the machine's, then use --yes");
         else
             code = send_simple(c, "POST", name, "/trust", json_pack("{s:s}", "fingerprint", kp_text(found, "fingerprint")),

@@ -350,7 +350,25 @@ static enum kp_code check_listen(const char *text, struct kp_err *err)
     return kp_fail(err, KP_EINVALID, "listen: '%.60s' is not an address and port such as 127.0.0.1:8420", text);
 }
 
+static enum kp_code check_age(const char *text, struct kp_err *err)
+{
+    int64_t ns;
+    return kp_duration_parse(text, &ns) && ns > 0 ? KP_OK
+                                                  : kp_fail(err, KP_EINVALID, "'%.60s' is not a time such as 90d or 2y", text);
+}
+
+static enum kp_code check_size(const char *text, struct kp_err *err)
+{
+    int64_t bytes;
+    return kp_size_parse(text, &bytes) && bytes > 0
+               ? KP_OK
+               : kp_fail(err, KP_EINVALID, "'%.60s' is not a size such as 20GB", text);
+}
+
 const struct kp_config_setting kp_config_settings[] = {
+    { "disk-budget", "disk-budget", check_size },
+    { "interval-age", "interval-age", check_age },
+    { "removed-age", "removed-age", check_age },
     { "commit-interval", "commit-every", check_commit },
     { "listen", "listen", check_listen },
     { 0 },

@@ -69,7 +69,7 @@ void kp_forecast_text(const struct kp_forecast *f, char *out, size_t size)
     if (f->at_budget)
         snprintf(out, size, "at its budget, the oldest points go");
     else if (f->kind == KP_FORECAST_UNKNOWN)
-        snprintf(out, size, "not known yet: %s", f->why);
+        snprintf(out, size, "when it will be full is not known yet: %s", f->why);
     else if (f->kind == KP_FORECAST_STEADY)
         snprintf(out, size, "does not grow");
     else if (f->kind == KP_FORECAST_FAR)

@@ -41,6 +41,11 @@ static void put_store(struct kp_json *j, struct kp_store *store)
     put_count(j, "journalRows", s.journal_rows);
     put_count(j, "fileBytes", s.file_bytes);
     put_count(j, "walBytes", s.wal_bytes);
+    put_count(j, "duplicates", s.duplicates);
+    put_count(j, "replaced", s.replaced);
+    put_count(j, "merged", s.merged);
+    put_count(j, "expiredPoints", s.expired_points);
+    put_count(j, "expiredBytes", s.expired_bytes);
     put_count(j, "refused", s.refused);
     put_count(j, "writeErrors", s.write_errors);
     put_count(j, "queued", s.queued);

@@ -69,6 +69,12 @@ PARAMS changes_params[] = {
     END,
 };
 PARAMS forget_params[] = { { .name = "forget", .type = KP_PARAM_BOOL }, END };
+PARAMS retention_params[] = { { .name = "dryRun", .type = KP_PARAM_BOOL }, END };
+PARAMS usage_params[] = {
+    { .name = "match", .type = KP_PARAM_PATTERN },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 20 },
+    END,
+};
 PARAMS format_params[] = { { .name = "format", .type = KP_PARAM_CHOICE, .choices = formats }, END };
 PARAMS apply_params[] = {
     { .name = "dryRun", .type = KP_PARAM_BOOL },
@@ -121,6 +127,9 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, API "/consumers", kp_route_consumers, 0, NULL },
     { KP_HTTP_PUT, API "/consumers/{name}", kp_route_consumer_put, KP_BODY_JSON, NULL },
     { KP_HTTP_DELETE, API "/consumers/{name}", kp_route_consumer_remove, 0, NULL },
+    { KP_HTTP_GET, API "/retention", kp_route_retention, KP_SLOW, NULL },
+    { KP_HTTP_PUT, API "/retention", kp_route_retention_put, KP_SLOW | KP_BODY_JSON, retention_params },
+    { KP_HTTP_GET, API "/usage", kp_route_usage, KP_SLOW, usage_params },
     { KP_HTTP_POST, API "/sql", kp_route_sql, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/backup", kp_route_backup, KP_LOCAL | KP_SLOW | KP_BODY_JSON | KP_FLOWS, NULL },
     { KP_HTTP_POST, API "/apply", kp_route_apply, KP_SLOW | KP_BODY_YAML, apply_params },

@@ -416,7 +416,7 @@ static void a_forecast_is_the_line_through_the_last_week(void **state)
     check_forecast("full in 36 hours", 10000000, 3, 15300000);
     check_forecast("does not grow", -50000, 7, 1000000);
     check_forecast("not full for 10 years", 10000, 7, INT64_C(1000000000));
-    check_forecast("not known yet: it takes six hours of measurements", 10000, 0, 1000);
+    check_forecast("when it will be full is not known yet: it takes six hours of measurements", 10000, 0, 1000);
 }
 
 static void little_room_is_an_alarm_that_does_not_flutter(void **state)
