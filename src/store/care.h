@@ -22,4 +22,5 @@ kp_care_job kp_rollup_turn;   /* rollup_job.c */
 kp_care_job kp_position_turn; /* position.c */
 kp_care_job kp_retention_turn; /* retain.c */
 kp_care_job kp_forecast_turn;  /* growth.c */
+kp_care_job kp_backup_turn;    /* backup_job.c */
 #endif

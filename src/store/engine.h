@@ -7,6 +7,7 @@
 #include "store/summary.h"
 #include "store/internal.h"
 #include "store/journal.h"
+#include "store/backup.h"
 #include "store/retention.h"
 
 #include <pthread.h>
@@ -170,6 +171,8 @@ struct kp_store {
     unsigned idle;
     unsigned char *key;    /* node.key in locked memory */
     struct kp_forecast forecast; /* growth.c */
+    struct kp_backup_state backing_up; /* this and the next two: backup_job.c */
+    bool backup_wanted, proof_wanted;
     struct kp_token *tokens;
     bool tokens_known;
 };
