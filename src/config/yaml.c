@@ -3,12 +3,12 @@
 
 #include "core/text.h"
 
-#include <libfyaml.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <yaml.h>
 
 #include "core/ban.h"
 
@@ -41,38 +41,6 @@ const char *kp_yaml_kind_name(enum kp_yaml_kind kind)
     return names[kind];
 }
 
-/* ---- what libfyaml says when it cannot go on ---- */
-struct complaint {
-    bool made;
-    struct kp_place at;
-    char text[160];
-};
-
-/* Called with lines such as "<memory>:3:1: error: flow sequence without a closing bracket\n". The first counts. */
-static void complain(struct fy_diag *diag, void *user, const char *text, size_t len)
-{
-    (void)diag;
-    struct complaint *c = user;
-    static const char mark[] = ": error: ";
-    char line[400];
-    snprintf(line, sizeof line, "%.*s", (int)(len < sizeof line ? len : sizeof line - 1), text);
-    char *said = strstr(line, mark);
-    if (c->made || !said)
-        return;
-    *said = 0;
-    said += sizeof mark - 1;
-    said[strcspn(said, "\n")] = 0;
-    c->made = true;
-    snprintf(c->text, sizeof c->text, "%s", said);
-    char *column = strrchr(line, ':'), *row = NULL;
-    if (column) {
-        *column = 0;
-        row = strrchr(line, ':');
-    }
-    if (row)
-        c->at = (struct kp_place){ (unsigned)strtoul(row + 1, NULL, 10), (unsigned)strtoul(column + 1, NULL, 10) };
-}
-
 /* ---- events become a tree ---- */
 struct level {
     struct kp_yaml *node, *last;
@@ -92,6 +60,11 @@ struct reader {
     struct kp_err *err;
 };
 
+static struct kp_place place(yaml_mark_t mark)
+{
+    return (struct kp_place){ (unsigned)mark.line + 1, (unsigned)mark.column + 1 };
+}
+
 static struct level *top(struct reader *r)
 {
     return r->depth ? &r->levels[r->depth - 1] : NULL;
@@ -102,26 +75,29 @@ static enum kp_code refuse(struct reader *r, const char *why)
     return record(r->file, r->at, r->err, KP_EPARSE, why);
 }
 
-static char *token_text(struct reader *r, struct fy_token *token)
+static enum kp_code out_of_memory(struct reader *r)
 {
-    size_t n = 0;
-    const char *text = fy_token_get_text(token, &n);
+    return kp_fail(r->err, KP_ENOMEM, "out of memory reading %.100s", r->file);
+}
+
+static char *copy_text(struct reader *r, const yaml_event_t *e)
+{
+    size_t n = e->data.scalar.length;
     char *copy = kp_arena_alloc(r->arena, n + 1);
     if (!copy) {
-        kp_fail(r->err, KP_ENOMEM, "out of memory reading %.100s", r->file);
+        out_of_memory(r);
         return NULL;
     }
-    if (n)
-        memcpy(copy, text, n);
+    memcpy(copy, e->data.scalar.value, n);
     if (!memchr(copy, 0, n) && kp_utf8_valid(copy, n))
         return copy;
     refuse(r, "a text holds a zero byte or is not valid UTF-8");
     return NULL;
 }
 
-static enum kp_code take_key(struct reader *r, struct level *map, struct fy_token *token)
+static enum kp_code take_key(struct reader *r, struct level *map, const yaml_event_t *e)
 {
-    map->key = token_text(r, token);
+    map->key = copy_text(r, e);
     map->key_at = r->at;
     if (!map->key)
         return r->err->code;
@@ -139,7 +115,7 @@ static struct kp_yaml *add_node(struct reader *r, enum kp_yaml_kind kind)
     struct level *in = top(r);
     struct kp_yaml *node = kp_arena_alloc(r->arena, sizeof *node);
     if (!node) {
-        kp_fail(r->err, KP_ENOMEM, "out of memory reading %.100s", r->file);
+        out_of_memory(r);
         return NULL;
     }
     *node = (struct kp_yaml){ .kind = kind, .at = r->at };
@@ -156,14 +132,14 @@ static struct kp_yaml *add_node(struct reader *r, enum kp_yaml_kind kind)
     return node;
 }
 
-static enum kp_code take_text(struct reader *r, struct fy_token *token)
+static enum kp_code take_text(struct reader *r, const yaml_event_t *e)
 {
     struct level *in = top(r);
     if (in && in->node->kind == KP_YAML_MAP && !in->key)
-        return take_key(r, in, token);
+        return take_key(r, in, e);
     struct kp_yaml *node = add_node(r, KP_YAML_TEXT);
     if (node)
-        node->text = token_text(r, token);
+        node->text = copy_text(r, e);
     return r->err->code;
 }
 
@@ -180,7 +156,7 @@ static enum kp_code push(struct reader *r, enum kp_yaml_kind kind)
     return r->err->code;
 }
 
-static enum kp_code check_marks(struct reader *r, struct fy_token *anchor, struct fy_token *tag)
+static enum kp_code check_marks(struct reader *r, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
     if (anchor)
         return refuse(r, "anchors (&name) are not taken here: write the value out");
@@ -189,35 +165,24 @@ static enum kp_code check_marks(struct reader *r, struct fy_token *anchor, struc
     return KP_OK;
 }
 
-/* Implicit things (an empty value) have no mark: they stand where their key stands. */
-static void locate(struct reader *r, struct fy_event *e)
+static enum kp_code take_event(struct reader *r, const yaml_event_t *e)
 {
-    const struct fy_mark *mark = fy_event_start_mark(e);
-    if (e->type == FYET_SCALAR)
-        mark = fy_token_start_mark(e->scalar.value);
-    else if (e->type == FYET_MAPPING_START && e->mapping_start.mapping_start)
-        mark = fy_token_start_mark(e->mapping_start.mapping_start);
-    unsigned star = e->type == FYET_ALIAS; /* its mark is behind the '*' */
-    if (mark)
-        r->at = (struct kp_place){ (unsigned)mark->line + 1, (unsigned)mark->column + 1 - star };
-}
-
-static enum kp_code take_event(struct reader *r, struct fy_event *e)
-{
-    locate(r, e);
+    r->at = place(e->start_mark);
     switch (e->type) {
-    case FYET_DOCUMENT_START:
+    case YAML_DOCUMENT_START_EVENT:
         return r->documents++ ? refuse(r, "a second document: one file is one document") : KP_OK;
-    case FYET_ALIAS:
+    case YAML_ALIAS_EVENT:
         return refuse(r, "aliases (*name) are not taken here: write the value out");
-    case FYET_SCALAR:
-        return check_marks(r, e->scalar.anchor, e->scalar.tag) ? r->err->code : take_text(r, e->scalar.value);
-    case FYET_SEQUENCE_START:
-        return check_marks(r, e->sequence_start.anchor, e->sequence_start.tag) ? r->err->code : push(r, KP_YAML_LIST);
-    case FYET_MAPPING_START:
-        return check_marks(r, e->mapping_start.anchor, e->mapping_start.tag) ? r->err->code : push(r, KP_YAML_MAP);
-    case FYET_SEQUENCE_END:
-    case FYET_MAPPING_END:
+    case YAML_SCALAR_EVENT:
+        return check_marks(r, e->data.scalar.anchor, e->data.scalar.tag) ? r->err->code : take_text(r, e);
+    case YAML_SEQUENCE_START_EVENT:
+        return check_marks(r, e->data.sequence_start.anchor, e->data.sequence_start.tag) ? r->err->code
+                                                                                        : push(r, KP_YAML_LIST);
+    case YAML_MAPPING_START_EVENT:
+        return check_marks(r, e->data.mapping_start.anchor, e->data.mapping_start.tag) ? r->err->code
+                                                                                      : push(r, KP_YAML_MAP);
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
         r->depth -= r->depth > 0;
         return KP_OK;
     default:
@@ -227,7 +192,7 @@ static enum kp_code take_event(struct reader *r, struct fy_event *e)
 
 /* ---- reading ---- */
 
-/* libfyaml takes a zero byte for the end and is lenient about control characters: not with us. */
+/* Named here with their place, where libyaml would give an offset. */
 static enum kp_code check_bytes(struct reader *r, const char *text, size_t len)
 {
     r->at = (struct kp_place){ 1, 1 };
@@ -244,55 +209,64 @@ static enum kp_code check_bytes(struct reader *r, const char *text, size_t len)
     return kp_fail(r->err, KP_EPARSE, "%.100s: not valid UTF-8; save the file as UTF-8", r->file);
 }
 
-static enum kp_code parse(struct reader *r, struct fy_diag *diag, const struct complaint *said, const char *text,
-                          size_t len)
+static enum kp_code refuse_not_yaml(struct reader *r, const yaml_parser_t *parser)
 {
-    struct fy_parse_cfg cfg = { .diag = diag, .flags = FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE };
-    struct fy_parser *parser = fy_parser_create(&cfg);
-    if (!parser || fy_parser_set_string(parser, text, len) != 0) {
-        fy_parser_destroy(parser);
-        return kp_fail(r->err, KP_ENOMEM, "out of memory reading %.100s", r->file);
-    }
-    for (struct fy_event *e; !r->err->code && (e = fy_parser_parse(parser));) {
-        take_event(r, e);
-        fy_parser_event_free(parser, e);
-    }
-    if (!r->err->code && said->made)
-        record(r->file, said->at, r->err, KP_EPARSE, said->text);
-    else if (!r->err->code && fy_parser_get_stream_error(parser))
-        kp_fail(r->err, KP_EPARSE, "%.100s: not YAML", r->file);
-    fy_parser_destroy(parser);
-    return r->err->code;
+    if (parser->error == YAML_MEMORY_ERROR)
+        return out_of_memory(r);
+    if (parser->error == YAML_READER_ERROR)
+        return refuse(r, parser->problem); /* checked before; what is left is a character YAML has not */
+    r->at = place(parser->problem_mark);
+    return kp_yaml_fail(r->file, r->at, r->err, KP_EPARSE, "%s%s%s", parser->context ? parser->context : "",
+                        parser->context ? ": " : "", parser->problem ? parser->problem : "not YAML");
 }
 
 enum kp_code kp_yaml_read(const char *text, size_t len, const char *file, struct kp_arena *arena,
                           struct kp_yaml **root, struct kp_err *err)
 {
     struct reader r = { .file = file, .arena = arena, .err = err };
-    struct complaint said = { .at = { 1, 1 } };
+    yaml_parser_t parser;
+    bool ended = false;
     *root = NULL;
     if (check_bytes(&r, text, len))
         return err->code;
-    if (!len)
-        return KP_OK;
-    struct fy_diag_cfg cfg;
-    fy_diag_cfg_default(&cfg);
-    cfg.fp = NULL;
-    cfg.output_fn = complain;
-    cfg.user = &said;
-    cfg.level = FYET_ERROR;
-    cfg.colorize = cfg.show_source = cfg.show_type = cfg.show_module = false;
-    cfg.show_position = true;
-    struct fy_diag *diag = fy_diag_create(&cfg);
-    if (!diag)
-        return kp_fail(err, KP_ENOMEM, "out of memory reading %.100s", file);
-    if (!parse(&r, diag, &said, text, len))
+    if (!yaml_parser_initialize(&parser))
+        return out_of_memory(&r);
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+    while (!err->code && !ended) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&parser, &event)) {
+            refuse_not_yaml(&r, &parser);
+            break;
+        }
+        take_event(&r, &event);
+        ended = event.type == YAML_STREAM_END_EVENT;
+        yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&parser);
+    if (!err->code)
         *root = r.root;
-    fy_diag_destroy(diag);
     return err->code;
 }
 
 /* ---- writing ---- */
+
+/* The character at p (valid UTF-8) and its bytes. */
+static uint32_t character(const char *p, size_t *len)
+{
+    const unsigned char *u = (const unsigned char *)p;
+    *len = u[0] < 0x80 ? 1 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
+    uint32_t c = *len == 1 ? u[0] : u[0] & (0x7fU >> *len);
+    for (size_t i = 1; i < *len; i++)
+        c = c << 6 | (u[i] & 0x3f);
+    return c;
+}
+
+/* Not printable in YAML, or a line break to it: controls, the line and paragraph separator, byte order marks. */
+static bool needs_escape(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff || c == 0xfffe || c == 0xffff;
+}
 
 /* Safe to stand without quotes, also for readers who know booleans, numbers and null: letters first, then
  * nothing that means something to YAML. */
@@ -304,15 +278,15 @@ static bool is_plain(const char *text)
             return false;
     if (!*text || !((*text | 0x20) >= 'a' && (*text | 0x20) <= 'z'))
         return false;
-    size_t n = strlen(text);
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-        bool safe = c >= 0x80 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-                    strchr(" -_./=;+()", c);
-        if (!safe && !(c == ':' && text[i + 1] && text[i + 1] != ' '))
+    for (size_t len; *text; text += len) {
+        uint32_t c = character(text, &len);
+        bool letter = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        bool safe = c < 0x80 ? letter || strchr(" -_./=;+()", (int)c) : !needs_escape(c);
+        char next = text[len];
+        if ((!safe && c != ':') || (c == ':' && (!next || next == ' ')) || (c == ' ' && !next))
             return false;
     }
-    return text[n - 1] != ' ' && kp_utf8_valid(text, n) && !strstr(text, "\xc2\x85") && !strstr(text, "\xe2\x80");
+    return true;
 }
 
 void kp_yaml_put_text(struct kp_buf *out, const char *text)
@@ -322,19 +296,14 @@ void kp_yaml_put_text(struct kp_buf *out, const char *text)
         return;
     }
     kp_buf_str(out, "\"");
-    for (const char *p = text; *p; p++) {
-        unsigned char c = (unsigned char)*p;
+    for (size_t len; *text; text += len) {
+        uint32_t c = character(text, &len);
         if (c == '"' || c == '\\')
-            kp_buf_printf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            kp_buf_printf(out, "\\x%02x", c);
-        else if (strncmp(p, "\xc2\x85", 2) == 0 || strncmp(p, "\xe2\x80\xa8", 3) == 0 || strncmp(p, "\xe2\x80\xa9", 3) == 0) {
-            static const char *const escapes[] = { "\\N", "\\L", "\\P" }; /* the line breaks of Unicode */
-            bool next_line = c == 0xc2;
-            kp_buf_str(out, escapes[next_line ? 0 : (unsigned char)p[2] == 0xa8 ? 1 : 2]);
-            p += next_line ? 1 : 2;
-        } else
-            kp_buf_add(out, p, 1);
+            kp_buf_printf(out, "\\%c", (int)c);
+        else if (needs_escape(c))
+            kp_buf_printf(out, c < 0x100 ? "\\x%02x" : "\\u%04x", c);
+        else
+            kp_buf_add(out, text, len);
     }
     kp_buf_str(out, "\"");
 }

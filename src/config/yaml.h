@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_CONFIG_YAML_H
 #define KOPPEL_CONFIG_YAML_H
-/* The part of YAML 1.2 that configuration needs: maps with text keys, lists and texts, each with its
+/* The part of YAML that configuration needs: maps with text keys, lists and texts, each with its
  * place. Every scalar is text as typed ("no" stays "no"). Anchors, aliases, tags, duplicate keys and second
- * documents are refused. The only file that knows libfyaml is yaml.c. */
+ * documents are refused. The only file that knows libyaml is yaml.c. */
 #include "core/err.h"
 #include "core/mem.h"
 
@@ -35,7 +35,7 @@ enum kp_code kp_yaml_context(const char *file, struct kp_place, struct kp_err *)
 /* "a text", "a list", "a map", for messages. */
 const char *kp_yaml_kind_name(enum kp_yaml_kind);
 
-/* Appends a scalar so that kp_yaml_read gives back the same text: plain where that is safe, else in
+/* Appends a scalar (valid UTF-8) so that kp_yaml_read gives back the same text: plain where that is safe, else in
  * double quotes. */
 void kp_yaml_put_text(struct kp_buf *, const char *text);
 #endif

@@ -67,16 +67,16 @@ static void what_is_not_taken_of_yaml_is_refused_with_its_place(void **state)
 {
     (void)state;
     static const struct fault faults[] = {
-        { "assets: [\n", "f.yaml:2:1: flow sequence without a closing bracket" },
-        { "a: b: c\n", "f.yaml:1:5: invalid nested block mapping on the same line" },
-        { "assets:\n  - &x {path: a}\n", "f.yaml:2:8: anchors (&name) are not taken here: write the value out" },
+        { "assets: [\n", "f.yaml:2:1: while parsing a flow node: did not find expected node content" },
+        { "a: b: c\n", "f.yaml:1:5: mapping values are not allowed in this context" },
+        { "assets:\n  - &x {path: a}\n", "f.yaml:2:5: anchors (&name) are not taken here: write the value out" },
         { "assets:\n  - path: *x\n", "f.yaml:2:11: aliases (*name) are not taken here: write the value out" },
-        { "assets: !!seq []\n", "f.yaml:1:15: tags (!name) are not taken here: every value is read by its field's type" },
+        { "assets: !!seq []\n", "f.yaml:1:9: tags (!name) are not taken here: every value is read by its field's type" },
         { "assets: []\n---\nassets: []\n", "f.yaml:2:1: a second document: one file is one document" },
         { "assets: []\nsignals: []\nassets: []\n", "f.yaml:3:1: 'assets' stands here a second time, first in line 1" },
         { "[a, b]: c\n", "f.yaml:1:1: a key must be a text" },
         { "a: [[[[[[[[[]]]]]]]]]\n", "f.yaml:1:11: nested too deep" },
-        { "a: \"\\0\"\n", "f.yaml:1:5: a text holds a zero byte or is not valid UTF-8" },
+        { "a: \"\\0\"\n", "f.yaml:1:4: a text holds a zero byte or is not valid UTF-8" },
         { "a: b\nc: \x01\n", "f.yaml:2:4: a control character" },
         { "a: \xff\n", "f.yaml: not valid UTF-8; save the file as UTF-8" },
         { "just a text\n", "f.yaml:1:1: the file must be a map with assets, couplings, signals or settings" },
