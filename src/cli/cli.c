@@ -131,6 +131,24 @@ static const struct kp_flag retain_flags[] = {
     { "yes", NULL, "do not ask" },
     { 0 },
 };
+static const struct kp_flag backup_flags[] = {
+    { "to", "DIR", "make one every day, in this folder" },
+    { "daily", "HH:MM", "at this time (02:00)" },
+    { "keep", "N", "that many (14)" },
+    { "encrypt", NULL, "with a passphrase, which is asked for; the copy then holds node.key too" },
+    { "passphrase-file", "FILE", "the passphrase from a file" },
+    { "no-encrypt", NULL, "no longer" },
+    { "now", NULL, "make one now" },
+    { "prove", NULL, "restore the newest into a scratch folder and check it, as is done every week" },
+    { "off", NULL, "no more; the copies made stay" },
+    { 0 },
+};
+static const struct kp_flag restore_flags[] = {
+    { "passphrase-file", "FILE", "the passphrase from a file, - asks for it" },
+    { "key", "FILE", "the node.key of a copy that is not encrypted" },
+    { "new-key", NULL, "make one: stored passwords and certificates are forgotten" },
+    { 0 },
+};
 static const struct kp_flag usage_flags[] = { { "limit", "N", "that many signals (default 20)" }, { 0 } };
 static const struct kp_flag no_flags[] = { { 0 } };
 
@@ -166,8 +184,10 @@ const struct kp_verb kp_verbs[] = {
       0, 1 },
     { "sql", "STATEMENT", "ask the data file",
       "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1 },
-    { "backup", "FILE", "a consistent copy while running", "koppel backup /mnt/backup/factory.db", kp_verb_backup, no_flags, 1,
-      1 },
+    { "backup", "[FILE]", "a copy while running, or one every day", "koppel backup --to /mnt/nas/koppel --daily 02:00 --encrypt",
+      kp_verb_backup, backup_flags, 0, 1 },
+    { "restore", "FILE DIR", "make a node of a copy", "koppel restore /mnt/nas/koppel/eindhoven-20261124T010000Z.koppel ~/factory",
+      kp_verb_restore, restore_flags, 2, 2 },
     { "apply", "FILE", "make the node match a file", "koppel apply factory.yaml --dry-run", kp_verb_apply, apply_flags, 1, 1 },
     { "export", "[FILE]", "write that file", "koppel export factory.yaml", kp_verb_export, no_flags, 0, 1 },
     { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, no_flags, 1, 1 },

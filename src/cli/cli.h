@@ -47,6 +47,9 @@ int kp_fault(const struct kp_cli *, const struct kp_err *); /* the same for an e
 /* Whether a person at the terminal says yes, or --yes stands there. */
 bool kp_confirm(const struct kp_cli *, const char *question);
 
+/* The first line of a file, or for "-" typed unseen at the terminal. */
+enum kp_code kp_read_secret(const char *file, const char *what, char *out, int size, struct kp_err *);
+
 /* ---- output ---- */
 const char *kp_style(const struct kp_cli *, const char *codes); /* "\033[...m" on a terminal, "" elsewhere */
 /* A table: rows are collected, widths follow from what is in them, then printed. Cells are cut nowhere. Printed again
@@ -74,7 +77,7 @@ int kp_verb_ls(struct kp_cli *), kp_verb_get(struct kp_cli *), kp_verb_tail(stru
 int kp_verb_couple(struct kp_cli *), kp_verb_couplings(struct kp_cli *), kp_verb_uncouple(struct kp_cli *);
 int kp_verb_trust(struct kp_cli *), kp_verb_cert(struct kp_cli *);
 int kp_verb_history(struct kp_cli *), kp_verb_intervals(struct kp_cli *), kp_verb_sql(struct kp_cli *);
-int kp_verb_backup(struct kp_cli *), kp_verb_apply(struct kp_cli *), kp_verb_export(struct kp_cli *);
+int kp_verb_backup(struct kp_cli *), kp_verb_restore(struct kp_cli *), kp_verb_apply(struct kp_cli *), kp_verb_export(struct kp_cli *);
 int kp_verb_follow(struct kp_cli *), kp_verb_consumers(struct kp_cli *);
 int kp_verb_retain(struct kp_cli *), kp_verb_usage(struct kp_cli *);
 int kp_verb_check(struct kp_cli *), kp_verb_rollback(struct kp_cli *);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,43 +28,6 @@ static char *coupling_url(struct kp_buf *url, const char *name, const char *more
 }
 
 /* ---- what the flags ask for ---- */
-static enum kp_code ask_password(char out[SECRET], struct kp_err *err)
-{
-    struct termios shown, hidden;
-    FILE *tty = fopen("/dev/tty", "r+");
-    if (!tty) { /* no terminal: the first line of the input */
-        if (!fgets(out, SECRET, stdin))
-            return kp_fail(err, KP_EIO, "no password came on the input");
-        out[strcspn(out, "\r\n")] = 0;
-        return KP_OK;
-    }
-    tcgetattr(fileno(tty), &shown);
-    hidden = shown;
-    hidden.c_lflag &= ~(tcflag_t)ECHO;
-    tcsetattr(fileno(tty), TCSANOW, &hidden);
-    fprintf(tty, "password: ");
-    fflush(tty);
-    bool got = fgets(out, SECRET, tty);
-    tcsetattr(fileno(tty), TCSANOW, &shown);
-    fprintf(tty, "\n");
-    fclose(tty);
-    out[strcspn(out, "\r\n")] = 0;
-    return got ? KP_OK : kp_fail(err, KP_EIO, "no password was typed");
-}
-
-static enum kp_code read_password(const char *file, char out[SECRET], struct kp_err *err)
-{
-    if (strcmp(file, "-") == 0)
-        return ask_password(out, err);
-    FILE *f = fopen(file, "r");
-    if (!f || !fgets(out, SECRET, f))
-        kp_fail(err, KP_EIO, "%s: the password cannot be read", file);
-    if (f)
-        fclose(f);
-    out[strcspn(out, "\r\n")] = 0;
-    return err->code;
-}
-
 static bool is_common(const char *key)
 {
     static const char *const keys[] = { "url", "name", "at", "enabled", "include", "exclude", "every", "deadband" };
@@ -103,7 +65,7 @@ static json_t *body_of(struct kp_cli *c, struct kp_err *err)
             json_object_set_new(is_common(key) ? body : settings, key, equals[1] ? json_string(equals + 1) : json_null());
     }
     char secret[SECRET];
-    if (kp_flag(c, "password-file") && !read_password(kp_flag(c, "password-file"), secret, err))
+    if (kp_flag(c, "password-file") && !kp_read_secret(kp_flag(c, "password-file"), "password", secret, sizeof secret, err))
         json_object_set_new(settings, "password", json_string(secret));
     explicit_bzero(secret, sizeof secret);
     if (!json_object_size(settings))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sql, backup, apply, export, check, rollback: the data file and the file that says how the node shall be. */
+/* sql, apply, export, check, rollback: the data file and the file that says how the node shall be. */
 #include "cli/client.h"
 #include "config/apply.h"
 
@@ -138,60 +138,6 @@ int kp_verb_sql(struct kp_cli *c)
     }
     json_decref(j);
     return err.code ? kp_fault(c, &err) : KP_DONE;
-}
-
-/* ---- backup ---- */
-struct backing_up {
-    struct kp_cli *c;
-    char failure[512];
-    bool done;
-};
-
-static bool backup_line(void *arg, const char *line)
-{
-    struct backing_up *b = arg;
-    json_t *j = json_loads(line, 0, NULL);
-    double total = kp_number(j, "total");
-    if (json_object_get(j, "error"))
-        snprintf(b->failure, sizeof b->failure, "%s", kp_text(j, "message"));
-    b->done |= json_is_true(json_object_get(j, "ok"));
-    if (b->c->terminal && !b->c->json && total > 0)
-        printf("\r\033[K%3.0f %%", 100 * kp_number(j, "done") / total);
-    fflush(stdout);
-    json_decref(j);
-    return true;
-}
-
-int kp_verb_backup(struct kp_cli *c)
-{
-    struct kp_err err = { 0 };
-    struct backing_up b = { .c = c };
-    char whole[PATH_MAX], *real = NULL;
-    const char *file = c->argv[0];
-    if (file[0] != '/' && (real = realpath(".", NULL))) {
-        snprintf(whole, sizeof whole, "%s/%s", real, file);
-        file = whole;
-    }
-    free(real);
-    json_t *body = json_pack("{s:s}", "file", file);
-    if (!body)
-        return kp_complain(c, KP_MISUSE, "the file's name is not valid UTF-8");
-    char *text = json_dumps(body, JSON_COMPACT);
-    kp_client_lines(c, "POST", "/api/v1/backup", text, backup_line, &b, &err);
-    free(text);
-    if (c->terminal && !c->json)
-        printf("\r\033[K");
-    int code = KP_DONE;
-    if (err.code)
-        code = kp_fault(c, &err);
-    else if (!b.done)
-        code = kp_complain(c, KP_FAILED, "%s", *b.failure ? b.failure : "the copy was not finished");
-    else if (c->json)
-        kp_print_json(body);
-    else
-        printf("%s is a whole copy; its secrets need node.key too\n", file);
-    json_decref(body);
-    return code;
 }
 
 /* ---- apply and export ---- */

@@ -130,7 +130,7 @@ enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
 {
     if (kp_store_start(node->store, err))
         return err->code;
-    if (kp_hub_start(node->hub, err)) {
+    if (kp_couplings_make_identity(node->store, node->name, err) || kp_hub_start(node->hub, err)) {
         kp_store_stop(node->store);
         return err->code;
     }

@@ -292,7 +292,7 @@ static enum kp_code restore_copy(struct work *w, const char *dir, char fault[KP_
     sodium_memzero(node_key, sizeof node_key);
     if (!err->code && kp_store_check(file, first_fault, fault, err) > 0)
         kp_fail(err, KP_EPARSE, "%s", fault);
-    unlink(file);
+    kp_file_remove(file, true);
     rmdir(dir);
     return err->code;
 }

@@ -123,6 +123,15 @@ enum kp_code kp_file_refuse_network(const char *dir, struct kp_err *err)
                    dir, name);
 }
 
+void kp_file_remove(const char *file, bool whole)
+{
+    static const char *const ends[] = { "", "-wal", "-shm" };
+    char path[KP_FILE_PATH];
+    for (size_t i = whole ? 0 : 1; i < sizeof ends / sizeof ends[0]; i++)
+        if (snprintf(path, sizeof path, "%s%s", file, ends[i]) < (int)sizeof path)
+            unlink(path);
+}
+
 int64_t kp_file_size(const char *file)
 {
     struct stat st;

@@ -76,6 +76,8 @@ void kp_file_unlock(int lock); /* -1 is allowed */
 const char *kp_file_network(unsigned long type);
 /* Refuses a folder on a network file system: WAL needs shared memory and locks that work. */
 enum kp_code kp_file_refuse_network(const char *dir, struct kp_err *);
+/* What SQLite keeps beside a data file (-wal, -shm), and with `whole` the file too. */
+void kp_file_remove(const char *file, bool whole);
 int64_t kp_file_size(const char *file); /* 0 when there is none */
 
 /* ---- versions (migrate.c) ---- */

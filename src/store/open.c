@@ -74,16 +74,6 @@ static enum kp_code fill_new(const char *file, const char *node_name, struct kp_
     return code ? code : kp_file_sync_folder(file, err);
 }
 
-/* The file with what SQLite keeps beside it. */
-static void remove_file(const char *file)
-{
-    static const char *const ends[] = { "", "-wal", "-shm" };
-    char path[KP_FILE_PATH];
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-        if (snprintf(path, sizeof path, "%s%s", file, ends[i]) < (int)sizeof path)
-            unlink(path);
-}
-
 enum kp_code kp_store_create(const char *dir, const char *node_name, struct kp_err *err)
 {
     char file[KP_FILE_PATH];
@@ -93,7 +83,7 @@ enum kp_code kp_store_create(const char *dir, const char *node_name, struct kp_e
         return kp_fail(err, failure.code, "%s", failure.text);
     if (fill_new(file, node_name, &failure) == KP_OK)
         return KP_OK;
-    remove_file(file);
+    kp_file_remove(file, true);
     return kp_fail(err, failure.code, "%s", failure.text);
 }
 

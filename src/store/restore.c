@@ -113,13 +113,8 @@ static enum kp_code put_key(struct restore *x, struct kp_err *err)
 
 static void undo(struct restore *x)
 {
-    static const char *const ends[] = { "", "-wal", "-shm" };
-    char path[KP_FILE_PATH + 8];
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        snprintf(path, sizeof path, "%s%s", x->part, ends[i]);
-        if (x->made_part)
-            unlink(path);
-    }
+    if (x->made_part)
+        kp_file_remove(x->part, true);
     if (x->made_key)
         unlink(x->key);
     if (x->made_dir)
@@ -134,6 +129,7 @@ enum kp_code kp_restore(const struct kp_restore *r, void (*found)(void *, const 
     if (!prepare(&x, &failure) && !fetch(&x, &failure) && !check(&x, found, arg, &failure) && !put_key(&x, &failure) &&
         rename(x.part, x.file))
         kp_fail(&failure, KP_EIO, "rename %s: %s", x.part, strerror(errno));
+    kp_file_remove(x.part, false);
     if (!failure.code)
         kp_file_sync_folder(x.file, &failure);
     sodium_memzero(x.node_key, sizeof x.node_key);

@@ -20,6 +20,7 @@ kp_handler kp_route_couplings, kp_route_couple, kp_route_coupling, kp_route_coup
 kp_handler kp_route_nodes, kp_route_choose, kp_route_reconnect, kp_route_browse, kp_route_trust;
 kp_handler kp_route_certificates;
 kp_handler kp_route_changes, kp_route_consumers, kp_route_consumer_put, kp_route_consumer_remove;
+kp_handler kp_route_backups, kp_route_backups_put, kp_route_backups_end, kp_route_backup_now, kp_route_backup_prove;
 kp_handler kp_route_retention, kp_route_retention_put, kp_route_usage;
 kp_handler kp_route_sql, kp_route_backup, kp_route_apply, kp_route_export;
 

@@ -85,6 +85,18 @@ static int files(char out[KP_FILE_PATH])
     return found;
 }
 
+static int files_in(const char *dir)
+{
+    struct dirent **list;
+    int n = scandir(dir, &list, NULL, alphasort), found = 0;
+    for (int i = 0; i < n; i++) {
+        found += list[i]->d_name[0] != '.';
+        free(list[i]);
+    }
+    free(list);
+    return found;
+}
+
 static int64_t runs(struct kit *k, const char *where)
 {
     char sql[200];
@@ -174,6 +186,7 @@ static void a_plain_copy_is_restored_with_its_key_or_a_new_one(void **state)
     r.key_file = key;
     kp_restore(&r, no_fault, NULL, &err);
     kit_ok(&err);
+    assert_int_equal(files_in(dir), 2); /* factory.db and node.key */
     check_restored(k, dir, true);
     assert_int_equal(kp_restore(&r, no_fault, NULL, &err), KP_EEXISTS);
     err = (struct kp_err){ 0 };
@@ -197,6 +210,8 @@ static void an_encrypted_copy_needs_the_passphrase_and_nothing_else(void **state
     assert_int_equal(runs(k, "proven is not null"), 1);
     snprintf(scratch, sizeof scratch, "%s/factory.db.backup", k->dir);
     assert_int_equal(access(scratch, F_OK), -1); /* nothing in the clear stays */
+    snprintf(scratch, sizeof scratch, "%s/backup-proof", k->dir);
+    assert_int_equal(access(scratch, F_OK), -1);
     snprintf(dir, sizeof dir, "%s/.new", folder);
     struct kp_restore r = { .file = file, .dir = dir };
     assert_int_equal(kp_restore(&r, no_fault, NULL, &err), KP_EINVALID);

@@ -65,9 +65,22 @@ static void plain(char *out, size_t size, const char *in)
     out[n] = 0;
 }
 
+static bool has_identity(struct kp_store *store)
+{
+    struct kp_arena arena = { 0 };
+    struct kp_err err = { 0 };
+    void *data;
+    size_t len;
+    kp_secret_get(store, certificate_secret, &arena, &data, &len, &err);
+    kp_arena_free(&arena);
+    return err.code != KP_ENOTFOUND;
+}
+
 enum kp_code kp_opcua_make_identity(struct kp_store *store, const char *node_name,
                                     struct kp_err *err)
 {
+    if (has_identity(store))
+        return KP_OK;
     char raw[256] = "", host[64], name[48], uri[160];
     uint8_t id[8];
     gethostname(raw, sizeof raw - 1);

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backups of a running node that takes values, restored as new nodes that know the same."""
+import os
+import signal
+import sqlite3
+import time
+
+import pytest
+
+from conftest import Node, wait_for
+
+PASSPHRASE = "correct horse battery staple"
+
+
+@pytest.fixture
+def machine(node, servers):
+    server = servers("opcua_sim", "--variables", 3, "--rate", 20)
+    node.cli("couple", server.url, "--name", "m", "--at", "hall/m", "--set", "sampling=20ms")
+    node.wait_link("m", "online")
+    time.sleep(1)
+    return "hall/m/Line/v0"
+
+
+@pytest.fixture
+def restored(tmp_path):
+    """restored(FILE, flags...) -> a running node made of that copy."""
+    made = []
+
+    def make(node, file, *flags):
+        folder = tmp_path / f"new{len(made)}"
+        folder.mkdir()
+        new = Node(folder, init=False)
+        node.cli("restore", file, new.dir, *flags)
+        assert sorted(os.listdir(new.dir)) == ["factory.db", "node.key"]
+        new.start()
+        made.append(new)
+        return new
+    yield make
+    for new in made:
+        new.kill()
+
+
+def test_an_encrypted_backup_makes_the_same_node_elsewhere(node, machine, restored, tmp_path):
+    to = tmp_path / "nas"
+    to.mkdir()
+    words = tmp_path / "passphrase"
+    words.write_text(PASSPHRASE + "\n")
+    node.cli("backup", "--to", to, "--passphrase-file", words, "--keep", 2)
+    before = node.history(machine)
+    for _ in range(3):
+        time.sleep(1.1)
+        node.cli("backup", "--now")
+    state = node.json("backup", "--prove")
+    copies = sorted(to.iterdir())
+    assert len(copies) == 2 and all(r["error"] is None for r in state["runs"]) and state["runs"][0]["proven"]
+    assert state["encrypted"] and PASSPHRASE.encode() not in (node.dir / "factory.db").read_bytes()
+    assert b"SQLite format" not in copies[-1].read_bytes()
+    refused = node.cli("restore", copies[-1], tmp_path / "no", "--passphrase-file", __file__, check=False)
+    assert refused.returncode == 1 and "the passphrase does not open" in refused.stderr
+    new = restored(node, copies[-1], "--passphrase-file", words)
+    after = new.history(machine)
+    assert after[:len(before)] == before
+    assert new.cli("cert", "show").stdout == node.cli("cert", "show").stdout  # a secret, so the key is right
+
+
+def test_a_plain_backup_needs_its_key_or_forgets_the_secrets(node, machine, restored, tmp_path):
+    copy = tmp_path / "copy.db"
+    node.cli("backup", copy)
+    refused = node.cli("restore", copy, tmp_path / "no", check=False)
+    assert refused.returncode == 2 and "--key" in refused.stderr and not (tmp_path / "no").exists()
+    same = restored(node, copy, "--key", node.dir / "node.key")
+    assert same.cli("cert", "show").stdout == node.cli("cert", "show").stdout
+    other = restored(node, copy, "--new-key")
+    other.wait_link("m", "online")
+    assert other.cli("cert", "show").stdout != node.cli("cert", "show").stdout
+    assert len(other.history(machine)) > 10
+
+
+def test_a_folder_that_goes_away_is_an_alarm_and_comes_back(node, machine, tmp_path):
+    to = tmp_path / "nas"
+    to.mkdir()
+    node.cli("backup", "--to", to)
+    to.rename(tmp_path / "away")
+    failed = node.cli("backup", "--now", check=False)
+    assert failed.returncode == 1 and "No such file" in failed.stderr
+    wait_for(lambda: any(c["key"] == "store-backup" for c in node.json("status")["conditions"]))
+    (tmp_path / "away").rename(to)
+    node.cli("backup", "--now")
+    wait_for(lambda: not any(c["key"] == "store-backup" for c in node.json("status")["conditions"]))
+
+
+def test_a_node_killed_in_a_backup_leaves_no_half_copy_under_its_name(node, machine, tmp_path):
+    to = tmp_path / "nas"
+    to.mkdir()
+    node.cli("backup", "--to", to)
+    for _ in range(4):
+        os.kill(node.process.pid, signal.SIGKILL)
+        node.process.wait()
+        node.start()
+        node.cli("backup", "--now")
+    for copy in to.glob("*.db"):
+        assert sqlite3.connect(copy).execute("pragma integrity_check").fetchone() == ("ok",)
