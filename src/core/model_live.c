@@ -92,8 +92,8 @@ static void take_one(struct live *l, struct kp_sample *s, const struct kp_batch 
     }
     if (l->high && s->at > l->high)
         l->high = 0;
-    if (l->high && s->status == KP_GOOD)
-        s->status = KP_UNCERTAIN; /* its time was used before */
+    if (l->high)
+        s->status = kp_status_doubt(s->status); /* its time was used before */
     if (l->known && s->at == l->at && s->status == l->status &&
         kp_value_equal(&s->value, &l->value)) {
         t->duplicates++;
@@ -106,8 +106,8 @@ static void take_one(struct live *l, struct kp_sample *s, const struct kp_batch 
         set_bit(t->keep, i);
     if (is_late(l, s, t))
         return; /* history only */
-    if (l->high && s->status == KP_GOOD)
-        s->status = KP_UNCERTAIN;
+    if (l->high)
+        s->status = kp_status_doubt(s->status);
     if (live_set(l, s, b->arrived))
         set_bit(t->news, i);
 }

@@ -61,6 +61,12 @@ static inline unsigned kp_status_severity(uint32_t status) /* 0 good, 1 uncertai
 {
     return status >> 30;
 }
+/* For a value of which the time is in doubt: a Good one becomes Uncertain and keeps its flag bits; an Uncertain or Bad one
+ * stays, for its subcode says more. */
+static inline uint32_t kp_status_doubt(uint32_t status)
+{
+    return kp_status_severity(status) ? status : KP_UNCERTAIN | (status & 0xffff);
+}
 /* The standard's name without flag bits ("BadSensorFailure"); codes not in the table give "Good",
  * "Uncertain" or "Bad" and the caller shows the number beside it. */
 const char *kp_status_name(uint32_t status);

@@ -89,6 +89,25 @@ static void the_latest_value_follows_a_clock_that_was_set_back(void **state)
     assert_int_equal(take_at(id, 114).duplicates, 1);
 }
 
+static void a_doubtful_time_keeps_what_the_status_says_besides(void **state)
+{
+    (void)state;
+    kp_signal id = signal("line", "z");
+    take_at(id, 100);
+    for (int64_t at = 50; at < 53; at++)
+        take_at(id, at);
+    static const uint32_t list[][2] = {
+        { KP_STATUS_OVERFLOW, KP_UNCERTAIN | KP_STATUS_OVERFLOW }, /* Good, with bits of its own */
+        { KP_UNCERTAIN_LAST_USABLE, KP_UNCERTAIN_LAST_USABLE },
+        { KP_BAD_NO_COMMUNICATION, KP_BAD_NO_COMMUNICATION },
+    };
+    for (unsigned i = 0; i < 3; i++) {
+        struct kp_sample s = { .signal = id, .status = list[i][0], .at = 60 + i, .value = kp_int(i) };
+        take(1, &s, false);
+        assert_int_equal(kp_model_now(m, id).sample.status, list[i][1]);
+    }
+}
+
 static void late_samples_that_do_not_ascend_are_only_late(void **state)
 {
     (void)state;
@@ -501,6 +520,7 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(the_latest_value_follows_a_clock_that_was_set_back),
+        T(a_doubtful_time_keeps_what_the_status_says_besides),
         T(late_samples_that_do_not_ascend_are_only_late),
         T(a_path_is_made_once_and_found_again),
         T(a_name_stands_once_in_its_place),
