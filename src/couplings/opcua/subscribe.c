@@ -13,9 +13,16 @@ enum { QUEUE_MIN = 2, QUEUE_MAX = 1000, CLOCK_MS = 1000, SESSION_MS = 30000 };
 #define DAY (86400 * KP_SECOND)
 
 /* ---- values ---- */
-static void note_drift(struct opcua *o, int64_t at)
+static int64_t ahead_of(int64_t at, int64_t now) /* a machine may send any time */
 {
-    int64_t ahead = at - o->now;
+    int64_t ahead;
+    if (__builtin_sub_overflow(at, now, &ahead))
+        return at < now ? -INT64_MAX : INT64_MAX;
+    return ahead == INT64_MIN ? -INT64_MAX : ahead;
+}
+
+static void note_drift(struct opcua *o, int64_t ahead)
+{
     if (ahead < DAY && ahead > -DAY)
         ahead = 0;
     if ((ahead == 0) == (o->items.drift == 0))
@@ -39,8 +46,8 @@ static void changed(UA_Client *client, UA_UInt32 subscription, void *context, UA
     if (!item->seen) {
         item->seen = true;
         item->first = sample.at;
-    } else if (sample.at - o->now > DAY || o->now - sample.at > DAY || o->items.drift) {
-        note_drift(o, sample.at); /* a first value may well be old; one that changes is of now */
+    } else {
+        note_drift(o, ahead_of(sample.at, o->now)); /* a first value may well be old; one that changes is of now */
     }
     kp_coupling_report(o->c, &sample, &o->failure);
 }
