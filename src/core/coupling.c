@@ -80,6 +80,7 @@ struct kp_coupling *coupling_new(struct kp_hub *h, const struct kp_coupling_def 
     c->class = def->class;
     c->id = def->id;
     c->enabled = def->enabled;
+    c->clock.mode = def->clock;
     c->status.link = def->enabled ? KP_LINK_CONNECTING : KP_LINK_OFF;
     c->backoff = BACKOFF_FIRST;
     c->status.since = c->down_utc = kp_utc(h->clock);
@@ -159,6 +160,17 @@ void coupling_count(struct kp_coupling *c, unsigned filtered, const struct kp_ta
     c->status.set_back += taken->set_back;
     c->status.bad += bad;
     c->status.lost += lost;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void coupling_count_far_off(struct kp_coupling *c, const struct far_off *f)
+{
+    pthread_mutex_lock(&c->lock);
+    c->status.far_off += f->n;
+    c->status.quarantined += f->held;
+    c->status.clock_known = c->clock.known;
+    c->status.clock_wrong = c->clock.telling;
+    c->status.clock_offset = c->clock.offset;
     pthread_mutex_unlock(&c->lock);
 }
 

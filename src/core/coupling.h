@@ -5,6 +5,7 @@
  * (or folder) that defines one `const struct kp_coupling_class`; the core owns its thread, states,
  * back-off, limits, filter and counters. docs/add-a-coupling.md walks through one. */
 #include "core/clock.h"
+#include "core/far_off.h"
 #include "core/filter.h"
 #include "core/model.h"
 
@@ -71,6 +72,9 @@ struct kp_coupling_status {
     uint64_t lost;             /* samples known lost at the source or on the way */
     uint64_t filtered, duplicates, bad; /* held back by the filter; re-deliveries; with Bad status */
     uint64_t late, set_back; /* older than the latest value; signals found with a clock set back */
+    uint64_t far_off, quarantined; /* with a time that cannot be right; of these held in the quarantine */
+    bool clock_known, clock_wrong; /* there was one far off; the condition that tells of it holds */
+    int64_t clock_offset;          /* source time less receive time of the last one, ns */
     uint64_t opens, failures;
     uint32_t signals, items, items_max, rejected; /* declared; subscribed; the server's budget; refused items */
     double rate; /* samples a second over the last ten seconds */
@@ -88,6 +92,8 @@ void *kp_coupling_context(struct kp_coupling *); /* the store: struct kp_store *
 int64_t kp_coupling_utc(const struct kp_coupling *);
 int64_t kp_coupling_mono(const struct kp_coupling *);
 bool kp_coupling_stopping(const struct kp_coupling *);
+/* Whether times that the machine gives to values of the past, as received now, can be placed at all. */
+bool kp_coupling_can_place(const struct kp_coupling *, int64_t at);
 
 /* Says what it is doing; shown as `detail`. */
 void kp_coupling_note(struct kp_coupling *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -130,6 +130,14 @@ static unsigned store(struct kp_hub *h, struct kp_coupling *c, struct kp_batch *
     return n;
 }
 
+static void take_far_off(struct kp_hub *h, struct kp_coupling *c, struct far_off *far)
+{
+    unsigned lost = far->batch ? store(h, c, far->batch) : 0;
+    far->held -= lost;
+    far->lost += lost;
+    coupling_count_far_off(c, far);
+}
+
 static void take_batch(struct kp_hub *h, struct kp_batch *b)
 {
     struct kp_taken taken;
@@ -137,6 +145,9 @@ static void take_batch(struct kp_hub *h, struct kp_batch *b)
     pthread_mutex_lock(&h->lock);
     struct kp_coupling *c = b->coupling ? hub_find(h, b->coupling) : NULL;
     pthread_mutex_unlock(&h->lock);
+    struct far_off far = { 0 };
+    if (c && clock_look(h, c, b, &far))
+        take_far_off(h, c, &far);
     unsigned filtered = c && !b->historic ? import(h, c, b) : 0;
     for (unsigned i = 0; i < b->n; i++)
         bad += kp_status_severity(b->s[i].status) >= 2;
@@ -152,14 +163,15 @@ static void take_batch(struct kp_hub *h, struct kp_batch *b)
     compact(b, taken.keep);
     unsigned kept = b->n, lost = store(h, c, b);
     if (c)
-        coupling_count(c, filtered, &taken, bad, lost);
+        coupling_count(c, filtered, &taken, bad, lost + far.lost);
     pthread_mutex_lock(&h->lock);
     h->stats.samples += all;
     h->stats.batches++;
     h->stats.stored += kept - lost;
     h->stats.duplicates += taken.duplicates;
     h->stats.unknown += taken.unknown;
-    h->stats.lost += lost;
+    h->stats.lost += lost + far.lost;
+    h->stats.held += far.held;
     pthread_mutex_unlock(&h->lock);
 }
 

@@ -10,8 +10,9 @@ enum { KP_COUPLINGS_MAX = 1000, KP_SUBSCRIBERS_MAX = 256 };
 /* Where stored samples go. Called from the hub thread, must not block. */
 struct kp_sink {
     void *self;
-    /* Takes the batch when it returns true. False: no room; the hub counts the samples as lost,
-     * and a gap interval at the coupling's asset is open until the sink takes again. */
+    /* Takes the batch when it returns true; one that is `held` goes into the quarantine, not the history. False: no
+     * room; the hub counts the samples as lost, and a gap interval at the coupling's asset is open until the
+     * sink takes again. */
     bool (*take)(void *self, struct kp_batch *);
 };
 
@@ -46,6 +47,7 @@ struct kp_coupling_def {
     uint16_t id; /* 1 .. 65535, given by the store, never reused while history refers to it */
     const char *name, *url, *at;
     bool enabled;
+    uint8_t clock; /* enum kp_clock_mode */
     const struct kp_coupling_class *class;
     struct kp_filter_def filter;
     size_t n;                        /* settings, by name */
@@ -94,6 +96,7 @@ void kp_hub_condition(struct kp_hub *, const char *key, const char *text);
 
 struct kp_hub_stats {
     uint64_t samples, batches, stored, duplicates, unknown, lost; /* lost: the sink had no room */
+    uint64_t held;                                                /* for their time cannot be right */
     size_t queued;                                                /* bytes waiting now */
     unsigned subscribers;
 };

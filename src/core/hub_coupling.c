@@ -53,6 +53,7 @@ static void do_leave(void *arg)
 {
     struct leaving *l = arg;
     gap_leave(l->hub, l->c);
+    clock_leave(l->hub, l->c);
 }
 
 static struct kp_coupling *unlist(struct kp_hub *h, uint16_t id)

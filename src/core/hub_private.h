@@ -55,7 +55,11 @@ struct kp_coupling {
     bool marked_stale, nothing_to_miss;
     struct gap link;  /* since the link is down */
     struct gap stall; /* since the sink takes nothing; lost 0 = it takes */
+    struct kp_clock_watch clock; /* its mode: any thread */
+    int64_t told_offset, told_at; /* as the condition says; monotonic */
 };
+
+struct far_off;
 
 struct kp_subscriber {
     struct kp_queue *queue;
@@ -128,6 +132,17 @@ void gap_leave(struct kp_hub *, struct kp_coupling *); /* it goes away */
 void gap_stalled(struct kp_hub *, struct kp_coupling *, unsigned lost);
 void gap_flowing(struct kp_hub *);
 
+/* hub_clock.c; hub thread */
+/* What became of a batch's samples whose time cannot be right. */
+struct far_off {
+    unsigned n, held; /* in all; now in the batch below */
+    unsigned lost;    /* there was no room to hold them */
+    struct kp_batch *batch; /* for the sink; NULL: none is held */
+};
+/* False: all are in good time, and nothing has changed. */
+bool clock_look(struct kp_hub *, struct kp_coupling *, struct kp_batch *, struct far_off *);
+void clock_leave(struct kp_hub *, struct kp_coupling *); /* it goes away: so does its condition */
+
 /* condition.c */
 void conditions_show(struct kp_hub *); /* hub thread */
 void conditions_free(struct kp_hub *);
@@ -140,6 +155,7 @@ void coupling_end(struct kp_coupling *);  /* tells it to stop, waits for nothing
 void coupling_stop(struct kp_coupling *); /* joins the thread; waits for askers */
 void coupling_count(struct kp_coupling *, unsigned filtered, const struct kp_taken *, unsigned bad,
                     unsigned lost);
+void coupling_count_far_off(struct kp_coupling *, const struct far_off *);
 /* The caller has counted itself in `users`. */
 enum kp_code coupling_ask(struct kp_coupling *, struct ask *, int64_t timeout, struct kp_err *);
 

@@ -60,6 +60,12 @@ int64_t kp_coupling_mono(const struct kp_coupling *c)
     return kp_mono(c->hub->clock);
 }
 
+bool kp_coupling_can_place(const struct kp_coupling *c, int64_t at)
+{
+    struct kp_time_window w = kp_time_window(c->clock.mode, true, kp_utc(c->hub->clock));
+    return c->clock.mode != KP_CLOCK_RECEIVE && kp_time_within(w, at);
+}
+
 /* ---- samples ---- */
 /* Counts what was handed over; with the coupling's lock held. */
 static void count_rate(struct kp_coupling *c, unsigned n)

@@ -157,9 +157,10 @@ bool kp_commit_absorb(struct kp_store *s)
 bool kp_commit_due(const struct kp_store *s, int64_t mono)
 {
     const struct kp_pending *p = &s->pending;
-    if (!p->n || mono < s->retry_at)
+    if ((!p->n && !s->held.n) || mono < s->retry_at)
         return false;
-    return s->waiting.first || s->committed < s->flush_to || mono - p->since >= s->options.commit_every;
+    int64_t since = !s->held.n || (p->n && p->since < s->held.since) ? p->since : s->held.since;
+    return s->waiting.first || s->committed < s->flush_to || mono - since >= s->options.commit_every;
 }
 
 /* ---- writing ---- */
@@ -189,7 +190,7 @@ static enum kp_code write_stripe(struct kp_store *s, unsigned stripe, int64_t no
     s->row.len = 0;
     s->row.failed = false;
     enum kp_code code = kp_row_end(&s->writer, &s->row, err);
-    return code ? code : write_row(s, stripe, s->seq + 1, err);
+    return code ? code : write_row(s, stripe, s->seq + s->extra + 1, err);
 }
 
 static enum kp_code write_samples(struct kp_store *s, struct kp_err *err)
@@ -213,9 +214,12 @@ static enum kp_code run_call(struct kp_store *s, struct kp_do *d, struct kp_err 
     enum kp_code code = kp_db_exec(s->db, "savepoint call", err);
     if (code)
         return code;
+    unsigned extra = s->extra;
     code = d->fn(s->db, d->arg, &d->err);
     if (code)
         kp_fail(&d->err, code, "%s", kp_code_word(code));
+    if (d->err.code)
+        s->extra = extra;
     if (sqlite3_get_autocommit(s->db->handle))
         return kp_fail(err, d->err.code ? d->err.code : KP_EIO, "%s",
                        d->err.code ? d->err.text : "the transaction was lost");
@@ -233,6 +237,8 @@ static enum kp_code write_all(struct kp_store *s, bool samples, struct kp_err *e
         code = run_call(s, d, err);
     if (!code && samples && s->pending.n)
         code = write_samples(s, err);
+    if (!code && samples)
+        code = kp_held_write(s, err);
     return code ? code : kp_db_exec(s->db, "commit", err);
 }
 
@@ -348,20 +354,43 @@ static void resume(struct kp_store *s)
     kp_info("store", "the history resumes", "queued=%zu", atomic_load(&s->taken));
 }
 
+/* The newest commit of one stripe after those that are known; 0 = there is none. */
+static uint64_t find_newer(struct kp_store *s, unsigned stripe)
+{
+    struct kp_stmt *find = kp_db_prepare(s->db, "select max(id) from journal where id between ? and ?", NULL);
+    if (!find)
+        return 0;
+    kp_bind_int(find, 1, kp_journal_id(stripe, s->seq + 1));
+    kp_bind_int(find, 2, kp_journal_id(stripe, KP_JOURNAL_SEQ));
+    uint64_t newest = kp_step(find, NULL) ? (uint64_t)kp_column_int(find, 0) & KP_JOURNAL_SEQ : 0;
+    kp_reset(find);
+    return newest;
+}
+
+static void settle_calls(struct kp_store *s)
+{
+    s->seq += s->extra;
+    for (unsigned i = 0; s->extra && i < KP_STRIPES; i++)
+        s->stripes[i].counted = false;
+    s->extra = 0;
+}
+
 /* After a failed fsync nobody knows what of the transaction is in the WAL. Opened anew, SQLite shows what it
  * found there, and the checkpoint brings it to the disk for certain. */
-static bool is_written(struct kp_store *s)
+static void settle_written(struct kp_store *s)
 {
-    unsigned stripe = 0;
-    while (stripe < KP_STRIPES - 1 && !s->pending.points[stripe])
-        stripe++;
-    struct kp_stmt *find = kp_db_prepare(s->db, "select 1 from journal where id = ?", NULL);
-    if (!find)
-        return false;
-    kp_bind_int(find, 1, kp_journal_id(stripe, s->seq + 1));
-    bool found = kp_step(find, NULL);
-    kp_reset(find);
-    return found;
+    uint64_t newest = 0;
+    for (unsigned i = 0; i < KP_STRIPES; i++) {
+        uint64_t one = find_newer(s, i);
+        newest = one > newest ? one : newest;
+    }
+    if (s->held.n && kp_held_is_written(s))
+        kp_held_written(s);
+    if (s->pending.n && newest > s->seq + s->extra)
+        settle_samples(s);
+    if (newest <= s->seq)
+        s->extra = 0;
+    settle_calls(s);
 }
 
 static enum kp_code revive(struct kp_store *s, struct kp_err *err)
@@ -377,8 +406,7 @@ static enum kp_code revive(struct kp_store *s, struct kp_err *err)
     }
     kp_store_hook(s);
     s->reopen = false;
-    if (s->pending.n && is_written(s))
-        settle_samples(s);
+    settle_written(s);
     return KP_OK;
 }
 
@@ -394,6 +422,8 @@ enum kp_code kp_commit(struct kp_store *s, bool samples, struct kp_err *err)
 {
     struct kp_err failure = { 0 };
     bool open = (s->db && !s->reopen) || revive(s, &failure) == KP_OK;
+    if (open)
+        s->extra = 0;
     if (open && write_all(s, samples, &failure))
         kp_store_undo(s);
     if (failure.code) {
@@ -404,8 +434,11 @@ enum kp_code kp_commit(struct kp_store *s, bool samples, struct kp_err *err)
     bool called = s->calls != NULL;
     kp_rows_applied(s);
     answer(s, NULL);
-    if (samples)
+    if (samples) {
+        kp_held_written(s);
         settle_samples(s);
+    }
+    settle_calls(s);
     if (called)
         kp_store_settings(s);
     resume(s);
@@ -418,6 +451,7 @@ void kp_commit_free(struct kp_store *s)
         kp_signals_forget(s, (kp_signal)i);
     for (struct kp_msg *m; (m = kp_msgs_pop(&s->waiting));)
         kp_batch_free((struct kp_batch *)m);
+    kp_held_free(s);
     kp_arena_free(&s->pending.texts);
     kp_free(s->pending.samples);
     kp_free(s->pending.next);

@@ -90,6 +90,17 @@ struct kp_stored_change {
     int64_t chunks, points, bytes, t0, t1;
 };
 
+/* Samples for the quarantine, on their way; quarantine.c. */
+struct kp_holding {
+    struct kp_msgs batches;
+    size_t n, cost;    /* samples; bytes */
+    int64_t since;     /* monotonic time of the first */
+    bool counted;      /* the next two are what the table holds */
+    int64_t rows, bytes;
+    int64_t next;      /* id; 0 = not known yet */
+    uint64_t dropped;  /* by the write now under way */
+};
+
 struct kp_seal;   /* seal.c */
 struct kp_care;   /* care.c */
 struct kp_retain; /* retain.c */
@@ -147,6 +158,8 @@ struct kp_store {
     struct kp_do *calls, **calls_end;
     struct kp_sync *syncs;
     struct kp_pending pending;
+    struct kp_holding held;
+    unsigned extra; /* commits that calls have written in the transaction now under way, in front of the samples */
     struct kp_signals signals;
     struct kp_row_writer writer;
     struct kp_buf row;
@@ -211,6 +224,14 @@ void kp_store_undo(struct kp_store *); /* rolls back and notes a failed fsync */
 bool kp_signals_room(struct kp_store *, kp_signal);
 void kp_signals_forget(struct kp_store *, kp_signal); /* its last value */
 bool kp_signals_keep(struct kp_store *, const struct kp_sample *); /* as its last value */
+
+/* ---- quarantine.c ---- */
+enum kp_code kp_held_count(struct kp_store *, struct kp_err *); /* what the table holds */
+void kp_held_take(struct kp_store *, struct kp_batch *);
+enum kp_code kp_held_write(struct kp_store *, struct kp_err *); /* all, in the open transaction */
+void kp_held_written(struct kp_store *);                        /* after its commit */
+bool kp_held_is_written(struct kp_store *); /* after a commit of which nobody knows */
+void kp_held_free(struct kp_store *);
 
 /* ---- rows.c: changes of the model ---- */
 struct kp_watcher kp_rows_watcher(struct kp_store *);

@@ -113,7 +113,8 @@ struct kp_store *kp_store_open(const char *dir, const struct kp_store_options *o
 {
     struct kp_err failure = { 0 };
     struct kp_store *s = kp_store_new(dir, options, &failure);
-    if (s && open_file(s, &failure) == KP_OK && kp_snapshot_load(s, &failure) == KP_OK) {
+    if (s && open_file(s, &failure) == KP_OK && kp_snapshot_load(s, &failure) == KP_OK &&
+        kp_held_count(s, &failure) == KP_OK) {
         kp_store_settings(s);
         return s;
     }

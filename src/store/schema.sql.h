@@ -63,9 +63,12 @@ static const char schema_v2[] =
     "  select id >> 36, count(*), sum(n), sum(length(data)), min(t0), max(t1) from chunk group by 1;"
     /* the few intervals longer than a day: who asks for a day in the middle finds what began long before */
     "create index interval_long on interval(asset, kind, start) where \"end\" - start > 86400000000000;"
-    /* samples whose time cannot be right */
+    /* Samples whose time cannot be right, see quarantine.h; at = the source time, arrived = the receive time; value is
+     * for people, data the sample to the bit: a row of the journal with one point. */
     "create table quarantine(id integer primary key, signal integer not null, coupling integer not null,"
-    "  at integer not null, arrived integer not null, status integer not null, value text, reason text not null);"
+    "  at integer not null, arrived integer not null, type text not null, status integer not null, value text,"
+    "  reason text not null, data blob not null);"
+    "create index quarantine_signal on quarantine(signal);"
     /* how long history is kept: the first pattern that matches a signal's path counts. Ages in ns, 0 = for ever */
     "create table retention(position integer primary key, pattern text not null unique, raw integer not null,"
     "  rollups integer not null, bytes integer not null);"

@@ -21,6 +21,10 @@ static void fill_defaults(struct kp_store_options *o)
         o->journal_bytes = (size_t)512 << 20;
     if (!o->journal_age)
         o->journal_age = 30 * 60 * KP_SECOND;
+    if (!o->quarantine_rows)
+        o->quarantine_rows = 100000;
+    if (!o->quarantine_bytes)
+        o->quarantine_bytes = 64 << 20;
     if (!o->disk)
         o->disk = kp_disk_room;
 }
@@ -148,7 +152,7 @@ static void finish(struct kp_store *s)
     kp_store_answer_syncs(s, err.code ? &err : NULL);
     if (err.code)
         kp_error("store", "the last commit failed", "why=%s samples_lost=%zu", kp_log_quote(err.text),
-                 s->pending.n);
+                 s->pending.n + s->held.n);
 }
 
 static void *thread_main(void *arg)

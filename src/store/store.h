@@ -24,6 +24,8 @@ struct kp_store_options {
     size_t seal_bytes;             /* of one stripe's journal read at once; 0 = 8 MiB */
     size_t journal_bytes;          /* whole journal; 0 = 512 MiB */
     int64_t journal_age;           /* ns; 0 = 30 min */
+    int64_t quarantine_rows;       /* the most that are held; 0 = 100,000 */
+    int64_t quarantine_bytes;      /* and of all together; 0 = 64 MiB */
     /* Bytes free for and size of the disk that holds dir; false: not known. NULL = ask the system. */
     bool (*disk)(const char *dir, int64_t *free, int64_t *size);
 };
@@ -87,6 +89,8 @@ struct kp_store_stats {
     uint64_t merged;       /* small or overlapped chunks written anew with what came later */
     uint64_t expired_chunks, expired_points, expired_bytes, expired_rollups; /* deleted, see retention.h */
     uint64_t expiry_waits; /* chunks that would go but for a rollup still to be made; of the last round */
+    uint64_t held;         /* samples now in the quarantine */
+    uint64_t held_dropped; /* the oldest of it, gone because it was full */
     uint64_t write_errors; /* commits that failed and were tried again */
     int64_t last_commit;   /* ns UTC */
     int64_t commit_every;

@@ -90,9 +90,10 @@ static void take_batch(struct kp_store *s, struct kp_batch *b)
 
 static void take_message(struct kp_store *s, struct kp_msg *m)
 {
+    struct kp_batch *b = (struct kp_batch *)m;
     switch (m->kind) {
     case KP_MSG_BATCH:
-        take_batch(s, (struct kp_batch *)m);
+        b->held ? kp_held_take(s, b) : take_batch(s, b);
         break;
     case KP_MSG_ROW:
         kp_msgs_add(&s->rows, m);
@@ -145,6 +146,8 @@ static int wait_ms(const struct kp_store *s, int timeout_ms)
     int64_t mono = kp_mono(s->clock), due = INT64_MAX;
     if (p->n)
         due = p->since + s->options.commit_every;
+    if (s->held.n && s->held.since + s->options.commit_every < due)
+        due = s->held.since + s->options.commit_every;
     if (s->rows.first || s->waiting.first || s->reopen || !s->db)
         due = mono;
     if (due < s->retry_at)
@@ -234,6 +237,6 @@ enum kp_code kp_store_flush(struct kp_store *s, struct kp_err *err)
         if (!kp_commit_absorb(s))
             return kp_fail(err, KP_ENOMEM, "out of memory");
         code = kp_commit(s, true, err);
-    } while (!code && (s->waiting.first || s->pending.n || s->rows.first));
+    } while (!code && (s->waiting.first || s->pending.n || s->held.n || s->rows.first));
     return code;
 }

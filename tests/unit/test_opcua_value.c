@@ -349,7 +349,7 @@ static void the_source_time_comes_before_the_servers_and_that_before_arrival(voi
     assert_int_equal(sample(state, dv).at, NOW);
 }
 
-static void a_source_time_outside_of_what_ns_can_say_is_not_taken(void **state)
+static void a_source_time_that_says_there_is_none_is_not_taken(void **state)
 {
     UA_DataValue dv = { .hasSourceTimestamp = true, .sourceTimestamp = 0 };
     assert_int_equal(sample(state, dv).at, NOW);
@@ -357,6 +357,25 @@ static void a_source_time_outside_of_what_ns_can_say_is_not_taken(void **state)
     assert_int_equal(sample(state, dv).at, NOW);
     dv.sourceTimestamp = INT64_MIN;
     assert_int_equal(sample(state, dv).at, NOW);
+    dv.hasServerTimestamp = true;
+    dv.serverTimestamp = kp_opcua_date(NOW - KP_SECOND);
+    assert_int_equal(sample(state, dv).at, NOW - KP_SECOND);
+}
+
+static void a_source_time_that_ns_cannot_hold_is_not_passed_over(void **state)
+{
+    const UA_DateTime day = INT64_C(86400) * UA_DATETIME_SEC;
+    UA_DataValue dv = { .hasSourceTimestamp = true,
+                        .sourceTimestamp = 300, /* 1601: a clock that has just begun */
+                        .hasSourcePicoseconds = true,
+                        .sourcePicoseconds = 9999 };
+    assert_int_equal(sample(state, dv).at, KP_NO_TIME);
+    dv.sourceTimestamp = UA_DATETIME_UNIX_EPOCH + 300 * 365 * day; /* about 2270 */
+    assert_int_equal(sample(state, dv).at, KP_FOREVER);
+    dv.hasSourceTimestamp = false;
+    dv.hasServerTimestamp = true;
+    dv.serverTimestamp = day;
+    assert_int_equal(sample(state, dv).at, KP_NO_TIME);
 }
 
 static void a_clock_ten_years_off_is_kept_as_told(void **state)
@@ -592,8 +611,10 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
             the_source_time_comes_before_the_servers_and_that_before_arrival, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_source_time_outside_of_what_ns_can_say_is_not_taken,
-                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_source_time_that_says_there_is_none_is_not_taken, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_source_time_that_ns_cannot_hold_is_not_passed_over, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_clock_ten_years_off_is_kept_as_told, setup, teardown),
         cmocka_unit_test_setup_teardown(picoseconds_add_to_the_source_time, setup, teardown),
         cmocka_unit_test_setup_teardown(all_bits_of_the_status_are_kept, setup, teardown),

@@ -178,7 +178,8 @@ static enum kp_code fill_turn(struct opcua_history *h, struct kp_err *err)
         const struct opcua_item *item = &h->o->items.list[c->item];
         if (c->done || c->asked)
             continue;
-        if (c->keeps != 3 || (item->seen ? item->first <= item->since : !patient)) {
+        if (c->keeps != 3 || (item->seen ? item->first <= item->since : !patient) ||
+            (item->seen && !kp_coupling_can_place(h->o->c, item->first))) {
             finish(h, c);
         } else if (item->seen) {
             c->asked = true;

@@ -264,17 +264,22 @@ bool kp_opcua_value(const UA_Variant *v, struct kp_buf *room, struct kp_value *o
 }
 
 /* ---- samples ---- */
+/* The least and the greatest stand for no time (Part 6, 5.2.2.5); others that ns cannot hold are of a clock far off, which
+ * is the hub's to judge. */
+static bool is_time(UA_DateTime t)
+{
+    return t > 0 && t < INT64_MAX;
+}
+
 static int64_t sample_time(const UA_DataValue *dv, int64_t arrived)
 {
-    int64_t at;
-    if (dv->hasSourceTimestamp && kp_opcua_time(dv->sourceTimestamp, &at)) {
-        if (dv->hasSourcePicoseconds && dv->sourcePicoseconds < 10000) /* units of 10 ps */
+    if (dv->hasSourceTimestamp && is_time(dv->sourceTimestamp)) {
+        int64_t at = time_value(dv->sourceTimestamp);
+        if (dv->hasSourcePicoseconds && dv->sourcePicoseconds < 10000 && at != KP_NO_TIME) /* units of 10 ps */
             at = at > INT64_MAX - 100 ? at : at + dv->sourcePicoseconds / 100;
         return at;
     }
-    if (dv->hasServerTimestamp && kp_opcua_time(dv->serverTimestamp, &at))
-        return at;
-    return arrived;
+    return dv->hasServerTimestamp && is_time(dv->serverTimestamp) ? time_value(dv->serverTimestamp) : arrived;
 }
 
 void kp_opcua_sample(const UA_DataValue *dv, int64_t arrived, struct kp_buf *room,
