@@ -93,7 +93,8 @@ struct kp_stored_change {
 /* Samples for the quarantine, on their way; quarantine.c. */
 struct kp_holding {
     struct kp_msgs batches;
-    size_t n, cost;    /* samples; bytes */
+    size_t n;          /* samples */
+    size_t writing;    /* batches in the commit now under way, or of which nobody knows; the first ones */
     int64_t since;     /* monotonic time of the first */
     bool counted;      /* the next two are what the table holds */
     int64_t rows, bytes;

@@ -47,7 +47,6 @@ void kp_held_take(struct kp_store *s, struct kp_batch *b)
     if (!h->n)
         h->since = kp_mono(s->clock);
     h->n += b->n;
-    h->cost += b->msg.cost;
     atomic_fetch_add(&s->taken, b->msg.cost);
     kp_msgs_add(&h->batches, &b->msg);
 }
@@ -122,11 +121,12 @@ enum kp_code kp_held_write(struct kp_store *s, struct kp_err *err)
     if (!h->n)
         return KP_OK;
     h->dropped = 0;
+    h->writing = 0;
     if (!h->counted && kp_held_count(s, err))
         return err->code;
     h->counted = false; /* until it is committed */
     int64_t id = h->next;
-    for (const struct kp_msg *m = h->batches.first; m; m = m->next) {
+    for (const struct kp_msg *m = h->batches.first; m; m = m->next, h->writing++) {
         const struct kp_batch *b = (const struct kp_batch *)m;
         for (unsigned i = 0; i < b->n; i++)
             if (insert(s, b, &b->s[i], id++, err))
@@ -146,26 +146,31 @@ static void tell(struct kp_store *s, bool full)
                             : NULL);
 }
 
+/* Others may have come since, while nobody knew how the commit had ended. */
 void kp_held_written(struct kp_store *s)
 {
     struct kp_holding *h = &s->held;
-    if (!h->n)
+    if (!h->writing)
         return;
     if (h->dropped)
         tell(s, true);
-    h->counted = true;
-    h->next += (int64_t)h->n;
     publish(s);
-    s->committed += h->n;
-    atomic_fetch_sub(&s->taken, h->cost);
-    kp_held_free(s);
-    h->n = h->cost = 0;
+    h->counted = true;
+    for (; h->writing; h->writing--) {
+        struct kp_batch *b = (struct kp_batch *)kp_msgs_pop(&h->batches);
+        h->next += b->n;
+        h->n -= b->n;
+        s->committed += b->n;
+        atomic_fetch_sub(&s->taken, b->msg.cost);
+        kp_batch_free(b);
+    }
+    h->since = kp_mono(s->clock);
 }
 
 bool kp_held_is_written(struct kp_store *s)
 {
     int64_t newest = 0;
-    return s->held.next && !kp_db_number(s->db, "select max(id) from quarantine", 0, &newest, NULL) &&
+    return s->held.writing && !kp_db_number(s->db, "select max(id) from quarantine", 0, &newest, NULL) &&
            newest >= s->held.next;
 }
 

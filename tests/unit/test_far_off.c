@@ -6,6 +6,9 @@
 #include "store/position.h"
 #include "store/quarantine.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "core/ban.h"
 
 #define HOUR (3600 * KP_SECOND)
@@ -863,6 +866,69 @@ static void each_sample_has_one_fate_however_the_clock_jumps(void **state)
         run_seed(seed);
 }
 
+/* ---- with threads ---- */
+static atomic_bool releasing;
+static atomic_uint_fast64_t released;
+
+static void *release_all_the_time(void *arg)
+{
+    while (releasing) {
+        struct kp_err err = { 0 };
+        struct kp_held_count n = { 0 };
+        kp_held_release(arg, &(struct kp_held_filter){ .from = KP_NO_TIME }, KP_HELD_SOURCE, &n, &err);
+        if (err.code)
+            abort(); /* no test may fail outside its thread */
+        released += n.done;
+    }
+    return NULL;
+}
+
+/* So that samples, held ones and releases meet in one transaction. */
+static void releases_amid_the_samples_double_and_lose_nothing(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    struct kp_err err = { 0 };
+    pthread_t thread;
+    k->store = kp_store_open(k->dir, &(struct kp_store_options){ .commit_every = KP_MILLISECOND }, &err);
+    kit_ok(&err);
+    kp_store_start(k->store, &err);
+    kit_ok(&err);
+    releasing = true;
+    released = 0;
+    pthread_create(&thread, NULL, release_all_the_time, k->store);
+    for (int i = 0; i < N; i++) {
+        struct kp_batch *b = kp_batch_new(1);
+        struct kp_sample s = kit_sample((kp_signal)(i % 2 ? 1 + i % 5 : 100 + i % 4), KIT_NOW + i, kp_int(i));
+        b->held = i % 2;
+        b->arrived = KIT_NOW;
+        assert_true(kp_batch_add(b, &s));
+        while (!kp_store_offer(k->store, b))
+            usleep(1000);
+        if (i % 50 == 0)
+            usleep(500);
+    }
+    kit_sync(k);
+    releasing = false;
+    pthread_join(thread, NULL);
+    struct kp_held_count n;
+    kp_held_release(k->store, &(struct kp_held_filter){ .from = KP_NO_TIME }, KP_HELD_SOURCE, &n, &err);
+    kit_ok(&err);
+    assert_int_equal(released + n.done, N / 2);
+    for (int sealed = 0; sealed < 2; sealed++) {
+        assert_int_equal(kit_number(k, "select count(*) from (select 1 from history where signal = 1 union all select 1 "
+                                       "from history where signal = 2 union all select 1 from history where signal = 3 "
+                                       "union all select 1 from history where signal = 4 union all select 1 from history "
+                                       "where signal = 5)"), N / 2);
+        assert_int_equal(kit_number(k, "select count(*) from history where signal = 100"), N / 4);
+        assert_int_equal(kit_number(k, "select count(*) from history where signal = 102"), N / 4);
+        kp_store_seal_all(k->store, &err);
+        kit_ok(&err);
+    }
+    kp_store_stop(k->store);
+    assert_int_equal(kp_store_check(k->store->file, NULL, NULL, &err), 0);
+}
+
 /* ---- without memory ---- */
 static void without_memory_what_cannot_be_held_is_counted_as_lost(void **state)
 {
@@ -923,6 +989,7 @@ int main(void)
         U(large_values_do_not_fill_the_disk),
         U(a_sink_without_room_loses_and_counts_them),
         cmocka_unit_test(each_sample_has_one_fate_however_the_clock_jumps),
+        U(releases_amid_the_samples_double_and_lose_nothing),
         T(without_memory_what_cannot_be_held_is_counted_as_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
  * no room. After each: what was acknowledged is there, nothing is doubled, and the store goes on by itself. */
 #include "store_kit.h"
 
+#include "store/quarantine.h"
+
 #include "core/ban.h"
 
 /* ---- a VFS over the real one ---- */
@@ -260,6 +262,101 @@ static void a_disk_that_fails_for_long_loses_and_doubles_nothing(void **state)
 {
     (void)state;
     every_fault(true);
+}
+
+/* ---- the quarantine ---- */
+
+enum { HELD_ROUNDS = 7, HELD_EACH = 3 };
+
+static void hold_round(struct kit *k, int round)
+{
+    struct kp_batch *b = kp_batch_new(1);
+    b->held = true;
+    b->arrived = k->clock.now;
+    for (int i = 0; i < HELD_EACH; i++) {
+        struct kp_sample s = kit_sample((kp_signal)(1000 + 64 * i), KIT_NOW + 10000 * KP_SECOND + round,
+                                        kp_int(round * HELD_EACH + i));
+        assert_true(kp_batch_add(b, &s));
+    }
+    assert_true(kp_store_offer(k->store, b));
+}
+
+static bool count_held(void *arg, const struct kp_held_sample *s)
+{
+    ((int *)arg)[s->sample.value.i]++;
+    return true;
+}
+
+/* Each is held or in the history, and that once. */
+static void check_held(struct kit *k, int rounds)
+{
+    int seen[HELD_ROUNDS * HELD_EACH] = { 0 };
+    struct kp_err err = { 0 };
+    struct kp_db *db = kp_store_reader(k->store, &err);
+    kit_ok(&err);
+    kp_held_list(db, &(struct kp_held_filter){ .from = KP_NO_TIME }, 1000, count_held, seen, &err);
+    kit_ok(&err);
+    for (int i = 0; i < HELD_EACH; i++) {
+        struct kit_points p = kit_read(db, (kp_signal)(1000 + 64 * i), INT64_MIN, INT64_MAX);
+        for (size_t j = 0; j < p.n; j++)
+            seen[p.s[j].value.i]++;
+        kit_points_free(&p);
+    }
+    kp_store_reader_done(k->store, db);
+    for (int i = 0; i < rounds * HELD_EACH; i++)
+        if (seen[i] != 1)
+            fail_msg("value %d is there %d times after a %s", i, seen[i], fault_names[plan.kind]);
+}
+
+static long hold_and_release(enum fault kind, long nth, bool lasting)
+{
+    struct kit *k = kit_new();
+    kit_open(k);
+    plan.kind = kind;
+    plan.at = nth;
+    plan.lasting = lasting;
+    plan.hits = 0;
+    for (int round = 0; round < HELD_ROUNDS; round++) {
+        struct kp_err err = { 0 };
+        struct kp_held_count n;
+        hold_round(k, round);
+        if (round % 2)
+            offer_round(k, round);
+        kp_store_sync(k->store, &err);
+        err = (struct kp_err){ 0 };
+        if (round % 3 != 0)
+            kp_held_release(k->store, &(struct kp_held_filter){ .from = KP_NO_TIME, .signal = round == 5 ? 1064 : 0 },
+                            KP_HELD_RECEIVE, &n, &err);
+        kp_clock_advance(&k->clock, 2 * KP_SECOND);
+        kp_store_turn(k->store, 0);
+    }
+    plan.at = 0;
+    kp_clock_advance(&k->clock, 2 * KP_SECOND);
+    kit_sync(k);
+    assert_int_equal(kp_store_stats(k->store).queued, 0);
+    check_held(k, HELD_ROUNDS);
+    kit_check(k, SIGNALS);
+    kit_close(k);
+    kit_open(k);
+    struct kp_err err = { 0 };
+    kp_store_seal_all(k->store, &err);
+    kit_ok(&err);
+    check_held(k, HELD_ROUNDS);
+    kit_check(k, SIGNALS);
+    kit_free(k);
+    return plan.hits;
+}
+
+static void what_is_held_and_released_is_there_once_wherever_the_disk_fails(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < FAULTS; kind++)
+        for (int lasting = 0; lasting < 2; lasting++) {
+            long n = 1;
+            while (hold_and_release((enum fault)kind, n, lasting))
+                n += lasting && kind != FAIL_SYNC ? 3 : 1;
+            assert_true(n > 8);
+        }
 }
 
 /* ---- the disk is full ---- */
@@ -536,6 +633,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fault_at_any_place_loses_and_doubles_nothing),
         cmocka_unit_test(a_disk_that_fails_for_long_loses_and_doubles_nothing),
+        cmocka_unit_test(what_is_held_and_released_is_there_once_wherever_the_disk_fails),
         cmocka_unit_test(a_full_disk_raises_an_alarm_that_ends_when_there_is_room),
         cmocka_unit_test(while_the_disk_is_full_the_store_takes_what_its_budget_holds),
         cmocka_unit_test(a_call_that_finds_no_room_fails_alone_and_is_not_tried_again),
