@@ -5,6 +5,8 @@
 
 #include "store/quarantine.h"
 
+#include "../crash/disk.h"
+
 #include "core/ban.h"
 
 /* ---- a VFS over the real one ---- */
@@ -19,18 +21,6 @@ static struct {
     long hits;
 } plan;
 
-struct file {
-    sqlite3_file base;
-    sqlite3_file *real; /* behind this struct */
-};
-
-static sqlite3_vfs *real_vfs;
-
-static sqlite3_file *real_of(sqlite3_file *f)
-{
-    return ((struct file *)f)->real;
-}
-
 static bool strikes(enum fault kind)
 {
     bool matches = plan.at && (kind == FAIL_SYNC) == (plan.kind == FAIL_SYNC);
@@ -41,26 +31,14 @@ static bool strikes(enum fault kind)
     return true;
 }
 
-static int f_close(sqlite3_file *f)
-{
-    return real_of(f)->pMethods->xClose(real_of(f));
-}
-static int f_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
-{
-    return real_of(f)->pMethods->xRead(real_of(f), to, n, at);
-}
 static int f_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 at)
 {
     if (strikes(FAIL_WRITE)) {
         if (plan.kind == FAIL_SHORT)
-            real_of(f)->pMethods->xWrite(real_of(f), from, n / 2, at);
+            disk_write(f, from, n / 2, at);
         return plan.kind == FAIL_WRITE ? SQLITE_IOERR_WRITE : SQLITE_FULL;
     }
-    return real_of(f)->pMethods->xWrite(real_of(f), from, n, at);
-}
-static int f_truncate(sqlite3_file *f, sqlite3_int64 n)
-{
-    return real_of(f)->pMethods->xTruncate(real_of(f), n);
+    return disk_write(f, from, n, at);
 }
 static int f_sync(sqlite3_file *f, int flags)
 {
@@ -68,78 +46,13 @@ static int f_sync(sqlite3_file *f, int flags)
     (void)flags;
     return strikes(FAIL_SYNC) ? SQLITE_IOERR_FSYNC : SQLITE_OK; /* no power cuts here: nothing is lost unsynced */
 }
-static int f_size(sqlite3_file *f, sqlite3_int64 *n)
-{
-    return real_of(f)->pMethods->xFileSize(real_of(f), n);
-}
-static int f_lock(sqlite3_file *f, int level)
-{
-    return real_of(f)->pMethods->xLock(real_of(f), level);
-}
-static int f_unlock(sqlite3_file *f, int level)
-{
-    return real_of(f)->pMethods->xUnlock(real_of(f), level);
-}
-static int f_reserved(sqlite3_file *f, int *out)
-{
-    return real_of(f)->pMethods->xCheckReservedLock(real_of(f), out);
-}
-static int f_control(sqlite3_file *f, int op, void *arg)
-{
-    return real_of(f)->pMethods->xFileControl(real_of(f), op, arg);
-}
-static int f_sector(sqlite3_file *f)
-{
-    return real_of(f)->pMethods->xSectorSize(real_of(f));
-}
-static int f_traits(sqlite3_file *f)
-{
-    return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
-}
-static int f_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **out)
-{
-    return real_of(f)->pMethods->xShmMap(real_of(f), page, size, extend, out);
-}
-static int f_shm_lock(sqlite3_file *f, int offset, int n, int flags)
-{
-    return real_of(f)->pMethods->xShmLock(real_of(f), offset, n, flags);
-}
-static void f_shm_barrier(sqlite3_file *f)
-{
-    real_of(f)->pMethods->xShmBarrier(real_of(f));
-}
-static int f_shm_unmap(sqlite3_file *f, int remove)
-{
-    return real_of(f)->pMethods->xShmUnmap(real_of(f), remove);
-}
-
-static const sqlite3_io_methods methods = {
-    2, f_close, f_read, f_write, f_truncate, f_sync, f_size, f_lock, f_unlock, f_reserved, f_control, f_sector,
-    f_traits, f_shm_map, f_shm_lock, f_shm_barrier, f_shm_unmap, NULL, NULL,
-};
-
-static int v_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
-{
-    (void)vfs;
-    struct file *mine = (struct file *)f;
-    mine->real = (sqlite3_file *)&mine[1];
-    int rc = real_vfs->xOpen(real_vfs, name, mine->real, flags, out);
-    mine->base.pMethods = mine->real->pMethods ? &methods : NULL;
-    return rc;
-}
-
 static int use_faulty_disk(void **state)
 {
-    static sqlite3_vfs vfs;
     (void)state;
     kit_free(kit_new()); /* SQLite is configured now */
-    real_vfs = sqlite3_vfs_find(NULL);
-    vfs = *real_vfs;
-    vfs.zName = "faulty";
-    vfs.szOsFile += (int)sizeof(struct file);
-    vfs.xOpen = v_open;
-    vfs.pNext = NULL;
-    return sqlite3_vfs_register(&vfs, 1);
+    disk_methods.xWrite = f_write;
+    disk_methods.xSync = f_sync;
+    return disk_use();
 }
 
 /* ---- the story each fault falls into ---- */
