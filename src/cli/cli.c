@@ -64,7 +64,7 @@ static const struct kp_flag couplings_flags[] = {
     { "add", "PATTERN|NODE", "subscribe these nodes" },
     { "path", "PATH", "with --add of one node: its path" },
     { "import", "FILE", "subscribe the nodes of this CSV file: node id, path" },
-    { "set", "KEY=VALUE", "change a setting, or name, url, at, include, exclude, every, deadband" },
+    { "set", "KEY=VALUE", "change a setting, or name, url, at, include, exclude, every, deadband, clock" },
     { "password-file", "FILE", "a file with the password, - asks for it" },
     { "browse", NULL, "look at the address space again" },
     { "reconnect", NULL, "drop the link and make it again" },
@@ -150,6 +150,16 @@ static const struct kp_flag restore_flags[] = {
     { 0 },
 };
 static const struct kp_flag usage_flags[] = { { "limit", "N", "that many signals (default 20)" }, { 0 } };
+static const struct kp_flag quarantine_flags[] = {
+    { "coupling", "NAME", "only of this coupling" },
+    { "from", "TIME", "only received at this time or later" },
+    { "limit", "N", "that many (100)" },
+    { "release", "source|receive", "put them into the history, with their own time or the time they were received" },
+    { "drop", NULL, "delete them" },
+    { "utc", NULL, "--from is in UTC" },
+    { "yes", NULL, "do not ask" },
+    { 0 },
+};
 static const struct kp_flag no_flags[] = { { 0 } };
 
 const struct kp_verb kp_verbs[] = {
@@ -182,6 +192,8 @@ const struct kp_verb kp_verbs[] = {
       retain_flags, 0, 1 },
     { "usage", "[PATTERN]", "which signals take the room, and when the disk is full", "koppel usage", kp_verb_usage, usage_flags,
       0, 1 },
+    { "quarantine", "[SIGNAL]", "samples held because their time cannot be right",
+      "koppel quarantine --coupling dmu50 --release receive", kp_verb_quarantine, quarantine_flags, 0, 1 },
     { "sql", "STATEMENT", "ask the data file",
       "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1 },
     { "backup", "[FILE]", "a copy while running, or one every day", "koppel backup --to /mnt/nas/koppel --daily 02:00 --encrypt",

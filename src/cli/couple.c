@@ -30,7 +30,7 @@ static char *coupling_url(struct kp_buf *url, const char *name, const char *more
 /* ---- what the flags ask for ---- */
 static bool is_common(const char *key)
 {
-    static const char *const keys[] = { "url", "name", "at", "enabled", "include", "exclude", "every", "deadband" };
+    static const char *const keys[] = { "url", "name", "at", "enabled", "include", "exclude", "every", "deadband", "clock" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(keys[i], key) == 0)
             return true;

@@ -221,6 +221,7 @@ static void put_coupling(struct exporting *x, const struct kp_coupling_view *v)
     put(x->out, "    ", "exclude", v->exclude);
     put(x->out, "    ", "every", v->every);
     put(x->out, "    ", "deadband", v->deadband);
+    put(x->out, "    ", "clock", v->clock);
     for (size_t i = 0; i < v->n; i++) {
         const struct kp_field *f = &v->settings[i];
         if (is_secret(v, f->key))

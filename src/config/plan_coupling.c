@@ -56,7 +56,7 @@ static const char *word(const struct kp_coupling_view *v, const char *key)
     const struct {
         const char *key, *text;
     } known[] = { { "at", v->at }, { "include", v->include }, { "exclude", v->exclude }, { "every", v->every },
-                  { "deadband", v->deadband }, { "enabled", v->enabled ? "true" : "false" } };
+                  { "deadband", v->deadband }, { "clock", v->clock ? v->clock : "auto" }, { "enabled", v->enabled ? "true" : "false" } };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(known[i].key, key) == 0)
             return known[i].text ? known[i].text : "";
@@ -73,6 +73,8 @@ static const char *standard(const struct kp_coupling_view *v, const char *key)
     const struct kp_option *o = option_of(v->options, key);
     if (strcmp(key, "at") == 0)
         return v->name;
+    if (strcmp(key, "clock") == 0)
+        return "auto";
     return strcmp(key, "enabled") == 0 ? "true" : o && o->standard ? o->standard : "";
 }
 
@@ -120,7 +122,7 @@ static bool mentioned(const struct kp_config_entry *e, const char *key)
 static struct kp_plan_step *plan_left_out(struct kp_plan *p, struct kp_plan_step *s, const struct kp_config_entry *e,
                                           const struct kp_coupling_view *v)
 {
-    static const char *const common[] = { "at", "enabled", "include", "exclude", "every", "deadband" };
+    static const char *const common[] = { "at", "enabled", "include", "exclude", "every", "deadband", "clock" };
     enum { COMMON = sizeof common / sizeof common[0] };
     for (size_t i = 0; i < COMMON + v->n && !p->err->code; i++) {
         const char *key = i < COMMON ? common[i] : v->settings[i - COMMON].key;

@@ -124,7 +124,8 @@ static enum kp_code read_signal(struct reading *r, const struct kp_yaml *map, st
 }
 
 /* ---- couplings ---- */
-static const char *const common[] = { "name", "url", "at", "enabled", "include", "exclude", "every", "deadband", "nodes" };
+static const char *const common[] = { "name", "url", "at", "enabled", "include", "exclude", "every", "deadband", "clock",
+                                      "nodes" };
 enum { COMMON = sizeof common / sizeof common[0], WORDS_MAX = 96 };
 static const char file_suffix[] = "-file";
 

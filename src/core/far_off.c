@@ -47,7 +47,7 @@ void kp_clock_offset_print(int64_t offset, char *out, size_t size)
     const int64_t year = 31556952 * KP_SECOND; /* on average */
     int64_t by = offset >= 0 ? offset : offset == INT64_MIN ? INT64_MAX : -offset;
     if (by >= 2 * year)
-        snprintf(out, size, "%lld years", (long long)((by + year / 2) / year));
+        snprintf(out, size, "%lld years", (long long)(by / year + (by % year >= year / 2)));
     else
         kp_duration_print(by, out, size);
 }

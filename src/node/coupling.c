@@ -15,7 +15,7 @@
 
 /* The fields every coupling has; the rest are its class's options. */
 static const char *const common[] = { "url",     "name",  "at",       "enabled", "include",
-                                      "exclude", "every", "deadband", NULL };
+                                      "exclude", "every", "deadband", "clock", NULL };
 enum { COMMON = sizeof common / sizeof common[0] - 1, FIELDS_MAX = 64 };
 
 static bool is_common(const char *key)
@@ -190,6 +190,8 @@ static enum kp_code record_check(struct kp_node *node, struct coupling *c, struc
                 get(c, "at"));
     else if ((!on.value || !field_bool(&on, &(bool){ 0 }, err)) && !check_keys(c, err))
         filter_of(c, &filter, err);
+    if (!err->code && get(c, "clock") && !kp_clock_mode_parse(get(c, "clock"), &(uint8_t){ 0 }))
+        kp_fail(err, KP_EINVALID, "clock: '%.60s' is none of auto, source and receive", get(c, "clock"));
     for (size_t i = 0; i < node->n && !err->code; i++)
         if (node->couplings[i]->id != c->id &&
             strcmp(get(node->couplings[i], "name"), get(c, "name")) == 0)
@@ -391,6 +393,8 @@ static enum kp_code hub_add(struct kp_node *node, const struct coupling *c, stru
         keys[def.n] = c->fields[i].key;
         values[def.n++] = c->fields[i].value;
     }
+    if (get(c, "clock"))
+        kp_clock_mode_parse(get(c, "clock"), &def.clock);
     if (filter_of(c, &def.filter, err))
         return err->code;
     return kp_hub_add_coupling(node->hub, &def, err);

@@ -70,13 +70,13 @@ struct kp_coupling_view { /* texts live in the arena given */
     bool enabled;
     const struct kp_option *options; /* of its class */
     const char *include, *exclude;   /* the filter, as typed, or NULL */
-    const char *every, *deadband;
+    const char *every, *deadband, *clock; /* as typed; NULL = the default */
     size_t n; /* settings that differ from the default; secrets as "***" */
     struct kp_field *settings;
     struct kp_coupling_status status;
 };
 /* Fields: name (default: from the URL), at (default: the name), enabled, include, exclude, every,
- * deadband, and the class's options. Copies the name given to `name` (KP_NAME_MAX). */
+ * deadband, clock, and the class's options. Copies the name given to `name` (KP_NAME_MAX). */
 enum kp_code kp_node_couple(struct kp_node *, const char *url, const struct kp_field *, size_t n,
                             char *name, struct kp_err *);
 /* Fields as above, and url. Only what changed reconnects. */

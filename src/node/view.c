@@ -39,6 +39,7 @@ static bool view_fill(struct kp_node *node, const struct coupling *c, struct kp_
         .exclude = copy(arena, field_find(c->fields, c->n, "exclude"), &whole),
         .every = copy(arena, field_find(c->fields, c->n, "every"), &whole),
         .deadband = copy(arena, field_find(c->fields, c->n, "deadband"), &whole),
+        .clock = copy(arena, field_find(c->fields, c->n, "clock"), &whole),
         .protocol = c->class->name,
         .options = c->class->options,
         .enabled = true,

@@ -32,6 +32,7 @@ static void put_status(struct kp_json *j, const struct kp_coupling_status *s)
         { "samples", s->samples },   { "batches", s->batches },       { "waits", s->waits }, { "lost", s->lost },
         { "filtered", s->filtered }, { "duplicates", s->duplicates }, { "bad", s->bad },     { "opens", s->opens },
         { "failures", s->failures }, { "late", s->late },             { "setBack", s->set_back },
+        { "farOff", s->far_off },    { "quarantined", s->quarantined },
     };
     kp_json_put_text(j, "state", kp_link_name(s->link));
     kp_json_put_time(j, "since", s->since);
@@ -59,6 +60,7 @@ static void put_coupling(struct kp_json *j, const struct kp_coupling_view *v)
     kp_json_put_text(j, "exclude", v->exclude);
     kp_json_put_text(j, "every", v->every);
     kp_json_put_text(j, "deadband", v->deadband);
+    kp_json_put_text(j, "clock", v->clock);
     kp_json_key(j, "settings");
     kp_json_begin(j, '{');
     for (size_t i = 0; i < v->n; i++)

@@ -75,6 +75,14 @@ PARAMS usage_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 20 },
     END,
 };
+PARAMS quarantine_params[] = {
+    { .name = "coupling", .type = KP_PARAM_TEXT },
+    { .name = "path", .type = KP_PARAM_PATH },
+    { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "after", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
+    END,
+};
 PARAMS format_params[] = { { .name = "format", .type = KP_PARAM_CHOICE, .choices = formats }, END };
 PARAMS apply_params[] = {
     { .name = "dryRun", .type = KP_PARAM_BOOL },
@@ -130,6 +138,9 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, API "/retention", kp_route_retention, KP_SLOW, NULL },
     { KP_HTTP_PUT, API "/retention", kp_route_retention_put, KP_SLOW | KP_BODY_JSON, retention_params },
     { KP_HTTP_GET, API "/usage", kp_route_usage, KP_SLOW, usage_params },
+    { KP_HTTP_GET, API "/quarantine", kp_route_quarantine, 0, quarantine_params },
+    { KP_HTTP_POST, API "/quarantine/release", kp_route_quarantine_release, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/quarantine/drop", kp_route_quarantine_drop, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/sql", kp_route_sql, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/backup", kp_route_backup, KP_LOCAL | KP_SLOW | KP_BODY_JSON | KP_FLOWS, NULL },
     { KP_HTTP_GET, API "/backups", kp_route_backups, 0, NULL },

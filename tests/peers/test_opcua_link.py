@@ -208,14 +208,40 @@ def test_sessions_are_closed_when_a_coupling_ends(node, servers, free_port):
     node.wait_link("last", "online")
 
 
-def test_a_clock_ten_years_off_is_kept_and_said(node, servers, free_port):
+def test_a_clock_ten_years_off_is_held_then_replaced_and_said(node, servers, free_port):
     _, url = start(servers, free_port, "--years", "-10")
     couple(node, url, "m")
     live(node, "hall/m/Live/v0")
+    value = wait_for(lambda: (v := node.value("hall/m/Live/v0"))["value"] is not None and v, 10, "a value")
+    assert value["time"].startswith(str(time.gmtime().tm_year)[:3]) and value["status"]["name"].startswith("Uncertain")
+    condition = wait_for(lambda: [c for c in node.json("status")["conditions"] if c["key"] == "clock-m"], 10)[0]
+    assert "10 years behind" in condition["text"] and "koppel quarantine --coupling m" in condition["text"]
+    held = node.json("quarantine", "--coupling", "m")
+    assert held["held"] == 10 and all(s["reason"] == "behind" for s in held["samples"])
     year = str(time.gmtime().tm_year - 10)
+    assert all(s["time"].startswith(year) and not s["received"].startswith(year) for s in held["samples"])
+    assert node.cli("quarantine", "--drop", check=False).returncode == 1  # nobody said yes
+    one = held["samples"][0]
+    stored = len(node.history(one["path"], "--from", "-20y"))
+    released = node.json("quarantine", one["path"], "--release", "source")
+    mine = sum(s["path"] == one["path"] for s in held["samples"])
+    assert released == {"released": mine, "kept": 0}
+    assert node.history(one["path"], "--from", "-20y")[0][0].startswith(year)
+    assert node.json("quarantine", one["path"], "--release", "source")["released"] == 0
+    dropped = node.json("quarantine", "--coupling", "m", "--drop", "--yes")
+    assert dropped["dropped"] == 10 - mine and node.json("quarantine")["held"] == 0
+    assert len(node.history(one["path"], "--from", "-20y")) >= stored + mine
+
+
+def test_a_clock_said_to_be_right_is_believed(node, servers, free_port):
+    _, url = start(servers, free_port, "--years", "-10")
+    couple(node, url, "m", "--set", "clock=source")
+    year = str(time.gmtime().tm_year - 10)
+    live(node, "hall/m/Live/v0")
     wait_for(lambda: node.value("hall/m/Live/v0")["time"].startswith(year), 5, "a time ten years ago")
-    detail = wait_for(lambda: "clock" in (d := node.coupling("m")["detail"]) and d, 10)
-    assert "behind" in detail
+    assert node.json("quarantine")["held"] == 0
+    refused = node.cli("couplings", "m", "--set", "clock=wall", check=False)
+    assert refused.returncode == 1 and "none of auto, source and receive" in refused.stderr
 
 
 # ---- history of the time a link was down ----
