@@ -150,6 +150,16 @@ static const struct kp_flag restore_flags[] = {
     { 0 },
 };
 static const struct kp_flag usage_flags[] = { { "limit", "N", "that many signals (default 20)" }, { 0 } };
+static const struct kp_flag import_flags[] = {
+    { "at", "PATH", "below this asset" },
+    { "format", "csv|lines", "CSV, or the line protocol of InfluxDB (files called .lp)" },
+    { "column", "NAME", "CSV: the column of the times" },
+    { "path", "FORM", "lines: how paths are made, '{measurement}/{tags}/{field}'" },
+    { "precision", "UNIT", "ns, us, ms or s, of times written as numbers" },
+    { "local", NULL, "CSV: times without a zone are of the clock on the wall" },
+    { "dry-run", NULL, "only check it" },
+    { 0 },
+};
 static const struct kp_flag quarantine_flags[] = {
     { "coupling", "NAME", "only of this coupling" },
     { "from", "TIME", "only received at this time or later" },
@@ -192,6 +202,8 @@ const struct kp_verb kp_verbs[] = {
       retain_flags, 0, 1 },
     { "usage", "[PATTERN]", "which signals take the room, and when the disk is full", "koppel usage", kp_verb_usage, usage_flags,
       0, 1 },
+    { "import", "FILE", "points of a file, CSV or line protocol, into the history", "koppel import old-scada.csv --at eindhoven/dmu50",
+      kp_verb_import, import_flags, 1, 1 },
     { "quarantine", "[SIGNAL]", "samples held because their time cannot be right",
       "koppel quarantine --coupling dmu50 --release receive", kp_verb_quarantine, quarantine_flags, 0, 1 },
     { "sql", "STATEMENT", "ask the data file",

@@ -130,6 +130,7 @@ static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Co
         .cookie = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Cookie"),
         .koppel = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Koppel"),
         .content_type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Type"),
+        .content_encoding = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Encoding"),
     };
     x->listener = listener;
     x->guest = guest;

@@ -193,8 +193,9 @@ static bool check_bearer(struct kp_request *r)
 {
     const char *given = r->client.authorization;
     char name[KP_NAME_MAX];
-    if (strncasecmp(given, "Bearer ", 7) == 0 &&
-        kp_token_check(kp_node_store(r->node), given + 7 + strspn(given + 7, " "), name, sizeof name))
+    const char *token = strchr(given, ' ');
+    bool known = strncasecmp(given, "Bearer ", 7) == 0 || strncasecmp(given, "Token ", 6) == 0; /* the latter: clients of InfluxDB */
+    if (known && kp_token_check(kp_node_store(r->node), token + strspn(token, " "), name, sizeof name))
         return true;
     return unauthorized(r, "the token is not known to this node");
 }

@@ -30,6 +30,7 @@ enum kp_needs {
     KP_SLOW = 8,  /* may take seconds: goes to the workers kept for that */
     KP_BODY_JSON = 16,
     KP_BODY_YAML = 32,
+    KP_BODY_POINTS = 128, /* CSV or line protocol, perhaps gzip */
     KP_FLOWS = 64, /* the reply goes on after the handler has begun it: no HEAD */
 };
 
@@ -72,7 +73,8 @@ bool kp_flow_add(struct kp_request *, const char *text);
 /* What the client said about itself. */
 struct kp_client {
     bool local; /* over the Unix socket */
-    const char *host, *authorization, *cookie, *koppel, *content_type; /* headers, NULL = absent */
+    const char *host, *authorization, *cookie, *koppel; /* headers, NULL = absent */
+    const char *content_type, *content_encoding;
 };
 
 struct kp_request {

@@ -75,6 +75,26 @@ PARAMS usage_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 20 },
     END,
 };
+PARAMS import_params[] = {
+    { .name = "format", .type = KP_PARAM_CHOICE, .choices = kp_import_formats },
+    { .name = "at", .type = KP_PARAM_PATH },
+    { .name = "column", .type = KP_PARAM_TEXT },
+    { .name = "path", .type = KP_PARAM_TEXT },
+    { .name = "precision", .type = KP_PARAM_CHOICE, .choices = kp_precisions },
+    { .name = "local", .type = KP_PARAM_BOOL },
+    { .name = "dryRun", .type = KP_PARAM_BOOL },
+    { .name = "line", .type = KP_PARAM_INT, .min = 1, .max = INT64_MAX, .standard = 1 },
+    END,
+};
+PARAMS line_protocol_params[] = {
+    { .name = "precision", .type = KP_PARAM_CHOICE, .choices = kp_precisions },
+    { .name = "db", .type = KP_PARAM_TEXT },
+    { .name = "rp", .type = KP_PARAM_TEXT },
+    { .name = "consistency", .type = KP_PARAM_TEXT },
+    { .name = "org", .type = KP_PARAM_TEXT },
+    { .name = "bucket", .type = KP_PARAM_TEXT },
+    END,
+};
 PARAMS quarantine_params[] = {
     { .name = "coupling", .type = KP_PARAM_TEXT },
     { .name = "path", .type = KP_PARAM_PATH },
@@ -138,6 +158,9 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, API "/retention", kp_route_retention, KP_SLOW, NULL },
     { KP_HTTP_PUT, API "/retention", kp_route_retention_put, KP_SLOW | KP_BODY_JSON, retention_params },
     { KP_HTTP_GET, API "/usage", kp_route_usage, KP_SLOW, usage_params },
+    { KP_HTTP_POST, API "/import", kp_route_import, KP_SLOW | KP_BODY_POINTS, import_params },
+    { KP_HTTP_POST, "/write", kp_route_line_protocol, KP_SLOW | KP_BODY_POINTS, line_protocol_params },
+    { KP_HTTP_POST, "/api/v2/write", kp_route_line_protocol, KP_SLOW | KP_BODY_POINTS, line_protocol_params },
     { KP_HTTP_GET, API "/quarantine", kp_route_quarantine, 0, quarantine_params },
     { KP_HTTP_POST, API "/quarantine/release", kp_route_quarantine_release, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/quarantine/drop", kp_route_quarantine_drop, KP_SLOW | KP_BODY_JSON, NULL },

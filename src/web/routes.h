@@ -22,6 +22,8 @@ kp_handler kp_route_certificates;
 kp_handler kp_route_changes, kp_route_consumers, kp_route_consumer_put, kp_route_consumer_remove;
 kp_handler kp_route_backups, kp_route_backups_put, kp_route_backups_end, kp_route_backup_now, kp_route_backup_prove;
 kp_handler kp_route_retention, kp_route_retention_put, kp_route_usage;
+kp_handler kp_route_import, kp_route_line_protocol;
+extern const char *const kp_precisions[], *const kp_import_formats[]; /* end with NULL */
 kp_handler kp_route_quarantine, kp_route_quarantine_release, kp_route_quarantine_drop;
 kp_handler kp_route_sql, kp_route_backup, kp_route_apply, kp_route_export;
 

@@ -78,6 +78,7 @@ static void every_route_is_an_operation_with_the_same_rights_and_body(void **sta
             fail_msg("%s: open in one of the two only", r->path);
         assert_int_equal(!!json_object_get(content, "application/json"), !!(r->needs & KP_BODY_JSON));
         assert_int_equal(!!json_object_get(content, "application/yaml"), !!(r->needs & KP_BODY_YAML));
+        assert_int_equal(!!json_object_get(content, "text/plain"), !!(r->needs & KP_BODY_POINTS));
         const char *about = json_string_value(json_object_get(o, "description"));
         bool local = about && strstr(about, "Over the Unix socket only");
         if (local != !!(r->needs & KP_LOCAL))

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/import.h"
+
+#include "node/points.h"
+#include "node/private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+enum { SYNC_BATCHES = 128, WAIT_MS = 1000, WAITS_MAX = 30 };
+
+struct importing {
+    struct kp_node *node;
+    struct points p;
+    unsigned made;
+    struct kp_batch *live, *historic;
+    unsigned pushed; /* batches since all was committed */
+    struct kp_err *err;
+};
+
+/* ---- reading ---- */
+
+static enum kp_code read_points(struct points *p, const char *text, size_t len, struct kp_err *err)
+{
+    if (memchr(text, 0, len) || !kp_utf8_valid(text, len))
+        return kp_fail(err, KP_EPARSE, "the text is not UTF-8");
+    char *copy = kp_arena_alloc(&p->arena, len + 2);
+    if (!copy)
+        return kp_fail(err, KP_ENOMEM, "out of memory reading points");
+    memcpy(copy, text, len);
+    return p->options->format == KP_IMPORT_CSV ? points_read_csv(p, copy, len, err) : points_read_lines(p, copy, len, err);
+}
+
+static void count(const struct points *p, struct kp_import_count *out)
+{
+    *out = (struct kp_import_count){ .points = p->n, .from = KP_NO_TIME, .to = KP_NO_TIME };
+    for (size_t i = 0; i < p->n; i++) {
+        int64_t at = p->list[i].at;
+        out->from = !i || at < out->from ? at : out->from;
+        out->to = !i || at > out->to ? at : out->to;
+    }
+    for (size_t i = 0; i < p->n_series; i++)
+        out->signals += p->series[i].n > 0;
+}
+
+static void points_free(struct points *p)
+{
+    kp_free(p->series);
+    kp_free(p->table);
+    kp_free(p->list);
+    kp_arena_free(&p->arena);
+}
+
+enum kp_code kp_import_check(const char *text, size_t len, const struct kp_import_options *options, int64_t now,
+                             struct kp_import_count *out, struct kp_err *err)
+{
+    struct points p = { .options = options, .now = now };
+    if (!read_points(&p, text, len, err))
+        count(&p, out);
+    points_free(&p);
+    return err->code;
+}
+
+/* ---- signals and values ---- */
+
+static uint8_t looks_like(const struct series *s)
+{
+    if (s->given)
+        return s->given;
+    return s->texts || (s->truths && s->numbers) ? KP_STRING : s->truths ? KP_BOOL : KP_DOUBLE;
+}
+
+static enum kp_code find_signal(struct importing *m, struct series *s)
+{
+    struct kp_model *model = kp_hub_model(m->node->hub);
+    s->latest = KP_NO_TIME;
+    s->signal = kp_model_find_signal(model, s->path);
+    const struct kp_signal_info *info = s->signal ? kp_model_signal(model, s->signal) : NULL;
+    if (!info) {
+        s->is_new = true;
+        s->type = looks_like(s);
+        if (kp_model_find_asset(model, s->path))
+            return kp_fail(m->err, KP_EEXISTS, "line %" PRIu64 ": '%.200s' is an asset, not a signal", s->line, s->path);
+        return KP_OK;
+    }
+    s->type = info->type == KP_NULL ? looks_like(s) : info->type;
+    if (!info->stored)
+        return kp_fail(m->err, KP_EREFUSED, "line %" PRIu64 ": of %.200s no history is kept; see `koppel set --stored`", s->line,
+                       s->path);
+    struct kp_now now = kp_model_now(model, s->signal);
+    s->latest = now.known ? now.sample.at : KP_NO_TIME;
+    return KP_OK;
+}
+
+static enum kp_code find_signals(struct importing *m)
+{
+    struct kp_model *model = kp_hub_model(m->node->hub);
+    for (size_t i = 0; i < m->p.n_series && !m->err->code;) {
+        kp_model_lock(model);
+        for (size_t end = i + KP_MODEL_SLICE; i < m->p.n_series && i < end && !m->err->code; i++)
+            if (m->p.series[i].n)
+                find_signal(m, &m->p.series[i]);
+        kp_model_unlock(model);
+    }
+    return m->err->code;
+}
+
+static enum kp_code read_values(struct importing *m)
+{
+    for (size_t i = 0; i < m->p.n; i++) {
+        struct point *one = &m->p.list[i];
+        const struct series *s = &m->p.series[one->series];
+        if (!one->word)
+            one->value = (struct kp_value){ .type = KP_NULL };
+        else if (!kp_value_parse(&m->p.arena, s->type, one->word, &one->value))
+            return kp_fail(m->err, KP_EINVALID, "line %" PRIu64 ": %.200s is of type %s, which '%.60s' is not", one->line, s->path,
+                           kp_type_name(s->type), one->word);
+    }
+    return KP_OK;
+}
+
+/* ---- making signals (hub thread) ---- */
+
+static void remove_made(struct importing *m, struct kp_model *model)
+{
+    struct kp_err ignored = { 0 };
+    for (size_t i = 0; i < m->p.n_series; i++)
+        if (m->p.series[i].is_new && m->p.series[i].signal)
+            kp_model_remove_signal(model, m->p.series[i].signal, &ignored);
+}
+
+static enum kp_code make_signal(struct importing *m, struct kp_model *model, struct series *s)
+{
+    char parent[KP_PATH_MAX];
+    snprintf(parent, sizeof parent, "%s", s->path);
+    char *slash = strrchr(parent, '/');
+    if (!slash)
+        return kp_fail(m->err, KP_EINVALID, "line %" PRIu64 ": '%.200s' would be no signal of any asset; say below which one", s->line,
+                       s->path);
+    *slash = 0;
+    struct kp_signal_info info = { .name = slash + 1, .type = s->type, .stored = true };
+    if (kp_model_find_signal(model, s->path)) /* two names that are made valid alike */
+        return kp_fail(m->err, KP_EEXISTS, "line %" PRIu64 ": there is another '%.200s'", s->line, s->path);
+    info.asset = kp_model_make_path(model, parent, KP_FOLDER, m->err);
+    if (info.asset)
+        s->signal = kp_model_put_signal(model, &info, m->err);
+    m->made += s->signal != 0;
+    return m->err->code ? kp_context(m->err, "line %" PRIu64, s->line) : KP_OK;
+}
+
+static void make_signals(void *arg)
+{
+    struct importing *m = arg;
+    struct kp_model *model = kp_hub_model(m->node->hub);
+    for (size_t i = 0; i < m->p.n_series && !m->err->code; i++)
+        if (m->p.series[i].is_new)
+            make_signal(m, model, &m->p.series[i]);
+    if (m->err->code)
+        remove_made(m, model);
+}
+
+/* ---- handing over ---- */
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* What was pushed has gone through the hub and is committed. */
+static enum kp_code commit(struct importing *m)
+{
+    m->pushed = 0;
+    if (kp_hub_call(m->node->hub, nothing, NULL))
+        return kp_fail(m->err, KP_ESTOPPED, "the node is stopping; send it again when it runs");
+    return kp_store_sync(m->node->store, m->err);
+}
+
+static enum kp_code push(struct importing *m, struct kp_batch **b)
+{
+    if (!*b)
+        return KP_OK;
+    (*b)->arrived = kp_utc(m->node->clock);
+    for (int waits = 0; !kp_hub_push(m->node->hub, *b, WAIT_MS); waits++)
+        if (waits == WAITS_MAX)
+            return kp_fail(m->err, KP_ETIMEOUT, "the node does not keep up; send it again later");
+    *b = NULL;
+    return ++m->pushed == SYNC_BATCHES ? commit(m) : KP_OK;
+}
+
+static enum kp_code hand_over(struct importing *m, uint32_t index)
+{
+    const struct point *one = &m->p.list[index];
+    const struct series *s = &m->p.series[one->series];
+    bool live = s->newest == index && one->at > s->latest;
+    struct kp_batch **b = live ? &m->live : &m->historic;
+    struct kp_sample sample = { .signal = s->signal, .at = one->at, .status = one->status, .value = one->value };
+    if (*b && (*b)->n == KP_BATCH_MAX && push(m, b))
+        return m->err->code;
+    if (!*b && (*b = kp_batch_new(0)))
+        (*b)->historic = !live;
+    return *b && kp_batch_add(*b, &sample) ? KP_OK : kp_fail(m->err, KP_ENOMEM, "out of memory importing points");
+}
+
+static enum kp_code store_points(struct importing *m)
+{
+    for (size_t i = 0; i < m->p.n && !m->err->code; i++)
+        hand_over(m, (uint32_t)i);
+    if (!m->err->code && !push(m, &m->historic) && !push(m, &m->live))
+        commit(m);
+    kp_batch_free(m->historic);
+    kp_batch_free(m->live);
+    return m->err->code;
+}
+
+enum kp_code kp_node_import(struct kp_node *node, const char *text, size_t len, const struct kp_import_options *options,
+                            struct kp_import_count *out, struct kp_err *err)
+{
+    struct importing m = { .node = node, .p = { .options = options, .now = kp_utc(node->clock) }, .err = err };
+    if (options->at && *options->at && !kp_path_valid(options->at))
+        return kp_fail(err, KP_EINVALID, "at: '%.120s' is not a path such as eindhoven/milling", options->at);
+    if (!read_points(&m.p, text, len, err) && !find_signals(&m) && !read_values(&m)) {
+        count(&m.p, out);
+        for (size_t i = 0; i < m.p.n_series; i++)
+            out->made += m.p.series[i].is_new && m.p.series[i].n;
+        if (!options->dry && (!out->made || !node_change(node, make_signals, &m, err)))
+            store_points(&m);
+    }
+    points_free(&m.p);
+    return err->code;
+}
