@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/client.h"
 #include "cli/plot.h"
+#include "cli/points.h"
 
 #include "core/clock.h"
 #include "core/text.h"
@@ -289,7 +290,7 @@ static int plot(struct kp_cli *c, const struct asked *a)
     return KP_DONE;
 }
 
-/* CSV and JSON are whole: the pages that follow are appended to the series. */
+/* JSON is whole: the pages that follow are appended to the series. */
 static void fetch_rest(struct kp_cli *c, const struct asked *a, json_t *series, struct kp_err *err)
 {
     json_t *points = json_object_get(series, "points");
@@ -312,7 +313,11 @@ int kp_verb_history(struct kp_cli *c)
     if (kp_flag(c, "plot"))
         return plot(c, &a);
     const char *every = kp_flag(c, "every"), *limit = kp_flag(c, "limit");
-    bool whole = (c->json || kp_flag(c, "csv")) && !every && !limit;
+    bool whole = c->json && !every && !limit;
+    if (!c->json && !every && !limit && (kp_flag(c, "csv") || kp_flag(c, "jsonl")))
+        return kp_write_points(c, a.from, a.to, kp_flag(c, "jsonl"));
+    if (kp_flag(c, "jsonl"))
+        return kp_complain(c, KP_MISUSE, "--jsonl is every point: without --every and --limit");
     json_t *j = fetch(c, &a, NULL, every ? "every" : limit ? "limit" : NULL, every ? every : limit, &err), *series;
     size_t i;
     json_array_foreach (whole ? json_object_get(j, "series") : NULL, i, series)

@@ -299,6 +299,16 @@ enum kp_code kp_hub_call(struct kp_hub *h, void (*fn)(void *arg), void *arg)
     return here || (!over && kp_queue_call(h->in, fn, arg)) ? KP_OK : KP_ESTOPPED;
 }
 
+enum kp_code kp_hub_drain(struct kp_hub *h)
+{
+    pthread_mutex_lock(&h->lock);
+    bool by_hand = h->phase == HUB_NEW, over = h->phase == HUB_STOPPED;
+    pthread_mutex_unlock(&h->lock);
+    while (by_hand && kp_hub_turn(h, 0))
+        ;
+    return by_hand || (!over && kp_queue_drain(h->in)) ? KP_OK : KP_ESTOPPED;
+}
+
 bool kp_hub_push(struct kp_hub *h, struct kp_batch *b, int timeout_ms)
 {
     return kp_queue_push(h->in, &b->msg, timeout_ms);

@@ -39,6 +39,9 @@ bool kp_hub_turn(struct kp_hub *, int timeout_ms);
 /* Runs fn in the hub thread and waits: the way to change the model from elsewhere.
  * KP_ESTOPPED when the hub is ending. fn reports its own failure through its arg. */
 enum kp_code kp_hub_call(struct kp_hub *, void (*fn)(void *arg), void *arg);
+/* Waits until every batch pushed before has gone through the model to the sink. KP_ESTOPPED as above. Not from
+ * the hub's thread. */
+enum kp_code kp_hub_drain(struct kp_hub *);
 /* Hands a batch in, waiting up to timeout_ms for room; takes it only when true. */
 bool kp_hub_push(struct kp_hub *, struct kp_batch *, int timeout_ms);
 

@@ -192,13 +192,13 @@ size_t kp_queue_used(struct kp_queue *q)
     return used;
 }
 
-bool kp_queue_call(struct kp_queue *q, void (*run)(void *arg), void *arg)
+static bool call_and_wait(struct kp_queue *q, bool urgent, void (*run)(void *arg), void *arg)
 {
     struct kp_call_wait w = { 0 };
     struct kp_call call = { .msg.kind = KP_MSG_CALL, .run = run, .arg = arg, .wait = &w };
     pthread_mutex_init(&w.lock, NULL);
     pthread_cond_init(&w.done, NULL);
-    if (kp_queue_push_urgent(q, &call.msg)) {
+    if (urgent ? kp_queue_push_urgent(q, &call.msg) : kp_queue_push(q, &call.msg, -1)) {
         pthread_mutex_lock(&w.lock);
         while (!w.over)
             pthread_cond_wait(&w.done, &w.lock);
@@ -207,6 +207,21 @@ bool kp_queue_call(struct kp_queue *q, void (*run)(void *arg), void *arg)
     pthread_cond_destroy(&w.done);
     pthread_mutex_destroy(&w.lock);
     return w.ran;
+}
+
+bool kp_queue_call(struct kp_queue *q, void (*run)(void *arg), void *arg)
+{
+    return call_and_wait(q, true, run, arg);
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+bool kp_queue_drain(struct kp_queue *q)
+{
+    return call_and_wait(q, false, nothing, NULL);
 }
 
 /* The caller's stack frame is gone as soon as it sees `over`: nothing of it is touched after the

@@ -43,6 +43,8 @@ struct kp_call {
 };
 /* False when the queue is closed (then `run` is not called). */
 bool kp_queue_call(struct kp_queue *, void (*run)(void *arg), void *arg);
+/* Waits until all that was pushed before has been taken and done with; false as above. */
+bool kp_queue_drain(struct kp_queue *);
 /* The consumer's side: runs it and wakes the caller. */
 void kp_call_answer(struct kp_call *);
 /* As above without running it, for a consumer that is ending. kp_queue_call then returns false. */

@@ -164,16 +164,11 @@ static void make_signals(void *arg)
 
 /* ---- handing over ---- */
 
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
 /* What was pushed has gone through the hub and is committed. */
 static enum kp_code commit(struct importing *m)
 {
     m->pushed = 0;
-    if (kp_hub_call(m->node->hub, nothing, NULL))
+    if (kp_hub_drain(m->node->hub))
         return kp_fail(m->err, KP_ESTOPPED, "the node is stopping; send it again when it runs");
     return kp_store_sync(m->node->store, m->err);
 }

@@ -52,7 +52,7 @@ static enum kp_code take_cell(struct csv *c, char **out, bool *more)
         *to++ = *p;
     }
     if (quoted && p == c->end)
-        return refuse(c, "a quote opens here that nothing closes:", *out);
+        return kp_fail(c->err, KP_EPARSE, "line %" PRIu64 ": a quote opens here that nothing closes", c->line);
     p += quoted;
     p += *p == '\r' && p[1] == '\n';
     char stop = p < c->end ? *p : '\n';
@@ -159,7 +159,7 @@ static bool complete(const char *word, char out[64], bool *has_zone)
     if (digits(word, 2) && (word[2] == '-' || word[2] == '.' || word[2] == '/') && digits(word + 3, 2) && word[5] == word[2] &&
         digits(word + 6, 4))
         snprintf(day, sizeof day, "%.4s-%.2s-%.2s", word + 6, word + 3, word);
-    else if (digits(word, 4) && digits(word + 5, 2) && digits(word + 8, 2))
+    else if (digits(word, 4) && word[4] == '-' && digits(word + 5, 2) && word[7] == '-' && digits(word + 8, 2))
         snprintf(day, sizeof day, "%.4s-%.2s-%.2s", word, word + 5, word + 8);
     else
         return false;

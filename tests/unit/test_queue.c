@@ -537,6 +537,44 @@ static void a_queue_that_cannot_be_made_is_null(void **state)
     assert_int_equal(kit_starve("queue", make, NULL), 1);
 }
 
+/* The consumer is slow; whoever drains the queue has waited for all that was there before. */
+static atomic_uint taken;
+
+static void *take_slowly(void *arg)
+{
+    for (struct kp_msg *m; (m = kp_queue_pop(arg, 1000));) {
+        if (m->kind == KP_MSG_CALL) {
+            kp_call_answer((struct kp_call *)m);
+            continue;
+        }
+        usleep(2000);
+        taken++;
+        kp_free(m);
+    }
+    return NULL;
+}
+
+static void draining_waits_for_all_that_came_before(void **state)
+{
+    (void)state;
+    struct kp_queue *q = kp_queue_new(1 << 20, NULL);
+    pthread_t thread;
+    pthread_create(&thread, NULL, take_slowly, q);
+    for (unsigned i = 1; i <= 5; i++) {
+        for (int k = 0; k < 4; k++) {
+            struct kp_msg *m = kp_alloc(sizeof *m);
+            m->cost = 10;
+            assert_true(kp_queue_push(q, m, 0));
+        }
+        assert_true(kp_queue_drain(q));
+        assert_int_equal(taken, 4 * i);
+    }
+    kp_queue_close(q);
+    assert_false(kp_queue_drain(q));
+    pthread_join(thread, NULL);
+    kp_queue_free(q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -559,6 +597,7 @@ int main(void)
         cmocka_unit_test(closing_refuses_the_calls_still_queued_and_keeps_the_rest),
         cmocka_unit_test(freeing_refuses_the_calls_still_queued),
         cmocka_unit_test(a_close_in_the_midst_of_calls_leaves_no_caller_behind),
+        cmocka_unit_test(draining_waits_for_all_that_came_before),
         cmocka_unit_test(a_queue_that_cannot_be_made_is_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
