@@ -25,6 +25,8 @@ struct importing {
 
 static enum kp_code read_points(struct points *p, const char *text, size_t len, struct kp_err *err)
 {
+    if (!len)
+        return kp_fail(err, KP_EPARSE, "line 1: there is nothing");
     if (memchr(text, 0, len) || !kp_utf8_valid(text, len))
         return kp_fail(err, KP_EPARSE, "the text is not UTF-8");
     char *copy = kp_arena_alloc(&p->arena, len + 2);

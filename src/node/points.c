@@ -138,8 +138,9 @@ bool points_number_time(const char *text, int64_t unit, int64_t *at)
     long long number = strtoll(text, &end, 10);
     if (!(*text == '-' || (*text >= '0' && *text <= '9')) || *end || errno)
         return false;
-    for (int64_t limit = INT64_C(100000000000), by = KP_SECOND; !unit; limit *= 1000, by /= 1000)
-        if ((number > -limit && number < limit) || by == 1)
-            unit = by;
+    int64_t by = KP_SECOND;
+    for (int64_t more = number / INT64_C(100000000000); by > 1 && more; more /= 1000) /* the year 5138 in s, 1973 in ms */
+        by /= 1000;
+    unit = unit ? unit : by;
     return !__builtin_mul_overflow((int64_t)number, unit, at);
 }

@@ -262,7 +262,7 @@ enum kp_code points_read_csv(struct points *p, char *text, size_t len, struct kp
         c.text += 3;
     c.delimiter = guess_delimiter(c.text);
     if (c.text == c.end)
-        kp_fail(err, KP_EPARSE, "line 1: there is nothing; the first line must name the columns");
+        kp_fail(err, KP_EPARSE, "line 1: there is nothing but a byte order mark");
     else
         take_head(&c);
     if (p->options->first > 1)

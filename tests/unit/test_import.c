@@ -258,7 +258,7 @@ static void a_fault_names_its_line_and_changes_nothing(void **state)
     struct place *p = *state;
     static const struct kp_import_options piece = { .first = 500 }, below = { .at = "h/a" };
     static const struct fault faults[] = {
-        { &csv, "", "line 1: there is nothing; the first line must name the columns" },
+        { &csv, "", "line 1: there is nothing" },
         { &csv, "a,b\n1,2\n", "line 1: no column is called time; say which one it is" },
         { &csv, "time,h/b\n2026-01-05,1\n2026-01-06\n", "line 3: 1 columns where the first line has 2" },
         { &csv, "time,h/b\n2026-01-05,1\nsoon,2\n", "line 3: this is no time such as 2026-11-24T10:02:31Z: 'soon'" },
