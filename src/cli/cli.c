@@ -171,6 +171,10 @@ static const struct kp_flag quarantine_flags[] = {
     { "yes", NULL, "do not ask" },
     { 0 },
 };
+static const struct kp_flag check_flags[] = {
+    { "repair", "OUT", "of a damaged data file: write a sound copy of all that can be read" },
+    { 0 },
+};
 static const struct kp_flag no_flags[] = { { 0 } };
 
 const struct kp_verb kp_verbs[] = {
@@ -215,7 +219,7 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_restore, restore_flags, 2, 2 },
     { "apply", "FILE", "make the node match a file", "koppel apply factory.yaml --dry-run", kp_verb_apply, apply_flags, 1, 1 },
     { "export", "[FILE]", "write that file", "koppel export factory.yaml", kp_verb_export, no_flags, 0, 1 },
-    { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, no_flags, 1, 1 },
+    { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1 },
     { "rollback", "[DIR]", "go back to the data file before an upgrade", "koppel rollback ~/factory", kp_verb_rollback,
       no_flags, 0, 1 },
     { "help", "[VERB]", "this, or all about a verb", "koppel help couple", kp_verb_help, help_flags, 0, 1 },

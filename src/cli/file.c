@@ -4,6 +4,7 @@
 #include "config/apply.h"
 
 #include "core/text.h"
+#include "store/repair.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -260,9 +261,22 @@ static int check_apply_file(struct kp_cli *c, const char *file)
     return KP_DONE;
 }
 
+static int repair(struct kp_cli *c, const char *out)
+{
+    struct kp_err err = { 0 };
+    int losses = kp_store_repair(c->argv[0], out, found, c, &err);
+    if (losses < 0)
+        return kp_fault(c, &err);
+    if (!c->json)
+        printf("%s is a sound copy%s; %s is as it was\n", out, losses ? " without the above" : " of all there is", c->argv[0]);
+    return KP_DONE;
+}
+
 int kp_verb_check(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
+    if (kp_flag(c, "repair"))
+        return repair(c, kp_flag(c, "repair"));
     if (!is_data_file(c->argv[0]))
         return check_apply_file(c, c->argv[0]);
     int faults = kp_store_check(c->argv[0], found, c, &err);

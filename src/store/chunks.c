@@ -26,11 +26,11 @@ static size_t run_end(const struct kp_sample *p, size_t from, size_t n)
     return i;
 }
 
-static enum kp_code insert_row(struct kp_store *s, int64_t id, uint64_t seq, const struct kp_chunk_summary *sum,
-                               const struct kp_buf *blob, struct kp_err *err)
+enum kp_code kp_chunk_insert(struct kp_db *db, int64_t id, uint64_t seq, const struct kp_chunk_summary *sum,
+                             const void *blob, size_t len, struct kp_err *err)
 {
     struct kp_stmt *insert =
-        kp_db_prepare(s->db,
+        kp_db_prepare(db,
                       "insert or ignore into chunk(id, t0, t1, seq, n, good, bad, vmin, vmax, vsum, vfirst, vlast, "
                       "area, good_ns, bad_ns, held, data) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                       err);
@@ -53,7 +53,7 @@ static enum kp_code insert_row(struct kp_store *s, int64_t id, uint64_t seq, con
         kp_bind_int(insert, 16, sum->held);
     else
         kp_bind_text(insert, 16, NULL);
-    kp_bind_blob(insert, 17, blob->data, blob->len);
+    kp_bind_blob(insert, 17, blob, len);
     return kp_run(insert, err);
 }
 
@@ -67,7 +67,7 @@ static enum kp_code insert_chunk(struct kp_chunk_writer *w, const struct kp_chun
     for (;; id++) {
         if (id > kp_chunk_id(w->signal, KP_CHUNK_TICK))
             return kp_fail(err, KP_EFULL, "signal %u has too many chunks in one moment", (unsigned)w->signal);
-        enum kp_code code = insert_row(w->store, id, seq, sum, &w->blob, err);
+        enum kp_code code = kp_chunk_insert(w->store->db, id, seq, sum, w->blob.data, w->blob.len, err);
         if (code)
             return code;
         if (kp_db_changes(w->store->db))

@@ -268,6 +268,9 @@ struct kp_chunk_writer {
 enum kp_code kp_chunks_write(struct kp_chunk_writer *, kp_signal, struct kp_sample *points, size_t n, uint64_t seq,
                              struct kp_err *);
 void kp_chunks_free(struct kp_chunk_writer *);
+/* One row; no change (kp_db_changes) when the id is taken. */
+enum kp_code kp_chunk_insert(struct kp_db *, int64_t id, uint64_t seq, const struct kp_chunk_summary *, const void *blob,
+                             size_t len, struct kp_err *);
 
 /* ---- tail.c ---- */
 /* Of `points` (n > 0, by time, no two at one time) takes the last ones, *from on, that belong together with the

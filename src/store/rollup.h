@@ -44,4 +44,6 @@ enum kp_code kp_rollup_decode(const void *blob, size_t len, int level, int64_t b
 
 /* Points (sorted) that are about to be sealed make the rollups of their blocks due. In the open transaction. */
 enum kp_code kp_rollup_mark(struct kp_store *, kp_signal, const struct kp_sample *points, size_t n, struct kp_err *);
+/* Makes one due, unless its points may have been deleted. In the open transaction. */
+enum kp_code kp_rollup_mark_block(struct kp_db *, kp_signal, int level, int64_t block, struct kp_err *);
 #endif

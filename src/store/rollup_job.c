@@ -13,12 +13,12 @@
 /* Of blocks whose points have been deleted the rollup is all that is left: it stays as it is. */
 #define POINTS_ARE_THERE "not exists(select 1 from stored where signal = ?1 and cut > ?2)"
 
-static enum kp_code mark(struct kp_store *s, kp_signal signal, int level, int64_t block, struct kp_err *err)
+enum kp_code kp_rollup_mark_block(struct kp_db *db, kp_signal signal, int level, int64_t block, struct kp_err *err)
 {
     struct kp_stmt *put = kp_db_prepare(
-        s->db, "insert or ignore into rollup_due(signal, block) select ?1, ?3 where " POINTS_ARE_THERE, err);
+        db, "insert or ignore into rollup_due(signal, block) select ?1, ?3 where " POINTS_ARE_THERE, err);
     struct kp_stmt *del =
-        put ? kp_db_prepare(s->db, "delete from rollup where id = ?3 and " POINTS_ARE_THERE, err) : NULL;
+        put ? kp_db_prepare(db, "delete from rollup where id = ?3 and " POINTS_ARE_THERE, err) : NULL;
     if (!del)
         return err->code;
     for (int i = 0; i < 2; i++) {
@@ -40,7 +40,7 @@ enum kp_code kp_rollup_mark(struct kp_store *s, kp_signal signal, const struct k
         if (block == done || block < 0 || block + 1 == *marked)
             continue;
         for (int level = 0; level < KP_ROLLUP_LEVELS; level++)
-            if (mark(s, signal, level, kp_rollup_block(level, points[i].at), err))
+            if (kp_rollup_mark_block(s->db, signal, level, kp_rollup_block(level, points[i].at), err))
                 return err->code;
         done = block;
     }

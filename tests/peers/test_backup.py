@@ -89,6 +89,27 @@ def test_a_folder_that_goes_away_is_an_alarm_and_comes_back(node, machine, tmp_p
     wait_for(lambda: not any(c["key"] == "store-backup" for c in node.json("status")["conditions"]))
 
 
+def test_a_damaged_file_is_repaired_into_a_node_that_runs(node, machine, restored, tmp_path):
+    copy, sound = tmp_path / "copy.db", tmp_path / "sound.db"
+    node.cli("import", "-", input="time,hall/old/a\n" + "".join(f"{1767592800 + i},{i}.125\n" for i in range(20000)))
+    wait_for(lambda: int(node.json("usage")["points"]) >= 16000, 60, "sealed chunks")
+    node.cli("backup", copy)
+    db = sqlite3.connect(copy)  # one chunk rots
+    (rotten, n) = db.execute("select id, n from chunk where n > 100 order by id limit 1").fetchone()
+    db.execute("update chunk set data = cast(substr(data, 1, 60) || x'dead' || substr(data, 63) as blob) where id = ?", (rotten,))
+    db.commit()
+    db.close()
+    found = node.cli("check", copy, check=False)
+    assert found.returncode == 1 and f"chunk {rotten} " in found.stdout
+    refused = node.cli("restore", copy, tmp_path / "no", "--new-key", check=False)
+    assert refused.returncode == 1 and "check --repair" in refused.stderr
+    said = node.cli("check", copy, "--repair", sound).stdout
+    assert f"{n} points from 2026-01-05" in said and "sound copy without the above" in said
+    assert node.cli("check", sound).returncode == 0
+    new = restored(node, sound, "--key", node.dir / "node.key")
+    assert len(new.history("hall/old/a", "--from", "2026-01-01")) == 20000 - n
+
+
 def test_a_node_killed_in_a_backup_leaves_no_half_copy_under_its_name(node, machine, tmp_path):
     to = tmp_path / "nas"
     to.mkdir()
