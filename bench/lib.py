@@ -61,7 +61,8 @@ class Node:
         scratch.mkdir(parents=True, exist_ok=True)
         self.dir = Path(tempfile.mkdtemp(dir=scratch)) / "node"
         self.process = None
-        subprocess.run([KOPPEL, "init", self.dir, "--name", "bench"], check=True, stdout=subprocess.DEVNULL)
+        made = subprocess.run([KOPPEL, "init", self.dir, "--name", "bench", "--json"], check=True, capture_output=True)
+        self.token = json.loads(made.stdout)["token"]
 
     def start(self, *options):
         """Starts it; returns the seconds from the start to the first answered request."""

@@ -44,9 +44,18 @@ static bool is_control(const char *p, size_t len)
 bool kp_utf8_valid(const char *text, size_t n)
 {
     const unsigned char *p = (const unsigned char *)text;
-    for (size_t i = 0, len; i < n; i += len)
+    for (size_t i = 0, len; i < n; i += len) {
+        uint64_t eight;
+        for (; n - i >= sizeof eight; i += sizeof eight) { /* ASCII, most of the time */
+            memcpy(&eight, p + i, sizeof eight);
+            if (eight & UINT64_C(0x8080808080808080))
+                break;
+        }
+        if (i == n)
+            break;
         if (!(len = utf8_length(p + i, n - i)))
             return false;
+    }
     return true;
 }
 

@@ -28,11 +28,11 @@ static enum kp_code refuse(struct lines *l, const char *why, const char *word)
     return kp_fail(l->err, KP_EPARSE, "line %" PRIu64 ": %s'%.60s'", l->line, why, word);
 }
 
-/* The first of the characters that no backslash escapes, or the end. */
+/* The first of the characters that no backslash escapes, or the end; `ends` has the backslash too. */
 static char *until(char *text, const char *ends)
 {
-    while (*text && !strchr(ends, *text))
-        text += text[0] == '\\' && text[1] ? 2 : 1;
+    for (text += strcspn(text, ends); *text == '\\'; text += strcspn(text, ends))
+        text += text[1] ? 2 : 1;
     return text;
 }
 
@@ -56,10 +56,10 @@ struct tag {
 static size_t cut_tags(char *key, struct tag *tags)
 {
     size_t n = 0;
-    char *p = until(key, ",");
+    char *p = until(key, "\\,");
     while (*p && n < TAGS_MAX) {
         *p++ = 0;
-        char *equals = until(p, "=,"), *end = until(p, ",");
+        char *equals = until(p, "\\=,"), *end = until(p, "\\,");
         if (*equals != '=')
             break;
         *equals = 0;
@@ -145,10 +145,12 @@ static uint8_t type_of(char *word, size_t n)
         word[n - 1] = 0;
         return strspn(word, "-0123456789") == n - 1 ? type : KP_NULL;
     }
+    if (strspn(word, "+-.0123456789eE") == n)
+        return KP_DOUBLE;
     for (size_t i = 0; i < sizeof truths / sizeof truths[0]; i++)
         if (strcmp(word, truths[i]) == 0)
             return KP_BOOL;
-    return strspn(word, "+-.0123456789eE") == n ? KP_DOUBLE : KP_NULL;
+    return KP_NULL;
 }
 
 /* The end of a field's value; a text in quotes may hold anything. */
@@ -194,7 +196,7 @@ static enum kp_code take_field(struct lines *l, char *name, size_t name_len, cha
 static enum kp_code take_fields(struct lines *l, char *p, char *end)
 {
     while (p < end) {
-        char *equals = until(p, "=, "), *word = equals + 1;
+        char *equals = until(p, "\\=, "), *word = equals + 1;
         if (equals >= end || *equals != '=' || equals == p)
             return refuse(l, "a field must be NAME=VALUE: ", p);
         char *stop = value_end(word), next = *stop;
@@ -214,7 +216,7 @@ static enum kp_code take_fields(struct lines *l, char *p, char *end)
 static char *fields_end(char *p)
 {
     while (*p && *p != ' ') {
-        p = until(p, "=, ");
+        p = until(p, "\\=, ");
         if (*p == '=')
             p = value_end(p + 1);
         p += *p == ',';
@@ -224,7 +226,7 @@ static char *fields_end(char *p)
 
 static enum kp_code take_line(struct lines *l, char *p)
 {
-    char *fields = until(p, " ");
+    char *fields = until(p, "\\ ");
     l->key = p;
     l->key_len = (size_t)(fields - p);
     if (!l->key_len || *p == ',')
