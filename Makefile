@@ -41,6 +41,8 @@ bench: build
 	@bench/hub
 	@bench/start
 	@bench/opcua
+	@bench/ingest
+	@bench/query
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
 analyze:

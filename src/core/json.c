@@ -3,7 +3,6 @@
 
 #include "core/text.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,18 +94,56 @@ void kp_json_key(struct kp_json *j, const char *key)
     j->comma = false;
 }
 
+enum { NUMBER = 32 };
+
+/* Writes the digits of `v`, `decimals` of them behind a point, so that they end at `end`; where they begin. */
+static char *digits_before(char *end, uint64_t v, unsigned decimals)
+{
+    for (unsigned i = 0; i < decimals; i++, v /= 10)
+        *--end = (char)('0' + v % 10);
+    if (decimals)
+        *--end = '.';
+    do
+        *--end = (char)('0' + v % 10);
+    while (v /= 10);
+    return end;
+}
+
+static void put_digits(struct kp_json *j, bool negative, uint64_t v, unsigned decimals)
+{
+    char text[NUMBER], *end = text + NUMBER, *p = digits_before(end, v, decimals);
+    if (negative)
+        *--p = '-';
+    item(j);
+    kp_buf_add(j->out, p, (size_t)(end - p));
+}
+
 void kp_json_int(struct kp_json *j, int64_t v)
 {
-    char text[32];
-    item(j);
-    kp_buf_add(j->out, text, (size_t)snprintf(text, sizeof text, "%" PRId64, v));
+    put_digits(j, v < 0, v < 0 ? -(uint64_t)v : (uint64_t)v, 0);
 }
 
 void kp_json_uint(struct kp_json *j, uint64_t v)
 {
-    char text[32];
-    item(j);
-    kp_buf_add(j->out, text, (size_t)snprintf(text, sizeof text, "%" PRIu64, v));
+    put_digits(j, false, v, 0);
+}
+
+/* Most values of sensors: few decimals. A quotient of two exact doubles is the double nearest to that decimal
+ * number, so when it is v, its digits read back as v. */
+static bool put_decimal(struct kp_json *j, double v)
+{
+    static const double powers[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6 };
+    double size = fabs(v);
+    if (!(size >= 1e-4 && size < 1e9))
+        return false;
+    for (unsigned k = 0; k < sizeof powers / sizeof powers[0]; k++) {
+        double whole = rint(size * powers[k]);
+        if (whole / powers[k] == size) {
+            put_digits(j, v < 0, (uint64_t)whole, k);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The fewest digits that read back as the same number; floats need at most 9, doubles 17. */
@@ -114,6 +151,8 @@ static void real(struct kp_json *j, double v, bool is_float)
 {
     char text[40] = "-0.0"; /* "-0" would be read as the integer, and lose its sign */
     int n = 4;
+    if (!is_float && put_decimal(j, v))
+        return;
     for (int digits = is_float ? 6 : 15; digits <= 17 && !(v == 0 && signbit(v)); digits++) {
         n = snprintf(text, sizeof text, "%.*g", digits, v);
         if (is_float ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v)
@@ -149,7 +188,8 @@ void kp_json_time(struct kp_json *j, int64_t at)
         return;
     }
     kp_time_print(at, text);
-    kp_json_text(j, text);
+    item(j);
+    quoted(j->out, text, strlen(text));
 }
 
 void kp_json_raw(struct kp_json *j, const char *text)
