@@ -4,6 +4,7 @@
 
 #include "config/file.h"
 #include "core/json.h"
+#include "store/retention.h"
 
 #include <math.h>
 #include <string.h>
@@ -69,6 +70,30 @@ static void put_settings(struct exporting *x)
     }
     if (db)
         kp_store_reader_done(kp_node_store(x->node), db);
+}
+
+static void put_retention(struct exporting *x)
+{
+    struct kp_retention now = { 0 };
+    struct kp_db *db = kp_store_reader(kp_node_store(x->node), x->err);
+    if (db)
+        kp_retention_read(db, &x->arena, &now, x->err);
+    kp_store_reader_done(kp_node_store(x->node), db);
+    for (size_t i = 0; i < now.n && !x->err->code; i++) {
+        const struct kp_retention_rule *rule = &now.rules[i];
+        char points[40] = "", rollups[40] = "", size[40] = "";
+        if (rule->raw)
+            kp_duration_exact(rule->raw, points, sizeof points);
+        if (rule->rollups)
+            kp_duration_exact(rule->rollups, rollups, sizeof rollups);
+        if (rule->bytes)
+            kp_size_exact(rule->bytes, size, sizeof size);
+        kp_buf_str(x->out, i ? "" : "\nretention:\n");
+        put(x->out, "  - ", "pattern", rule->pattern);
+        put(x->out, "    ", "points", points);
+        put(x->out, "    ", "rollups", rollups);
+        put(x->out, "    ", "size", size);
+    }
 }
 
 /* ---- assets ---- */
@@ -238,6 +263,8 @@ static enum kp_code write_all(struct exporting *x)
     kp_yaml_put_text(x->out, kp_node_name(x->node));
     kp_buf_str(x->out, ": read by koppel apply\n");
     put_settings(x);
+    if (!x->err->code)
+        put_retention(x);
     bool any = false;
     kp_model_lock(model(x));
     put_assets(x, 0, &any);

@@ -6,7 +6,8 @@
 #include "config/yaml.h"
 #include "node/node.h"
 
-enum kp_config_kind { KP_CONFIG_ASSET, KP_CONFIG_COUPLING, KP_CONFIG_SIGNAL, KP_CONFIG_SETTING, KP_CONFIG_KINDS };
+enum kp_config_kind { KP_CONFIG_ASSET, KP_CONFIG_COUPLING, KP_CONFIG_SIGNAL, KP_CONFIG_SETTING, KP_CONFIG_RETENTION,
+                      KP_CONFIG_KINDS };
 
 struct kp_config_field {
     struct kp_field f;          /* the word and text that the node takes */
@@ -21,7 +22,7 @@ struct kp_config_node { /* one thing to subscribe */
 };
 
 struct kp_config_entry {
-    const char *name; /* path, name of the coupling, key of the setting */
+    const char *name; /* path, name of the coupling, key of the setting, pattern */
     struct kp_place at;
     size_t n;
     struct kp_config_field *fields;

@@ -81,8 +81,8 @@ enum kp_code kp_plan_field(struct kp_plan *p, struct kp_plan_step *s, const char
 enum kp_code kp_plan_make(struct kp_plan *p, struct kp_node *node, struct kp_config *config, bool prune,
                           struct kp_err *err)
 {
-    static enum kp_code (*const parts[])(struct kp_plan *) = { kp_plan_settings, kp_plan_assets, kp_plan_couplings,
-                                                               kp_plan_nodes, kp_plan_signals };
+    static enum kp_code (*const parts[])(struct kp_plan *) = { kp_plan_settings, kp_plan_retention, kp_plan_assets,
+                                                               kp_plan_couplings, kp_plan_nodes, kp_plan_signals };
     static enum kp_code (*const removals[])(struct kp_plan *) = { kp_plan_remove_signals, kp_plan_remove_couplings,
                                                                   kp_plan_remove_assets };
     *p = (struct kp_plan){ .node = node, .config = config, .prune = prune, .err = err };

@@ -64,6 +64,7 @@ bool kp_plan_yes(const char *text);
 
 enum kp_code kp_plan_assets(struct kp_plan *);
 enum kp_code kp_plan_settings(struct kp_plan *);
+enum kp_code kp_plan_retention(struct kp_plan *);
 enum kp_code kp_plan_couplings(struct kp_plan *);
 enum kp_code kp_plan_nodes(struct kp_plan *);
 enum kp_code kp_plan_signals(struct kp_plan *);

@@ -334,6 +334,35 @@ static enum kp_code read_list(struct reading *r, const struct kp_yaml *y, struct
     return check_names(r, list);
 }
 
+/* ---- retention ---- */
+static enum kp_code read_rule(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
+{
+    static const char *const known[] = { "pattern", "points", "rollups", "size", NULL };
+    const struct kp_yaml *pattern = child(map, "pattern");
+    if (!pattern)
+        return wrong(r, map->at, "a rule needs a 'pattern' such as \"**/vibration\"");
+    for (const struct kp_yaml *y = map->first; y && !r->err->code; y = y->next) {
+        size_t k = 0;
+        int64_t amount;
+        while (known[k] && strcmp(known[k], y->key) != 0)
+            k++;
+        if (!known[k])
+            return unknown_key(r, y, known);
+        if (need_kind(r, y, KP_YAML_TEXT, y->key) || !k)
+            continue;
+        bool good = k == 3 ? kp_size_parse(y->text, &amount) : kp_duration_parse(y->text, &amount);
+        if (*y->text && (!good || amount <= 0))
+            return kp_yaml_fail(r->file, y->at, r->err, KP_EINVALID, "%s: '%.60s' is not a %s", y->key, y->text,
+                                k == 3 ? "size such as 20GB" : "time such as 90d or 2y");
+        add_field(r, e, y, y->text);
+    }
+    e->name = pattern->text;
+    e->at = pattern->at;
+    if (!r->err->code && !kp_pattern_valid(e->name))
+        return wrong(r, pattern->at, "this is no pattern such as \"**/vibration\"");
+    return r->err->code;
+}
+
 /* ---- settings of the node ---- */
 static enum kp_code check_commit(const char *text, struct kp_err *err)
 {
@@ -417,6 +446,7 @@ static const struct {
     [KP_CONFIG_COUPLING] = { "couplings", "coupling", read_coupling },
     [KP_CONFIG_SIGNAL] = { "signals", "signal", read_signal },
     [KP_CONFIG_SETTING] = { "settings", "setting", NULL },
+    [KP_CONFIG_RETENTION] = { "retention", "rule of retention", read_rule },
 };
 
 const char *kp_config_kind_name(enum kp_config_kind kind)
@@ -448,7 +478,7 @@ enum kp_code kp_config_read(struct kp_config *c, const char *yaml, size_t len, c
     if (!root || (root->kind == KP_YAML_TEXT && !*root->text))
         return KP_OK;
     if (root->kind != KP_YAML_MAP)
-        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals or settings");
+        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings or retention");
     for (const struct kp_yaml *y = root->first; y && !err->code; y = y->next)
         read_kind(&r, y);
     return err->code;

@@ -58,3 +58,25 @@ def test_usage_lists_what_is_stored_and_what_is_left(node, servers):
     usage = node.json("usage")
     assert usage["fileBytes"] > 0 and usage["forecast"]["roomBytes"] > 0
     assert "when it will be full" in node.cli("usage").stdout
+
+
+def test_an_apply_file_says_the_rules_and_their_order(node, tmp_path):
+    node.cli("retain", "old", "--for", "9d")
+    file = tmp_path / "rules.yaml"
+    file.write_text("retention:\n  - pattern: '**/vibration'\n    points: 30d\n    rollups: 5y\n  - pattern: hall\n    size: 2GB\n")
+    plan = node.cli("apply", file, "--dry-run").stdout
+    assert "+ retention **/vibration: points: 30d, rollups: 5y" in plan and rules(node) == [("old", "9d", None, None)]
+    node.cli("apply", file)
+    both = [("**/vibration", "30d", "5y", None), ("hall", None, None, "2GB")]
+    assert rules(node) == both + [("old", "9d", None, None)]
+    assert node.json("apply", file)["plan"] == []
+    node.cli("apply", file, "--prune")
+    assert rules(node) == both
+    exported = tmp_path / "exported.yaml"
+    exported.write_text(node.cli("export").stdout)
+    node.cli("retain", "hall", "--drop")
+    node.cli("apply", exported)
+    assert rules(node) == both
+    file.write_text("retention:\n  - pattern: hall\n    points: 30d\n    rollups: 1d\n")
+    refused = node.cli("apply", file, check=False)
+    assert refused.returncode == 1 and "rollups must be kept at least as long" in refused.stderr and rules(node) == both

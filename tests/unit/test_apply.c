@@ -335,9 +335,13 @@ static void running_out_of_memory_while_planning_or_exporting_is_an_error_and_no
     kp_node_free(p->n);
     open_node(p);
     static const char changed[] = "couplings:\n  - name: mill\n    url: opc.tcp://127.0.0.1:1\n    nodes:\n      - source: new\n"
-                                  "signals:\n  - path: hall/door/open\n    unit: X\nassets:\n  - path: yard\n";
+                                  "signals:\n  - path: hall/door/open\n    unit: X\nassets:\n  - path: yard\n"
+                                  "retention:\n  - pattern: hall\n    points: 9d\n";
     kp_buf_free(&p->plan);
     apply(p, changed, true, true); /* fills the caches of the reader */
+    kp_buf_free(&p->plan);
+    kp_buf_init(&p->plan, 1 << 20);
+    kp_export(p->n, &p->plan, &p->err);
     kp_buf_free(&p->plan);
     for (int export = 0; export < 2; export++) {
         long n = 0, live = kp_mem_live();

@@ -79,9 +79,24 @@ static void what_is_not_taken_of_yaml_is_refused_with_its_place(void **state)
         { "a: \"\\0\"\n", "f.yaml:1:4: a text holds a zero byte or is not valid UTF-8" },
         { "a: b\nc: \x01\n", "f.yaml:2:4: a control character" },
         { "a: \xff\n", "f.yaml: not valid UTF-8; save the file as UTF-8" },
-        { "just a text\n", "f.yaml:1:1: the file must be a map with assets, couplings, signals or settings" },
+        { "just a text\n", "f.yaml:1:1: the file must be a map with assets, couplings, signals, settings or retention" },
     };
     EXPECT(faults);
+}
+
+static void rules_of_retention_are_checked_where_they_stand(void **state)
+{
+    (void)state;
+    static const struct fault faults[] = {
+        { "retention:\n  - points: 90d\n", "f.yaml:2:5: a rule needs a 'pattern' such as \"**/vibration\"" },
+        { "retention:\n  - pattern: a//b\n", "f.yaml:2:14: this is no pattern such as \"**/vibration\"" },
+        { "retention:\n  - pattern: a\n    points: soon\n", "f.yaml:3:13: points: 'soon' is not a time such as 90d or 2y" },
+        { "retention:\n  - pattern: a\n    size: 0\n", "f.yaml:3:11: size: '0' is not a size such as 20GB" },
+        { "retention:\n  - pattern: a\n    pionts: 90d\n", "f.yaml:3:5: unknown key 'pionts', did you mean 'points'?" },
+        { "retention: 90d\n", "f.yaml:1:12: retention must be a list, not a text" },
+    };
+    EXPECT(faults);
+    expect_fine("retention:\n  - pattern: '**/vibration'\n    points: 90d\n    rollups: 5y\n    size: 20GB\n  - pattern: '**'\n");
 }
 
 static void a_file_cut_off_at_a_zero_byte_is_no_shorter_file(void **state)
@@ -120,7 +135,7 @@ static void an_unknown_word_is_answered_with_the_nearest_known(void **state)
     (void)state;
     static const struct fault faults[] = {
         { "asets: []\n", "f.yaml:1:1: unknown key 'asets', did you mean 'assets'?" },
-        { "machines: []\n", "f.yaml:1:1: unknown key 'machines'; known are assets, couplings, signals, settings" },
+        { "machines: []\n", "f.yaml:1:1: unknown key 'machines'; known are assets, couplings, signals, settings, retention" },
         { "assets:\n  - path: a\n    descriptoin: x\n", "f.yaml:3:5: unknown key 'descriptoin', did you mean 'description'?" },
         { "assets:\n  - path: a\n    SerialNummer: x\n", "f.yaml:3:5: unknown key 'SerialNummer', did you mean 'SerialNumber'?" },
         { "signals:\n  - path: a/b\n    storred: on\n", "f.yaml:3:5: unknown key 'storred', did you mean 'stored'?" },
@@ -266,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_document_keeps_every_text_as_typed_with_its_place),
         cmocka_unit_test(what_is_not_taken_of_yaml_is_refused_with_its_place),
+        cmocka_unit_test(rules_of_retention_are_checked_where_they_stand),
         cmocka_unit_test(a_file_cut_off_at_a_zero_byte_is_no_shorter_file),
         cmocka_unit_test(a_file_that_says_nothing_is_fine),
         cmocka_unit_test(a_file_beyond_the_limit_is_refused_unread),
