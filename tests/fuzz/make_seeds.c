@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* make_seeds DIR: writes the seeds of fuzz_chunk and fuzz_journal into DIR/chunk and DIR/journal:
+/* make_seeds DIR: writes the seeds of fuzz_chunk, fuzz_journal and fuzz_rollup into DIR/chunk, DIR/journal, DIR/rollup:
  * one small blob for each way the codecs have of writing something. */
 #include "store/chunk.h"
 #include "store/journal.h"
+#include "store/rollup.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -65,6 +66,30 @@ static void save(const char *dir, const char *what, int kind, const struct kp_bu
         fclose(f);
 }
 
+/* A block of summaries, behind a byte that says its level. */
+static void save_rollup(const char *dir, int kind)
+{
+    static struct kp_chunk_summary sums[KP_ROLLUP_BUCKETS];
+    struct kp_buf out;
+    int level = kind % 2;
+    size_t n = 0;
+    uint8_t first = (uint8_t)level;
+    kp_buf_init(&out, 1 << 20);
+    kp_buf_add(&out, &first, 1);
+    for (size_t i = 0; i < (level == KP_HOURS ? 24 : 240); i += 1 + (size_t)kind % 5) {
+        struct kp_sample p[4];
+        for (int k = 0; k < 4; k++)
+            p[k] = (struct kp_sample){ .at = kp_rollup_start(level, 40000) + (int64_t)i * kp_rollup_step(level) +
+                                             k * INT64_C(1000000000),
+                                       .status = kind == 3 && k == 2 ? KP_BAD : 0,
+                                       .value = value(kind, (int)i + k) };
+        kp_chunk_summarise(p, 4, &sums[n++]);
+    }
+    if (!kp_rollup_encode(level, 40000, sums, n, &out, NULL))
+        save(dir, "rollup", kind, &out);
+    kp_buf_free(&out);
+}
+
 int main(int argc, char **argv)
 {
     uint32_t next[N];
@@ -92,6 +117,8 @@ int main(int argc, char **argv)
         kp_row_end(&w, &row, NULL);
         save(argv[1], "chunk", kind, &chunk);
         save(argv[1], "journal", kind, &row);
+        if (kind < 6)
+            save_rollup(argv[1], kind);
         kp_row_free(&w);
         kp_buf_free(&chunk);
         kp_buf_free(&row);
