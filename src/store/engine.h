@@ -139,6 +139,7 @@ struct kp_store {
     char *dir;
     char file[KP_FILE_PATH];
     int lock;
+    uint64_t device, inode; /* of the file that was opened: kp_file_turn */
     const struct kp_clock *clock;
     struct kp_store_options options; /* defaults filled in; commit_every as in force */
     bool commit_every_given;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/engine.h"
+#include "store/care.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/ban.h"
@@ -89,6 +90,29 @@ enum kp_code kp_store_create(const char *dir, const char *node_name, struct kp_e
 
 /* ---- open ---- */
 
+static bool identify(const char *file, uint64_t *device, uint64_t *inode)
+{
+    struct stat st;
+    if (stat(file, &st))
+        return false;
+    *device = st.st_dev;
+    *inode = st.st_ino;
+    return true;
+}
+
+/* A file that has been deleted is written to as before, until the process ends. */
+bool kp_file_turn(struct kp_store *s, struct kp_err *err)
+{
+    uint64_t device = 0, inode = 0;
+    if (!identify(s->file, &device, &inode))
+        kp_fail(err, KP_EIO, "%.150s was deleted; what is stored from now on ends with the node. Save it now: koppel backup FILE",
+                s->file);
+    else if (device != s->device || inode != s->inode)
+        kp_fail(err, KP_EIO, "%.150s was replaced; what is stored from now on ends with the node. Save it now: koppel backup FILE",
+                s->file);
+    return false;
+}
+
 static enum kp_code open_file(struct kp_store *s, struct kp_err *err)
 {
     enum kp_code code = kp_file_refuse_network(s->dir, err);
@@ -105,6 +129,7 @@ static enum kp_code open_file(struct kp_store *s, struct kp_err *err)
     s->db = kp_db_open(s->file, KP_DB_WRITER, err);
     if (!s->db)
         return err->code;
+    identify(s->file, &s->device, &s->inode);
     kp_store_hook(s);
     return kp_migrate(s->db, err);
 }

@@ -3,6 +3,7 @@
  * no room. After each: what was acknowledged is there, nothing is doubled, and the store goes on by itself. */
 #include "store_kit.h"
 
+#include "store/care.h"
 #include "store/quarantine.h"
 
 #include "../crash/disk.h"
@@ -521,6 +522,40 @@ static void a_foreign_writer_delays_a_commit_and_loses_nothing(void **state)
     kit_free(k);
 }
 
+static void a_file_deleted_or_replaced_is_told_and_can_still_be_saved(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    struct kp_err err = { 0 };
+    char aside[100], copy[100], file[100];
+    kit_open(k);
+    offer_round(k, 0);
+    kit_sync(k);
+    kp_care_round(k->store, &err);
+    kit_ok(&err);
+    snprintf(file, sizeof file, "%s", k->store->file);
+    snprintf(aside, sizeof aside, "%s/aside.db", k->dir);
+    snprintf(copy, sizeof copy, "%s/copy.db", k->dir);
+    assert_int_equal(rename(file, aside), 0);
+    kp_care_round(k->store, &err);
+    assert_non_null(strstr(err.text, "factory.db was deleted"));
+    close(open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    err = (struct kp_err){ 0 };
+    kp_care_round(k->store, &err);
+    assert_non_null(strstr(err.text, "factory.db was replaced"));
+    err = (struct kp_err){ 0 };
+    offer_round(k, 1);
+    kit_sync(k);
+    kp_store_backup(k->store, copy, NULL, NULL, &err);
+    kit_ok(&err);
+    kit_close(k);
+    kp_file_remove(file, true);
+    assert_int_equal(rename(copy, file), 0);
+    kit_open(k);
+    kit_check(k, SIGNALS);
+    kit_free(k);
+}
+
 static void a_long_foreign_reader_raises_the_alarm_of_the_log(void **state)
 {
     (void)state;
@@ -555,6 +590,7 @@ int main(void)
         cmocka_unit_test(a_waiting_thread_is_told_of_the_full_disk),
         cmocka_unit_test(a_stop_on_a_full_disk_ends_and_keeps_what_was_acknowledged),
         cmocka_unit_test(a_foreign_writer_delays_a_commit_and_loses_nothing),
+        cmocka_unit_test(a_file_deleted_or_replaced_is_told_and_can_still_be_saved),
         cmocka_unit_test(a_long_foreign_reader_raises_the_alarm_of_the_log),
     };
     return cmocka_run_group_tests(tests, use_faulty_disk, NULL);
