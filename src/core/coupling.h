@@ -134,6 +134,22 @@ enum kp_code kp_coupling_report(struct kp_coupling *, const struct kp_sample *, 
 enum kp_code kp_coupling_report_historic(struct kp_coupling *, const struct kp_sample *, struct kp_err *);
 /* Sends what is collected; call at the end of each step. */
 enum kp_code kp_coupling_flush(struct kp_coupling *, struct kp_err *);
+
+/* Something that lasts, as the machine tells it: an alarm, a program, a state. `key` tells those of
+ * one coupling and kind apart ("nativeCode 104"); it is kept in the attributes, so that one that is
+ * open is found again after a restart. */
+struct kp_lasting {
+    const char *path; /* of its asset, relative to `at`; made when missing */
+    const char *key;
+    uint8_t kind;       /* enum kp_interval_kind */
+    int64_t start, end; /* end: KP_FOREVER while it lasts; the start of one already open stays */
+    const char *attributes; /* members of a JSON object without its braces, or NULL */
+};
+/* Opens it, changes its attributes or closes it. An end of one that is not open does nothing. */
+enum kp_code kp_coupling_interval(struct kp_coupling *, const struct kp_lasting *, struct kp_err *);
+/* Closes all open ones of this coupling and kind but those with the keys to keep. */
+enum kp_code kp_coupling_intervals_end(struct kp_coupling *, uint8_t kind, const char *const *keep,
+                                       size_t n, int64_t at, struct kp_err *);
 /* Records that history of this coupling is missing from..to (an interval of kind gap). */
 void kp_coupling_gap(struct kp_coupling *, int64_t from, int64_t to, const char *reason);
 #endif

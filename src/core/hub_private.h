@@ -123,6 +123,9 @@ struct kp_coupling *hub_nth(struct kp_hub *, size_t);       /* NULL behind the l
 void hub_nudge(struct kp_hub *);                            /* from any thread: take a turn soon */
 
 /* gap.c; hub thread */
+/* "at/path"; KP_EFULL when that is too long. */
+enum kp_code hub_path_below(char out[KP_PATH_MAX], const char *at, const char *path,
+                            struct kp_err *);
 /* Opens, changes or (end not KP_FOREVER) closes it. False: out of memory. */
 bool gap_put(struct kp_hub *, struct gap *, int64_t end, const char *coupling, const char *reason);
 /* Looks at a link: marks what is stale, opens and closes. */

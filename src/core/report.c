@@ -135,8 +135,8 @@ enum kp_code kp_coupling_flush(struct kp_coupling *c, struct kp_err *err)
 }
 
 /* ---- declaring, in the hub thread ---- */
-static enum kp_code path_below(char out[KP_PATH_MAX], const char *at, const char *path,
-                               struct kp_err *err)
+enum kp_code hub_path_below(char out[KP_PATH_MAX], const char *at, const char *path,
+                            struct kp_err *err)
 {
     if (snprintf(out, KP_PATH_MAX, "%s%s%s", at, *path ? "/" : "", path) < KP_PATH_MAX)
         return KP_OK;
@@ -262,7 +262,7 @@ static void declare_one(struct declaring *d, struct kp_declare *want)
 {
     char path[KP_PATH_MAX], first[KP_PATH_MAX];
     bool taken = false;
-    if (path_below(first, d->c->at, want->path, d->err))
+    if (hub_path_below(first, d->c->at, want->path, d->err))
         return;
     const struct kp_signal_info *old = find_source(d, want->info.source);
     snprintf(path, sizeof path, "%s", first);
@@ -362,7 +362,7 @@ static void do_identify(void *arg)
 {
     struct identifying *g = arg;
     char path[KP_PATH_MAX];
-    if (path_below(path, g->c->at, g->path, g->err))
+    if (hub_path_below(path, g->c->at, g->path, g->err))
         return;
     kp_asset id = kp_model_make_path(g->c->hub->model, path, g->kind, g->err);
     if (!id)

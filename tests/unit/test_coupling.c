@@ -429,6 +429,52 @@ static void a_gap_it_knows_of_is_an_interval_at_its_asset(void **state)
     assert_int_equal(n_told, 2);
 }
 
+static void what_lasts_at_a_machine_is_opened_changed_and_closed_once(void **state)
+{
+    (void)state;
+    struct kp_coupling *c = couple_still(1, "hall/mill", NULL);
+    struct kp_lasting l = { "axis", "104", KP_INTERVAL_ALARM, 10, KP_FOREVER, "\"text\":\"hot\"" };
+    make_signal(1, "hall/mill/x");
+    assert_int_equal(kp_coupling_interval(c, &l, &err), KP_OK);
+    assert_string_equal(last_told()->attributes,
+                        "{\"coupling\":\"c1\",\"key\":\"104\",\"text\":\"hot\"}");
+    assert_int_equal(last_told()->interval.asset, kp_model_find_asset(model, "hall/mill/axis"));
+    l.start = 12;
+    assert_int_equal(kp_coupling_interval(c, &l, &err), KP_OK);
+    assert_int_equal(n_told, 1); /* nothing new */
+    l.attributes = "\"text\":\"hotter\"";
+    assert_int_equal(kp_coupling_interval(c, &l, &err), KP_OK);
+    assert_int_equal(n_told, 2);
+    assert_true(last_told()->interval.start == 10 && open_of(KP_INTERVAL_ALARM) == 1);
+    l.key = "10"; /* a key is not the beginning of another */
+    l.end = 20;
+    assert_int_equal(kp_coupling_interval(c, &l, &err), KP_OK);
+    assert_int_equal(n_told, 2);
+    l.key = "104";
+    l.attributes = NULL;
+    assert_int_equal(kp_coupling_interval(c, &l, &err), KP_OK);
+    assert_true(last_told()->interval.end == 20 && open_of(KP_INTERVAL_ALARM) == 0);
+    assert_non_null(strstr(last_told()->attributes, "hotter"));
+}
+
+static void what_a_machine_no_longer_tells_of_is_over(void **state)
+{
+    (void)state;
+    struct kp_coupling *c = couple_still(1, "hall/mill", NULL);
+    const char *keep[] = { "b" };
+    make_signal(1, "hall/mill/x");
+    for (const char *key = "abc"; *key; key++) {
+        char name[2] = { *key };
+        struct kp_lasting l = { "", name, KP_INTERVAL_ALARM, 10, KP_FOREVER, NULL };
+        assert_int_equal(kp_coupling_interval(c, &l, &err), KP_OK);
+    }
+    assert_int_equal(kp_coupling_intervals_end(c, KP_INTERVAL_STATE, NULL, 0, 20, &err), KP_OK);
+    assert_int_equal(open_of(KP_INTERVAL_ALARM), 3);
+    assert_int_equal(kp_coupling_intervals_end(c, KP_INTERVAL_ALARM, keep, 1, 5, &err), KP_OK);
+    assert_int_equal(open_of(KP_INTERVAL_ALARM), 1);
+    assert_true(last_told()->interval.start == 10 && last_told()->interval.end == 10);
+}
+
 /* ---- settings ---- */
 static void a_coupling_that_cannot_be_is_refused_by_name_and_not_listed(void **state)
 {
@@ -943,6 +989,8 @@ int main(void)
         H(a_full_hub_makes_it_wait_until_it_shall_stop),
         H(what_it_says_of_itself_is_shown),
         H(a_gap_it_knows_of_is_an_interval_at_its_asset),
+        H(what_lasts_at_a_machine_is_opened_changed_and_closed_once),
+        H(what_a_machine_no_longer_tells_of_is_over),
         H(a_coupling_that_cannot_be_is_refused_by_name_and_not_listed),
         T(it_declares_identifies_reports_and_is_online),
         T(one_switched_off_is_not_started),

@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "couplings/opcua/opcua_private.h"
+#include "couplings/profile.h"
+
+#include "core/value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +45,8 @@ static bool ask(const struct kp_profile *p, const char *path, uint8_t type, bool
                 struct kp_profile_choice *c)
 {
     *c = (struct kp_profile_choice){ 0 };
-    return kp_profile_match(p, path, type, property, c);
+    return kp_profile_match(
+        p, &(struct kp_profile_variable){ .path = path, .type = type, .property = property }, c);
 }
 
 static void the_first_rule_that_speaks_counts(void **state)
@@ -113,14 +116,21 @@ static void a_variable_no_rule_speaks_of_is_left_to_others(void **state)
     kp_profile_free(p);
 }
 
+static bool applies(const struct kp_profile *p, struct kp_profile_peer peer, size_t namespaces)
+{
+    peer.n = namespaces;
+    return kp_profile_applies(p, &peer);
+}
+
 static void a_profile_applies_when_the_server_has_one_of_its_namespaces(void **state)
 {
     (void)state;
-    UA_String uris[] = { kp_opcua_text("urn:x"), kp_opcua_text("urn:b") };
+    const char *uris[] = { "urn:x", "urn:b" };
+    struct kp_profile_peer peer = { .protocol = "opcua", .namespaces = uris };
     struct kp_profile *p = parse(small), *any = parse("{\"namespaces\":[],\"rules\":[]}");
-    assert_true(kp_profile_applies(p, &(struct opcua_spaces){ uris, 2 }));
-    assert_false(kp_profile_applies(p, &(struct opcua_spaces){ uris, 1 }));
-    assert_true(kp_profile_applies(any, &(struct opcua_spaces){ uris, 0 }));
+    assert_true(applies(p, peer, 2));
+    assert_false(applies(p, peer, 1));
+    assert_true(applies(any, peer, 0));
     kp_profile_free(p);
     kp_profile_free(any);
 }
@@ -145,35 +155,42 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 }
 
 /* ---- those built in ---- */
-static struct opcua_profiles built_in(const char *uri)
+static struct kp_profiles built_in(const char *uri)
 {
-    UA_String uris[] = { kp_opcua_text("http://opcfoundation.org/UA/"), kp_opcua_text(uri) };
-    struct opcua_profiles all;
+    const char *uris[] = { "http://opcfoundation.org/UA/", uri };
+    struct kp_profiles all;
     struct kp_err err = { 0 };
-    kp_profiles_load(&all, &(struct opcua_spaces){ uris, 2 }, &err);
+    kp_profiles_load(&all, &(struct kp_profile_peer){ "opcua", uris, 2, NULL, NULL }, &err);
     assert_string_equal(err.text, "");
     return all;
 }
 
-static const char *role_of(const struct opcua_profiles *all, const char *path, uint8_t type)
+static bool match(const struct kp_profiles *all, const char *path, uint8_t type, bool property,
+                  struct kp_profile_choice *c)
+{
+    return kp_profiles_match(
+        all, &(struct kp_profile_variable){ .path = path, .type = type, .property = property }, c);
+}
+
+static const char *role_of(const struct kp_profiles *all, const char *path, uint8_t type)
 {
     struct kp_profile_choice c;
-    assert_true(kp_profiles_match(all, path, type, false, &c));
+    assert_true(match(all, path, type, false, &c));
     assert_true(c.subscribe);
     return c.role ? c.role : "";
 }
 
-static bool subscribed(const struct opcua_profiles *all, const char *path, uint8_t type,
+static bool subscribed(const struct kp_profiles *all, const char *path, uint8_t type,
                        bool property)
 {
     struct kp_profile_choice c;
-    return kp_profiles_match(all, path, type, property, &c) && c.subscribe;
+    return match(all, path, type, property, &c) && c.subscribe;
 }
 
 static void any_server_gets_the_generic_profile(void **state)
 {
     (void)state;
-    struct opcua_profiles all = built_in("urn:unknown");
+    struct kp_profiles all = built_in("urn:unknown");
     assert_int_equal(all.n, 1);
     assert_string_equal(role_of(&all, "Mill-01/Monitoring/PartCount", KP_UINT64), "part-count");
     assert_string_equal(role_of(&all, "Mill-01/Monitoring/ProgramName", KP_STRING), "program");
@@ -190,7 +207,7 @@ static void any_server_gets_the_generic_profile(void **state)
 static void a_machinery_server_gets_its_state_and_mode(void **state)
 {
     (void)state;
-    struct opcua_profiles all = built_in("http://opcfoundation.org/UA/Machinery/");
+    struct kp_profiles all = built_in("http://opcfoundation.org/UA/Machinery/");
     assert_int_equal(all.n, 2);
     assert_string_equal(
         role_of(&all, "M/MachineryBuildingBlocks/MachineryItemState/CurrentState", KP_STRING),
@@ -207,7 +224,7 @@ static void a_machinery_server_gets_its_state_and_mode(void **state)
 static void a_device_server_leaves_its_images_and_locks_out(void **state)
 {
     (void)state;
-    struct opcua_profiles all = built_in("http://opcfoundation.org/UA/DI/");
+    struct kp_profiles all = built_in("http://opcfoundation.org/UA/DI/");
     assert_int_equal(all.n, 2);
     assert_string_equal(role_of(&all, "PLC_1/DeviceHealth", KP_INT64), "health");
     assert_false(subscribed(&all, "PLC_1/Lock/Locked", KP_BOOL, false));
@@ -238,14 +255,14 @@ static void without_memory_no_profile_is_made_and_nothing_leaks(void **state)
 static void without_memory_the_built_in_ones_are_all_there_or_none(void **state)
 {
     (void)state;
-    UA_String uris[] = { kp_opcua_text("http://opcfoundation.org/UA/DI/") };
-    struct opcua_spaces spaces = { uris, 1 };
+    const char *uris[] = { "http://opcfoundation.org/UA/DI/" };
+    struct kp_profile_peer peer = { .protocol = "opcua", .namespaces = uris, .n = 1 };
     long live = kp_mem_live();
     for (int n = 1;; n++) {
         struct kp_err err = { 0 };
-        struct opcua_profiles all;
+        struct kp_profiles all;
         kp_mem_fail_at(n);
-        enum kp_code code = kp_profiles_load(&all, &spaces, &err);
+        enum kp_code code = kp_profiles_load(&all, &peer, &err);
         kp_mem_fail_at(0);
         assert_int_equal(all.n, code ? 0 : 2);
         kp_profiles_free(&all);

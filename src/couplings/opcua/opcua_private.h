@@ -10,6 +10,7 @@
 #include "core/coupling.h"
 #include "core/log.h"
 #include "couplings/catalogue.h"
+#include "couplings/profile.h"
 #include "couplings/opcua/opcua.h"
 
 #include <open62541/client.h>
@@ -311,32 +312,6 @@ enum kp_code kp_opcua_publish(struct opcua *, bool declare, struct kp_err *);
 enum kp_code kp_opcua_nameplate(struct opcua_browse *, struct kp_err *);
 /* The field a property's name stands for, or OPCUA_NONE. */
 int kp_opcua_nameplate_field(const char *property);
-
-/* ---- profile.c ---- */
-struct kp_profile;
-struct kp_profile_choice {
-    const char *role; /* lives as long as the profile, or NULL */
-    bool subscribe;
-};
-/* Of JSON text; the error names profile and place. */
-struct kp_profile *kp_profile_parse(const char *name, const void *json, size_t len,
-                                    struct kp_err *);
-void kp_profile_free(struct kp_profile *);
-bool kp_profile_applies(const struct kp_profile *, const struct opcua_spaces *);
-/* True when a rule of it speaks about this variable. */
-bool kp_profile_match(const struct kp_profile *, const char *path, uint8_t type, bool property,
-                      struct kp_profile_choice *);
-/* Those built in that apply to the namespaces, most special first. */
-enum { OPCUA_PROFILES_MAX = 16 };
-struct opcua_profiles {
-    struct kp_profile *list[OPCUA_PROFILES_MAX];
-    size_t n;
-};
-enum kp_code kp_profiles_load(struct opcua_profiles *, const struct opcua_spaces *,
-                              struct kp_err *);
-void kp_profiles_free(struct opcua_profiles *);
-bool kp_profiles_match(const struct opcua_profiles *, const char *path, uint8_t type, bool property,
-                       struct kp_profile_choice *);
 
 /* ---- subscribe.c ---- */
 /* Subscribes to every signal the core knows of this coupling; once a session. */

@@ -12,7 +12,7 @@ enum { UNASKED_MAX = 200 }; /* signals subscribed without being asked */
 
 struct publication {
     struct opcua *o;
-    struct opcua_profiles profiles;
+    struct kp_profiles profiles;
     struct kp_arena text;
     struct kp_catalogue_node *list; /* what was found */
     uint32_t *nodes;                /* of each, its place in the tree */
@@ -62,7 +62,10 @@ static bool list_node(struct publication *p, uint32_t index)
     entry->description = node->description;
     entry->access =
         node->flags & OPCUA_HISTORIC ? node->access : node->access & (uint8_t)~KP_CAN_HISTORY;
-    kp_profiles_match(&p->profiles, path, type, node->flags & OPCUA_PROPERTY, &choice);
+    kp_profiles_match(&p->profiles,
+                      &(struct kp_profile_variable){
+                          .path = path, .type = type, .property = node->flags & OPCUA_PROPERTY },
+                      &choice);
     entry->role = choice.role;
     p->wanted[p->n] =
         choice.subscribe && node->access & KP_CAN_READ && !(node->flags & OPCUA_IDENTITY);
@@ -157,12 +160,33 @@ static void say_found(struct publication *p, size_t taken)
     kp_utf8_trim(o->found);
 }
 
+/* The profiles for the specifications that the server's namespaces are of. */
+static enum kp_code choose_profiles(struct publication *p, struct kp_err *err)
+{
+    const struct opcua_spaces *spaces = &p->o->spaces;
+    const char **uris = kp_arena_alloc(&p->text, (spaces->n + 1) * sizeof *uris);
+    bool whole = uris;
+    for (size_t i = 0; whole && i < spaces->n; i++) {
+        char *uri = kp_arena_alloc(&p->text, spaces->uris[i].length + 1);
+        if (uri && spaces->uris[i].length)
+            memcpy(uri, spaces->uris[i].data, spaces->uris[i].length);
+        uris[i] = uri;
+        whole = whole && uri;
+    }
+    if (!whole)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    return kp_profiles_load(&p->profiles,
+                            &(struct kp_profile_peer){
+                                .protocol = "opcua", .namespaces = uris, .n = spaces->n },
+                            err);
+}
+
 enum kp_code kp_opcua_publish(struct opcua *o, bool declare, struct kp_err *err)
 {
     struct publication p = { .o = o };
     size_t taken = o->items.accepted;
     kp_coupling_note(o->c, "writing the catalogue of %zu nodes", o->browse->tree.n);
-    if (!kp_profiles_load(&p.profiles, &o->spaces, err) && !list_all(&p, err) &&
+    if (!choose_profiles(&p, err) && !list_all(&p, err) &&
         !kp_catalogue_replace(kp_coupling_context(o->c), kp_coupling_id(o->c), p.list, p.n, err) &&
         !kp_opcua_nameplate(o->browse, err) && (!declare || !declare_wanted(&p, &taken, err)))
         say_found(&p, taken);

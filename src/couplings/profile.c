@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Profiles: data files that say what the variables of a kind of machine mean and which are
- * subscribed without being asked. Rules are tried in order; the first that speaks about a variable
- * counts. Upper and lower case make no difference. */
-#include "couplings/opcua/opcua_private.h"
+#include "couplings/profile.h"
+
+#include "core/text.h"
+#include "core/value.h"
 
 #include "profiles_embedded.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
@@ -15,6 +16,7 @@ enum { RULES_MAX = 500 };
 
 struct rule {
     const char **match; /* patterns in lower case, NULL-ended; NULL = every path */
+    const char **kinds; /* the same, of the protocol's own word for the kind of variable */
     uint32_t types;     /* bit per scalar type, array types 16 higher; 0 = every type */
     int property;       /* 1: properties only, 0: only others, -1: both */
     const char *role;
@@ -22,8 +24,10 @@ struct rule {
 };
 struct kp_profile {
     struct kp_arena arena;
-    const char *name;
-    const char **namespaces; /* NULL-ended; empty = every server */
+    const char *name, *title, *protocol;
+    const char **namespaces; /* NULL-ended; empty = every peer */
+    const char **products;   /* patterns in lower case, NULL-ended; NULL = every product */
+    const char **map;        /* lines of a map of registers, NULL-ended, or NULL */
     int64_t rank;
     struct rule *rules;
     size_t n;
@@ -63,15 +67,16 @@ static enum kp_code texts(struct kp_profile *p, json_t *object, const char *key,
     return KP_OK;
 }
 
-static enum kp_code rule_match(struct kp_profile *p, json_t *j, struct rule *r, struct kp_err *err)
+static enum kp_code patterns(struct kp_profile *p, json_t *j, const char *key, const char ***out,
+                             struct kp_err *err)
 {
-    if (texts(p, j, "match", &r->match, err))
+    if (texts(p, j, key, out, err))
         return err->code;
-    for (size_t i = 0; r->match && r->match[i]; i++) {
-        if (!kp_pattern_valid(r->match[i]))
-            return kp_fail(err, KP_EPARSE, "'%s' is not a pattern", r->match[i]);
-        r->match[i] = lower(&p->arena, r->match[i]);
-        if (!r->match[i])
+    for (const char **t = *out; t && *t; t++) {
+        if (!kp_pattern_valid(*t))
+            return kp_fail(err, KP_EPARSE, "'%s' is not a pattern", *t);
+        *t = lower(&p->arena, *t);
+        if (!*t)
             return kp_fail(err, KP_ENOMEM, "out of memory");
     }
     return KP_OK;
@@ -97,9 +102,8 @@ static enum kp_code rule_types(struct kp_profile *p, json_t *j, struct rule *r, 
     return KP_OK;
 }
 
-static enum kp_code read_rule(struct kp_profile *p, json_t *j, struct rule *r, struct kp_err *err)
+static enum kp_code only_keys(json_t *j, const char *const *known, struct kp_err *err)
 {
-    static const char *const known[] = { "match", "types", "property", "role", "subscribe", NULL };
     const char *key;
     json_t *value;
     json_object_foreach(j, key, value)
@@ -110,6 +114,15 @@ static enum kp_code read_rule(struct kp_profile *p, json_t *j, struct rule *r, s
         if (!known[i])
             return kp_fail(err, KP_EPARSE, "unknown key '%s'", key);
     }
+    return KP_OK;
+}
+
+static enum kp_code read_rule(struct kp_profile *p, json_t *j, struct rule *r, struct kp_err *err)
+{
+    static const char *const known[] = { "match",    "kinds", "types",    "property",
+                                         "role",     "subscribe", NULL };
+    if (only_keys(j, known, err))
+        return err->code;
     json_t *property = json_object_get(j, "property"), *role = json_object_get(j, "role"),
            *subscribe = json_object_get(j, "subscribe");
     if (!json_is_boolean(subscribe) || (property && !json_is_boolean(property)) ||
@@ -121,14 +134,32 @@ static enum kp_code read_rule(struct kp_profile *p, json_t *j, struct rule *r, s
     r->property = property ? json_is_true(property) : -1;
     if (role && !(r->role = kp_arena_strdup(&p->arena, json_string_value(role))))
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    return rule_match(p, j, r, err) ? err->code : rule_types(p, j, r, err);
+    if (patterns(p, j, "match", &r->match, err) || patterns(p, j, "kinds", &r->kinds, err))
+        return err->code;
+    return rule_types(p, j, r, err);
+}
+
+static enum kp_code text_of(struct kp_profile *p, json_t *j, const char *key, const char **out,
+                            struct kp_err *err)
+{
+    json_t *value = json_object_get(j, key);
+    if (value && !json_is_string(value))
+        return kp_fail(err, KP_EPARSE, "'%s' must be a text", key);
+    *out = kp_arena_strdup(&p->arena, value ? json_string_value(value) : "");
+    return *out ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory");
 }
 
 static enum kp_code read_profile(struct kp_profile *p, json_t *j, struct kp_err *err)
 {
+    static const char *const known[] = { "name",     "title", "protocol", "rank", "namespaces",
+                                         "products", "map",   "rules",    NULL };
     json_t *rules = json_object_get(j, "rules");
+    if (only_keys(j, known, err))
+        return err->code;
     p->rank = json_integer_value(json_object_get(j, "rank"));
-    if (texts(p, j, "namespaces", &p->namespaces, err))
+    if (text_of(p, j, "title", &p->title, err) || text_of(p, j, "protocol", &p->protocol, err) ||
+        texts(p, j, "namespaces", &p->namespaces, err) ||
+        patterns(p, j, "products", &p->products, err) || texts(p, j, "map", &p->map, err))
         return err->code;
     if (!p->namespaces || !json_is_array(rules) || json_array_size(rules) > RULES_MAX)
         return kp_fail(err, KP_EPARSE, "it needs the lists namespaces and rules (at most %d)",
@@ -174,21 +205,72 @@ void kp_profile_free(struct kp_profile *p)
 }
 
 /* ---- asking ---- */
-bool kp_profile_applies(const struct kp_profile *p, const struct opcua_spaces *spaces)
+const char *kp_profile_name(const struct kp_profile *p)
+{
+    return p->name;
+}
+
+const char *kp_profile_title(const struct kp_profile *p)
+{
+    return p->title;
+}
+
+const char *kp_profile_protocol(const struct kp_profile *p)
+{
+    return p->protocol;
+}
+
+const char *const *kp_profile_map(const struct kp_profile *p)
+{
+    return (const char *const *)p->map;
+}
+
+static bool any_of(const char *const *patterns, const char *lower_case)
+{
+    for (; *patterns; patterns++)
+        if (kp_pattern_match(*patterns, lower_case))
+            return true;
+    return false;
+}
+
+static size_t lower_into(char *out, size_t size, const char *text)
+{
+    size_t n = 0;
+    for (; text[n] && n < size - 1; n++)
+        out[n] = text[n] >= 'A' && text[n] <= 'Z' ? (char)(text[n] - 'A' + 'a') : text[n];
+    out[n] = 0;
+    return n;
+}
+
+static bool has_namespace(const struct kp_profile *p, const struct kp_profile_peer *peer)
 {
     for (size_t i = 0; p->namespaces[i]; i++)
-        for (size_t k = 0; k < spaces->n; k++)
-            if (spaces->uris[k].length == strlen(p->namespaces[i]) &&
-                memcmp(spaces->uris[k].data, p->namespaces[i], spaces->uris[k].length) == 0)
+        for (size_t k = 0; k < peer->n; k++)
+            if (strcmp(peer->namespaces[k], p->namespaces[i]) == 0)
                 return true;
     return !p->namespaces[0];
 }
 
-/* A pattern also matches what is below it, but a role is that of one variable. */
-static bool matches(const struct rule *r, const char *path, const char *above, uint8_t type,
-                    bool property)
+bool kp_profile_applies(const struct kp_profile *p, const struct kp_profile_peer *peer)
 {
-    if ((r->property >= 0 && r->property != property) || (r->types && !(r->types & type_bit(type))))
+    char low[KP_PATH_MAX];
+    if (*p->protocol && strcmp(p->protocol, peer->protocol) != 0)
+        return false;
+    if (peer->by_hand && *peer->by_hand && strcmp(peer->by_hand, p->name) == 0)
+        return true;
+    if (!has_namespace(p, peer))
+        return false;
+    lower_into(low, sizeof low, peer->product ? peer->product : "");
+    return !p->products || any_of((const char *const *)p->products, low);
+}
+
+/* A pattern also matches what is below it, but a role is that of one variable. */
+static bool matches(const struct rule *r, const struct kp_profile_variable *v, const char *path,
+                    const char *above, const char *kind)
+{
+    if ((r->property >= 0 && r->property != v->property) ||
+        (r->types && !(r->types & type_bit(v->type))) ||
+        (r->kinds && !any_of((const char *const *)r->kinds, kind)))
         return false;
     if (!r->match)
         return true;
@@ -199,20 +281,18 @@ static bool matches(const struct rule *r, const char *path, const char *above, u
     return false;
 }
 
-bool kp_profile_match(const struct kp_profile *p, const char *path, uint8_t type, bool property,
+bool kp_profile_match(const struct kp_profile *p, const struct kp_profile_variable *v,
                       struct kp_profile_choice *choice)
 {
-    char low[KP_PATH_MAX], above[KP_PATH_MAX];
-    size_t n = 0;
-    for (; path[n] && n < sizeof low - 1; n++)
-        low[n] = path[n] >= 'A' && path[n] <= 'Z' ? (char)(path[n] - 'A' + 'a') : path[n];
-    low[n] = 0;
+    char low[KP_PATH_MAX], above[KP_PATH_MAX], kind[KP_PATH_MAX];
+    size_t n = lower_into(low, sizeof low, v->path);
+    lower_into(kind, sizeof kind, v->kind ? v->kind : "");
     while (n > 0 && low[--n] != '/')
         ;
     memcpy(above, low, n);
     above[n] = 0;
     for (size_t i = 0; i < p->n; i++)
-        if (matches(&p->rules[i], low, above, type, property)) {
+        if (matches(&p->rules[i], v, low, above, kind)) {
             *choice = (struct kp_profile_choice){ p->rules[i].role, p->rules[i].subscribe };
             return true;
         }
@@ -220,44 +300,66 @@ bool kp_profile_match(const struct kp_profile *p, const char *path, uint8_t type
 }
 
 /* ---- those built in ---- */
-enum kp_code kp_profiles_load(struct opcua_profiles *all, const struct opcua_spaces *spaces,
+enum kp_code kp_profiles_each(bool (*each)(void *, struct kp_profile *, const char *json), void *arg,
                               struct kp_err *err)
 {
-    *all = (struct opcua_profiles){ 0 };
-    for (size_t i = 0; i < kp_profiles_count && all->n < OPCUA_PROFILES_MAX; i++) {
+    for (size_t i = 0; i < kp_profiles_count; i++) {
         const struct kp_embedded *e = &kp_profiles[i];
-        if (strncmp(e->name, "opcua-", 6) != 0)
-            continue;
-        struct kp_profile *p = kp_profile_parse(e->name, e->data, e->len, err);
-        if (!p) {
-            kp_profiles_free(all);
+        char name[KP_NAME_MAX];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(e->name, "."), e->name);
+        struct kp_profile *p = kp_profile_parse(name, e->data, e->len, err);
+        if (!p)
             return err->code;
-        }
-        if (!kp_profile_applies(p, spaces)) {
-            kp_profile_free(p);
-            continue;
-        }
-        size_t at = all->n++;
-        for (; at > 0 && all->list[at - 1]->rank < p->rank; at--)
-            all->list[at] = all->list[at - 1];
-        all->list[at] = p;
+        if (!each(arg, p, (const char *)e->data))
+            break;
     }
     return KP_OK;
 }
 
-void kp_profiles_free(struct opcua_profiles *all)
+struct choosing {
+    struct kp_profiles *all;
+    const struct kp_profile_peer *peer;
+};
+
+static bool choose(void *arg, struct kp_profile *p, const char *json)
+{
+    struct choosing *g = arg;
+    struct kp_profiles *all = g->all;
+    (void)json;
+    if (all->n == KP_PROFILES_MAX || !kp_profile_applies(p, g->peer)) {
+        kp_profile_free(p);
+        return true;
+    }
+    size_t at = all->n++;
+    for (; at > 0 && all->list[at - 1]->rank < p->rank; at--)
+        all->list[at] = all->list[at - 1];
+    all->list[at] = p;
+    return true;
+}
+
+enum kp_code kp_profiles_load(struct kp_profiles *all, const struct kp_profile_peer *peer,
+                              struct kp_err *err)
+{
+    struct choosing g = { all, peer };
+    *all = (struct kp_profiles){ 0 };
+    if (kp_profiles_each(choose, &g, err))
+        kp_profiles_free(all);
+    return err->code;
+}
+
+void kp_profiles_free(struct kp_profiles *all)
 {
     for (size_t i = 0; i < all->n; i++)
         kp_profile_free(all->list[i]);
     all->n = 0;
 }
 
-bool kp_profiles_match(const struct opcua_profiles *all, const char *path, uint8_t type,
-                       bool property, struct kp_profile_choice *choice)
+bool kp_profiles_match(const struct kp_profiles *all, const struct kp_profile_variable *v,
+                       struct kp_profile_choice *choice)
 {
     *choice = (struct kp_profile_choice){ 0 };
     for (size_t i = 0; i < all->n; i++)
-        if (kp_profile_match(all->list[i], path, type, property, choice))
+        if (kp_profile_match(all->list[i], v, choice))
             return true;
     return false;
 }
