@@ -70,8 +70,40 @@ static void quoted_clean(struct kp_buf *out, const char *text, size_t n)
     kp_free(clean);
 }
 
+/* ASCII with nothing to escape, as nearly every text is. */
+static bool plain(const char *text, size_t n)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    for (; n >= sizeof(uint64_t); text += sizeof(uint64_t), n -= sizeof(uint64_t)) {
+        uint64_t eight;
+        memcpy(&eight, text, sizeof eight);
+        uint64_t quote = eight ^ ones * '"', slash = eight ^ ones * '\\';
+        /* a byte below k borrows from its top bit when k is taken off */
+        if ((eight | (eight - ones * 0x20) | (quote - ones) | (slash - ones)) & tops)
+            return false;
+    }
+    for (; n; text++, n--)
+        if (*text < 0x20 || *text == '"' || *text == '\\')
+            return false;
+    return true;
+}
+
 void kp_json_textn(struct kp_json *j, const char *text, size_t n)
 {
+    if (plain(text, n)) {
+        char *p = kp_buf_room(j->out, n + 3);
+        if (!p)
+            return;
+        if (j->comma)
+            *p++ = ',';
+        *p++ = '"';
+        if (n)
+            memcpy(p, text, n);
+        p[n] = '"';
+        j->out->len += n + 2 + j->comma;
+        j->comma = true;
+        return;
+    }
     item(j);
     if (kp_utf8_valid(text, n))
         quoted(j->out, n ? text : "", n);
@@ -188,8 +220,7 @@ void kp_json_time(struct kp_json *j, int64_t at)
         return;
     }
     kp_time_print(at, text);
-    item(j);
-    quoted(j->out, text, strlen(text));
+    kp_json_textn(j, text, strlen(text));
 }
 
 void kp_json_raw(struct kp_json *j, const char *text)

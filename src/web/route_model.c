@@ -32,7 +32,10 @@ static void put_signal(struct kp_json *j, const struct kp_model *m, kp_signal id
     kp_json_end(j, '}');
 }
 
-enum kp_code kp_route_signals(struct kp_request *r, struct kp_err *err)
+typedef void view_signal(struct kp_json *, const struct kp_model *, const struct kp_signal_info *);
+
+/* One page of signals, under `name`, each as `put` writes it. */
+static enum kp_code put_page(struct kp_request *r, const char *name, view_signal *put, struct kp_err *err)
 {
     const char *pattern = kp_arg_text(r, "match"), *first = kp_arg_text(r, "after");
     size_t left = (size_t)kp_arg_int(r, "limit"), n;
@@ -44,13 +47,16 @@ enum kp_code kp_route_signals(struct kp_request *r, struct kp_err *err)
         memcpy(after, first, strlen(first) + 1); /* checked: shorter than KP_PATH_MAX */
     struct kp_json j = kp_reply_json(r);
     kp_json_begin(&j, '{');
-    kp_json_key(&j, "signals");
+    kp_json_key(&j, name);
     kp_json_begin(&j, '[');
     do {
         kp_model_lock(model(r));
         n = kp_model_match(model(r), pattern ? pattern : "", after, list, left < SLICE ? left : SLICE);
-        for (size_t i = 0; i < n; i++)
-            put_signal(&j, model(r), list[i]);
+        for (size_t i = 0; i < n; i++) {
+            kp_json_begin(&j, '{');
+            put(&j, model(r), kp_model_signal(model(r), list[i]));
+            kp_json_end(&j, '}');
+        }
         kp_model_unlock(model(r));
         left -= n;
     } while (n && left && !r->reply.body.failed);
@@ -62,6 +68,16 @@ enum kp_code kp_route_signals(struct kp_request *r, struct kp_err *err)
     kp_json_put_text(&j, "next", rest ? after : NULL);
     kp_json_end(&j, '}');
     return KP_OK;
+}
+
+enum kp_code kp_route_signals(struct kp_request *r, struct kp_err *err)
+{
+    return put_page(r, "signals", kp_view_signal, err);
+}
+
+enum kp_code kp_route_values(struct kp_request *r, struct kp_err *err)
+{
+    return put_page(r, "values", kp_view_value, err);
 }
 
 /* The sibling that follows, or the nearest ancestor's; 0 = none. */

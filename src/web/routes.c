@@ -129,6 +129,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_PATCH, API "/asset", kp_route_asset_change, KP_BODY_JSON, one_path },
     { KP_HTTP_DELETE, API "/asset", kp_route_asset_remove, 0, one_path },
     { KP_HTTP_GET, API "/signals", kp_route_signals, 0, paged },
+    { KP_HTTP_GET, API "/values", kp_route_values, 0, paged },
     { KP_HTTP_GET, API "/signal", kp_route_signal, 0, one_path },
     { KP_HTTP_PATCH, API "/signal", kp_route_signal_change, KP_BODY_JSON, one_path },
     { KP_HTTP_DELETE, API "/signal", kp_route_signal_remove, 0, one_path },

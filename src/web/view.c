@@ -81,6 +81,21 @@ void kp_view_signal(struct kp_json *j, const struct kp_model *m, const struct kp
     put_now(j, &now);
 }
 
+void kp_view_value(struct kp_json *j, const struct kp_model *m, const struct kp_signal_info *s)
+{
+    char path[KP_PATH_MAX];
+    struct kp_now now = kp_model_now(m, s->id);
+    kp_model_signal_path(m, s->id, path, sizeof path);
+    kp_json_put_text(j, "path", path);
+    kp_json_key(j, "value");
+    if (now.known)
+        kp_json_value(j, &now.sample.value);
+    else
+        kp_json_null(j);
+    kp_json_put_int(j, "status", now.known ? now.sample.status : KP_BAD_WAITING_FOR_INITIAL_DATA);
+    kp_json_put_time(j, "time", now.known ? now.sample.at : KP_NO_TIME);
+}
+
 void kp_view_interval(struct kp_json *j, const struct kp_model *m, const struct kp_interval *v, bool removed)
 {
     char path[KP_PATH_MAX] = "";

@@ -10,6 +10,8 @@ void kp_view_code(struct kp_json *, uint32_t status);
 /* Members only, without the braces, so that callers may add their own. */
 void kp_view_asset(struct kp_json *, const struct kp_model *, const struct kp_asset_info *);
 void kp_view_signal(struct kp_json *, const struct kp_model *, const struct kp_signal_info *);
+/* The latest value alone: path, value, status code, time. */
+void kp_view_value(struct kp_json *, const struct kp_model *, const struct kp_signal_info *);
 /* The whole object; `removed` adds "removed":true. */
 void kp_view_interval(struct kp_json *, const struct kp_model *, const struct kp_interval *, bool removed);
 #endif
