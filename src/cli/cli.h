@@ -49,6 +49,8 @@ bool kp_confirm(const struct kp_cli *, const char *question);
 
 /* The first line of a file, or for "-" typed unseen at the terminal. */
 enum kp_code kp_read_secret(const char *file, const char *what, char *out, int size, struct kp_err *);
+/* A whole file, - is the standard input, into `out`, which it makes; at most 4 MiB. */
+enum kp_code kp_read_file(const char *file, struct kp_buf *out, struct kp_err *);
 
 /* ---- output ---- */
 const char *kp_style(const struct kp_cli *, const char *codes); /* "\033[...m" on a terminal, "" elsewhere */

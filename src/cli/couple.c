@@ -48,8 +48,19 @@ static json_t *body_of(struct kp_cli *c, struct kp_err *err)
             json_object_set_new(body, plain[i], json_string(kp_flag(c, plain[i])));
     if (kp_flag(c, "all"))
         json_object_set_new(settings, "subscribe", json_string("all"));
-    if (kp_flag(c, "user"))
-        json_object_set_new(settings, "user", json_string(kp_flag(c, "user")));
+    static const char *const of_class[] = { "user", "profile" };
+    for (size_t i = 0; i < sizeof of_class / sizeof *of_class; i++)
+        if (kp_flag(c, of_class[i]))
+            json_object_set_new(settings, of_class[i], json_string(kp_flag(c, of_class[i])));
+    struct kp_buf map = { 0 };
+    if (kp_flag(c, "map") && !kp_read_file(kp_flag(c, "map"), &map, err)) {
+        json_t *text = json_stringn(kp_buf_text(&map), map.len);
+        if (text)
+            json_object_set_new(settings, "map", text);
+        else
+            kp_fail(err, KP_EPARSE, "%s: the map is not valid UTF-8", kp_flag(c, "map"));
+    }
+    kp_buf_free(&map);
     size_t k = 0;
     for (const char *set; (set = kp_flag_next(c, "set", &k)) && !err->code;) {
         const char *equals = strchr(set, '=');
@@ -435,7 +446,11 @@ int kp_verb_couplings(struct kp_cli *c)
         return send_simple(c, "POST", name, "/browse", NULL, "looks at the address space again");
     if (kp_flag(c, "reconnect"))
         return send_simple(c, "POST", name, "/reconnect", NULL, "connects again");
-    if (!kp_flag(c, "set") && !kp_flag(c, "on") && !kp_flag(c, "off") && !kp_flag(c, "password-file"))
+    static const char *const changing[] = { "set", "on", "off", "password-file", "map", "profile" };
+    bool changes = false;
+    for (size_t i = 0; i < sizeof changing / sizeof *changing; i++)
+        changes = changes || kp_flag(c, changing[i]);
+    if (!changes)
         return show_coupling(c, name, &err);
     json_t *body = body_of(c, &err);
     if (kp_flag(c, "on") || kp_flag(c, "off"))

@@ -142,7 +142,7 @@ int kp_verb_sql(struct kp_cli *c)
 }
 
 /* ---- apply and export ---- */
-static enum kp_code read_file(const char *file, struct kp_buf *out, struct kp_err *err)
+enum kp_code kp_read_file(const char *file, struct kp_buf *out, struct kp_err *err)
 {
     FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "rb");
     char block[8192];
@@ -183,7 +183,7 @@ static int send_file(struct kp_cli *c, const char *file, bool dry_run, bool prun
     if (prune)
         kp_buf_str(&url, "&prune=1");
     kp_url_add(&url, "name", file);
-    if (!read_file(file, &text, &err))
+    if (!kp_read_file(file, &text, &err))
         kp_client(c, "POST", kp_buf_text(&url), "application/yaml", text.data ? text.data : "", text.len, &r, &err);
     json_t *j = err.code ? NULL : json_loadb(r.body.data ? r.body.data : "", r.body.len, 0, NULL);
     if (j && c->json)
@@ -252,7 +252,7 @@ static int check_apply_file(struct kp_cli *c, const char *file)
     struct kp_buf text;
     if (kp_client_running(c))
         return send_file(c, file, true, false);
-    if (!read_file(file, &text, &err))
+    if (!kp_read_file(file, &text, &err))
         kp_apply_check(text.data ? text.data : "", text.len, file, &err);
     kp_buf_free(&text);
     if (err.code)

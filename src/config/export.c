@@ -44,8 +44,7 @@ static void put(struct kp_buf *out, const char *indent, const char *key, const c
     if (!text || !*text)
         return;
     kp_buf_printf(out, "%s%s: ", indent, key);
-    kp_yaml_put_text(out, text);
-    kp_buf_str(out, "\n");
+    kp_yaml_put_lines(out, "      ", text);
 }
 
 static void put_number(struct kp_buf *out, const char *key, double d)
@@ -145,6 +144,7 @@ static void put_signal(struct kp_buf *out, const struct kp_signal_info *s, const
     put(out, "    ", "unit", s->unit);
     put(out, "    ", "unitText", s->unit_text);
     put(out, "    ", "role", s->role);
+    put(out, "    ", "states", s->states);
     if (s->low < s->high) {
         put_number(out, "low", s->low);
         put_number(out, "high", s->high);

@@ -11,7 +11,8 @@ enum kp_config_kind { KP_CONFIG_ASSET, KP_CONFIG_COUPLING, KP_CONFIG_SIGNAL, KP_
 
 struct kp_config_field {
     struct kp_field f;          /* the word and text that the node takes */
-    const char *file;           /* a secret: where it stands; f.value is NULL until kp_config_secrets */
+    const char *file;           /* where its text stands; f.value is NULL until kp_config_side_files */
+    bool secret;
     struct kp_place key_at, at;
 };
 
@@ -55,7 +56,7 @@ extern const struct kp_config_setting kp_config_settings[]; /* ends with a NULL 
 
 const char *kp_config_kind_name(enum kp_config_kind); /* "asset" */
 enum kp_code kp_config_read(struct kp_config *, const char *yaml, size_t len, const char *file, struct kp_err *);
-/* Reads the secrets from their files. */
-enum kp_code kp_config_secrets(struct kp_config *, struct kp_err *);
+/* Reads secrets and maps from their files. */
+enum kp_code kp_config_side_files(struct kp_config *, struct kp_err *);
 void kp_config_free(struct kp_config *);
 #endif

@@ -51,14 +51,25 @@ struct kp_plan_step *kp_plan_add(struct kp_plan *p, const char *action, const ch
     return &p->steps[p->n++];
 }
 
+static size_t lines_in(const char *text)
+{
+    size_t n = 0;
+    for (; (text = strchr(text, '\n')); text++)
+        n += text[1] != 0;
+    return n + 1;
+}
+
 static enum kp_code describe(struct kp_plan *p, struct kp_plan_step *s, const char *key, const char *old, const char *new)
 {
     struct kp_buf b;
     kp_buf_init(&b, DETAIL_MAX);
     kp_buf_printf(&b, "%s%s%s: ", s->detail ? s->detail : "", s->detail ? ", " : "", key);
-    if (old && *old)
+    if (old && *old && !strchr(old, '\n'))
         kp_buf_printf(&b, "%s -> ", old);
-    kp_buf_str(&b, new && *new ? new : "(default)");
+    if (new && strchr(new, '\n'))
+        kp_buf_printf(&b, "(%zu lines)", lines_in(new));
+    else
+        kp_buf_str(&b, new && *new ? new : "(default)");
     s->detail = b.failed ? NULL : kp_arena_strdup(&p->arena, kp_buf_text(&b));
     kp_buf_free(&b);
     return s->detail ? KP_OK : kp_plan_no_memory(p);
@@ -86,7 +97,7 @@ enum kp_code kp_plan_make(struct kp_plan *p, struct kp_node *node, struct kp_con
     static enum kp_code (*const removals[])(struct kp_plan *) = { kp_plan_remove_signals, kp_plan_remove_couplings,
                                                                   kp_plan_remove_assets };
     *p = (struct kp_plan){ .node = node, .config = config, .prune = prune, .err = err };
-    if (kp_config_secrets(config, err) ||
+    if (kp_config_side_files(config, err) ||
         kp_node_couplings(node, NULL, &p->arena, &p->couplings, &p->n_couplings, err))
         return err->code;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !err->code; i++)

@@ -91,10 +91,10 @@ static bool same_secret(struct kp_plan *p, const struct kp_coupling_view *v, con
 
 static bool same(struct kp_plan *p, const struct kp_coupling_view *v, const struct kp_config_field *f)
 {
-    if (f->file)
+    const struct kp_option *o = option_of(v->options, f->f.key);
+    if (o && o->type == KP_OPT_SECRET)
         return same_secret(p, v, &f->f);
     const char *now = word(v, f->f.key), *new = *f->f.value ? f->f.value : standard(v, f->f.key);
-    const struct kp_option *o = option_of(v->options, f->f.key);
     if (strcmp(f->f.key, "enabled") == 0 || (o && o->type == KP_OPT_BOOL))
         return kp_plan_yes(now) == kp_plan_yes(new);
     return strcmp(now, new) == 0;
@@ -144,7 +144,7 @@ static enum kp_code plan_change(struct kp_plan *p, const struct kp_config_entry 
     for (size_t i = 0; i < e->n && !p->err->code; i++) {
         const struct kp_config_field *f = &e->fields[i];
         if (!same(p, v, f) && (s = changing(p, s, e)))
-            kp_plan_field(p, s, f->f.key, word(v, f->f.key), f->f.value, f->file);
+            kp_plan_field(p, s, f->f.key, word(v, f->f.key), f->f.value, f->secret);
     }
     if (!p->err->code)
         s = plan_left_out(p, s, e, v);
@@ -162,7 +162,7 @@ static enum kp_code plan_add(struct kp_plan *p, const struct kp_config_entry *e)
     s->run = couple;
     for (size_t i = 0; i < e->n && !p->err->code; i++)
         if (*e->fields[i].f.value)
-            kp_plan_field(p, s, e->fields[i].f.key, NULL, e->fields[i].f.value, e->fields[i].file);
+            kp_plan_field(p, s, e->fields[i].f.key, NULL, e->fields[i].f.value, e->fields[i].secret);
     if (p->err->code || kp_plan_field(p, s, "name", NULL, e->name, false))
         return p->err->code;
     s->detail = e->url;

@@ -67,7 +67,7 @@ static const char *signal_word(struct kp_plan *p, const struct kp_signal_info *s
 {
     const struct {
         const char *key, *text;
-    } texts[] = { { "description", s->description }, { "unit", s->unit }, { "unitText", s->unit_text }, { "role", s->role } };
+    } texts[] = { { "description", s->description }, { "unit", s->unit }, { "unitText", s->unit_text }, { "role", s->role }, { "states", s->states } };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (strcmp(texts[i].key, f->key) == 0) {
             *same = strcmp(texts[i].text ? texts[i].text : "", f->value) == 0;

@@ -129,10 +129,11 @@ static const char *const common[] = { "name", "url", "at", "enabled", "include",
 enum { COMMON = sizeof common / sizeof common[0], WORDS_MAX = 96 };
 static const char file_suffix[] = "-file";
 
-static bool is_secret_file(const struct kp_option *o, const char *key)
+/* A secret never stands in the apply file, a map may. */
+static bool is_in_file(const struct kp_option *o, const char *key)
 {
     size_t n = strlen(o->name);
-    return o->type == KP_OPT_SECRET && strncmp(o->name, key, n) == 0 && strcmp(key + n, file_suffix) == 0;
+    return (o->type == KP_OPT_SECRET || o->type == KP_OPT_MAP) && strncmp(o->name, key, n) == 0 && strcmp(key + n, file_suffix) == 0;
 }
 
 static enum kp_code unknown_word(struct reading *r, const struct kp_yaml *y, const struct kp_coupling_class *class)
@@ -150,23 +151,24 @@ static enum kp_code unknown_word(struct reading *r, const struct kp_yaml *y, con
     return unknown_key(r, y, known);
 }
 
-/* A setting of the class, or the file a secret stands in. */
+/* A setting of the class, or the file a secret or a map stands in. */
 static enum kp_code read_option(struct reading *r, const struct kp_yaml *y, struct kp_config_entry *e)
 {
     const struct kp_option *o = e->class->options;
-    while (o && o->name && strcmp(o->name, y->key) != 0 && !is_secret_file(o, y->key))
+    while (o && o->name && strcmp(o->name, y->key) != 0 && !is_in_file(o, y->key))
         o++;
     if (!o || !o->name)
         return unknown_word(r, y, e->class);
     if (need_kind(r, y, KP_YAML_TEXT, y->key))
         return r->err->code;
-    if (is_secret_file(o, y->key)) {
+    if (is_in_file(o, y->key)) {
         if (y->text[0] != '/')
             return kp_yaml_fail(r->file, y->at, r->err, KP_EINVALID, "%s must be a file's full path, beginning with '/'",
                                 y->key);
         add_field(r, e, y, NULL);
         e->fields[e->n - 1].f.key = o->name;
         e->fields[e->n - 1].file = y->text;
+        e->fields[e->n - 1].secret = o->type == KP_OPT_SECRET;
         return KP_OK;
     }
     if (o->type == KP_OPT_SECRET)

@@ -289,6 +289,34 @@ static bool is_plain(const char *text)
     return true;
 }
 
+/* Lines that a reader takes as they are. */
+static bool is_block(const char *text)
+{
+    size_t n = strlen(text);
+    if (!strchr(text, '\n') || strchr(" \n", *text) || (n > 1 && text[n - 1] == '\n' && text[n - 2] == '\n'))
+        return false;
+    for (size_t len; *text; text += len) {
+        uint32_t c = character(text, &len);
+        if (c != '\n' && (needs_escape(c) || c == '\t'))
+            return false;
+    }
+    return true;
+}
+
+void kp_yaml_put_lines(struct kp_buf *out, const char *indent, const char *text)
+{
+    if (!is_block(text)) {
+        kp_yaml_put_text(out, text);
+        kp_buf_str(out, "\n");
+        return;
+    }
+    kp_buf_str(out, text[strlen(text) - 1] == '\n' ? "|\n" : "|-\n");
+    for (size_t n; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        kp_buf_printf(out, "%s%.*s\n", n ? indent : "", (int)n, text);
+    }
+}
+
 void kp_yaml_put_text(struct kp_buf *out, const char *text)
 {
     if (is_plain(text)) {

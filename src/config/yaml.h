@@ -38,4 +38,6 @@ const char *kp_yaml_kind_name(enum kp_yaml_kind);
 /* Appends a scalar (valid UTF-8) so that kp_yaml_read gives back the same text: plain where that is safe, else in
  * double quotes. */
 void kp_yaml_put_text(struct kp_buf *, const char *text);
+/* The same with its line's end; many lines as a block, each behind `indent`. */
+void kp_yaml_put_lines(struct kp_buf *, const char *indent, const char *text);
 #endif

@@ -13,11 +13,12 @@ struct kp_coupling;
 struct kp_hub;
 
 /* ---- settings: one table serves apply files, the CLI, the REST API and the manual ---- */
-enum kp_option_type { KP_OPT_TEXT, KP_OPT_INT, KP_OPT_BOOL, KP_OPT_DURATION, KP_OPT_CHOICE, KP_OPT_SECRET };
+enum kp_option_type { KP_OPT_TEXT, KP_OPT_INT, KP_OPT_BOOL, KP_OPT_DURATION, KP_OPT_CHOICE, KP_OPT_SECRET,
+                      KP_OPT_MAP /* a text of many lines, from a file */ };
 struct kp_option {
     const char *name, *help;
     enum kp_option_type type;
-    size_t offset;          /* in the class's settings struct: char * (text, choice, secret), int64_t, bool */
+    size_t offset;          /* in the class's settings struct: char * (text, choice, secret, map), int64_t, bool */
     const char *standard;   /* default, as text; NULL = empty */
     int64_t min, max;       /* for int and duration (ns) */
     const char *choices;    /* for choice: "auto,none,sign" */
@@ -38,6 +39,9 @@ struct kp_coupling_class {
     size_t settings_size, state_size;
     const struct kp_option *options; /* ends with a NULL name */
 
+    /* Checks URL and settings as a whole (a map, a profile's name) before they are in force. NULL:
+     * what the table of options says is all. Any thread. */
+    enum kp_code (*check)(const char *url, const void *settings, struct kp_err *);
     /* Connects. May fail; is called again with back-off. KP_EREFUSED = a person must act first. */
     enum kp_code (*open)(struct kp_coupling *, struct kp_err *);
     /* Waits up to ~1 s for work, does it, returns. An error closes and reopens the link. */

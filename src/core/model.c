@@ -100,7 +100,7 @@ static const size_t signal_texts[] = {
     offsetof(struct kp_signal_info, name),   offsetof(struct kp_signal_info, description),
     offsetof(struct kp_signal_info, unit),   offsetof(struct kp_signal_info, unit_text),
     offsetof(struct kp_signal_info, source), offsetof(struct kp_signal_info, role),
-    offsetof(struct kp_signal_info, enums),
+    offsetof(struct kp_signal_info, enums),  offsetof(struct kp_signal_info, states),
 };
 enum {
     SIGNAL_TEXTS = sizeof signal_texts / sizeof *signal_texts,

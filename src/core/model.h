@@ -58,6 +58,7 @@ struct kp_signal_info {
     const char *source;    /* the address in its coupling ("nsu=urn:x;s=Spindle.Speed") */
     const char *role;      /* canonical role by profile: "state", "part-count" ..., or NULL */
     const char *enums;     /* JSON object of number to text, or NULL */
+    const char *states;    /* rule of states (state_rule.h) of a signal that tells its machine's state, or NULL */
     double low, high;      /* the expected range; low >= high = unknown */
 };
 

@@ -19,7 +19,8 @@ union parsed {
 
 static bool is_text(const struct kp_option *o)
 {
-    return o->type == KP_OPT_TEXT || o->type == KP_OPT_CHOICE || o->type == KP_OPT_SECRET;
+    return o->type == KP_OPT_TEXT || o->type == KP_OPT_CHOICE || o->type == KP_OPT_SECRET ||
+           o->type == KP_OPT_MAP;
 }
 
 static bool chosen(const char *choices, const char *text)
@@ -92,6 +93,7 @@ static enum kp_code parse(const struct kp_option *o, const char *text, union par
         break;
     case KP_OPT_TEXT:
     case KP_OPT_SECRET:
+    case KP_OPT_MAP:
         if (!kp_utf8_valid(text, strlen(text)))
             return kp_fail(err, KP_EINVALID, "%s: the text is not valid UTF-8", o->name);
     }

@@ -214,6 +214,7 @@ static bool merge(const struct kp_signal_info *old, const struct kp_signal_info 
     out->unit_text = old->unit_text ? old->unit_text : said->unit_text;
     out->description = old->description ? old->description : said->description;
     out->role = old->role ? old->role : said->role;
+    out->states = old->states ? old->states : said->states;
     if (!(old->low < old->high)) {
         out->low = said->low;
         out->high = said->high;
@@ -222,6 +223,7 @@ static bool merge(const struct kp_signal_info *old, const struct kp_signal_info 
                 same_text(out->source, old->source) && same_text(out->enums, old->enums) &&
                 same_text(out->unit, old->unit) && same_text(out->unit_text, old->unit_text) &&
                 same_text(out->description, old->description) && same_text(out->role, old->role) &&
+                same_text(out->states, old->states) &&
                 (out->low < out->high) == (old->low < old->high);
     return !same;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "couplings/profile.h"
 
+#include "core/state_rule.h"
 #include "core/text.h"
 #include "core/value.h"
 
@@ -19,7 +20,7 @@ struct rule {
     const char **kinds; /* the same, of the protocol's own word for the kind of variable */
     uint32_t types;     /* bit per scalar type, array types 16 higher; 0 = every type */
     int property;       /* 1: properties only, 0: only others, -1: both */
-    const char *role;
+    const char *role, *states;
     bool subscribe;
 };
 struct kp_profile {
@@ -119,20 +120,24 @@ static enum kp_code only_keys(json_t *j, const char *const *known, struct kp_err
 
 static enum kp_code read_rule(struct kp_profile *p, json_t *j, struct rule *r, struct kp_err *err)
 {
-    static const char *const known[] = { "match",    "kinds", "types",    "property",
-                                         "role",     "subscribe", NULL };
+    static const char *const known[] = { "match", "kinds",  "types",     "property",
+                                         "role",  "states", "subscribe", NULL };
     if (only_keys(j, known, err))
         return err->code;
     json_t *property = json_object_get(j, "property"), *role = json_object_get(j, "role"),
-           *subscribe = json_object_get(j, "subscribe");
+           *states = json_object_get(j, "states"), *subscribe = json_object_get(j, "subscribe");
     if (!json_is_boolean(subscribe) || (property && !json_is_boolean(property)) ||
-        (role && !json_is_string(role)))
+        (role && !json_is_string(role)) || (states && !json_is_string(states)))
         return kp_fail(err, KP_EPARSE,
                        "a rule needs subscribe (true or false); property is true or false,"
-                       " role a text");
+                       " role and states texts");
     r->subscribe = json_is_true(subscribe);
     r->property = property ? json_is_true(property) : -1;
     if (role && !(r->role = kp_arena_strdup(&p->arena, json_string_value(role))))
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    if (states && kp_state_rule_check(json_string_value(states), err))
+        return kp_context(err, "states");
+    if (states && !(r->states = kp_arena_strdup(&p->arena, json_string_value(states))))
         return kp_fail(err, KP_ENOMEM, "out of memory");
     if (patterns(p, j, "match", &r->match, err) || patterns(p, j, "kinds", &r->kinds, err))
         return err->code;
@@ -293,7 +298,8 @@ bool kp_profile_match(const struct kp_profile *p, const struct kp_profile_variab
     above[n] = 0;
     for (size_t i = 0; i < p->n; i++)
         if (matches(&p->rules[i], v, low, above, kind)) {
-            *choice = (struct kp_profile_choice){ p->rules[i].role, p->rules[i].subscribe };
+            *choice = (struct kp_profile_choice){ p->rules[i].role, p->rules[i].states,
+                                                    p->rules[i].subscribe };
             return true;
         }
     return false;
@@ -314,6 +320,42 @@ enum kp_code kp_profiles_each(bool (*each)(void *, struct kp_profile *, const ch
             break;
     }
     return KP_OK;
+}
+
+struct naming {
+    const char *protocol, *name;
+    const char *known[KP_PROFILES_MAX * 4 + 1];
+    struct kp_arena texts;
+    size_t n;
+    bool found;
+};
+
+static bool name_one(void *arg, struct kp_profile *p, const char *json)
+{
+    struct naming *g = arg;
+    bool fits = !*p->protocol || strcmp(p->protocol, g->protocol) == 0;
+    (void)json;
+    g->found = g->found || (fits && strcmp(p->name, g->name) == 0);
+    if (fits && g->n < sizeof g->known / sizeof *g->known - 1 &&
+        (g->known[g->n] = kp_arena_strdup(&g->texts, p->name)))
+        g->n++;
+    kp_profile_free(p);
+    return !g->found;
+}
+
+enum kp_code kp_profile_check(const char *protocol, const char *name, struct kp_err *err)
+{
+    struct naming g = { .protocol = protocol, .name = name };
+    enum kp_code code = kp_profiles_each(name_one, &g, err);
+    if (!code && !g.found) {
+        const char *near = kp_nearest(name, g.known);
+        code = kp_fail(err, KP_EINVALID,
+                       near ? "there is no profile '%.60s', did you mean '%s'?"
+                            : "there is no profile '%.60s'; koppel profile list shows all",
+                       name, near);
+    }
+    kp_arena_free(&g.texts);
+    return code;
 }
 
 struct choosing {

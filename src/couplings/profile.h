@@ -27,6 +27,8 @@ struct kp_profile_peer {
     const char *product; /* "Manufacturer/Product" as it says itself, or NULL */
     const char *by_hand; /* the name of a profile a person chose, or NULL */
 };
+/* Whether there is a profile of that name for that protocol; the error names the nearest. */
+enum kp_code kp_profile_check(const char *protocol, const char *name, struct kp_err *);
 bool kp_profile_applies(const struct kp_profile *, const struct kp_profile_peer *);
 
 struct kp_profile_variable {
@@ -36,7 +38,7 @@ struct kp_profile_variable {
     bool property;    /* describes another variable or the machine (OPC UA) */
 };
 struct kp_profile_choice {
-    const char *role; /* lives as long as the profile, or NULL */
+    const char *role, *states; /* live as long as the profile, or NULL */
     bool subscribe;
 };
 /* True when a rule of it speaks about this variable. */

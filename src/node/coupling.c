@@ -165,6 +165,25 @@ static enum kp_code check_keys(const struct coupling *c, struct kp_err *err)
     return err->code;
 }
 
+static enum kp_code check_whole(const struct coupling *c, struct kp_err *err)
+{
+    const struct kp_coupling_class *class = c->class;
+    void *settings = class->check ? kp_alloc(class->settings_size) : NULL;
+    if (!class->check)
+        return KP_OK;
+    if (!settings)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    if (!kp_options_init(class->options, settings, err))
+        for (size_t i = 0; i < c->n && !err->code; i++)
+            if (!is_common(c->fields[i].key))
+                kp_options_set(class->options, settings, c->fields[i].key, c->fields[i].value, err);
+    if (!err->code)
+        class->check(get(c, "url"), settings, err);
+    kp_options_free(class->options, settings);
+    kp_free(settings);
+    return err->code;
+}
+
 /* Fills in what follows from the URL, then checks everything that can be checked without the peer.
  */
 static enum kp_code record_check(struct kp_node *node, struct coupling *c, struct kp_err *err)
@@ -190,6 +209,8 @@ static enum kp_code record_check(struct kp_node *node, struct coupling *c, struc
                 get(c, "at"));
     else if ((!on.value || !field_bool(&on, &(bool){ 0 }, err)) && !check_keys(c, err))
         filter_of(c, &filter, err);
+    if (!err->code)
+        check_whole(c, err);
     if (!err->code && get(c, "clock") && !kp_clock_mode_parse(get(c, "clock"), &(uint8_t){ 0 }))
         kp_fail(err, KP_EINVALID, "clock: '%.60s' is none of auto, source and receive", get(c, "clock"));
     for (size_t i = 0; i < node->n && !err->code; i++)

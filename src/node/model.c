@@ -3,6 +3,8 @@
  * know the same words. */
 #include "node/private.h"
 
+#include "core/state_rule.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +12,7 @@
 
 #include "core/ban.h"
 
-enum field_kind { F_TEXT, F_NUMBER, F_BOOL, F_LABEL, F_ASSET_KIND };
+enum field_kind { F_TEXT, F_NUMBER, F_BOOL, F_LABEL, F_ASSET_KIND, F_STATES };
 struct field_rule {
     const char *key;
     enum field_kind kind;
@@ -28,6 +30,7 @@ static const struct field_rule signal_rules[] = {
     { "unit", F_TEXT, offsetof(struct kp_signal_info, unit) },
     { "unitText", F_TEXT, offsetof(struct kp_signal_info, unit_text) },
     { "role", F_TEXT, offsetof(struct kp_signal_info, role) },
+    { "states", F_STATES, offsetof(struct kp_signal_info, states) },
     { "low", F_NUMBER, offsetof(struct kp_signal_info, low) },
     { "high", F_NUMBER, offsetof(struct kp_signal_info, high) },
     { "label", F_LABEL, offsetof(struct kp_signal_info, label) },
@@ -55,6 +58,10 @@ static enum kp_code rule_apply(const struct field_rule *r, void *info, const str
     char *at = (char *)info + r->offset;
     const char *text = f->value ? f->value : "";
     switch (r->kind) {
+    case F_STATES:
+        if (*text && kp_state_rule_check(text, err))
+            return kp_context(err, "states");
+        /* fall through */
     case F_TEXT:
         if (!kp_utf8_valid(text, strlen(text)))
             return kp_fail(err, KP_EINVALID, "%s: the text is not valid UTF-8", f->key);

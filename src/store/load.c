@@ -122,7 +122,7 @@ static enum kp_code load_assets(struct load *l)
 
 static const char signals_sql[] =
     "select id, asset, name, type, unit, unit_text, description, low, high, enums, role, label, stored, writable, "
-    "coupling, source from signal";
+    "coupling, source, states from signal";
 
 static void load_signal(struct load *l, struct kp_stmt *row)
 {
@@ -141,6 +141,7 @@ static void load_signal(struct load *l, struct kp_stmt *row)
         .writable = kp_column_int(row, 13) != 0,
         .coupling = (uint16_t)kp_column_int(row, 14),
         .source = kp_column_text(row, 15),
+        .states = kp_column_text(row, 16),
     };
     struct kp_err failure = { 0 };
     const char *type = kp_column_text(row, 3), *label = kp_column_text(row, 11);

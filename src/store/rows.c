@@ -71,7 +71,7 @@ static struct change *note_signal(const struct kp_signal_info *signal)
 {
     struct kp_signal_info copy = *signal;
     const char **const texts[] = { &copy.name,   &copy.description, &copy.unit, &copy.unit_text,
-                                   &copy.source, &copy.role,        &copy.enums };
+                                   &copy.source, &copy.role,        &copy.enums, &copy.states };
     size_t n = 0;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         n += text_size(*texts[i]);
@@ -280,11 +280,12 @@ static enum kp_code put_asset(struct kp_db *db, const struct kp_asset_info *asse
 /* On conflict, so that `span` stays. */
 static const char signal_sql[] =
     "insert into signal(id, asset, name, type, unit, unit_text, description, low, high, enums, role, label, stored, "
-    "writable, coupling, source) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict(id) do update "
+    "writable, coupling, source, states) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict(id) do update "
     "set asset = excluded.asset, name = excluded.name, type = excluded.type, unit = excluded.unit, "
     "unit_text = excluded.unit_text, description = excluded.description, low = excluded.low, high = excluded.high, "
     "enums = excluded.enums, role = excluded.role, label = excluded.label, stored = excluded.stored, "
-    "writable = excluded.writable, coupling = excluded.coupling, source = excluded.source";
+    "writable = excluded.writable, coupling = excluded.coupling, source = excluded.source, "
+    "states = excluded.states";
 
 static enum kp_code put_signal(struct kp_db *db, const struct kp_signal_info *signal, struct kp_err *err)
 {
@@ -307,6 +308,7 @@ static enum kp_code put_signal(struct kp_db *db, const struct kp_signal_info *si
     kp_bind_int(put, 14, signal->writable);
     kp_bind_int(put, 15, signal->coupling);
     kp_bind_text(put, 16, signal->source);
+    kp_bind_text(put, 17, signal->states);
     return kp_run(put, err);
 }
 

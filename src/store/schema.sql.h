@@ -79,4 +79,7 @@ static const char schema_v2[] =
     "create table consumer(name text primary key, position integer not null, updated integer not null) without rowid;"
     "create table backup_run(id integer primary key, at integer not null, file text not null, bytes integer not null,"
     "  ms integer not null, error text, proven integer);";
+
+/* Version 3: what a signal's values say of the state of its machine (core/state_rule.h). */
+static const char schema_v3[] = "alter table signal add column states text;";
 #endif

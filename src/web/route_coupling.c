@@ -353,7 +353,7 @@ static void put_option(struct kp_json *j, const struct kp_option *o)
 {
     static const char *const types[] = { [KP_OPT_TEXT] = "text", [KP_OPT_INT] = "int", [KP_OPT_BOOL] = "bool",
                                          [KP_OPT_DURATION] = "duration", [KP_OPT_CHOICE] = "choice",
-                                         [KP_OPT_SECRET] = "secret" };
+                                         [KP_OPT_SECRET] = "secret", [KP_OPT_MAP] = "map" };
     bool limits = (o->type == KP_OPT_INT || o->type == KP_OPT_DURATION) && o->min < o->max;
     kp_json_begin(j, '{');
     kp_json_put_text(j, "name", o->name);

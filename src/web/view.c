@@ -77,6 +77,7 @@ void kp_view_signal(struct kp_json *j, const struct kp_model *m, const struct kp
     kp_json_put_int(j, "coupling", s->coupling);
     kp_json_put_text(j, "source", s->source);
     kp_json_put_text(j, "role", s->role);
+    kp_json_put_text(j, "states", s->states);
     struct kp_now now = kp_model_now(m, s->id);
     put_now(j, &now);
 }

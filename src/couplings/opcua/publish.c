@@ -15,6 +15,7 @@ struct publication {
     struct kp_profiles profiles;
     struct kp_arena text;
     struct kp_catalogue_node *list; /* what was found */
+    const char **states;            /* of each, the profile's rule of states, or NULL */
     uint32_t *nodes;                /* of each, its place in the tree */
     bool *wanted;                   /* of each, whether the profile subscribes it */
     size_t n;
@@ -67,6 +68,7 @@ static bool list_node(struct publication *p, uint32_t index)
                           .path = path, .type = type, .property = node->flags & OPCUA_PROPERTY },
                       &choice);
     entry->role = choice.role;
+    p->states[p->n] = choice.states;
     p->wanted[p->n] =
         choice.subscribe && node->access & KP_CAN_READ && !(node->flags & OPCUA_IDENTITY);
     p->nodes[p->n++] = index;
@@ -79,7 +81,8 @@ static enum kp_code list_all(struct publication *p, struct kp_err *err)
     p->list = kp_alloc(n * sizeof *p->list);
     p->nodes = kp_alloc(n * sizeof *p->nodes);
     p->wanted = kp_alloc(n * sizeof *p->wanted);
-    if (!p->list || !p->nodes || !p->wanted)
+    p->states = kp_alloc(n * sizeof *p->states);
+    if (!p->list || !p->nodes || !p->wanted || !p->states)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     for (uint32_t i = 1; i < n; i++)
         if (!list_node(p, i))
@@ -113,6 +116,7 @@ static struct kp_declare declaration(const struct publication *p, size_t i)
                   .unit_text = node->unit_text,
                   .source = entry->source,
                   .role = entry->role,
+                  .states = p->states[i],
                   .enums = enums,
                   .low = node->low,
                   .high = node->high },
@@ -195,5 +199,6 @@ enum kp_code kp_opcua_publish(struct opcua *o, bool declare, struct kp_err *err)
     kp_free(p.list);
     kp_free(p.nodes);
     kp_free(p.wanted);
+    kp_free(p.states);
     return err->code;
 }
