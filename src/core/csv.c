@@ -72,7 +72,9 @@ enum kp_code kp_csv_next(struct kp_csv *c, struct kp_err *err)
     bool more = true;
     c->line = c->next_line;
     for (c->n = 0; more; c->n++) {
-        if (c->n == KP_CSV_COLUMNS_MAX || !kp_grow(&c->cell, &c->room, c->n + 1, sizeof *c->cell))
+        if (!kp_grow(&c->cell, &c->room, c->n + 1, sizeof *c->cell))
+            return kp_fail(err, KP_ENOMEM, "out of memory");
+        if (c->n == KP_CSV_COLUMNS_MAX)
             return kp_fail(err, KP_EFULL, "line %" PRIu64 ": more than %d columns", c->line,
                            KP_CSV_COLUMNS_MAX);
         if (take_cell(c, &c->cell[c->n], &more, err))

@@ -97,6 +97,7 @@ void gap_link(struct kp_hub *h, struct kp_coupling *c)
     if (long_down && !c->marked_stale) {
         c->marked_stale = true;
         mark_stale(h, c->id);
+        states_cut_off(h, c->id, down_utc);
     }
 }
 
@@ -140,6 +141,7 @@ void gap_leave(struct kp_hub *h, struct kp_coupling *c)
 {
     int64_t now = kp_utc(h->clock);
     mark_stale(h, c->id);
+    states_cut_off(h, c->id, now);
     close_link(h, c, now);
     close_stall(h, &c->stall, c->name);
 }

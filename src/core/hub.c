@@ -13,6 +13,7 @@ enum { QUEUE_BUDGET = 8 << 20, TURN_MS = 250 };
 /* ---- life ---- */
 static void on_change(void *self, enum kp_change change, int64_t id, const struct kp_interval *v)
 {
+    states_changed(self, change, id);
     subscribers_changed(self, change, id, v);
 }
 
@@ -40,7 +41,8 @@ struct kp_hub *kp_hub_new(const struct kp_hub_options *o, struct kp_err *err)
     pthread_mutex_init(&h->conditions_lock, NULL);
     h->in = kp_queue_new(o->queue_budget ? o->queue_budget : QUEUE_BUDGET, drop);
     h->model = kp_model_new();
-    if (!h->in || !h->model) {
+    h->states = states_new();
+    if (!h->in || !h->model || !h->states) {
         kp_hub_free(h);
         kp_fail(err, KP_ENOMEM, "out of memory");
         return NULL;
@@ -61,6 +63,7 @@ void kp_hub_free(struct kp_hub *h)
     kp_free(h->couplings);
     kp_queue_free(h->in);
     kp_model_free(h->model);
+    states_free(h->states);
     pthread_mutex_destroy(&h->conditions_lock);
     pthread_mutex_destroy(&h->people);
     pthread_mutex_destroy(&h->lock);
@@ -152,8 +155,10 @@ static void take_batch(struct kp_hub *h, struct kp_batch *b)
     for (unsigned i = 0; i < b->n; i++)
         bad += kp_status_severity(b->s[i].status) >= 2;
     kp_model_take(h->model, b, &taken);
-    if (!b->historic)
+    if (!b->historic) {
         subscribers_give(h, b, taken.news);
+        states_take(h, b, taken.news);
+    }
     if (c && taken.set_back) {
         char by[32];
         kp_duration_print(taken.set_back_by, by, sizeof by);
@@ -209,6 +214,7 @@ bool kp_hub_turn(struct kp_hub *h, int timeout_ms)
         struct kp_coupling *c;
         for (size_t i = 0; (c = hub_nth(h, i)); i++)
             gap_link(h, c);
+        states_turn(h);
     }
     conditions_show(h);
     int soon = subscribers_feed(h);

@@ -115,6 +115,7 @@ struct kp_hub {
     int patience;   /* ms it may wait for a message, for subscribers wait for their current values */
     bool stalled;   /* the sink took nothing the last time */
     struct gap stall; /* of samples that no coupling made */
+    struct kp_machine_states *states;
 };
 
 /* hub.c */
@@ -149,6 +150,15 @@ void clock_leave(struct kp_hub *, struct kp_coupling *); /* it goes away: so doe
 /* condition.c */
 void conditions_show(struct kp_hub *); /* hub thread */
 void conditions_free(struct kp_hub *);
+
+/* machine_state.c; hub thread */
+struct kp_machine_states *states_new(void); /* NULL: out of memory */
+void states_free(struct kp_machine_states *);
+void states_changed(struct kp_hub *, enum kp_change, int64_t id);
+void states_take(struct kp_hub *, const struct kp_batch *, const uint64_t *news);
+/* Nothing more is heard of the signals of this coupling. */
+void states_cut_off(struct kp_hub *, uint16_t coupling, int64_t at);
+void states_turn(struct kp_hub *);
 
 /* coupling.c */
 struct kp_coupling *coupling_new(struct kp_hub *, const struct kp_coupling_def *, struct kp_err *);
