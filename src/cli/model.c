@@ -306,7 +306,7 @@ static json_t *set_body(struct kp_cli *c, struct kp_err *err)
 {
     static const struct { const char *flag, *key; } keys[] = {
         { "path", "path" },   { "label", "label" },        { "description", "description" }, { "kind", "kind" },
-        { "unit", "unit" },   { "unit-text", "unitText" },
+        { "unit", "unit" },   { "unit-text", "unitText" }, { "role", "role" }, { "states", "states" },
     };
     json_t *body = json_object();
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -363,8 +363,10 @@ static int change(struct kp_cli *c, const char *path, json_t *body)
 {
     struct kp_err err = { 0 };
     struct kp_buf url;
-    bool is_signal = json_object_get(body, "unit") || json_object_get(body, "stored") || json_object_get(body, "writable") ||
-                     json_object_get(body, "low") || json_object_get(body, "high") || json_object_get(body, "unitText");
+    static const char *const of_signals[] = { "unit", "unitText", "role", "states", "low", "high", "stored", "writable" };
+    bool is_signal = false;
+    for (size_t i = 0; i < sizeof of_signals / sizeof *of_signals; i++)
+        is_signal = is_signal || json_object_get(body, of_signals[i]);
     json_t *found = is_signal ? json_null() : fetch(c, "/api/v1/signal", path, &err);
     is_signal |= found != NULL;
     json_decref(found);

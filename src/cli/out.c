@@ -28,8 +28,14 @@ const char *kp_style(const struct kp_cli *c, const char *codes)
 size_t kp_text_width(const char *text)
 {
     size_t n = 0;
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
+    for (; *text; text++) {
+        if (*text == '\033') /* a colour takes no room */
+            text += strcspn(text, "m");
+        else
+            n += ((unsigned char)*text & 0xc0) != 0x80;
+        if (!*text)
+            break;
+    }
     return n;
 }
 

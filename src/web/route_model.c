@@ -80,28 +80,6 @@ enum kp_code kp_route_values(struct kp_request *r, struct kp_err *err)
     return put_page(r, "values", kp_view_value, err);
 }
 
-/* The sibling that follows, or the nearest ancestor's; 0 = none. */
-static kp_asset asset_beside(const struct kp_model *m, kp_asset id)
-{
-    while (id) {
-        const struct kp_asset_info *a = kp_model_asset(m, id);
-        const kp_asset *list;
-        size_t n = a ? kp_model_child_assets(m, a->parent, &list) : 0;
-        for (size_t i = 0; i + 1 < n; i++)
-            if (list[i] == id)
-                return list[i + 1];
-        id = a ? a->parent : 0;
-    }
-    return 0;
-}
-
-/* The asset that follows in path order, depth first; 0 = none. */
-static kp_asset asset_after(const struct kp_model *m, kp_asset id)
-{
-    const kp_asset *list;
-    return kp_model_child_assets(m, id, &list) ? list[0] : asset_beside(m, id);
-}
-
 static bool asset_matches(const struct kp_model *m, kp_asset id, const char *pattern)
 {
     char path[KP_PATH_MAX];
@@ -113,7 +91,7 @@ static bool asset_matches(const struct kp_model *m, kp_asset id, const char *pat
 static bool put_assets(struct kp_json *j, const struct kp_model *m, const char *pattern, kp_asset *at, size_t *left)
 {
     for (size_t seen = 0; seen < SLICE && *left; seen++) {
-        kp_asset next = asset_after(m, *at);
+        kp_asset next = kp_view_asset_after(m, *at);
         if (!next)
             return false;
         *at = next;
@@ -155,7 +133,7 @@ enum kp_code kp_route_assets(struct kp_request *r, struct kp_err *err)
     kp_json_end(&j, ']');
     char path[KP_PATH_MAX] = "";
     kp_model_lock(model(r));
-    kp_asset next = left ? 0 : asset_after(model(r), at);
+    kp_asset next = left ? 0 : kp_view_asset_after(model(r), at);
     kp_model_asset_path(model(r), at, path, sizeof path);
     kp_model_unlock(model(r));
     kp_json_put_text(&j, "next", next ? path : NULL);

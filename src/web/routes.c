@@ -123,6 +123,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, API "/protocols", kp_route_protocols, 0, NULL },
     { KP_HTTP_GET, API "/certificate", kp_route_certificate, 0, format_params },
     { KP_HTTP_GET, API "/tree", kp_route_tree, 0, tree_params },
+    { KP_HTTP_GET, API "/machines", kp_route_machines, 0, paged },
     { KP_HTTP_GET, API "/assets", kp_route_assets, 0, paged },
     { KP_HTTP_POST, API "/assets", kp_route_asset_make, KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/asset", kp_route_asset, 0, one_path },

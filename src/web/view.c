@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/view.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "core/ban.h"
 
 void kp_view_code(struct kp_json *j, uint32_t status)
@@ -17,6 +20,34 @@ static void put_label(struct kp_json *j, const struct kp_model *m, kp_asset asse
     kp_json_put_text(j, "labelInForce", kp_label_name(kp_model_label(m, asset, own)));
 }
 
+/* Of several open states of one asset the latest counts. */
+static bool look_at(void *arg, const struct kp_interval *v)
+{
+    static const char key[] = "\"state\":\"";
+    struct kp_doing *d = arg;
+    const char *at = v->asset == d->asset && v->kind == KP_INTERVAL_STATE ? strstr(v->attributes, key) : NULL;
+    if (at && (!*d->state || v->start > d->since)) {
+        at += sizeof key - 1;
+        snprintf(d->state, sizeof d->state, "%.*s", (int)strcspn(at, "\"\\"), at);
+        d->since = v->start;
+    }
+    return true;
+}
+
+struct kp_doing kp_view_doing(const struct kp_model *m, kp_asset asset)
+{
+    struct kp_doing d = { .asset = asset, .since = KP_NO_TIME };
+    kp_model_open_intervals(m, asset, look_at, &d);
+    return d;
+}
+
+static void put_doing(struct kp_json *j, const struct kp_model *m, kp_asset asset)
+{
+    struct kp_doing d = kp_view_doing(m, asset);
+    kp_json_put_text(j, "state", *d.state ? d.state : NULL);
+    kp_json_put_time(j, "stateSince", d.since);
+}
+
 void kp_view_asset(struct kp_json *j, const struct kp_model *m, const struct kp_asset_info *a)
 {
     char path[KP_PATH_MAX];
@@ -26,6 +57,7 @@ void kp_view_asset(struct kp_json *j, const struct kp_model *m, const struct kp_
     kp_json_put_text(j, "kind", kp_asset_kind_name(a->kind));
     put_label(j, m, a->parent, a->label);
     kp_json_put_text(j, "description", a->description);
+    put_doing(j, m, a->id);
     kp_json_key(j, "nameplate");
     kp_json_begin(j, '{');
     for (unsigned f = 0; f < KP_NAMEPLATE_FIELDS; f++)
@@ -38,6 +70,27 @@ void kp_view_asset(struct kp_json *j, const struct kp_model *m, const struct kp_
         if (a->by_hand & 1u << f)
             kp_json_text(j, kp_nameplate_name(f));
     kp_json_end(j, ']');
+}
+
+/* The sibling that follows, or the nearest ancestor's; 0 = none. */
+static kp_asset asset_beside(const struct kp_model *m, kp_asset id)
+{
+    while (id) {
+        const struct kp_asset_info *a = kp_model_asset(m, id);
+        const kp_asset *list;
+        size_t n = a ? kp_model_child_assets(m, a->parent, &list) : 0;
+        for (size_t i = 0; i + 1 < n; i++)
+            if (list[i] == id)
+                return list[i + 1];
+        id = a ? a->parent : 0;
+    }
+    return 0;
+}
+
+kp_asset kp_view_asset_after(const struct kp_model *m, kp_asset id)
+{
+    const kp_asset *list;
+    return kp_model_child_assets(m, id, &list) ? list[0] : asset_beside(m, id);
 }
 
 static void put_now(struct kp_json *j, const struct kp_now *now)

@@ -7,6 +7,15 @@
 
 /* {"code":0,"name":"Good"} */
 void kp_view_code(struct kp_json *, uint32_t status);
+/* The asset that follows in path order, depth first; 0 = none. */
+kp_asset kp_view_asset_after(const struct kp_model *, kp_asset);
+/* What an asset is doing: its open interval of kind state. */
+struct kp_doing {
+    kp_asset asset;
+    char state[KP_NAME_MAX]; /* "" = not known */
+    int64_t since;
+};
+struct kp_doing kp_view_doing(const struct kp_model *, kp_asset);
 /* Members only, without the braces, so that callers may add their own. */
 void kp_view_asset(struct kp_json *, const struct kp_model *, const struct kp_asset_info *);
 void kp_view_signal(struct kp_json *, const struct kp_model *, const struct kp_signal_info *);

@@ -62,7 +62,7 @@ static void every_verb_has_words_an_example_and_a_function(void **state)
         for (const struct kp_verb *w = kp_verbs; w < v; w++)
             assert_string_not_equal(v->name, w->name);
     }
-    static const char *const promised[] = { "init", "run", "status", "ls", "get", "tail", "set", "couple", "couplings",
+    static const char *const promised[] = { "init", "run", "status", "ls", "get", "tail", "set", "machines", "couple", "couplings",
                                             "uncouple", "trust", "cert", "history", "follow", "consumers", "intervals",
                                             "retain", "usage", "import", "quarantine", "sql", "backup", "restore", "apply", "export",
                                             "check", "rollback", "help", "completion" };
