@@ -13,6 +13,7 @@ struct kp_batch {
     uint16_t n;
     bool historic;   /* fills a gap: for the history only, not the live model */
     bool held;       /* for the quarantine: its times cannot be right (far_off.h) */
+    bool waits;      /* whoever sent it keeps the rest back until it is stored: never dropped for want of room */
     int64_t arrived; /* receive time, ns UTC */
     struct kp_arena text; /* owns what lies behind .data of its values */
     struct kp_sample s[KP_BATCH_MAX];

@@ -39,6 +39,9 @@ struct kp_coupling_class {
     size_t settings_size, state_size;
     const struct kp_option *options; /* ends with a NULL name */
 
+    /* Its peer keeps what is not acknowledged: when the disk takes nothing, reports wait until it
+     * does, and nothing is lost. Others go on, and what is lost becomes a gap. */
+    bool pauses;
     /* Checks URL and settings as a whole (a map, a profile's name) before they are in force. NULL:
      * what the table of options says is all. Any thread. */
     enum kp_code (*check)(const char *url, const void *settings, struct kp_err *);

@@ -4,11 +4,55 @@
 #include "core/log.h"
 #include "core/text.h"
 
+#include <time.h>
+
 #include "core/ban.h"
 
-enum { QUEUE_BUDGET = 8 << 20, TURN_MS = 250 };
+enum { QUEUE_BUDGET = 8 << 20, TURN_MS = 250, HOLD_MS = 20 };
 #define TICK        (250 * KP_MILLISECOND)
 #define STALE_AFTER (3 * KP_SECOND)
+
+/* ---- batches that wait for the sink ---- */
+/* Keeps the batch until the sink takes it. */
+static void keep(struct kp_hub *h, struct kp_batch *b)
+{
+    b->msg.next = NULL;
+    *h->kept_end = &b->msg;
+    h->kept_end = &b->msg.next;
+    if (!atomic_exchange(&h->holds, true))
+        kp_warn("hub", "the store has no room, inputs that can wait do", "%s", "");
+}
+
+/* Offers what is kept again, in order. */
+static void offer_kept(struct kp_hub *h)
+{
+    while (h->kept) {
+        struct kp_msg *next = h->kept->next;
+        if (!h->sink.take(h->sink.self, (struct kp_batch *)h->kept))
+            return;
+        h->kept = next;
+    }
+    h->kept_end = &h->kept;
+    if (atomic_exchange(&h->holds, false))
+        kp_info("hub", "the store takes samples again", "%s", "");
+}
+
+/* The end: what the sink did not take by now is lost. */
+static void give_up_kept(struct kp_hub *h)
+{
+    unsigned lost = 0;
+    for (struct kp_msg *m; (m = h->kept);) {
+        h->kept = m->next;
+        lost += ((struct kp_batch *)m)->n;
+        kp_batch_drop(m);
+    }
+    h->kept_end = &h->kept;
+    if (lost)
+        kp_warn("hub", "the store took nothing until the end, samples are lost", "samples=%u", lost);
+    pthread_mutex_lock(&h->lock);
+    h->stats.lost += lost;
+    pthread_mutex_unlock(&h->lock);
+}
 
 /* ---- life ---- */
 static void on_change(void *self, enum kp_change change, int64_t id, const struct kp_interval *v)
@@ -35,6 +79,7 @@ struct kp_hub *kp_hub_new(const struct kp_hub_options *o, struct kp_err *err)
     h->stale_after = o->stale_after ? o->stale_after : STALE_AFTER;
     h->nudge.kind = KP_MSG_NUDGE;
     h->patience = TURN_MS;
+    h->kept_end = &h->kept;
     pthread_mutex_init(&h->changing, NULL);
     pthread_mutex_init(&h->lock, NULL);
     pthread_mutex_init(&h->people, NULL);
@@ -60,6 +105,7 @@ void kp_hub_free(struct kp_hub *h)
     for (unsigned i = 0; i < h->n_subscribers; i++)
         subscriber_free(h->subscribers[i]);
     conditions_free(h);
+    give_up_kept(h);
     kp_free(h->couplings);
     kp_queue_free(h->in);
     kp_model_free(h->model);
@@ -124,8 +170,12 @@ static unsigned store(struct kp_hub *h, struct kp_coupling *c, struct kp_batch *
         kp_batch_free(b);
         return 0;
     }
-    if (h->sink.take(h->sink.self, b)) {
+    if (!(b->waits && h->kept) && h->sink.take(h->sink.self, b)) {
         gap_flowing(h);
+        return 0;
+    }
+    if (b->waits) {
+        keep(h, b);
         return 0;
     }
     kp_batch_free(b);
@@ -149,8 +199,11 @@ static void take_batch(struct kp_hub *h, struct kp_batch *b)
     struct kp_coupling *c = b->coupling ? hub_find(h, b->coupling) : NULL;
     pthread_mutex_unlock(&h->lock);
     struct far_off far = { 0 };
-    if (c && clock_look(h, c, b, &far))
+    if (c && clock_look(h, c, b, &far)) {
+        if (far.batch)
+            far.batch->waits = b->waits;
         take_far_off(h, c, &far);
+    }
     unsigned filtered = c && !b->historic ? import(h, c, b) : 0;
     for (unsigned i = 0; i < b->n; i++)
         bad += kp_status_severity(b->s[i].status) >= 2;
@@ -208,6 +261,7 @@ bool kp_hub_turn(struct kp_hub *h, int timeout_ms)
     bool any = m;
     if (any)
         handle(h, m);
+    offer_kept(h);
     int64_t now = kp_mono(h->clock);
     if (now - h->ticked >= TICK || !h->ticked) {
         h->ticked = now ? now : 1;
@@ -254,6 +308,7 @@ static void stop(struct kp_hub *h)
         return;
     kp_queue_close(h->in);
     pthread_join(h->thread, NULL);
+    give_up_kept(h);
     pthread_mutex_lock(&h->lock);
     h->phase = HUB_STOPPED;
     pthread_mutex_unlock(&h->lock);
@@ -317,7 +372,17 @@ enum kp_code kp_hub_drain(struct kp_hub *h)
 
 bool kp_hub_push(struct kp_hub *h, struct kp_batch *b, int timeout_ms)
 {
+    for (int left = timeout_ms; b->waits && kp_hub_holds(h); left -= HOLD_MS) {
+        if (left <= 0)
+            return false;
+        nanosleep(&(struct timespec){ .tv_nsec = HOLD_MS * KP_MILLISECOND }, NULL);
+    }
     return kp_queue_push(h->in, &b->msg, timeout_ms);
+}
+
+bool kp_hub_holds(struct kp_hub *h)
+{
+    return atomic_load(&h->holds);
 }
 
 struct kp_hub_stats kp_hub_stats(struct kp_hub *h)

@@ -11,8 +11,8 @@ enum { KP_COUPLINGS_MAX = 1000, KP_SUBSCRIBERS_MAX = 256 };
 struct kp_sink {
     void *self;
     /* Takes the batch when it returns true; one that is `held` goes into the quarantine, not the history. False: no
-     * room; the hub counts the samples as lost, and a gap interval at the coupling's asset is open until the
-     * sink takes again. */
+     * room; the hub keeps a batch that `waits` and offers it again, counts the samples of another as lost, and a gap
+     * interval at the coupling's asset is open until the sink takes again. */
     bool (*take)(void *self, struct kp_batch *);
 };
 
@@ -42,8 +42,11 @@ enum kp_code kp_hub_call(struct kp_hub *, void (*fn)(void *arg), void *arg);
 /* Waits until every batch pushed before has gone through the model to the sink. KP_ESTOPPED as above. Not from
  * the hub's thread. */
 enum kp_code kp_hub_drain(struct kp_hub *);
-/* Hands a batch in, waiting up to timeout_ms for room; takes it only when true. */
+/* Hands a batch in, waiting up to timeout_ms for room; takes it only when true. One that `waits` is not
+ * taken while earlier ones wait for the sink. */
 bool kp_hub_push(struct kp_hub *, struct kp_batch *, int timeout_ms);
+/* Whether batches that `wait` are kept because the sink has no room. Any thread. */
+bool kp_hub_holds(struct kp_hub *);
 
 /* ---- couplings; from any thread ---- */
 struct kp_coupling_def {

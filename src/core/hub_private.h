@@ -5,6 +5,7 @@
 #include "core/hub.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { RATE_SECONDS = 10 };
 
@@ -115,6 +116,8 @@ struct kp_hub {
     int patience;   /* ms it may wait for a message, for subscribers wait for their current values */
     bool stalled;   /* the sink took nothing the last time */
     struct gap stall; /* of samples that no coupling made */
+    struct kp_msg *kept, **kept_end; /* batches that wait for room in the sink, in order */
+    atomic_bool holds;               /* there are such; any thread */
     struct kp_machine_states *states;
 };
 

@@ -108,8 +108,10 @@ static enum kp_code report(struct kp_coupling *c, struct kp_batch **b, bool hist
         return err->code;
     if (!*b) {
         *b = kp_batch_new(c->id);
-        if (*b)
+        if (*b) {
             (*b)->historic = historic;
+            (*b)->waits = c->class->pauses;
+        }
     }
     if (!*b || !kp_batch_add(*b, s))
         return kp_fail(err, KP_ENOMEM, "%s: out of memory", c->name);

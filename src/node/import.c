@@ -172,6 +172,8 @@ static enum kp_code commit(struct importing *m)
     m->pushed = 0;
     if (kp_hub_drain(m->node->hub))
         return kp_fail(m->err, KP_ESTOPPED, "the node is stopping; send it again when it runs");
+    if (kp_hub_holds(m->node->hub))
+        return kp_fail(m->err, KP_ESTOPPED, "the disk takes no values now; send it again later");
     return kp_store_sync(m->node->store, m->err);
 }
 
@@ -196,8 +198,10 @@ static enum kp_code hand_over(struct importing *m, uint32_t index)
     struct kp_sample sample = { .signal = s->signal, .at = one->at, .status = one->status, .value = one->value };
     if (*b && (*b)->n == KP_BATCH_MAX && push(m, b))
         return m->err->code;
-    if (!*b && (*b = kp_batch_new(0)))
+    if (!*b && (*b = kp_batch_new(0))) {
         (*b)->historic = !live;
+        (*b)->waits = true;
+    }
     return *b && kp_batch_add(*b, &sample) ? KP_OK : kp_fail(m->err, KP_ENOMEM, "out of memory importing points");
 }
 

@@ -160,6 +160,19 @@ KIT const struct kp_coupling_class sim_silent = {
     .close = sim_close,
 };
 
+/* One whose peer keeps what is not acknowledged. */
+KIT const struct kp_coupling_class sim_pausing = {
+    .name = "sim",
+    .schemes = "sim",
+    .settings_size = sizeof(struct sim_settings),
+    .state_size = sizeof(struct sim_state),
+    .options = sim_options,
+    .open = sim_open,
+    .step = sim_step,
+    .close = sim_close,
+    .pauses = true,
+};
+
 /* ---- the stage ---- */
 static struct kp_hub *hub;
 static struct kp_model *model;

@@ -966,6 +966,32 @@ static int quiet(void **state) /* links are lost on purpose here */
     return 0;
 }
 
+static void one_whose_peer_can_wait_loses_nothing_while_the_disk_takes_nothing(void **state)
+{
+    (void)state;
+    struct kp_coupling_def def = { .id = 1, .name = "one", .url = "sim://x", .at = "hall/one", .enabled = true, .class = &sim_pausing };
+    assert_int_equal(kp_hub_add_coupling(hub, &def, &err), KP_OK);
+    start();
+    WAIT_UNTIL(stored > 30);
+    sink_is_full = true;
+    struct kp_coupling_status st;
+    WAIT_UNTIL(kp_hub_holds(hub) && kp_hub_coupling_status(hub, 1, &st) && st.waits > 2);
+    uint64_t before = st.samples;
+    kit_sleep(50);
+    kp_hub_coupling_status(hub, 1, &st);
+    assert_true(st.samples - before <= 2 * KP_BATCH_MAX); /* it stands still */
+    assert_int_equal(st.lost, 0);
+    assert_int_equal(open_of(KP_INTERVAL_GAP), 0);
+    sink_is_full = false;
+    int kept_back = stored;
+    WAIT_UNTIL(stored > kept_back + 30);
+    kp_hub_stop(hub);
+    kp_hub_coupling_status(hub, 1, &st);
+    assert_int_equal(st.lost, 0);
+    assert_int_equal(kp_hub_stats(hub).lost, 0);
+    assert_int_equal(stored, st.samples - st.filtered - st.duplicates);
+}
+
 int main(void)
 {
 #define H(test) cmocka_unit_test_setup_teardown(test, setup_by_hand, teardown)
@@ -1003,6 +1029,7 @@ int main(void)
         T(what_was_reported_before_the_stop_is_stored),
         T(what_is_asked_runs_once_in_the_couplings_thread),
         T(one_that_waits_answers_too),
+        T(one_whose_peer_can_wait_loses_nothing_while_the_disk_takes_nothing),
         T(one_that_is_off_says_so_at_once),
         T(what_was_not_begun_in_time_never_runs),
         T(what_has_begun_is_waited_for_to_its_end),

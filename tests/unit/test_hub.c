@@ -347,6 +347,62 @@ static void a_gap_that_could_not_be_noted_for_lack_of_memory_is_noted_at_its_end
     assert_string_equal(last_told()->attributes, "{\"reason\":\"store-stalled\",\"lost\":1}");
 }
 
+static void make_x(void *arg)
+{
+    *(kp_signal *)arg = make_signal(0, "hall/x");
+}
+
+static bool push_waiting(kp_signal s, int64_t at)
+{
+    struct kp_batch *b = kp_batch_new(0);
+    b->waits = true;
+    b->arrived = now();
+    kp_batch_add(b, &(struct kp_sample){ s, KP_GOOD, at, kp_double((double)at) });
+    bool taken_in = kp_hub_push(hub, b, 0);
+    if (!taken_in)
+        kp_batch_free(b);
+    turn();
+    return taken_in;
+}
+
+static void what_waits_for_room_is_kept_and_stored_in_order(void **state)
+{
+    (void)state;
+    kp_signal x = make_signal(0, "hall/x");
+    assert_true(push_waiting(x, 1));
+    assert_true(stored == 1 && !kp_hub_holds(hub));
+    sink_is_full = true;
+    assert_true(push_waiting(x, 2));
+    assert_true(stored == 1 && kp_hub_holds(hub));
+    assert_true(kp_model_now(model, x).sample.at == 2); /* the live model goes on */
+    assert_false(push_waiting(x, 3)); /* the sender waits */
+    assert_int_equal(kp_hub_stats(hub).lost, 0);
+    assert_int_equal(open_of(KP_INTERVAL_GAP), 0);
+    sink_is_full = false;
+    turn();
+    assert_false(kp_hub_holds(hub));
+    assert_true(push_waiting(x, 3));
+    assert_int_equal(stored, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(taken[i].at, i + 1);
+}
+
+static void what_the_sink_never_takes_is_lost_at_the_end_and_counted(void **state)
+{
+    (void)state;
+    start();
+    kp_signal x = 0;
+    kp_hub_call(hub, make_x, &x);
+    sink_is_full = true;
+    struct kp_batch *b = kp_batch_new(0);
+    b->waits = true;
+    kp_batch_add(b, &(struct kp_sample){ x, KP_GOOD, 1, kp_double(1) });
+    assert_true(kp_hub_push(hub, b, 1000));
+    WAIT_UNTIL(kp_hub_holds(hub));
+    kp_hub_stop(hub);
+    assert_int_equal(kp_hub_stats(hub).lost, 1);
+}
+
 /* ---- conditions ---- */
 static bool keep_one(void *arg, const struct kp_interval *v)
 {
@@ -654,6 +710,9 @@ int main(void)
         T(a_coupling_that_goes_away_leaves_stale_signals_and_closed_gaps),
         T(what_a_full_sink_loses_is_counted_and_a_gap_per_coupling_says_so),
         T(a_gap_that_could_not_be_noted_for_lack_of_memory_is_noted_at_its_end),
+        T(what_waits_for_room_is_kept_and_stored_in_order),
+        cmocka_unit_test_setup_teardown(what_the_sink_never_takes_is_lost_at_the_end_and_counted,
+                                        setup_threads, teardown),
         T(a_condition_is_an_alarm_at_the_root_until_it_is_over),
         T(conditions_of_different_keys_stand_side_by_side),
         T(one_that_is_over_before_it_is_shown_is_not_and_one_that_comes_back_goes_on),
