@@ -38,10 +38,10 @@ power:
 	@cmake --build --preset dev --target test_store_power
 	@KOPPEL_POWER_CUTS=1000 KOPPEL_POWER_SEED=$${POWER_SEED:-1} build/dev/test_store_power
 bench: build
-	@bench/hub
 	@bench/start
 	@bench/opcua
 	@bench/ingest
+	@bench/size
 	@bench/query
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i

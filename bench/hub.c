@@ -173,7 +173,7 @@ static void run(int signals, int duration, double aim)
     struct kp_store_stats s = kp_store_stats(b->store);
     struct kp_hub_stats h = kp_hub_stats(b->hub);
     char name[32];
-    snprintf(name, sizeof name, "hub-%d", signals);
+    snprintf(name, sizeof name, "ingest-%d", signals);
     printf("%s: %.1f s wall, %.2f CPU-s, %.3f CPU-s per million; %llu commits of %.0f samples; sealed %.0f %% into %llu "
            "chunks; journal %.1f MB, log %.1f MB, file %.1f MB; peak RSS %.1f MB; lost %llu\n",
            name, took, used, used / (double)s.samples * 1e6, (unsigned long long)s.commits,
@@ -181,6 +181,7 @@ static void run(int signals, int duration, double aim)
            (unsigned long long)s.chunks, (double)s.journal_bytes / 1e6, (double)s.wal_bytes / 1e6,
            (double)s.file_bytes / 1e6, memory_mb("VmHWM"), (unsigned long long)(h.lost + b->pushed - s.samples - h.duplicates));
     printf("figure: %s %.0f samples/s | aim >= %.0f\n", name, (double)s.samples / took, aim);
+    printf("figure: %s-rss %.1f MB | aim <= 256\n", name, memory_mb("VmHWM"));
     fflush(stdout);
     end(b);
 }

@@ -85,18 +85,42 @@ static enum kp_code insert_chunk(struct kp_chunk_writer *w, const struct kp_chun
     return KP_OK;
 }
 
+/* How many points of a run make chunks of which a whole number fills a page: what does not fit into one is left
+ * empty, a fifth of the file when two large ones fall short of it. `bytes` is what `target` points took the last time; 0 = not known. */
+static size_t fitting(size_t target, size_t n, size_t bytes)
+{
+    enum { PAGE = 8180, ROW = 105 }; /* less its head; the columns beside the blob, and SQLite's own */
+    for (size_t k = 1; bytes > PAGE / 12; k++) {
+        size_t points = (PAGE / k - ROW) * target / bytes;
+        points -= points / 64; /* some are larger than others */
+        if (points < target / 2)
+            break;
+        if (points <= n && points <= target + target / 4)
+            return points;
+    }
+    return 0;
+}
+
 static enum kp_code write_run(struct kp_chunk_writer *w, const struct kp_sample *p, size_t n, uint64_t seq,
                               struct kp_err *err)
 {
     size_t target = w->store->options.seal_points, chunks = (n + target / 2) / target;
-    for (size_t i = 0, from = 0; i < (chunks ? chunks : 1); i++) {
-        size_t to = chunks ? n * (i + 1) / chunks : n; /* equal parts: 1,030 points are one chunk, not 1,024 + 6 */
+    uint16_t *dense = &w->store->signals.dense[w->signal];
+    size_t fit = n >= target / 2 ? fitting(target, n, *dense) : 0;
+    for (size_t i = 0, from = 0; from < n; i++) {
+        /* equal parts: 1,030 points are one chunk, not 1,024 + 6; what is left of parts that fit is joined with the
+         * next points */
+        size_t to = fit ? (n - from > fit ? from + fit : n) : chunks ? n * (i + 1) / chunks : n;
         struct kp_chunk_summary sum;
         w->blob.len = 0;
         w->blob.failed = false;
         enum kp_code code = kp_chunk_encode(p + from, to - from, &w->blob, err);
         if (code)
             return code;
+        if (to - from >= target / 2) {
+            size_t bytes = w->blob.len * target / (to - from);
+            *dense = bytes < UINT16_MAX ? (uint16_t)bytes : UINT16_MAX;
+        }
         kp_chunk_summarise(p + from, to - from, &sum);
         code = insert_chunk(w, &sum, seq, err);
         if (code)

@@ -21,6 +21,7 @@ static bool grow_signals(struct kp_signals *g, size_t room)
         { (void **)&g->last, room * sizeof *g->last, g->n * sizeof *g->last },
         { (void **)&g->seen, room * sizeof *g->seen, g->n * sizeof *g->seen },
         { (void **)&g->span, room * sizeof *g->span, g->n * sizeof *g->span },
+        { (void **)&g->dense, room * sizeof *g->dense, g->n * sizeof *g->dense },
         { (void **)&g->marked, room * sizeof *g->marked, g->n * sizeof *g->marked },
         { (void **)&g->touched, words * sizeof *g->touched, had * sizeof *g->touched },
     };
@@ -461,6 +462,7 @@ void kp_commit_free(struct kp_store *s)
     kp_free(s->signals.last);
     kp_free(s->signals.seen);
     kp_free(s->signals.span);
+    kp_free(s->signals.dense);
     kp_free(s->signals.marked);
     kp_row_free(&s->writer);
     kp_buf_free(&s->row);

@@ -69,6 +69,7 @@ struct kp_signals {
     struct kp_sample *last;  /* last committed live sample; signal 0 = none; owns what is behind .data */
     uint16_t *seen;          /* the stripe's generation when last counted */
     uint32_t *span;          /* as last written to the file */
+    uint16_t *dense;         /* bytes that as many points as a chunk shall have took the last time; 0 = not known */
     int32_t *marked;         /* the newest block known to be in rollup_due, plus one; 0 = none */
 };
 

@@ -22,7 +22,7 @@ static void offer_run(struct kit *k, kp_signal signal, int n, int64_t from, int6
 {
     struct kp_sample s[KP_BATCH_MAX];
     for (int i = 0; i < n; i++) {
-        s[i % KP_BATCH_MAX] = kit_sample(signal, from + i * step, kp_double(i % 100 / 10.0));
+        s[i % KP_BATCH_MAX] = kit_sample(signal, from + i * step, kp_double(i / 50 % 10));
         if (i % KP_BATCH_MAX == KP_BATCH_MAX - 1 || i == n - 1)
             kit_offer(k, s, (size_t)(i % KP_BATCH_MAX) + 1);
     }
@@ -53,6 +53,24 @@ static void points_are_cut_into_even_chunks(void **state)
     }
     assert_int_equal(kit_number(k, "select max(n) <= 1536 from chunk"), 1);
     kit_check(k, sizeof table / sizeof table[0]);
+}
+
+static void large_chunks_leave_little_of_a_page_empty(void **state)
+{
+    struct kit *k = *state;
+    uint64_t seed = 3;
+    for (kp_signal signal = 1; signal <= 8; signal++) /* 10 to 24 bits a point, so 2 to 5 chunks a page */
+        for (int round = 0; round < 10; round++) {
+            for (int i = 0; i < 1024; i++) {
+                struct kp_sample s = kit_sample(signal, KIT_NOW + (round * 1024 + i) * KP_SECOND,
+                                                kp_double((double)(kit_random(&seed) >> (56 - 2 * signal)) / 1000));
+                kit_offer(k, &s, 1);
+            }
+            seal(k);
+        }
+    kit_check(k, 8);
+    assert_in_range(kit_number(k, "select sum(unused) * 100 / sum(pgsize) from dbstat where name = 'chunk' and pagetype = 'leaf'"), 0, 15);
+    assert_int_equal(kit_number(k, "select count(*) < 8 * 14 from chunk"), 1);
 }
 
 static void a_chunk_lies_at_its_first_time_or_the_next_free_place(void **state)
@@ -268,6 +286,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         T(points_are_cut_into_even_chunks),
+        T(large_chunks_leave_little_of_a_page_empty),
         T(a_chunk_lies_at_its_first_time_or_the_next_free_place),
         T(the_span_covers_the_longest_chunk_and_the_furthest_place),
         T(times_before_2000_and_far_away_are_sealed),
