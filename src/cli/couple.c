@@ -332,6 +332,11 @@ static void print_object(const json_t *object, const char *before)
             if (json_object_size(v))
                 printf("%s%s:\n", before, key);
             print_object(v, "  ");
+        } else if (json_is_string(v) && strchr(json_string_value(v), '\n')) { /* a map */
+            size_t lines = 0;
+            for (const char *p = json_string_value(v); *p; p += strcspn(p, "\n"), p += *p == '\n')
+                lines++;
+            printf("%s%-14s (%zu lines; koppel export shows them)\n", before, key, lines);
         } else if (!json_is_null(v) && !(json_is_string(v) && !*json_string_value(v))) {
             kp_value_text(v, NULL, text, sizeof text);
             printf("%s%-14s %s\n", before, key, text);

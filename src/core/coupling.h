@@ -36,6 +36,7 @@ enum kp_code kp_options_check(const struct kp_option *, const char *name, const 
 struct kp_coupling_class {
     const char *name;    /* "opcua" */
     const char *schemes; /* URL schemes it takes, separated by spaces: "opc.tcp" */
+    bool url_settings;   /* settings may stand in the URL behind a '?'; those set elsewhere go first */
     size_t settings_size, state_size;
     const struct kp_option *options; /* ends with a NULL name */
 

@@ -3,6 +3,7 @@
 
 #include "core/text.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,6 +255,13 @@ static void special(struct kp_json *j, double v, bool is_float)
         kp_json_text(j, isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity");
 }
 
+static void large(struct kp_json *j, uint64_t u)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, u);
+    kp_json_text(j, text);
+}
+
 static void scalar(struct kp_json *j, const struct kp_value *v)
 {
     switch (v->type) {
@@ -263,8 +271,11 @@ static void scalar(struct kp_json *j, const struct kp_value *v)
     case KP_INT64:
         kp_json_int(j, v->i);
         break;
-    case KP_UINT64:
-        kp_json_uint(j, v->u);
+    case KP_UINT64: /* most readers know no larger number than 2^63 - 1 */
+        if (v->u <= INT64_MAX)
+            kp_json_uint(j, v->u);
+        else
+            large(j, v->u);
         break;
     case KP_FLOAT:
         special(j, (double)v->f, true);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "couplings/all.h"
 
+#include "couplings/modbus/modbus.h"
 #if KOPPEL_OPCUA
 #include "couplings/opcua/opcua.h"
 #endif
@@ -13,6 +14,7 @@ const struct kp_coupling_class *const kp_coupling_classes[] = {
 #if KOPPEL_OPCUA
     &kp_opcua,
 #endif
+    &kp_modbus,
     NULL,
 };
 

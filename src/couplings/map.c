@@ -181,7 +181,7 @@ void kp_map_free(struct kp_map *map)
 
 enum kp_code kp_map_context(const struct kp_map_row *row, struct kp_err *err)
 {
-    return kp_context(err, "map line %" PRIu64, row->line);
+    return kp_context(err, "map: line %" PRIu64, row->line);
 }
 
 /* ---- what a row says of its signal ---- */

@@ -51,6 +51,6 @@ enum kp_code kp_map_info(struct kp_map *, const struct kp_map_row *, struct kp_s
                          struct kp_err *);
 /* Scale (1 when not given) and offset (0) of a row; true when either is given. */
 bool kp_map_scale(const struct kp_map_row *, double *scale, double *offset);
-/* "map line 7: ..." in front of a recorded failure; returns its code. */
+/* "map: line 7: ..." in front of a recorded failure; returns its code. */
 enum kp_code kp_map_context(const struct kp_map_row *, struct kp_err *);
 #endif

@@ -2,6 +2,7 @@
 /* Couplings as people see them: named, with fields, kept in the file; the hub runs them. */
 #include "node/private.h"
 
+#include "core/url.h"
 #include "couplings/all.h"
 #include "couplings/catalogue.h"
 #include "store/secret.h"
@@ -165,21 +166,44 @@ static enum kp_code check_keys(const struct coupling *c, struct kp_err *err)
     return err->code;
 }
 
+/* Those of the URL that are not set otherwise, then the others; texts of the URL's live as long as the arena. */
+static size_t all_settings(const struct coupling *c, struct kp_arena *arena, struct kp_field out[FIELDS_MAX], struct kp_err *err)
+{
+    const char *at = NULL;
+    char key[64], value[KP_HOST_MAX];
+    size_t n = 0;
+    while (c->class->url_settings && n < FIELDS_MAX - c->n && kp_url_setting(get(c, "url"), &at, key, value)) {
+        if (get(c, key))
+            continue;
+        out[n] = (struct kp_field){ kp_arena_strdup(arena, key), kp_arena_strdup(arena, value) };
+        if (!out[n].key || !out[n].value)
+            kp_fail(err, KP_ENOMEM, "out of memory");
+        else
+            n++;
+    }
+    for (size_t i = 0; i < c->n; i++)
+        if (!is_common(c->fields[i].key))
+            out[n++] = c->fields[i];
+    return n;
+}
+
 static enum kp_code check_whole(const struct coupling *c, struct kp_err *err)
 {
     const struct kp_coupling_class *class = c->class;
-    void *settings = class->check ? kp_alloc(class->settings_size) : NULL;
-    if (!class->check)
-        return KP_OK;
+    void *settings = kp_alloc(class->settings_size);
+    struct kp_field all[FIELDS_MAX];
+    struct kp_arena arena = { 0 };
     if (!settings)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    if (!kp_options_init(class->options, settings, err))
-        for (size_t i = 0; i < c->n && !err->code; i++)
-            if (!is_common(c->fields[i].key))
-                kp_options_set(class->options, settings, c->fields[i].key, c->fields[i].value, err);
+    size_t n = all_settings(c, &arena, all, err);
     if (!err->code)
+        kp_options_init(class->options, settings, err);
+    for (size_t i = 0; i < n && !err->code; i++)
+        kp_options_set(class->options, settings, all[i].key, all[i].value, err);
+    if (!err->code && class->check)
         class->check(get(c, "url"), settings, err);
     kp_options_free(class->options, settings);
+    kp_arena_free(&arena);
     kp_free(settings);
     return err->code;
 }
@@ -400,6 +424,8 @@ struct coupling *coupling_find(struct kp_node *node, const char *name, struct kp
 static enum kp_code hub_add(struct kp_node *node, const struct coupling *c, struct kp_err *err)
 {
     const char *keys[FIELDS_MAX], *values[FIELDS_MAX];
+    struct kp_field all[FIELDS_MAX];
+    struct kp_arena arena = { 0 };
     struct kp_coupling_def def = { .id = c->id,
                                    .name = get(c, "name"),
                                    .url = get(c, "url"),
@@ -408,17 +434,17 @@ static enum kp_code hub_add(struct kp_node *node, const struct coupling *c, stru
                                    .class = c->class,
                                    .keys = keys,
                                    .values = values };
-    for (size_t i = 0; i < c->n; i++) {
-        if (is_common(c->fields[i].key))
-            continue;
-        keys[def.n] = c->fields[i].key;
-        values[def.n++] = c->fields[i].value;
+    def.n = all_settings(c, &arena, all, err);
+    for (size_t i = 0; i < def.n; i++) {
+        keys[i] = all[i].key;
+        values[i] = all[i].value;
     }
     if (get(c, "clock"))
         kp_clock_mode_parse(get(c, "clock"), &def.clock);
-    if (filter_of(c, &def.filter, err))
-        return err->code;
-    return kp_hub_add_coupling(node->hub, &def, err);
+    if (!err->code && !filter_of(c, &def.filter, err))
+        kp_hub_add_coupling(node->hub, &def, err);
+    kp_arena_free(&arena);
+    return err->code;
 }
 
 enum kp_code couplings_load(struct kp_node *node, struct kp_err *err)

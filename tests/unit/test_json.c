@@ -174,7 +174,7 @@ static void integers_of_64_bits_are_written_in_full(void **state)
     assert_string_equal(value(kp_int(INT64_MIN)), "-9223372036854775808");
     assert_string_equal(value(kp_int(9007199254740993)), "9007199254740993"); /* no double has it */
     assert_string_equal(value((struct kp_value){ .u = UINT64_MAX, .type = KP_UINT64 }),
-                        "18446744073709551615");
+                        "\"18446744073709551615\"");
 }
 
 /* ---- text ---- */

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Modbus coupling against pymodbus, over TCP, over a line, and with a line's frames over TCP."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import wait_for
+from pymodbus.client import ModbusTcpClient
+
+FULL = """address,path,type,order,unit,scale,bit,length,unit-id,role
+holding:0,abcd,float32,ABCD,V,,,,,
+40003,cdab,float32,CDAB,,,,,,
+400005,badc,float32,BADC,,,,,,
+h6,dcba,float32,DCBA,,,,,,
+holding:8,i1,int32,ABCD,,,,,,
+holding:10,i2,int32,CDAB,,,,,,
+holding:12,i3,int32,BADC,,,,,,
+holding:14,i4,int32,DCBA,,,,,,
+holding:16,u,uint64,,,,,,,
+holding:20,d,float64,DCBA,,,,,,
+holding:24,temperature,int16,,°C,0.1,,,,
+holding:25,field,uint16,,,,2-3,,,
+holding:0x19,flag,,,,,0,,,
+holding:26,name,string,,,,,10,,
+holding:50,count,,,,,,,,part-count
+30006,in,,,,,,,,
+00004,coil,,,,,,,,
+10008,disc,,,,,,,,
+holding:100,other/x,,,,,,,2,
+"""
+
+
+def write(tmp_path, text, name="map.csv"):
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+def simulator(servers, port, tmp_path, *options):
+    control = write(tmp_path, "{}", "control.json")
+    return servers("modbus_sim", "--port", port, "--control", control, *options), control
+
+
+def couple(node, url, map_file, *options, at="hall/em"):
+    return node.cli("couple", url, "--name", "em", "--at", at, "--map", map_file, "--no-wait", *options)
+
+
+def get(node, path):
+    """The signal once it has a value, else None."""
+    done = node.cli("get", path, "--json", check=False)
+    s = json.loads(done.stdout)["signals"][0] if done.returncode == 0 else None
+    return s if s and s["arrived"] else None
+
+
+def good(node, path):
+    return wait_for(lambda: (s := get(node, path)) and s["status"]["name"] == "Good" and not s["stale"] and s, 20, path)
+
+
+def value(node, path):
+    return good(node, path)["value"]
+
+
+def test_every_type_order_and_way_to_write_an_address(node, servers, free_port, tmp_path):
+    simulator(servers, free_port, tmp_path)
+    couple(node, f"modbus://127.0.0.1:{free_port}/1", write(tmp_path, FULL))
+    node.wait_link("em", "online")
+    assert [value(node, f"hall/em/{p}") for p in ("abcd", "cdab", "badc", "dcba")] == [231.5] * 4
+    assert [value(node, f"hall/em/i{n}") for n in (1, 2, 3, 4)] == [-123456] * 4
+    assert value(node, "hall/em/u") == str(2**63 + 5)
+    assert value(node, "hall/em/d") == -0.1
+    temperature = good(node, "hall/em/temperature")
+    assert (temperature["value"], temperature["unit"], temperature["unitText"]) == (-27.5, "CEL", "°C")
+    assert (value(node, "hall/em/field"), value(node, "hall/em/flag")) == (0b11, True)
+    assert value(node, "hall/em/name") == "EM-340-SIM"
+    assert (value(node, "hall/em/in"), value(node, "hall/em/coil"), value(node, "hall/em/disc")) == (4711, True, True)
+    assert value(node, "hall/em/other/x") == 22
+    first = value(node, "hall/em/count")
+    wait_for(lambda: value(node, "hall/em/count") > first, 10, "a count that grows")
+    times = [p[0] for p in node.history("hall/em/count")]
+    assert all(len(t) <= len("2026-11-24T10:02:31.123Z") for t in times), "time stamps are whole milliseconds"
+
+
+def test_the_device_says_what_it_is(node, servers, free_port, tmp_path):
+    simulator(servers, free_port, tmp_path)
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, FULL))
+    plate = wait_for(lambda: (a := node.json("get", "hall/em")["assets"][0]["nameplate"] if get(node, "hall/em/abcd") else None) and a.get("ManufacturerName") and a,
+                     20, "the nameplate")
+    assert plate["ManufacturerName"] == "Koppel Test Works"
+    assert plate["OrderCodeOfManufacturer"] == "KTW-340"
+    assert plate["FirmwareVersion"] == "2.7"
+    assert plate["ManufacturerProductDesignation"] == "EM340"
+
+
+def test_a_device_that_does_not_know_the_question_is_read_all_the_same(node, servers, free_port, tmp_path):
+    simulator(servers, free_port, tmp_path, "--anonymous")
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, "address,path\n40025,temperature\n"))
+    assert value(node, "hall/em/temperature") == 65536 - 275
+
+
+def test_a_place_that_is_not_there_keeps_no_other_away(node, servers, free_port, tmp_path):
+    simulator(servers, free_port, tmp_path)
+    rows = "address,path\n" + "".join(f"holding:{n},r{n}\n" for n in (60, 61, 62, 70))
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, rows))
+    assert (value(node, "hall/em/r60"), value(node, "hall/em/r62")) == (7, 8)
+    for missing in ("r61", "r70"):
+        wait_for(lambda: (s := get(node, f"hall/em/{missing}")) and s["status"]["name"] == "BadNodeIdUnknown", 10, missing)
+    status = node.coupling("em")
+    assert (status["rejected"], status["state"]) == (2, "online")
+    assert "refused by the device" in status["detail"]
+
+
+def test_a_dead_unit_keeps_no_other_away(node, servers, free_port, tmp_path):
+    _, control = simulator(servers, free_port, tmp_path)
+    control.write_text('{"delay": 1, "units": [2]}')
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, FULL), "--set", "timeout=200ms", "--set", "poll=200ms")
+    first = value(node, "hall/em/count")
+    wait_for(lambda: (s := get(node, "hall/em/other/x")) and s["status"]["name"] == "BadNoCommunication", 20, "the dead unit")
+    wait_for(lambda: value(node, "hall/em/count") > first + 5, 10, "the living one")
+    control.write_text("{}")
+    assert value(node, "hall/em/other/x") == 22
+
+
+def test_a_late_answer_is_not_taken_for_the_next(node, servers, free_port, tmp_path):
+    """Each answer comes after the next question was asked; values of another place must never show up."""
+    _, control = simulator(servers, free_port, tmp_path)
+    rows = "address,path,every\nholding:60,seven,\nholding:62,eight,\n"
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, rows), "--set", "timeout=150ms", "--set", "poll=100ms",
+           "--set", "gap=0")
+    assert (value(node, "hall/em/seven"), value(node, "hall/em/eight")) == (7, 8)
+    for delay in (0.2, 0.16, 0.0, 0.18, 0.0):
+        control.write_text(json.dumps({"delay": delay}))
+        time.sleep(1)
+    assert {p[1] for p in node.history("hall/em/seven")} <= {7, None}
+    assert {p[1] for p in node.history("hall/em/eight")} <= {8, None}
+    assert (value(node, "hall/em/seven"), value(node, "hall/em/eight")) == (7, 8)
+
+
+def test_a_server_that_goes_and_comes_back(node, servers, free_port, tmp_path):
+    server, _ = simulator(servers, free_port, tmp_path)
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, FULL))
+    value(node, "hall/em/abcd")
+    server.stop()
+    assert "cannot reach it" in node.wait_link("em", "waiting")["detail"]
+    wait_for(lambda: get(node, "hall/em/abcd")["stale"], 10, "a stale value")
+    server.start()
+    node.wait_link("em", "online")
+    good(node, "hall/em/abcd")
+
+
+def test_a_hanging_server_makes_values_bad_and_the_node_answers(node, servers, free_port, tmp_path):
+    server, _ = simulator(servers, free_port, tmp_path)
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, FULL), "--set", "timeout=200ms", "--set", "poll=200ms")
+    value(node, "hall/em/abcd")
+    server.signal(signal.SIGSTOP)
+    wait_for(lambda: get(node, "hall/em/abcd")["status"]["name"] == "BadNoCommunication", 20, "bad values")
+    begin = time.monotonic()
+    node.cli("status")
+    assert time.monotonic() - begin < 5
+    server.signal(signal.SIGCONT)
+    good(node, "hall/em/abcd")
+
+
+@pytest.mark.parametrize("text, complaint", [
+    ("address,path\n40001,a\n4x,b\n", "map: line 3: address: '4x' is neither such as 40001"),
+    ("address,path,type\n40001,a,flaot32\n", "map: line 2: type: 'flaot32' is none of"),
+    ("address,path,type\n40001,a,string\n", "map: line 2: length: a string needs its characters"),
+    ("address,path,bit\n40001,a,16\n", "map: line 2: bit: '16' is not such as 3 or 3-5"),
+    ("address,path,order\n40001,a,ACBD\n", "map: line 2: order: 'ACBD' is none of"),
+    ("address,path,scale\n40001,a,x\n", "map: line 2: scale: 'x' is not a number"),
+    ("adress,path\n40001,a\n", "map: line 1: unknown column 'adress', did you mean 'address'?"),
+])
+def test_a_wrong_map_is_refused_with_its_line_and_changes_nothing(node, tmp_path, text, complaint):
+    done = node.cli("couple", "modbus://127.0.0.1:1", "--map", write(tmp_path, text), "--no-wait", check=False)
+    assert done.returncode == 1 and complaint in done.stderr
+    assert "127.0.0.1" not in node.cli("couplings", "--json").stdout
+
+
+@pytest.mark.parametrize("url, complaint", [
+    ("modbus://127.0.0.1/300", "'300' behind the host is not a unit"),
+    ("modbus:///3", "names no host"),
+    ("modbus+rtu://ttyUSB0", "is not such as modbus+rtu:///dev/ttyUSB0"),
+    ("modbus://127.0.0.1?pol=3s", "unknown setting 'pol', did you mean 'poll'?"),
+    ("modbus://127.0.0.1?poll=3", "is not a time"),
+    ("modbus://a:b@127.0.0.1", "a user does not stand in the address"),
+])
+def test_a_wrong_address_is_refused(node, url, complaint):
+    done = node.cli("couple", url, "--no-wait", check=False)
+    assert done.returncode == 1 and complaint in done.stderr, done.stderr
+
+
+def test_without_a_map_it_says_what_to_do(node, servers, free_port, tmp_path):
+    simulator(servers, free_port, tmp_path)
+    node.cli("couple", f"modbus://127.0.0.1:{free_port}", "--name", "em", "--no-wait")
+    assert "koppel couplings em --map FILE" in wait_for(lambda: (c := node.wait_link("em", "online"))["detail"] and c, 10)["detail"]
+    node.cli("couplings", "em", "--map", write(tmp_path, FULL))
+    assert value(node, "em/abcd") == 231.5
+
+
+def test_writing_is_refused_until_opened_and_then_seen(node, servers, free_port, tmp_path):
+    simulator(servers, free_port, tmp_path)
+    rows = "address,path,type,scale,bit\nholding:24,temperature,int16,0.1,\nholding:25,field,uint16,,2-3\nholding:26,name,string,,\ncoil:3,coil,,,\ninput:5,in,,,\n"
+    rows = rows.replace("bit\n", "bit,length\n").replace("string,,", "string,,,16")
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, rows), "--set", "poll=100ms")
+    value(node, "hall/em/temperature")
+    refused = node.cli("set", "hall/em/temperature", "12.5", check=False)
+    assert refused.returncode == 1 and "not open for writing" in refused.stderr
+    for path in ("temperature", "field", "name", "coil", "in"):
+        node.cli("set", f"hall/em/{path}", "--writable", "on")
+    node.cli("set", "hall/em/temperature", "12.5")
+    node.cli("set", "hall/em/field", "1")
+    node.cli("set", "hall/em/name", "new name")
+    node.cli("set", "hall/em/coil", "false")
+    wait_for(lambda: [value(node, f"hall/em/{p}") for p in ("temperature", "field", "name", "coil")] == [12.5, 1, "new name", False], 10,
+             "what was written")
+    with ModbusTcpClient("127.0.0.1", port=free_port) as other:
+        registers = other.read_holding_registers(24, count=2, device_id=1).registers
+    assert registers == [125, 0b100101], "bits beside the field stay"
+    for path, text, complaint in (("temperature", "1e9", "does not fit"), ("field", "4", "does not fit"), ("in", "1", "can only be read"),
+                                  ("name", "x" * 17, "does not fit")):
+        done = node.cli("set", f"hall/em/{path}", text, check=False)
+        assert done.returncode == 1 and complaint in done.stderr
+
+
+def test_frames_of_a_line_over_tcp(node, servers, free_port, tmp_path):
+    server, _ = simulator(servers, free_port, tmp_path, "--rtu")
+    couple(node, f"modbus+rtutcp://127.0.0.1:{free_port}/1", write(tmp_path, FULL))
+    assert value(node, "hall/em/abcd") == 231.5
+    assert value(node, "hall/em/other/x") == 22
+    wait_for(lambda: node.json("get", "hall/em")["assets"][0]["nameplate"].get("ManufacturerName") == "Koppel Test Works", 10, "the nameplate")
+    server.stop()
+    node.wait_link("em", "waiting")
+    server.start()
+    good(node, "hall/em/abcd")
+
+
+def test_a_serial_line(node, servers, tmp_path):
+    """Two ends of one pseudo terminal: the simulator's and the node's."""
+    ends = [tmp_path / "one", tmp_path / "two"]
+    line = subprocess.Popen(["socat", f"pty,raw,echo=0,link={ends[0]}", f"pty,raw,echo=0,link={ends[1]}"])
+    try:
+        wait_for(lambda: all(e.exists() for e in ends), 10, "the line")
+        servers("modbus_sim", "--line", ends[0])
+        device = os.path.realpath(ends[1])
+        couple(node, f"modbus+rtu://{device}?baud=19200&parity=N", write(tmp_path, FULL))
+        assert value(node, "hall/em/abcd") == 231.5
+        assert value(node, "hall/em/other/x") == 22
+        node.cli("uncouple", "em")
+    finally:
+        line.kill()
+        line.wait()
+
+
+def test_an_energy_meter_is_known_by_a_profile_chosen_by_hand(node, servers, free_port):
+    done = node.cli("couple", f"modbus://127.0.0.1:{free_port}", "--profile", "modbus-sdm36", "--no-wait", check=False)
+    assert done.returncode == 1 and "did you mean 'modbus-sdm630'?" in done.stderr
