@@ -2,6 +2,7 @@
 #include "couplings/all.h"
 
 #include "couplings/modbus/modbus.h"
+#include "couplings/mqtt/mqtt.h"
 #if KOPPEL_OPCUA
 #include "couplings/opcua/opcua.h"
 #endif
@@ -15,6 +16,7 @@ const struct kp_coupling_class *const kp_coupling_classes[] = {
     &kp_opcua,
 #endif
     &kp_modbus,
+    &kp_mqtt,
     NULL,
 };
 
