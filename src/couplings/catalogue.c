@@ -14,6 +14,7 @@ enum { SLICE = 2000 };
 
 struct replacement {
     int64_t coupling;
+    bool pending; /* not in force yet */
     const struct kp_catalogue_node *list;
     size_t n;
 };
@@ -42,11 +43,11 @@ static enum kp_code put_slice(struct kp_db *db, void *arg, struct kp_err *err)
         struct kp_stmt *s =
             kp_db_prepare(db,
                           "insert or replace into node(coupling, source, path, type, unit,"
-                          " description, access, role) values(-?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                          " description, access, role) values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                           err);
         if (!s)
             break;
-        kp_bind_int(s, 1, r->coupling);
+        kp_bind_int(s, 1, r->pending ? -r->coupling : r->coupling);
         kp_bind_text(s, 2, n->source);
         kp_bind_text(s, 3, n->path);
         kp_bind_text(s, 4, n->type);
@@ -67,18 +68,34 @@ static enum kp_code put_in_force(struct kp_db *db, void *arg, struct kp_err *err
     return run_for(db, "update node set coupling = ?1 where coupling = -?1", r->coupling, err);
 }
 
+static enum kp_code put_all(struct kp_store *store, struct replacement *r, const struct kp_catalogue_node *list, size_t n,
+                            struct kp_err *err)
+{
+    enum kp_code code = KP_OK;
+    for (size_t i = 0; i < n && !code; i += SLICE) {
+        r->list = list + i;
+        r->n = n - i < SLICE ? n - i : SLICE;
+        code = kp_store_do(store, put_slice, r, err);
+    }
+    return code;
+}
+
 enum kp_code kp_catalogue_replace(struct kp_store *store, uint16_t coupling,
                                   const struct kp_catalogue_node *list, size_t n,
                                   struct kp_err *err)
 {
-    struct replacement r = { .coupling = coupling };
+    struct replacement r = { .coupling = coupling, .pending = true };
     enum kp_code code = kp_store_do(store, drop_pending, &r, err);
-    for (size_t i = 0; i < n && !code; i += SLICE) {
-        r.list = list + i;
-        r.n = n - i < SLICE ? n - i : SLICE;
-        code = kp_store_do(store, put_slice, &r, err);
-    }
+    if (!code)
+        code = put_all(store, &r, list, n, err);
     return code ? code : kp_store_do(store, put_in_force, &r, err);
+}
+
+enum kp_code kp_catalogue_add(struct kp_store *store, uint16_t coupling, const struct kp_catalogue_node *list, size_t n,
+                              struct kp_err *err)
+{
+    struct replacement r = { .coupling = coupling };
+    return put_all(store, &r, list, n, err);
 }
 
 /* ---- reading ---- */

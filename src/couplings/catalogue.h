@@ -21,6 +21,9 @@ struct kp_catalogue_node {
  * them all in force; readers see the old one until then. */
 enum kp_code kp_catalogue_replace(struct kp_store *, uint16_t coupling,
                                   const struct kp_catalogue_node *, size_t n, struct kp_err *);
+/* Adds to it, or changes what is there: for a part of what the peer offers. */
+enum kp_code kp_catalogue_add(struct kp_store *, uint16_t coupling, const struct kp_catalogue_node *, size_t n,
+                              struct kp_err *);
 /* Those whose path matches the pattern, in path order, after the path `after` ("" = from the
  * start), at most `limit`. Stops when `each` returns false. */
 enum kp_code kp_catalogue_list(struct kp_store *, uint16_t coupling, const char *pattern,

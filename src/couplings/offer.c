@@ -16,6 +16,7 @@ struct publishing {
     struct kp_profiles profiles;
     const char **known, **seen; /* sorted sources: of our signals; of the catalogue so far */
     size_t n_known, n_seen, seen_room;
+    bool part;
     bool failed; /* out of memory while listing */
     struct kp_declare *declare;
     size_t *of; /* of each in `declare`, its offer */
@@ -81,7 +82,8 @@ static enum kp_code write_catalogue(struct publishing *p, struct kp_err *err)
             .access = o->access,
         };
     }
-    return kp_catalogue_replace(kp_coupling_context(p->c), kp_coupling_id(p->c), nodes, p->n, err);
+    return (p->part ? kp_catalogue_add : kp_catalogue_replace)(kp_coupling_context(p->c), kp_coupling_id(p->c), nodes,
+                                                               p->n, err);
 }
 
 static void want(struct publishing *p, size_t i)
@@ -144,10 +146,10 @@ static enum kp_code declare(struct publishing *p, struct kp_offer_result *result
 }
 
 enum kp_code kp_offer_publish(struct kp_coupling *c, const struct kp_profile_peer *peer,
-                              struct kp_offer *list, size_t n, struct kp_offer_result *result,
+                              struct kp_offer *list, size_t n, bool part, struct kp_offer_result *result,
                               struct kp_err *err)
 {
-    struct publishing p = { .c = c, .list = list, .n = n };
+    struct publishing p = { .c = c, .list = list, .n = n, .part = part };
     struct kp_err local = { 0 };
     *result = (struct kp_offer_result){ 0 };
     if (!kp_profiles_load(&p.profiles, peer, &local) && !look_back(&p, &local) &&

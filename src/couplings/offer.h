@@ -22,8 +22,9 @@ enum { KP_OFFER_UNASKED_MAX = 1000 }; /* signals of one coupling that nobody ask
 struct kp_offer_result {
     size_t subscribed, unasked_left; /* signals; what a profile names but is too much unasked */
 };
-/* Fills the ids. Profiles give roles, rules of states and the choice. */
+/* Fills the ids. Profiles give roles, rules of states and the choice. `part`: other things offered earlier stay in
+ * the catalogue. */
 enum kp_code kp_offer_publish(struct kp_coupling *, const struct kp_profile_peer *,
-                              struct kp_offer *, size_t n, struct kp_offer_result *,
+                              struct kp_offer *, size_t n, bool part, struct kp_offer_result *,
                               struct kp_err *);
 #endif

@@ -258,6 +258,12 @@ enum kp_code mqtt_link_publish(struct mqtt_link *l, const char *topic, const voi
     return KP_OK;
 }
 
+enum kp_code mqtt_link_send(struct mqtt_link *l, const char *topic, const void *data, size_t n, struct kp_err *err)
+{
+    int rc = mosquitto_publish(l->m, NULL, topic, (int)n, data, 0, false);
+    return rc ? kp_fail(err, KP_EPEER, "topic '%.100s': %s", topic, mosquitto_strerror(rc)) : KP_OK;
+}
+
 void mqtt_link_close(struct mqtt_link *l)
 {
     if (l->m && l->connected) {

@@ -64,5 +64,7 @@ enum kp_code mqtt_link_subscribe(struct mqtt_link *, const char *const *topics, 
 enum kp_code mqtt_link_turn(struct mqtt_link *, int timeout_ms, struct kp_err *);
 /* QoS 1: waits until the broker has it. */
 enum kp_code mqtt_link_publish(struct mqtt_link *, const char *topic, const void *, size_t, bool retain, struct kp_err *);
+/* QoS 0, without a wait: also within `take`. */
+enum kp_code mqtt_link_send(struct mqtt_link *, const char *topic, const void *, size_t, struct kp_err *);
 void mqtt_link_close(struct mqtt_link *);
 #endif

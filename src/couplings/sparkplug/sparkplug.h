@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_COUPLINGS_SPARKPLUG_H
+#define KOPPEL_COUPLINGS_SPARKPLUG_H
+/* Sparkplug B 3.0 over MQTT: koppel as host application. */
+#include "core/coupling.h"
+
+extern const struct kp_coupling_class kp_sparkplug;
+#endif
