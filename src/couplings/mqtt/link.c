@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "couplings/mqtt/link.h"
 
-#include "core/log.h"
+#include "core/hub.h"
 #include "core/url.h"
 #include "couplings/tcp.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <mqtt_protocol.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/ban.h"
 
-enum { BURST = 2000, SLICE_MS = 100, MESSAGE_MAX = 1 << 20, SESSION_SECONDS = 7 * 86400 };
+enum { BURST = 500, SLICE_MS = 100, MESSAGE_MAX = 1 << 20, SESSION_SECONDS = 7 * 86400 };
 
 static bool is_tls(const struct kp_url *u)
 {
@@ -88,7 +91,7 @@ static void on_message(struct mosquitto *m, void *arg, const struct mosquitto_me
 {
     struct mqtt_link *l = arg;
     (void)m;
-    l->got = true;
+    l->waits = l->waits || message->qos > 0;
     if (message->payloadlen > MESSAGE_MAX)
         kp_coupling_lost(l->c, 1);
     else if (!l->failure.code)
@@ -145,11 +148,58 @@ static enum kp_code refused(int code, struct kp_err *err)
                    code < 128 ? mosquitto_connack_string(code) : mosquitto_reason_string(code));
 }
 
+/* Until the socket has no more, or enough is in hand; the library takes one packet a call. */
+static int read_some(struct mqtt_link *l)
+{
+    for (int i = 0; i < BURST && !l->failure.code; i++) {
+        errno = 0;
+        int rc = mosquitto_loop_read(l->m, 1);
+        if (rc || errno == EAGAIN || errno == EWOULDBLOCK)
+            return rc;
+    }
+    return MOSQ_ERR_SUCCESS;
+}
+
+static int write_some(struct mqtt_link *l)
+{
+    for (int i = 0; i < BURST && mosquitto_want_write(l->m); i++) {
+        errno = 0;
+        int rc = mosquitto_loop_write(l->m, 1);
+        if (rc || errno == EAGAIN || errno == EWOULDBLOCK)
+            return rc;
+    }
+    return MOSQ_ERR_SUCCESS;
+}
+
+/* Waits until all that was reported is in the data file; while the disk takes nothing, for as long as that lasts. */
+static enum kp_code commit(struct mqtt_link *l, struct kp_err *err)
+{
+    if (kp_coupling_flush(l->c, err) || !l->waits || !l->set->durable)
+        return err->code;
+    do {
+        if (kp_coupling_stopping(l->c) || kp_hub_drain(kp_coupling_hub(l->c)))
+            return kp_fail(err, KP_ESTOPPED, "stopping");
+    } while (kp_hub_holds(kp_coupling_hub(l->c)) && !nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL));
+    return kp_store_sync(kp_coupling_context(l->c), err);
+}
+
 static enum kp_code turn_once(struct mqtt_link *l, int timeout_ms, struct kp_err *err)
 {
-    int rc = mosquitto_loop(l->m, timeout_ms, 1), why = errno;
+    struct pollfd p = { .fd = mosquitto_socket(l->m), .events = POLLIN };
+    if (mosquitto_want_write(l->m))
+        p.events |= POLLOUT;
+    if (p.fd >= 0 && poll(&p, 1, timeout_ms) < 0 && errno != EINTR)
+        return kp_fail(err, KP_EIO, "poll: %s", strerror(errno));
+    int rc = read_some(l), why = errno;
     if (l->failure.code)
         return kp_fail(err, l->failure.code, "%s", l->failure.text);
+    if (commit(l, err))
+        return err->code;
+    l->waits = false;
+    if (!rc && (rc = write_some(l)))
+        why = errno;
+    if (!rc && (rc = mosquitto_loop_misc(l->m)))
+        why = errno;
     if (l->refusal)
         return refused(l->refusal, err);
     if (rc == MOSQ_ERR_TLS)
@@ -206,8 +256,9 @@ enum kp_code mqtt_link_open(struct mqtt_link *l, const struct mqtt_will *will, s
     l->m = mosquitto_new(id, false, l);
     if (!l->m)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    if (furnish(l, &u, will, err))
-        return err->code;
+    /* "Threaded" keeps what is to be sent in a queue until it is told to write: so acknowledgements can wait. */
+    if (mosquitto_threaded_set(l->m, true) || furnish(l, &u, will, err))
+        return kp_fail(err, KP_EIO, "the library does not do");
     int port = u.port ? u.port : is_tls(&u) ? 8883 : 1883;
     int rc = call(l, u.host, port, err);
     if (err->code)
@@ -232,14 +283,7 @@ enum kp_code mqtt_link_subscribe(struct mqtt_link *l, const char *const *topics,
 
 enum kp_code mqtt_link_turn(struct mqtt_link *l, int timeout_ms, struct kp_err *err)
 {
-    for (int i = 0; i < BURST; i++) { /* the library takes one packet a call */
-        l->got = false;
-        if (turn_once(l, i ? 0 : timeout_ms, err))
-            return err->code;
-        if (!l->got)
-            break;
-    }
-    return KP_OK;
+    return turn_once(l, timeout_ms, err);
 }
 
 enum kp_code mqtt_link_publish(struct mqtt_link *l, const char *topic, const void *data, size_t n, bool retain,
@@ -266,9 +310,9 @@ enum kp_code mqtt_link_send(struct mqtt_link *l, const char *topic, const void *
 
 void mqtt_link_close(struct mqtt_link *l)
 {
-    if (l->m && l->connected) {
+    if (l->m && l->connected && !l->waits) { /* a goodbye would take waiting acknowledgements along */
         mosquitto_disconnect(l->m);
-        mosquitto_loop(l->m, 0, 1);
+        mosquitto_loop_write(l->m, 1);
     }
     if (l->m)
         mosquitto_destroy(l->m);

@@ -2,7 +2,8 @@
 #ifndef KOPPEL_COUPLINGS_MQTT_LINK_H
 #define KOPPEL_COUPLINGS_MQTT_LINK_H
 /* The link to a broker, for plain MQTT and for Sparkplug: MQTT 5 or 3.1.1, TLS, a session that the
- * broker keeps. All runs in the coupling's own thread; there is no other. */
+ * broker keeps. All runs in the coupling's own thread; there is no other. What came in is reported and, with
+ * `durable`, committed before its acknowledgements go out, so that the broker keeps what a kill loses. */
 #include "core/coupling.h"
 
 #include <mosquitto.h>
@@ -10,7 +11,7 @@
 struct mqtt_settings {
     char *version, *user, *password, *ca, *certificate, *key, *client_id;
     int64_t qos, keepalive, timeout;
-    bool allow_plain;
+    bool allow_plain, durable;
 };
 /* The options of it, for the tables of the classes: MQTT_OPTIONS(offset of the struct in the settings). */
 #define MQTT_OPTIONS(base)                                                                                             \
@@ -35,6 +36,8 @@ struct mqtt_settings {
       .help = "a broker silent for one and a half of it is taken for gone" },                                          \
     { .name = "timeout", .type = KP_OPT_DURATION, .offset = (base) + offsetof(struct mqtt_settings, timeout),          \
       .standard = "10s", .min = KP_SECOND, .max = 60 * KP_SECOND, .help = "how long the broker may take to answer" },  \
+    { .name = "durable", .type = KP_OPT_BOOL, .offset = (base) + offsetof(struct mqtt_settings, durable),              \
+      .standard = "true", .help = "acknowledge a message only when its values are in the data file" },                 \
     { .name = "allow-plain", .type = KP_OPT_BOOL, .offset = (base) + offsetof(struct mqtt_settings, allow_plain),      \
       .standard = "false", .help = "take a link without TLS to another machine" }
 
@@ -48,7 +51,7 @@ struct mqtt_link {
     struct mosquitto *m;
     void (*take)(void *arg, const struct mosquitto_message *, struct kp_err *);
     void *arg;
-    bool got;       /* a message since it was last looked at */
+    bool waits;     /* acknowledgements wait for the data file */
     bool connected;
     int refusal;    /* the broker's reason code, 0 = none */
     int acknowledged; /* the last message of ours it has */
@@ -60,7 +63,7 @@ enum kp_code mqtt_link_check(const char *url, const struct mqtt_settings *, stru
 /* Connects and waits for the broker's word. `take` runs within mqtt_link_turn. */
 enum kp_code mqtt_link_open(struct mqtt_link *, const struct mqtt_will *, struct kp_err *);
 enum kp_code mqtt_link_subscribe(struct mqtt_link *, const char *const *topics, size_t n, struct kp_err *);
-/* Waits up to timeout_ms for a message, takes what there is. */
+/* Waits up to timeout_ms for a message, takes what there is, and sends what is reported to the hub. */
 enum kp_code mqtt_link_turn(struct mqtt_link *, int timeout_ms, struct kp_err *);
 /* QoS 1: waits until the broker has it. */
 enum kp_code mqtt_link_publish(struct mqtt_link *, const char *topic, const void *, size_t, bool retain, struct kp_err *);

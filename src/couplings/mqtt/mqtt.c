@@ -408,7 +408,7 @@ static enum kp_code step(struct kp_coupling *c, struct kp_err *err)
     struct kp_err local = { 0 };
     size_t n = m->n;
     uint64_t bad = m->bad;
-    if (mqtt_link_turn(&m->link, WAIT_MS, &local) || kp_coupling_flush(c, &local))
+    if (mqtt_link_turn(&m->link, WAIT_MS, &local))
         return kp_fail(err, local.code, "%s", local.text);
     if (m->n != n || m->bad != bad)
         describe(m);
