@@ -78,6 +78,13 @@ static const struct kp_flag couplings_flags[] = {
     { "off", NULL, "switch off" },
     { 0 },
 };
+static const struct kp_flag discover_flags[] = {
+    { "ports", "LIST", "only these ports, 502,4840 (default: the usual ones)" },
+    { "units", "RANGE", "Modbus units to ask, 1-10 (default: 1 and 255)" },
+    { "parallel", "N", "that many addresses at a time (8)" },
+    { "cancel", NULL, "end the look that runs" },
+    { 0 },
+};
 static const struct kp_flag uncouple_flags[] = { { "forget", NULL, "remove its signals too" }, { 0 } };
 static const struct kp_flag trust_flags[] = { { "fingerprint", "F", "this one of several" },
                                               { "yes", NULL, "do not ask" },
@@ -193,6 +200,8 @@ const struct kp_verb kp_verbs[] = {
     { "set", "PATH [VALUE]", "write a value, or change what is known of a thing",
       "koppel set hall/mill --path hall2/mill --label partner", kp_verb_set, set_flags, 1, 2 },
     { "machines", "[PATTERN]", "what each machine is doing", "koppel machines eindhoven/milling", kp_verb_machines, no_flags, 0, 1 },
+    { "discover", "ADDRESS...", "look for machines at these addresses, 192.0.2.0/24", "koppel discover 192.0.2.10-40 plc7:502",
+      kp_verb_discover, discover_flags, 0, -1 },
     { "couple", "URL", "couple a machine", "koppel couple opc.tcp://192.0.2.7:4840 --at eindhoven/dmu50", kp_verb_couple,
       couple_flags, 1, 1 },
     { "couplings", "[NAME [PATTERN]]", "the couplings, or one", "koppel couplings dmu50 --add 'Spindle/**'",

@@ -103,6 +103,11 @@ PARAMS quarantine_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
     END,
 };
+PARAMS discover_params[] = {
+    { .name = "from", .type = KP_PARAM_INT, .min = 0, .max = 10000 },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 5000, .standard = 1000 },
+    END,
+};
 PARAMS format_params[] = { { .name = "format", .type = KP_PARAM_CHOICE, .choices = formats }, END };
 PARAMS apply_params[] = {
     { .name = "dryRun", .type = KP_PARAM_BOOL },
@@ -153,6 +158,9 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/couplings/{name}/browse", kp_route_browse, KP_SLOW, NULL },
     { KP_HTTP_POST, API "/couplings/{name}/trust", kp_route_trust, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/couplings/{name}/certificates", kp_route_certificates, 0, NULL },
+    { KP_HTTP_GET, API "/discover", kp_route_discover, 0, discover_params },
+    { KP_HTTP_POST, API "/discover", kp_route_discover_start, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_DELETE, API "/discover", kp_route_discover_cancel, 0, NULL },
     { KP_HTTP_GET, API "/changes", kp_route_changes, 0, changes_params },
     { KP_HTTP_GET, API "/consumers", kp_route_consumers, 0, NULL },
     { KP_HTTP_PUT, API "/consumers/{name}", kp_route_consumer_put, KP_BODY_JSON, NULL },
