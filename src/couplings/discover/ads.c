@@ -60,10 +60,11 @@ bool kp_probe_ads(struct kp_probe *p)
     const unsigned char *r = reply + TCP_HEAD;
     bool whole = n >= AMS_HEAD && n <= REPLY_MAX && !reply[0] && !reply[1] && kp_probe_read(p, reply + TCP_HEAD, n);
     if (whole && r[16] == 1 && !r[17] && (r[18] & 1) && get32(r + 28) == INVOKE) {
-        const unsigned char *d = r + AMS_HEAD; /* result, version, revision, build, 16 bytes of name */
-        if (!get32(r + 24) && n >= AMS_HEAD + 24u && !get32(d)) {
-            const void *end = memchr(d + 8, 0, 16);
-            kp_probe_text(f.product, sizeof f.product, d + 8, end ? (size_t)((const unsigned char *)end - d) - 8 : 16);
+        const unsigned char *d = r + AMS_HEAD; /* result, version, revision, build, up to 16 bytes of name */
+        if (!get32(r + 24) && n > AMS_HEAD + 8u && !get32(d)) {
+            size_t most = n - AMS_HEAD - 8 < 16 ? n - AMS_HEAD - 8 : 16;
+            const void *end = memchr(d + 8, 0, most);
+            kp_probe_text(f.product, sizeof f.product, d + 8, end ? (size_t)((const unsigned char *)end - d) - 8 : most);
             snprintf(f.detail, sizeof f.detail, "version %u.%u build %u", d[4], d[5], d[6] | d[7] << 8);
         } else {
             snprintf(f.detail, sizeof f.detail, "it answers, but does not tell what it is");
@@ -74,6 +75,6 @@ bool kp_probe_ads(struct kp_probe *p)
         return false;
     }
     kp_probe_couple(&f, "ads", 48898, "", NULL, 0);
-    p->found(p->arg, &f);
+    kp_probe_tell(p, &f);
     return true;
 }

@@ -9,15 +9,17 @@
 #include "core/ban.h"
 
 enum { HEAD = 7, PDU_MAX = 253, FUNCTION = 0x2b, MEI = 14, ANSWER_MS = 1000, ROUNDS = 8, SILENT_MAX = 2 };
-enum { EXCEPTION_GATEWAY_PATH = 10, EXCEPTION_GATEWAY_TARGET = 11 };
+enum { BASIC = 1, REGULAR = 2 }; /* how much is asked for */
+enum { EXCEPTION_FUNCTION = 1, EXCEPTION_GATEWAY_PATH = 10, EXCEPTION_GATEWAY_TARGET = 11 };
 
 enum answer { SILENT, FOREIGN, EXCEPTION, IDENTITY };
 
 /* One question; the answer's bytes behind the unit into pdu, *n of them. */
-static enum answer ask(struct kp_probe *p, unsigned number, unsigned unit, unsigned object, unsigned char pdu[PDU_MAX], size_t *n)
+static enum answer ask(struct kp_probe *p, unsigned number, unsigned unit, unsigned code, unsigned object,
+                       unsigned char pdu[PDU_MAX], size_t *n)
 {
-    unsigned char q[] = { (unsigned char)(number >> 8), (unsigned char)number, 0, 0, 0, 5, (unsigned char)unit, FUNCTION, MEI, 1,
-                          (unsigned char)object };
+    unsigned char q[] = { (unsigned char)(number >> 8), (unsigned char)number, 0, 0, 0, 5, (unsigned char)unit, FUNCTION, MEI,
+                          (unsigned char)code, (unsigned char)object };
     unsigned char head[HEAD];
     kp_probe_within(p, ANSWER_MS);
     if (!kp_probe_send(p, q, sizeof q) || !kp_probe_read(p, head, sizeof head))
@@ -31,6 +33,11 @@ static enum answer ask(struct kp_probe *p, unsigned number, unsigned unit, unsig
     return pdu[0] == FUNCTION && pdu[1] == MEI && *n >= 7 ? IDENTITY : FOREIGN;
 }
 
+static bool is_gateway(unsigned exception)
+{
+    return exception == EXCEPTION_GATEWAY_PATH || exception == EXCEPTION_GATEWAY_TARGET;
+}
+
 static void take_object(struct kp_discover_found *f, unsigned id, const unsigned char *text, size_t n)
 {
     if (id == 0)
@@ -42,7 +49,9 @@ static void take_object(struct kp_discover_found *f, unsigned id, const unsigned
     else if (id == 6)
         kp_probe_text(f->name, sizeof f->name, text, n);
     else if (id == 2) {
-        kp_probe_text(f->detail, KP_DISCOVER_TEXT, text, n);
+        static const char before[] = "revision ";
+        memcpy(f->detail, before, sizeof before);
+        kp_probe_text(f->detail + sizeof before - 1, KP_DISCOVER_TEXT, text, n);
     }
 }
 
@@ -61,27 +70,24 @@ static enum answer ask_unit(struct kp_probe *p, unsigned unit, unsigned *number,
 {
     unsigned char pdu[PDU_MAX];
     size_t n = 0;
-    unsigned object = 0;
-    enum answer first = ask(p, ++*number, unit, 0, pdu, &n), next = first;
+    unsigned object = 0, code = REGULAR;
+    enum answer first = ask(p, ++*number, unit, code, 0, pdu, &n), next;
+    if (first == EXCEPTION && pdu[1] != EXCEPTION_FUNCTION && !is_gateway(pdu[1]))
+        first = ask(p, ++*number, unit, code = BASIC, 0, pdu, &n);
     if (first == EXCEPTION)
         snprintf(f->detail, sizeof f->detail, "%s",
-                 pdu[1] == EXCEPTION_GATEWAY_PATH || pdu[1] == EXCEPTION_GATEWAY_TARGET ? "a gateway; nothing answers at this unit"
-                                                                                        : "it does not tell what it is");
+                 is_gateway(pdu[1]) ? "a gateway; nothing answers at this unit" : "it does not tell what it is");
+    next = first;
     for (int i = 0; next == IDENTITY && (object = take_objects(f, pdu, n)) && i < ROUNDS; i++)
-        next = ask(p, ++*number, unit, object, pdu, &n);
+        next = ask(p, ++*number, unit, code, object, pdu, &n);
     return first;
 }
 
-static void tell(struct kp_probe *p, struct kp_discover_found *f, enum answer a, unsigned unit)
+static void tell(struct kp_probe *p, struct kp_discover_found *f, unsigned unit)
 {
     f->unit = (int)unit;
-    if (a == IDENTITY && *f->detail) {
-        char revision[KP_DISCOVER_TEXT];
-        snprintf(revision, sizeof revision, "%.100s", f->detail);
-        snprintf(f->detail, sizeof f->detail, "revision %s", revision);
-    }
     kp_probe_couple(f, "modbus", 502, "", "unit", (int)unit);
-    p->found(p->arg, f);
+    kp_probe_tell(p, f);
 }
 
 /* A device alone answers as any unit: it is told once. */
@@ -111,7 +117,7 @@ bool kp_probe_modbus(struct kp_probe *p)
         }
         bool nobody = a == EXCEPTION && strncmp(f.detail, "a gateway", 9) == 0;
         if ((given && !nobody) || (!given && (!spoke || (!nobody && !is_same(&f, &last)))))
-            tell(p, &f, a, unit);
+            tell(p, &f, unit);
         last = f;
         spoke = true;
     }

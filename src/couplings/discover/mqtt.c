@@ -30,7 +30,7 @@ bool kp_probe_mqtt(struct kp_probe *p)
     snprintf(f.product, sizeof f.product, "MQTT broker");
     snprintf(f.detail, sizeof f.detail, "%s", answers[reply[3]]);
     kp_probe_couple(&f, "mqtt", 1883, "", NULL, 0);
-    p->found(p->arg, &f);
+    kp_probe_tell(p, &f);
     return true;
 }
 
@@ -60,6 +60,6 @@ bool kp_probe_mqtts(struct kp_probe *p)
     snprintf(f.product, sizeof f.product, "MQTT broker");
     snprintf(f.detail, sizeof f.detail, "behind TLS, by its port; who it is was not asked");
     kp_probe_couple(&f, "mqtts", 8883, "", NULL, 0);
-    p->found(p->arg, &f);
+    kp_probe_tell(p, &f);
     return true;
 }

@@ -14,6 +14,22 @@
 
 enum { BODY_MAX = 256 << 10, ANSWER_MS = 3000, DEVICES_MAX = 64, ADAPTER_MS = 1500, LINES_MAX = 4096 };
 
+/* The five entities that XML itself has, in place; others stay as they are. */
+static void resolve(char *text)
+{
+    static const char *const names[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&apos;" };
+    static const char is[] = "&<>\"'";
+    char *to = text;
+    for (char *p = text; *p; to++) {
+        size_t i = 0;
+        while (i < 5 && strncmp(p, names[i], strlen(names[i])) != 0)
+            i++;
+        *to = i < 5 ? is[i] : *p;
+        p += i < 5 ? strlen(names[i]) : 1;
+    }
+    *to = 0;
+}
+
 /* The value of an attribute in a start tag that ends at `end`; false: it is not there. */
 static bool attribute(const char *tag, const char *end, const char *name, char *out, size_t size)
 {
@@ -24,6 +40,7 @@ static bool attribute(const char *tag, const char *end, const char *name, char *
             continue;
         const char *stop = memchr(at + 2, at[1], (size_t)(end - at - 2));
         kp_probe_text(out, size, at + 2, stop ? (size_t)(stop - at - 2) : 0);
+        resolve(out);
         return stop;
     }
     return false;
@@ -63,7 +80,7 @@ static unsigned take_devices(struct kp_probe *p, const char *text, const char *e
         kp_probe_couple(&f, "mtconnect+http", 0, "", NULL, 0);
         if (!*f.url)
             kp_probe_couple(&f, "mtconnect", 0, "", NULL, 0);
-        p->found(p->arg, &f);
+        kp_probe_tell(p, &f);
     }
     return n;
 }
@@ -98,7 +115,7 @@ bool kp_probe_mtconnect(struct kp_probe *p)
         struct kp_discover_found f = kp_probe_begin(p, "mtconnect");
         snprintf(f.detail, sizeof f.detail, "an agent that names no device");
         kp_probe_couple(&f, "mtconnect+http", 0, "", NULL, 0);
-        p->found(p->arg, &f);
+        kp_probe_tell(p, &f);
     }
     is = root && n;
     kp_free(body);
@@ -142,6 +159,6 @@ bool kp_probe_shdr(struct kp_probe *p)
     snprintf(f.product, sizeof f.product, "MTConnect adapter");
     snprintf(f.detail, sizeof f.detail, "SHDR, as an agent reads it");
     kp_probe_couple(&f, "shdr", 7878, "", NULL, 0);
-    p->found(p->arg, &f);
+    kp_probe_tell(p, &f);
     return true;
 }

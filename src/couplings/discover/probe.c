@@ -177,3 +177,19 @@ void kp_probe_couple(struct kp_discover_found *f, const char *scheme, unsigned u
     if (key && has_setting(class, key))
         snprintf(f->couple + n, sizeof f->couple - (size_t)n, " --set %s=%d", key, value);
 }
+
+static void mend(char *text, size_t size)
+{
+    char copy[2 * KP_DISCOVER_TEXT];
+    snprintf(copy, sizeof copy, "%s", text);
+    kp_utf8_clean(text, size, copy, strlen(copy));
+}
+
+void kp_probe_tell(const struct kp_probe *p, struct kp_discover_found *f)
+{
+    mend(f->manufacturer, sizeof f->manufacturer);
+    mend(f->product, sizeof f->product);
+    mend(f->name, sizeof f->name);
+    mend(f->detail, sizeof f->detail);
+    p->found(p->arg, f);
+}

@@ -140,6 +140,6 @@ bool kp_probe_s7(struct kp_probe *p)
     if (open)
         kp_probe_send(p, bye, sizeof bye);
     kp_probe_couple(&f, "s7", 102, "", open && slots[i - 1] != 1 ? "slot" : NULL, open ? (int)slots[i - 1] : 0);
-    p->found(p->arg, &f);
+    kp_probe_tell(p, &f);
     return true;
 }

@@ -185,7 +185,7 @@ static void list_security(const UA_GetEndpointsResponse *r, char *out, size_t si
         n += (size_t)snprintf(out + n, size - n, "%s%s", begun ? ", " : "", one);
         begun = true;
     }
-    kp_utf8_trim(out);
+
 }
 
 /* The path that the server has behind its port: opc.tcp://host:4840/path */
@@ -215,7 +215,7 @@ static void tell_server(struct asking *a, const UA_GetEndpointsResponse *r)
         list_security(r, f.detail, sizeof f.detail);
     }
     kp_probe_couple(&f, "opc.tcp", 4840, path, NULL, 0);
-    a->p->found(a->p->arg, &f);
+    kp_probe_tell(a->p, &f);
 }
 
 /* Others that it knows, as a discovery server does: told by what it says of them, not asked, for nobody named them. */
@@ -231,7 +231,7 @@ static void tell_others(struct asking *a, const UA_FindServersResponse *r, const
         if (s->discoveryUrlsSize)
             take_text(url, sizeof url, &s->discoveryUrls[0]);
         snprintf(f.detail, sizeof f.detail, "known to this server, at %.180s", *url ? url : "an address it does not tell");
-        a->p->found(a->p->arg, &f);
+        kp_probe_tell(a->p, &f);
         told++;
     }
 }
@@ -281,7 +281,7 @@ bool kp_probe_opcua(struct kp_probe *p)
         struct kp_discover_found f = kp_probe_begin(p, "opcua");
         snprintf(f.detail, sizeof f.detail, "it opens no channel without protection, so it does not tell what it is");
         kp_probe_couple(&f, "opc.tcp", 4840, "", NULL, 0);
-        p->found(p->arg, &f);
+        kp_probe_tell(p, &f);
     }
     return true;
 }
