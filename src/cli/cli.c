@@ -85,6 +85,10 @@ static const struct kp_flag discover_flags[] = {
     { "cancel", NULL, "end the look that runs" },
     { 0 },
 };
+static const struct kp_flag token_flags[] = {
+    { "write", "PATTERN", "with add: it may post values to these signals, and nothing else" },
+    { 0 },
+};
 static const struct kp_flag uncouple_flags[] = { { "forget", NULL, "remove its signals too" }, { 0 } };
 static const struct kp_flag trust_flags[] = { { "fingerprint", "F", "this one of several" },
                                               { "yes", NULL, "do not ask" },
@@ -227,6 +231,8 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_import, import_flags, 1, 1 },
     { "quarantine", "[SIGNAL]", "samples held because their time cannot be right",
       "koppel quarantine --coupling dmu50 --release receive", kp_verb_quarantine, quarantine_flags, 0, 1 },
+    { "token", "[add|remove NAME]", "who may use the API over the network", "koppel token add oven-sensor --write hall/oven", kp_verb_token,
+      token_flags, 0, 2 },
     { "sql", "STATEMENT", "ask the data file",
       "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1 },
     { "backup", "[FILE]", "a copy while running, or one every day", "koppel backup --to /mnt/nas/koppel --daily 02:00 --encrypt",

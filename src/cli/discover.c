@@ -36,7 +36,8 @@ static json_t *asked_for(const struct kp_cli *c)
     if (kp_flag(c, "units"))
         json_object_set_new(body, "units", json_string(kp_flag(c, "units")));
     if (kp_flag(c, "parallel"))
-        json_object_set_new(body, "parallel", json_integer(strtol(kp_flag(c, "parallel"), NULL, 10)));
+        json_object_set_new(body, "parallel",
+                            json_integer(strtol(kp_flag(c, "parallel"), NULL, 10)));
     return body;
 }
 
@@ -46,7 +47,8 @@ static void progress(const struct kp_cli *c, const json_t *j)
         return;
     printf("\r\033[K");
     if (strcmp(kp_text(j, "state"), "running") == 0)
-        printf("%lld of %lld addresses, %lld found", (long long)kp_integer(j, "done"), (long long)kp_integer(j, "total"),
+        printf("%lld of %lld addresses, %lld found", (long long)kp_integer(j, "done"),
+               (long long)kp_integer(j, "total"),
                (long long)json_array_size(json_object_get(j, "found")));
     fflush(stdout);
 }
@@ -59,7 +61,8 @@ static void interrupt(int signal)
     interrupted = 1;
 }
 
-/* The look at its end, with all that was found. ^C ends the look, not this program: what is found is shown. */
+/* The look at its end, with all that was found. ^C ends the look, not this program: what is found
+ * is shown. */
 static json_t *follow(struct kp_cli *c, struct kp_err *err)
 {
     struct sigaction once = { .sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND };
@@ -80,31 +83,36 @@ static void put_row(struct kp_table *t, const json_t *f)
 {
     char port[32], what[400];
     bool unit = json_is_integer(json_object_get(f, "unit"));
-    snprintf(port, sizeof port, unit ? "%lld unit %lld" : "%lld", (long long)kp_integer(f, "port"), (long long)kp_integer(f, "unit"));
+    snprintf(port, sizeof port, unit ? "%lld unit %lld" : "%lld", (long long)kp_integer(f, "port"),
+             (long long)kp_integer(f, "unit"));
     const char *parts[] = { kp_text(f, "manufacturer"), kp_text(f, "product"), kp_text(f, "name") };
     size_t n = 0;
     what[0] = 0;
     for (size_t i = 0; i < 3; i++)
         if (*parts[i] && n < sizeof what)
             n += (size_t)snprintf(what + n, sizeof what - n, "%s%s", n ? ", " : "", parts[i]);
-    const char *cells[] = { kp_text(f, "address"), port, kp_text(f, "protocol"), what, kp_text(f, "detail"), kp_text(f, "couple") };
+    const char *cells[] = { kp_text(f, "address"),  port,
+                            kp_text(f, "protocol"), what,
+                            kp_text(f, "detail"),   kp_text(f, "couple") };
     kp_table_row(t, 6, cells);
 }
 
 static void print(struct kp_cli *c, const json_t *j)
 {
-    static const char *const head[] = { "address", "port", "speaks", "what it is", "", "to couple it" };
+    static const char *const head[] = { "address",    "port", "speaks",
+                                        "what it is", "",     "to couple it" };
     struct kp_table t = { 0 };
     const json_t *f;
     size_t i;
-    json_array_foreach (json_object_get(j, "found"), i, f)
-        put_row(&t, f);
+    json_array_foreach(json_object_get(j, "found"), i, f) put_row(&t, f);
     bool any = t.n;
     kp_table_print(c, &t, head, "llllll");
     if (!any)
-        printf("nothing answers at %lld addresses; a firewall between may be why\n", (long long)kp_integer(j, "done"));
+        printf("nothing answers at %lld addresses; a firewall between may be why\n",
+               (long long)kp_integer(j, "done"));
     if (strcmp(kp_text(j, "state"), "cancelled") == 0)
-        printf("cancelled after %lld of %lld addresses\n", (long long)kp_integer(j, "done"), (long long)kp_integer(j, "total"));
+        printf("cancelled after %lld of %lld addresses\n", (long long)kp_integer(j, "done"),
+               (long long)kp_integer(j, "total"));
 }
 
 int kp_verb_discover(struct kp_cli *c)
@@ -121,7 +129,8 @@ int kp_verb_discover(struct kp_cli *c)
     }
     if (!c->argc) {
         json_decref(ports);
-        return kp_complain(c, KP_MISUSE, "say where to look: an address, 192.0.2.0/24, 192.0.2.10-40 or plc7:502");
+        return kp_complain(
+            c, KP_MISUSE, "say where to look: an address, 192.0.2.0/24, 192.0.2.10-40 or plc7:502");
     }
     json_t *body = asked_for(c);
     if (ports)

@@ -81,5 +81,8 @@ static const char schema_v2[] =
     "  ms integer not null, error text, proven integer);";
 
 /* Version 3: what a signal's values say of the state of its machine (core/state_rule.h). */
-static const char schema_v3[] = "alter table signal add column states text;";
+static const char schema_v3[] =
+    /* A token with a pattern may post values to the signals it matches, and nothing else. */
+    "alter table token add column writes text;"
+    "alter table signal add column states text;";
 #endif

@@ -74,13 +74,17 @@ enum kp_code kp_route_discover(struct kp_request *r, struct kp_err *err)
 
 /* ---- what is asked for ---- */
 
-static enum kp_code read_targets(const json_t *body, const char *words[WORDS_MAX], size_t *n, struct kp_err *err)
+static enum kp_code read_targets(const json_t *body, const char *words[WORDS_MAX], size_t *n,
+                                 struct kp_err *err)
 {
     const json_t *list = json_object_get(body, "targets"), *one;
     size_t i;
     if (!json_is_array(list) || json_array_size(list) > WORDS_MAX)
-        return kp_fail(err, KP_EINVALID, "targets: give a list of at most %d addresses such as 192.0.2.0/24", WORDS_MAX);
-    json_array_foreach (list, i, one) {
+        return kp_fail(err, KP_EINVALID,
+                       "targets: give a list of at most %d addresses such as 192.0.2.0/24",
+                       WORDS_MAX);
+    json_array_foreach(list, i, one)
+    {
         if (!json_is_string(one))
             return kp_fail(err, KP_EINVALID, "targets: each is a text such as 192.0.2.0/24");
         words[(*n)++] = json_string_value(one);
@@ -88,15 +92,18 @@ static enum kp_code read_targets(const json_t *body, const char *words[WORDS_MAX
     return KP_OK;
 }
 
-static enum kp_code read_ports(const json_t *body, struct kp_discover_options *o, struct kp_err *err)
+static enum kp_code read_ports(const json_t *body, struct kp_discover_options *o,
+                               struct kp_err *err)
 {
     const json_t *list = json_object_get(body, "ports"), *one;
     size_t i;
     if (!list || json_is_null(list))
         return KP_OK;
     if (!json_is_array(list) || json_array_size(list) > KP_DISCOVER_PORTS_MAX)
-        return kp_fail(err, KP_EINVALID, "ports: give a list of at most %d numbers", KP_DISCOVER_PORTS_MAX);
-    json_array_foreach (list, i, one) {
+        return kp_fail(err, KP_EINVALID, "ports: give a list of at most %d numbers",
+                       KP_DISCOVER_PORTS_MAX);
+    json_array_foreach(list, i, one)
+    {
         json_int_t port = json_integer_value(one);
         if (port < 1 || port > 65535)
             return kp_fail(err, KP_EINVALID, "ports: each is a number from 1 to 65535");
@@ -109,7 +116,8 @@ static enum kp_code read_ports(const json_t *body, struct kp_discover_options *o
 }
 
 /* "3" or "1-10" */
-static enum kp_code read_units(const json_t *body, struct kp_discover_options *o, struct kp_err *err)
+static enum kp_code read_units(const json_t *body, struct kp_discover_options *o,
+                               struct kp_err *err)
 {
     const char *text;
     if (kp_body_text(body, "units", false, &text, err) || !text)
@@ -119,7 +127,8 @@ static enum kp_code read_units(const json_t *body, struct kp_discover_options *o
     if (end && *end == '-' && strspn(end + 1, "0123456789"))
         last = strtoul(end + 1, &end, 10);
     if (!end || *end || first > last || last > 255 || !last)
-        return kp_fail(err, KP_EINVALID, "units: '%.40s' is none such as 1-10 (Modbus has units 0 to 255)", text);
+        return kp_fail(err, KP_EINVALID,
+                       "units: '%.40s' is none such as 1-10 (Modbus has units 0 to 255)", text);
     o->first_unit = (unsigned)first;
     o->last_unit = (unsigned)last;
     return KP_OK;
@@ -132,8 +141,10 @@ enum kp_code kp_route_discover_start(struct kp_request *r, struct kp_err *err)
     struct kp_discover_options o = { .targets = words };
     int64_t parallel;
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
-    if (body && !read_targets(body, words, &o.n_targets, err) && !read_ports(body, &o, err) && !read_units(body, &o, err) &&
-        !kp_body_int(body, "parallel", 1, KP_DISCOVER_PARALLEL_MAX, KP_DISCOVER_PARALLEL, &parallel, err)) {
+    if (body && !read_targets(body, words, &o.n_targets, err) && !read_ports(body, &o, err) &&
+        !read_units(body, &o, err) &&
+        !kp_body_int(body, "parallel", 1, KP_DISCOVER_PARALLEL_MAX, KP_DISCOVER_PARALLEL, &parallel,
+                     err)) {
         o.parallel = (unsigned)parallel;
         if (!kp_discover_start(kp_node_discover(r->node), &o, err)) {
             reply(r, 0, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The look itself: a few threads, each with one address at a time. All ports of an address are connected at once, so
- * that one where nothing answers costs a second, then those that opened are asked one after another. */
+/* The look itself: a few threads, each with one address at a time. All ports of an address are
+ * connected at once, so that one where nothing answers costs a second, then those that opened are
+ * asked one after another. */
 #include "couplings/discover/discover.h"
 
 #include "core/text.h"
@@ -35,7 +36,7 @@ const struct kp_probe_class kp_probes[] = {
 
 struct kp_discover {
     const struct kp_clock *clock;
-    pthread_mutex_t lock;      /* guards all below */
+    pthread_mutex_t lock; /* guards all below */
     pthread_t threads[KP_DISCOVER_PARALLEL_MAX];
     unsigned n_threads, working; /* threads not yet joined; of these at work */
     atomic_bool cancelled;
@@ -54,7 +55,8 @@ static void take(void *arg, const struct kp_discover_found *f)
 {
     struct kp_discover *d = arg;
     pthread_mutex_lock(&d->lock);
-    if (d->n_found < KP_DISCOVER_FOUND_MAX && kp_grow(&d->found, &d->room, d->n_found + 1, sizeof *d->found))
+    if (d->n_found < KP_DISCOVER_FOUND_MAX &&
+        kp_grow(&d->found, &d->room, d->n_found + 1, sizeof *d->found))
         d->found[d->n_found++] = *f;
     else
         d->status.more = true;
@@ -73,7 +75,8 @@ static size_t usual_ports(uint16_t out[PORTS])
 {
     size_t n = 0;
     for (const struct kp_probe_class *c = kp_probes; c->name; c++)
-        for (size_t i = 0; i < sizeof c->ports / sizeof c->ports[0] && c->ports[i] && n < PORTS; i++)
+        for (size_t i = 0; i < sizeof c->ports / sizeof c->ports[0] && c->ports[i] && n < PORTS;
+             i++)
             out[n++] = c->ports[i];
     return n;
 }
@@ -103,7 +106,8 @@ static size_t ports_of(const struct kp_discover *d, const struct kp_target *t, u
     return n;
 }
 
-/* Until each of them is connected or is not, or it is too late; those that are not are closed and -1. */
+/* Until each of them is connected or is not, or it is too late; those that are not are closed and
+ * -1. */
 static void await_all(struct kp_discover *d, int *fd, size_t n)
 {
     bool open[PORTS] = { false };
@@ -134,14 +138,16 @@ static void await_all(struct kp_discover *d, int *fd, size_t n)
         }
 }
 
-/* A usual port is asked for what it is usual for; any other, and one that a person named, for everything. */
+/* A usual port is asked for what it is usual for; any other, and one that a person named, for
+ * everything. */
 static void ask_port(struct kp_discover *d, struct kp_probe *p)
 {
     bool known = false, named = p->target.port, found = false, fresh = true;
     for (const struct kp_probe_class *c = kp_probes; c->name; c++)
         known |= has_port(c, p->port);
     for (int round = 0; round < 2 && !found; round++) /* first those at home here */
-        for (const struct kp_probe_class *c = kp_probes; c->name && !found && !atomic_load(&d->cancelled); c++) {
+        for (const struct kp_probe_class *c = kp_probes;
+             c->name && !found && !atomic_load(&d->cancelled); c++) {
             p->usual = has_port(c, p->port);
             if (p->usual != !round || (known && round && !named))
                 continue;
@@ -161,8 +167,15 @@ static void look_at(struct kp_discover *d, const struct kp_target *t)
         fd[i] = kp_probe_connect(t, ports[i]);
     await_all(d, fd, n);
     for (size_t i = 0; i < n; i++) {
-        struct kp_probe p = { .fd = fd[i], .target = *t, .port = ports[i], .first_unit = d->first_unit, .last_unit = d->last_unit,
-                              .cancelled = &d->cancelled, .clock = &kp_clock_system, .found = take, .arg = d };
+        struct kp_probe p = { .fd = fd[i],
+                              .target = *t,
+                              .port = ports[i],
+                              .first_unit = d->first_unit,
+                              .last_unit = d->last_unit,
+                              .cancelled = &d->cancelled,
+                              .clock = &kp_clock_system,
+                              .found = take,
+                              .arg = d };
         if (fd[i] >= 0 && !atomic_load(&d->cancelled))
             ask_port(d, &p);
         kp_probe_close(&p);
@@ -182,7 +195,8 @@ static bool next_target(struct kp_discover *d, size_t *place)
     return more;
 }
 
-/* An address that stands there with several ports belongs to one thread, so that it is asked one thing at a time. */
+/* An address that stands there with several ports belongs to one thread, so that it is asked one
+ * thing at a time. */
 static void look_at_all(struct kp_discover *d, size_t place)
 {
     const struct kp_target *t = d->targets.list;
@@ -264,12 +278,15 @@ void kp_discover_free(struct kp_discover *d)
     kp_free(d);
 }
 
-static enum kp_code check(const struct kp_discover_options *o, struct kp_targets *t, struct kp_err *err)
+static enum kp_code check(const struct kp_discover_options *o, struct kp_targets *t,
+                          struct kp_err *err)
 {
     if (!o->n_targets)
-        return kp_fail(err, KP_EINVALID, "say where to look: an address, 192.0.2.0/24, 192.0.2.10-40 or plc7:502");
+        return kp_fail(err, KP_EINVALID,
+                       "say where to look: an address, 192.0.2.0/24, 192.0.2.10-40 or plc7:502");
     if (o->parallel > KP_DISCOVER_PARALLEL_MAX)
-        return kp_fail(err, KP_EINVALID, "at most %d addresses at a time", KP_DISCOVER_PARALLEL_MAX);
+        return kp_fail(err, KP_EINVALID, "at most %d addresses at a time",
+                       KP_DISCOVER_PARALLEL_MAX);
     if (o->n_ports > PORTS)
         return kp_fail(err, KP_EINVALID, "at most %d ports", PORTS);
     if (o->last_unit < o->first_unit || o->last_unit > 255)
@@ -280,11 +297,14 @@ static enum kp_code check(const struct kp_discover_options *o, struct kp_targets
     return KP_OK;
 }
 
-static enum kp_code start(struct kp_discover *d, const struct kp_discover_options *o, struct kp_targets *t, struct kp_err *err)
+static enum kp_code start(struct kp_discover *d, const struct kp_discover_options *o,
+                          struct kp_targets *t, struct kp_err *err)
 {
     unsigned parallel = o->parallel ? o->parallel : KP_DISCOVER_PARALLEL;
     if (d->working)
-        return kp_fail(err, KP_EEXISTS, "a look is under way: wait for its end, or cancel it (koppel discover --cancel)");
+        return kp_fail(
+            err, KP_EEXISTS,
+            "a look is under way: wait for its end, or cancel it (koppel discover --cancel)");
     join(d); /* they have left; this takes no time */
     kp_targets_free(&d->targets);
     d->targets = *t;
@@ -296,14 +316,17 @@ static enum kp_code start(struct kp_discover *d, const struct kp_discover_option
     d->first_unit = o->first_unit;
     d->last_unit = o->last_unit;
     atomic_store(&d->cancelled, false);
-    d->status = (struct kp_discover_status){ .state = KP_DISCOVER_RUNNING, .total = (unsigned)d->targets.n,
-                                             .started = kp_utc(d->clock), .ended = KP_NO_TIME };
+    d->status = (struct kp_discover_status){ .state = KP_DISCOVER_RUNNING,
+                                             .total = (unsigned)d->targets.n,
+                                             .started = kp_utc(d->clock),
+                                             .ended = KP_NO_TIME };
     if (begin(d, parallel < d->targets.n ? parallel : (unsigned)d->targets.n, err))
         d->status.state = KP_DISCOVER_NONE;
     return err->code;
 }
 
-enum kp_code kp_discover_start(struct kp_discover *d, const struct kp_discover_options *o, struct kp_err *err)
+enum kp_code kp_discover_start(struct kp_discover *d, const struct kp_discover_options *o,
+                               struct kp_err *err)
 {
     struct kp_targets t = { 0 };
     if (!check(o, &t, err)) {
@@ -329,7 +352,8 @@ struct kp_discover_status kp_discover_status(struct kp_discover *d)
     return s;
 }
 
-void kp_discover_list(struct kp_discover *d, size_t from, bool (*each)(void *, const struct kp_discover_found *), void *arg)
+void kp_discover_list(struct kp_discover *d, size_t from,
+                      bool (*each)(void *, const struct kp_discover_found *), void *arg)
 {
     bool more = true;
     for (size_t i = from; more; i++) {

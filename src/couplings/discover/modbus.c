@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Modbus TCP: Read Device Identification (function 43, MEI 14), which reads only, unit by unit, each after the answer
- * of the one before (Modbus Application Protocol V1.1b3, 6.21). */
+/* Modbus TCP: Read Device Identification (function 43, MEI 14), which reads only, unit by unit,
+ * each after the answer of the one before (Modbus Application Protocol V1.1b3, 6.21). */
 #include "couplings/discover/probe.h"
 
 #include <stdio.h>
@@ -8,24 +8,42 @@
 
 #include "core/ban.h"
 
-enum { HEAD = 7, PDU_MAX = 253, FUNCTION = 0x2b, MEI = 14, ANSWER_MS = 1000, ROUNDS = 8, SILENT_MAX = 2 };
+enum {
+    HEAD = 7,
+    PDU_MAX = 253,
+    FUNCTION = 0x2b,
+    MEI = 14,
+    ANSWER_MS = 1000,
+    ROUNDS = 8,
+    SILENT_MAX = 2
+};
 enum { BASIC = 1, REGULAR = 2 }; /* how much is asked for */
 enum { EXCEPTION_FUNCTION = 1, EXCEPTION_GATEWAY_PATH = 10, EXCEPTION_GATEWAY_TARGET = 11 };
 
 enum answer { SILENT, FOREIGN, EXCEPTION, IDENTITY };
 
 /* One question; the answer's bytes behind the unit into pdu, *n of them. */
-static enum answer ask(struct kp_probe *p, unsigned number, unsigned unit, unsigned code, unsigned object,
-                       unsigned char pdu[PDU_MAX], size_t *n)
+static enum answer ask(struct kp_probe *p, unsigned number, unsigned unit, unsigned code,
+                       unsigned object, unsigned char pdu[PDU_MAX], size_t *n)
 {
-    unsigned char q[] = { (unsigned char)(number >> 8), (unsigned char)number, 0, 0, 0, 5, (unsigned char)unit, FUNCTION, MEI,
-                          (unsigned char)code, (unsigned char)object };
+    unsigned char q[] = { (unsigned char)(number >> 8),
+                          (unsigned char)number,
+                          0,
+                          0,
+                          0,
+                          5,
+                          (unsigned char)unit,
+                          FUNCTION,
+                          MEI,
+                          (unsigned char)code,
+                          (unsigned char)object };
     unsigned char head[HEAD];
     kp_probe_within(p, ANSWER_MS);
     if (!kp_probe_send(p, q, sizeof q) || !kp_probe_read(p, head, sizeof head))
         return SILENT;
     *n = (size_t)(head[4] << 8 | head[5]) - 1;
-    bool fits = head[0] == q[0] && head[1] == q[1] && !head[2] && !head[3] && head[6] == q[6] && *n >= 2 && *n <= PDU_MAX;
+    bool fits = head[0] == q[0] && head[1] == q[1] && !head[2] && !head[3] && head[6] == q[6] &&
+                *n >= 2 && *n <= PDU_MAX;
     if (!fits || !kp_probe_read(p, pdu, *n))
         return FOREIGN;
     if (pdu[0] == (FUNCTION | 0x80))
@@ -38,7 +56,8 @@ static bool is_gateway(unsigned exception)
     return exception == EXCEPTION_GATEWAY_PATH || exception == EXCEPTION_GATEWAY_TARGET;
 }
 
-static void take_object(struct kp_discover_found *f, unsigned id, const unsigned char *text, size_t n)
+static void take_object(struct kp_discover_found *f, unsigned id, const unsigned char *text,
+                        size_t n)
 {
     if (id == 0)
         kp_probe_text(f->manufacturer, sizeof f->manufacturer, text, n);
@@ -66,7 +85,8 @@ static unsigned take_objects(struct kp_discover_found *f, const unsigned char *p
     return pdu[4] == 0xff ? pdu[5] : 0;
 }
 
-static enum answer ask_unit(struct kp_probe *p, unsigned unit, unsigned *number, struct kp_discover_found *f)
+static enum answer ask_unit(struct kp_probe *p, unsigned unit, unsigned *number,
+                            struct kp_discover_found *f)
 {
     unsigned char pdu[PDU_MAX];
     size_t n = 0;
@@ -76,7 +96,8 @@ static enum answer ask_unit(struct kp_probe *p, unsigned unit, unsigned *number,
         first = ask(p, ++*number, unit, code = BASIC, 0, pdu, &n);
     if (first == EXCEPTION)
         snprintf(f->detail, sizeof f->detail, "%s",
-                 is_gateway(pdu[1]) ? "a gateway; nothing answers at this unit" : "it does not tell what it is");
+                 is_gateway(pdu[1]) ? "a gateway; nothing answers at this unit"
+                                    : "it does not tell what it is");
     next = first;
     for (int i = 0; next == IDENTITY && (object = take_objects(f, pdu, n)) && i < ROUNDS; i++)
         next = ask(p, ++*number, unit, code, object, pdu, &n);
@@ -93,8 +114,8 @@ static void tell(struct kp_probe *p, struct kp_discover_found *f, unsigned unit)
 /* A device alone answers as any unit: it is told once. */
 static bool is_same(const struct kp_discover_found *a, const struct kp_discover_found *b)
 {
-    return strcmp(a->manufacturer, b->manufacturer) == 0 && strcmp(a->product, b->product) == 0 && strcmp(a->name, b->name) == 0 &&
-           strcmp(a->detail, b->detail) == 0;
+    return strcmp(a->manufacturer, b->manufacturer) == 0 && strcmp(a->product, b->product) == 0 &&
+           strcmp(a->name, b->name) == 0 && strcmp(a->detail, b->detail) == 0;
 }
 
 bool kp_probe_modbus(struct kp_probe *p)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MTConnect: agents by GET /probe, adapters by the first lines they send. Of a probe's answer only the devices' names
- * are taken; the coupling reads it properly. */
+/* MTConnect: agents by GET /probe, adapters by the first lines they send. Of a probe's answer only
+ * the devices' names are taken; the coupling reads it properly. */
 #define _GNU_SOURCE /* memmem */
 #include "couplings/discover/probe.h"
 
@@ -12,7 +12,13 @@
 
 #include "core/ban.h"
 
-enum { BODY_MAX = 256 << 10, ANSWER_MS = 3000, DEVICES_MAX = 64, ADAPTER_MS = 1500, LINES_MAX = 4096 };
+enum {
+    BODY_MAX = 256 << 10,
+    ANSWER_MS = 3000,
+    DEVICES_MAX = 64,
+    ADAPTER_MS = 1500,
+    LINES_MAX = 4096
+};
 
 /* The five entities that XML itself has, in place; others stay as they are. */
 static void resolve(char *text)
@@ -36,7 +42,8 @@ static bool attribute(const char *tag, const char *end, const char *name, char *
     size_t n = strlen(name);
     for (const char *p = tag; p < end && (p = memmem(p, (size_t)(end - p), name, n)); p += n) {
         const char *at = p + n;
-        if (!isspace((unsigned char)p[-1]) || end - at < 2 || at[0] != '=' || (at[1] != '"' && at[1] != '\''))
+        if (!isspace((unsigned char)p[-1]) || end - at < 2 || at[0] != '=' ||
+            (at[1] != '"' && at[1] != '\''))
             continue;
         const char *stop = memchr(at + 2, at[1], (size_t)(end - at - 2));
         kp_probe_text(out, size, at + 2, stop ? (size_t)(stop - at - 2) : 0);
@@ -53,7 +60,8 @@ static const char *find(const char *p, const char *end, const char *what)
 
 static void take_description(struct kp_discover_found *f, const char *from, const char *to)
 {
-    const char *p = find(from, to, "Description "), *end = p ? memchr(p, '>', (size_t)(to - p)) : NULL;
+    const char *p = find(from, to, "Description "),
+               *end = p ? memchr(p, '>', (size_t)(to - p)) : NULL;
     char serial[64] = "";
     if (!end)
         return;
@@ -66,7 +74,8 @@ static void take_description(struct kp_discover_found *f, const char *from, cons
 static unsigned take_devices(struct kp_probe *p, const char *text, const char *end)
 {
     unsigned n = 0;
-    for (const char *tag = find(text, end, "<Device "), *next; tag && n < DEVICES_MAX; tag = next, n++) {
+    for (const char *tag = find(text, end, "<Device "), *next; tag && n < DEVICES_MAX;
+         tag = next, n++) {
         const char *close = memchr(tag, '>', (size_t)(end - tag));
         struct kp_discover_found f = kp_probe_begin(p, "mtconnect");
         next = find(tag + 1, end, "<Device ");
@@ -75,7 +84,8 @@ static unsigned take_devices(struct kp_probe *p, const char *text, const char *e
         attribute(tag, close, "name", f.name, sizeof f.name);
         if (!*f.name)
             attribute(tag, close, "uuid", f.name, sizeof f.name);
-        const char *inside = find(close, next ? next : end, "<DataItem"); /* what comes behind describes parts */
+        const char *inside =
+            find(close, next ? next : end, "<DataItem"); /* what comes behind describes parts */
         take_description(&f, close, inside ? inside : next ? next : end);
         kp_probe_couple(&f, "mtconnect+http", 0, "", NULL, 0);
         if (!*f.url)
@@ -90,8 +100,10 @@ static size_t get(struct kp_probe *p, char *body)
     char ask[160];
     size_t n = 0, got;
     bool six = p->target.family == AF_INET6;
-    int len = snprintf(ask, sizeof ask, "GET /probe HTTP/1.0\r\nHost: %s%s%s:%u\r\nAccept: text/xml\r\nConnection: close\r\n\r\n",
-                       six ? "[" : "", p->target.host, six ? "]" : "", p->port);
+    int len = snprintf(
+        ask, sizeof ask,
+        "GET /probe HTTP/1.0\r\nHost: %s%s%s:%u\r\nAccept: text/xml\r\nConnection: close\r\n\r\n",
+        six ? "[" : "", p->target.host, six ? "]" : "", p->port);
     kp_probe_within(p, ANSWER_MS);
     if (!kp_probe_send(p, ask, (size_t)len))
         return 0;

@@ -89,7 +89,8 @@ int kp_probe_connect(const struct kp_target *t, uint16_t port)
     memcpy(&six_or_four.sin_addr, t->ip, 4);
     memcpy(&six.sin6_addr, t->ip, 16);
     bool is_six = t->family == AF_INET6;
-    const struct sockaddr *to = is_six ? (const struct sockaddr *)&six : (const struct sockaddr *)&six_or_four;
+    const struct sockaddr *to =
+        is_six ? (const struct sockaddr *)&six : (const struct sockaddr *)&six_or_four;
     if (t->family != AF_INET && !is_six)
         return -1;
     int fd = socket((int)t->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -155,12 +156,13 @@ static bool has_setting(const struct kp_coupling_class *class, const char *key)
 /* A path of a peer's making goes onto a command line that a person will paste into a shell. */
 static bool harmless(const char *path)
 {
-    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:[]";
+    static const char good[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:[]";
     return strlen(path) < 120 && strspn(path, good) == strlen(path);
 }
 
-void kp_probe_couple(struct kp_discover_found *f, const char *scheme, unsigned usual_port, const char *path,
-                     const char *key, int value)
+void kp_probe_couple(struct kp_discover_found *f, const char *scheme, unsigned usual_port,
+                     const char *path, const char *key, int value)
 {
     char port[8] = "", url[sizeof f->url];
     bool six = strchr(f->address, ':');
@@ -168,7 +170,8 @@ void kp_probe_couple(struct kp_discover_found *f, const char *scheme, unsigned u
         snprintf(port, sizeof port, ":%u", f->port);
     if (!harmless(path) || !harmless(f->address))
         return;
-    snprintf(url, sizeof url, "%s://%s%s%s%s%s", scheme, six ? "[" : "", f->address, six ? "]" : "", port, path);
+    snprintf(url, sizeof url, "%s://%s%s%s%s%s", scheme, six ? "[" : "", f->address, six ? "]" : "",
+             port, path);
     const struct kp_coupling_class *class = kp_coupling_class_of(url, NULL);
     if (!class)
         return;

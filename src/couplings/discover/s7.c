@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* S7 communication: ISO on TCP (RFC 1006), a connection to the usual slots, then the lists of system states 0x0011
- * (order code) and 0x001C (names), which reads only. */
+/* S7 communication: ISO on TCP (RFC 1006), a connection to the usual slots, then the lists of
+ * system states 0x0011 (order code) and 0x001C (names), which reads only. */
 #include "couplings/discover/probe.h"
 
 #include <stdio.h>
@@ -8,7 +8,14 @@
 
 #include "core/ban.h"
 
-enum { TPKT = 4, PACKET_MAX = 1024, ANSWER_MS = 1500, COTP_CC = 0xd0, COTP_DATA = 0xf0, COTP_DISCONNECT = 0x80 };
+enum {
+    TPKT = 4,
+    PACKET_MAX = 1024,
+    ANSWER_MS = 1500,
+    COTP_CC = 0xd0,
+    COTP_DATA = 0xf0,
+    COTP_DISCONNECT = 0x80
+};
 
 /* One TPKT; its length, or 0. */
 static size_t take(struct kp_probe *p, unsigned char out[PACKET_MAX])
@@ -23,7 +30,8 @@ static size_t take(struct kp_probe *p, unsigned char out[PACKET_MAX])
 
 static bool connect_slot(struct kp_probe *p, unsigned slot, bool *spoke)
 {
-    const unsigned char ask[] = { 3, 0, 0, 22, 17, 0xe0, 0, 0, 0, 1, 0, 0xc0, 1, 10, 0xc1, 2, 1, 0, 0xc2, 2, 3, (unsigned char)slot };
+    const unsigned char ask[] = { 3,    0, 0,  22,   17, 0xe0, 0, 0,    0, 1, 0,
+                                  0xc0, 1, 10, 0xc1, 2,  1,    0, 0xc2, 2, 3, (unsigned char)slot };
     unsigned char packet[PACKET_MAX];
     kp_probe_within(p, ANSWER_MS);
     if (!kp_probe_send(p, ask, sizeof ask) || !take(p, packet))
@@ -44,8 +52,8 @@ static const unsigned char *message(const unsigned char packet[PACKET_MAX], size
 
 static bool set_up(struct kp_probe *p)
 {
-    static const unsigned char ask[] = { 3, 0, 0, 25, 2, COTP_DATA, 0x80, 0x32, 1, 0, 0, 0, 1, 0, 8, 0, 0, 0xf0, 0, 0, 1, 0, 1,
-                                         1,    0xe0 };
+    static const unsigned char ask[] = { 3, 0, 0, 25, 2,    COTP_DATA, 0x80, 0x32, 1, 0, 0, 0,   1,
+                                         0, 8, 0, 0,  0xf0, 0,         0,    1,    0, 1, 1, 0xe0 };
     unsigned char packet[PACKET_MAX];
     size_t n, len;
     kp_probe_within(p, ANSWER_MS);
@@ -55,12 +63,43 @@ static bool set_up(struct kp_probe *p)
     return s7 && s7[1] == 3;
 }
 
-/* The records of a list of system states: where they begin in the packet, *size bytes each, *count of them. */
-static const unsigned char *read_list(struct kp_probe *p, unsigned number, unsigned index, unsigned char packet[PACKET_MAX],
-                                      size_t *size, size_t *count)
+/* The records of a list of system states: where they begin in the packet, *size bytes each, *count
+ * of them. */
+static const unsigned char *read_list(struct kp_probe *p, unsigned number, unsigned index,
+                                      unsigned char packet[PACKET_MAX], size_t *size, size_t *count)
 {
-    unsigned char ask[] = { 3, 0, 0, 33, 2, COTP_DATA, 0x80, 0x32, 7, 0, 0, 0, 2, 0, 8, 0, 8, 0, 1, 0x12, 4, 0x11, 0x44, 1, 0, 0xff, 9,
-                            0, 4, (unsigned char)(number >> 8), (unsigned char)number, (unsigned char)(index >> 8),
+    unsigned char ask[] = { 3,
+                            0,
+                            0,
+                            33,
+                            2,
+                            COTP_DATA,
+                            0x80,
+                            0x32,
+                            7,
+                            0,
+                            0,
+                            0,
+                            2,
+                            0,
+                            8,
+                            0,
+                            8,
+                            0,
+                            1,
+                            0x12,
+                            4,
+                            0x11,
+                            0x44,
+                            1,
+                            0,
+                            0xff,
+                            9,
+                            0,
+                            4,
+                            (unsigned char)(number >> 8),
+                            (unsigned char)number,
+                            (unsigned char)(index >> 8),
                             (unsigned char)index };
     size_t n, len;
     kp_probe_within(p, ANSWER_MS);
@@ -69,7 +108,9 @@ static const unsigned char *read_list(struct kp_probe *p, unsigned number, unsig
     const unsigned char *s7 = message(packet, n, &len);
     if (!s7 || s7[1] != 7)
         return NULL;
-    size_t data = 10 + ((size_t)s7[6] << 8 | s7[7]); /* behind the parameters: return code, kind, length, list, index ... */
+    size_t data =
+        10 + ((size_t)s7[6] << 8 |
+              s7[7]); /* behind the parameters: return code, kind, length, list, index ... */
     if (len < data + 12 || s7[data] != 0xff)
         return NULL;
     *size = (size_t)s7[data + 8] << 8 | s7[data + 9];
@@ -112,7 +153,8 @@ static void read_names(struct kp_probe *p, struct kp_discover_found *f)
     }
     size_t n = strlen(f->detail);
     if (*module)
-        n += (size_t)snprintf(f->detail + n, sizeof f->detail - n, "%s%.60s", n ? ", " : "", module);
+        n +=
+            (size_t)snprintf(f->detail + n, sizeof f->detail - n, "%s%.60s", n ? ", " : "", module);
     if (*serial)
         snprintf(f->detail + n, sizeof f->detail - n, "%sserial %.60s", n ? ", " : "", serial);
 }
@@ -139,7 +181,8 @@ bool kp_probe_s7(struct kp_probe *p)
     }
     if (open)
         kp_probe_send(p, bye, sizeof bye);
-    kp_probe_couple(&f, "s7", 102, "", open && slots[i - 1] != 1 ? "slot" : NULL, open ? (int)slots[i - 1] : 0);
+    kp_probe_couple(&f, "s7", 102, "", open && slots[i - 1] != 1 ? "slot" : NULL,
+                    open ? (int)slots[i - 1] : 0);
     kp_probe_tell(p, &f);
     return true;
 }

@@ -25,18 +25,20 @@ static enum kp_code add(struct kp_targets *t, const struct kp_target *one, struc
         if (same(&t->list[i], one))
             return KP_OK;
     if (t->n == KP_DISCOVER_ADDRESSES_MAX)
-        return kp_fail(err, KP_EFULL, "more than %d addresses in all; look at fewer at a time", KP_DISCOVER_ADDRESSES_MAX);
+        return kp_fail(err, KP_EFULL, "more than %d addresses in all; look at fewer at a time",
+                       KP_DISCOVER_ADDRESSES_MAX);
     if (!kp_grow(&t->list, &t->room, t->n + 1, sizeof *t->list))
         return kp_fail(err, KP_ENOMEM, "out of memory");
     t->list[t->n++] = *one;
     return KP_OK;
 }
 
-static enum kp_code add_range(struct kp_targets *t, uint32_t first, uint32_t last, uint16_t port, const char *word,
-                              struct kp_err *err)
+static enum kp_code add_range(struct kp_targets *t, uint32_t first, uint32_t last, uint16_t port,
+                              const char *word, struct kp_err *err)
 {
     if (last - first >= KP_DISCOVER_ADDRESSES_MAX)
-        return kp_fail(err, KP_EINVALID, "%.60s names %llu addresses; at most %d at a time, as in a /22", word,
+        return kp_fail(err, KP_EINVALID,
+                       "%.60s names %llu addresses; at most %d at a time, as in a /22", word,
                        (unsigned long long)last - first + 1, KP_DISCOVER_ADDRESSES_MAX);
     for (uint32_t ip = first;; ip++) {
         struct kp_target one = { .family = AF_INET, .port = port };
@@ -67,23 +69,25 @@ static bool read_number(const char *text, unsigned long most, unsigned long *out
 }
 
 /* a.b.c.d/24: all of them but the network's own and the broadcast address. */
-static enum kp_code add_network(struct kp_targets *t, const char *head, const char *bits_text, uint16_t port,
-                                const char *word, struct kp_err *err)
+static enum kp_code add_network(struct kp_targets *t, const char *head, const char *bits_text,
+                                uint16_t port, const char *word, struct kp_err *err)
 {
     uint32_t ip;
     unsigned long bits;
     if (!read_ip(head, &ip) || !read_number(bits_text, 32, &bits))
         return kp_fail(err, KP_EINVALID, "'%.60s' is no network such as 192.0.2.0/24", word);
     if (bits < 22)
-        return kp_fail(err, KP_EINVALID, "%.60s is too large to look at: at most a /22, which is %d addresses", word,
+        return kp_fail(err, KP_EINVALID,
+                       "%.60s is too large to look at: at most a /22, which is %d addresses", word,
                        KP_DISCOVER_ADDRESSES_MAX);
     uint32_t size = (uint32_t)1 << (32 - bits), first = ip & ~(size - 1), last = first + size - 1;
-    return bits >= 31 ? add_range(t, first, last, port, word, err) : add_range(t, first + 1, last - 1, port, word, err);
+    return bits >= 31 ? add_range(t, first, last, port, word, err)
+                      : add_range(t, first + 1, last - 1, port, word, err);
 }
 
 /* a.b.c.d-e or a.b.c.d-a.b.c.e */
-static enum kp_code add_span(struct kp_targets *t, const char *head, const char *tail, uint16_t port, const char *word,
-                             struct kp_err *err)
+static enum kp_code add_span(struct kp_targets *t, const char *head, const char *tail,
+                             uint16_t port, const char *word, struct kp_err *err)
 {
     uint32_t first, last = 0;
     unsigned long end;
@@ -95,16 +99,21 @@ static enum kp_code add_span(struct kp_targets *t, const char *head, const char 
     return add_range(t, first, last, port, word, err);
 }
 
-static enum kp_code add_host(struct kp_targets *t, const char *host, uint16_t port, const char *word, struct kp_err *err)
+static enum kp_code add_host(struct kp_targets *t, const char *host, uint16_t port,
+                             const char *word, struct kp_err *err)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG }, *found = NULL;
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG },
+                    *found = NULL;
     struct kp_target one = { .port = port };
     if (inet_pton(AF_INET, host, one.ip) == 1) {
         one.family = AF_INET;
     } else if (inet_pton(AF_INET6, host, one.ip) == 1) {
         one.family = AF_INET6;
     } else if (strspn(host, "0123456789.") == strlen(host) || strlen(host) >= sizeof one.host) {
-        return kp_fail(err, KP_EINVALID, "'%.60s' is no address such as 192.0.2.7, 192.0.2.0/24, 192.0.2.10-40 or plc7:502", word);
+        return kp_fail(
+            err, KP_EINVALID,
+            "'%.60s' is no address such as 192.0.2.7, 192.0.2.0/24, 192.0.2.10-40 or plc7:502",
+            word);
     } else if (getaddrinfo(host, NULL, &hints, &found) || !found) {
         return kp_fail(err, KP_ENOTFOUND, "'%.60s': no host of this name is known", word);
     } else if (found->ai_family == AF_INET) {
@@ -154,8 +163,12 @@ enum kp_code kp_targets_add(struct kp_targets *t, const char *word, struct kp_er
     char text[300], *cut;
     uint16_t port;
     int n = snprintf(text, sizeof text, "%s", word);
-    if (n < 1 || n >= (int)sizeof text || !kp_utf8_valid(word, strlen(word)) || !cut_port(text, &port) || !*text)
-        return kp_fail(err, KP_EINVALID, "'%.60s' is no address such as 192.0.2.7, 192.0.2.0/24, 192.0.2.10-40 or plc7:502", word);
+    if (n < 1 || n >= (int)sizeof text || !kp_utf8_valid(word, strlen(word)) ||
+        !cut_port(text, &port) || !*text)
+        return kp_fail(
+            err, KP_EINVALID,
+            "'%.60s' is no address such as 192.0.2.7, 192.0.2.0/24, 192.0.2.10-40 or plc7:502",
+            word);
     if ((cut = strchr(text, '/'))) {
         *cut = 0;
         return add_network(t, text, cut + 1, port, word, err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks an OPC UA server what it is, over a connection that is there already: a channel without protection, GetEndpoints
- * and FindServers, then the channel is closed; no session is made (OPC 10000-6, 7.1 and 6.7; 10000-4, 5.5). The library
- * encodes and decodes, the frames around that are made here. */
+/* Asks an OPC UA server what it is, over a connection that is there already: a channel without
+ * protection, GetEndpoints and FindServers, then the channel is closed; no session is made (OPC
+ * 10000-6, 7.1 and 6.7; 10000-4, 5.5). The library encodes and decodes, the frames around that are
+ * made here. */
 #include "couplings/discover/probe.h"
 #include "couplings/opcua/opcua_private.h"
 
@@ -11,7 +12,15 @@
 
 #include "core/ban.h"
 
-enum { MESSAGE_MAX = 1 << 20, CHUNK_MAX = 65536, CHUNKS_MAX = 64, ANSWER_MS = 2000, ASK_MAX = 1024, SERVERS_MAX = 16, HEAD = 8 };
+enum {
+    MESSAGE_MAX = 1 << 20,
+    CHUNK_MAX = 65536,
+    CHUNKS_MAX = 64,
+    ANSWER_MS = 2000,
+    ASK_MAX = 1024,
+    SERVERS_MAX = 16,
+    HEAD = 8
+};
 
 struct asking {
     struct kp_probe *p;
@@ -35,13 +44,15 @@ static uint32_t get32(const unsigned char *at)
 static bool greet(struct asking *a)
 {
     unsigned char ask[ASK_MAX] = "HELF", ack[28];
-    uint32_t len = (uint32_t)strlen(a->url), words[] = { 0, CHUNK_MAX, CHUNK_MAX, MESSAGE_MAX, CHUNKS_MAX, len };
+    uint32_t len = (uint32_t)strlen(a->url),
+             words[] = { 0, CHUNK_MAX, CHUNK_MAX, MESSAGE_MAX, CHUNKS_MAX, len };
     put32(ask + 4, HEAD + sizeof words + len);
     for (size_t i = 0; i < 6; i++)
         put32(ask + HEAD + 4 * i, words[i]);
     memcpy(ask + HEAD + sizeof words, a->url, len);
-    return kp_probe_send(a->p, ask, HEAD + sizeof words + len) && kp_probe_read(a->p, ack, HEAD) && memcmp(ack, "ACKF", 4) == 0 &&
-           get32(ack + 4) == sizeof ack && kp_probe_read(a->p, ack + HEAD, sizeof ack - HEAD);
+    return kp_probe_send(a->p, ask, HEAD + sizeof words + len) && kp_probe_read(a->p, ack, HEAD) &&
+           memcmp(ack, "ACKF", 4) == 0 && get32(ack + 4) == sizeof ack &&
+           kp_probe_read(a->p, ack + HEAD, sizeof ack - HEAD);
 }
 
 /* One message in one chunk: its head, then the type's number and the body. */
@@ -78,7 +89,8 @@ static bool ask(struct asking *a, const char *kind, const void *request, const U
     return kp_probe_send(a->p, out, n);
 }
 
-/* The next chunk's body, behind its sequence, is added to `message`; *last: the message is whole. */
+/* The next chunk's body, behind its sequence, is added to `message`; *last: the message is whole.
+ */
 static bool take_chunk(struct asking *a, struct kp_buf *message, bool *last)
 {
     unsigned char head[HEAD], *chunk;
@@ -86,7 +98,8 @@ static bool take_chunk(struct asking *a, struct kp_buf *message, bool *last)
         return false;
     uint32_t n = get32(head + 4);
     bool opens = memcmp(head, "OPN", 3) == 0;
-    if ((!opens && memcmp(head, "MSG", 3) != 0) || (head[3] != 'F' && head[3] != 'C') || n <= HEAD || n > CHUNK_MAX)
+    if ((!opens && memcmp(head, "MSG", 3) != 0) || (head[3] != 'F' && head[3] != 'C') ||
+        n <= HEAD || n > CHUNK_MAX)
         return false;
     n -= HEAD;
     if (!(chunk = kp_alloc(n)))
@@ -116,7 +129,8 @@ static bool take(struct asking *a, void *response, const UA_DataType *type)
         good = take_chunk(a, &message, &last);
     const unsigned char *m = (const unsigned char *)message.data;
     UA_UInt32 number = type->binaryEncodingId.identifier.numeric;
-    good = good && last && message.len > 4 && m[0] == 1 && m[1] == 0 && (m[2] | (unsigned)m[3] << 8) == number;
+    good = good && last && message.len > 4 && m[0] == 1 && m[1] == 0 &&
+           (m[2] | (unsigned)m[3] << 8) == number;
     if (good) {
         UA_ByteString body = { .length = message.len - 4, .data = (UA_Byte *)message.data + 4 };
         good = UA_decodeBinary(&body, response, type, NULL) == UA_STATUSCODE_GOOD;
@@ -179,13 +193,13 @@ static void list_security(const UA_GetEndpointsResponse *r, char *out, size_t si
     for (size_t i = 0; i < r->endpointsSize && n < size; i++) {
         char policy[64], one[96];
         unsigned mode = (unsigned)r->endpoints[i].securityMode;
-        snprintf(one, sizeof one, "%s%s", short_name(&r->endpoints[i].securityPolicyUri, policy), mode < 4 ? modes[mode] : "");
+        snprintf(one, sizeof one, "%s%s", short_name(&r->endpoints[i].securityPolicyUri, policy),
+                 mode < 4 ? modes[mode] : "");
         if (strstr(out, one))
             continue;
         n += (size_t)snprintf(out + n, size - n, "%s%s", begun ? ", " : "", one);
         begun = true;
     }
-
 }
 
 /* The path that the server has behind its port: opc.tcp://host:4840/path */
@@ -218,19 +232,22 @@ static void tell_server(struct asking *a, const UA_GetEndpointsResponse *r)
     kp_probe_tell(a->p, &f);
 }
 
-/* Others that it knows, as a discovery server does: told by what it says of them, not asked, for nobody named them. */
+/* Others that it knows, as a discovery server does: told by what it says of them, not asked, for
+ * nobody named them. */
 static void tell_others(struct asking *a, const UA_FindServersResponse *r, const UA_String *own)
 {
     for (size_t i = 0, told = 0; i < r->serversSize && told < SERVERS_MAX; i++) {
         const UA_ApplicationDescription *s = &r->servers[i];
         struct kp_discover_found f = kp_probe_begin(a->p, "opcua");
         char url[200] = "";
-        if (UA_String_equal(&s->applicationUri, own) || s->applicationType == UA_APPLICATIONTYPE_CLIENT)
+        if (UA_String_equal(&s->applicationUri, own) ||
+            s->applicationType == UA_APPLICATIONTYPE_CLIENT)
             continue;
         describe(&f, s);
         if (s->discoveryUrlsSize)
             take_text(url, sizeof url, &s->discoveryUrls[0]);
-        snprintf(f.detail, sizeof f.detail, "known to this server, at %.180s", *url ? url : "an address it does not tell");
+        snprintf(f.detail, sizeof f.detail, "known to this server, at %.180s",
+                 *url ? url : "an address it does not tell");
         kp_probe_tell(a->p, &f);
         told++;
     }
@@ -244,7 +261,8 @@ static void find_servers(struct asking *a, const UA_String *own)
     UA_FindServersResponse_init(&r);
     q.requestHeader.timestamp = UA_DateTime_now();
     q.endpointUrl = kp_opcua_text(a->url);
-    if (ask(a, "MSG", &q, &UA_TYPES[UA_TYPES_FINDSERVERSREQUEST]) && take(a, &r, &UA_TYPES[UA_TYPES_FINDSERVERSRESPONSE]) &&
+    if (ask(a, "MSG", &q, &UA_TYPES[UA_TYPES_FINDSERVERSREQUEST]) &&
+        take(a, &r, &UA_TYPES[UA_TYPES_FINDSERVERSRESPONSE]) &&
         r.responseHeader.serviceResult == UA_STATUSCODE_GOOD)
         tell_others(a, &r, own);
     UA_FindServersResponse_clear(&r);
@@ -259,7 +277,8 @@ static void get_endpoints(struct asking *a)
     q.requestHeader.timestamp = UA_DateTime_now();
     q.endpointUrl = kp_opcua_text(a->url);
     bool good = ask(a, "MSG", &q, &UA_TYPES[UA_TYPES_GETENDPOINTSREQUEST]) &&
-                take(a, &r, &UA_TYPES[UA_TYPES_GETENDPOINTSRESPONSE]) && r.responseHeader.serviceResult == UA_STATUSCODE_GOOD;
+                take(a, &r, &UA_TYPES[UA_TYPES_GETENDPOINTSRESPONSE]) &&
+                r.responseHeader.serviceResult == UA_STATUSCODE_GOOD;
     tell_server(a, &r);
     if (good && r.endpointsSize)
         find_servers(a, &r.endpoints[0].server.applicationUri);
@@ -270,7 +289,8 @@ bool kp_probe_opcua(struct kp_probe *p)
 {
     struct asking a = { .p = p };
     bool six = strchr(p->target.host, ':');
-    snprintf(a.url, sizeof a.url, "opc.tcp://%s%s%s:%u", six ? "[" : "", p->target.host, six ? "]" : "", p->port);
+    snprintf(a.url, sizeof a.url, "opc.tcp://%s%s%s:%u", six ? "[" : "", p->target.host,
+             six ? "]" : "", p->port);
     kp_probe_within(p, ANSWER_MS);
     if (!greet(&a))
         return false;
@@ -279,7 +299,8 @@ bool kp_probe_opcua(struct kp_probe *p)
         close_channel(&a);
     } else {
         struct kp_discover_found f = kp_probe_begin(p, "opcua");
-        snprintf(f.detail, sizeof f.detail, "it opens no channel without protection, so it does not tell what it is");
+        snprintf(f.detail, sizeof f.detail,
+                 "it opens no channel without protection, so it does not tell what it is");
         kp_probe_couple(&f, "opc.tcp", 4840, "", NULL, 0);
         kp_probe_tell(p, &f);
     }
