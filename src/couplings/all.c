@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "couplings/all.h"
 
+#include "couplings/file/file.h"
 #include "couplings/modbus/modbus.h"
 #include "couplings/mqtt/mqtt.h"
 #include "couplings/sparkplug/sparkplug.h"
@@ -19,6 +20,7 @@ const struct kp_coupling_class *const kp_coupling_classes[] = {
     &kp_modbus,
     &kp_mqtt,
     &kp_sparkplug,
+    &kp_file,
     NULL,
 };
 
