@@ -18,17 +18,18 @@ static int list(struct kp_cli *c)
     size_t i;
     if (!j)
         return kp_fault(c, &err);
-    json_array_foreach(json_object_get(j, "tokens"), i, one)
-    {
+    if (c->json) {
+        kp_print_json(j);
+        json_decref(j);
+        return KP_DONE;
+    }
+    json_array_foreach (json_object_get(j, "tokens"), i, one) {
         char may[300];
         const char *writes = kp_text(one, "write");
         snprintf(may, sizeof may, *writes ? "post values to %.250s" : "everything", writes);
         kp_table_row(&t, 3, (const char *[]){ kp_text(one, "name"), may, kp_text(one, "created") });
     }
-    if (c->json)
-        kp_print_json(j);
-    else
-        kp_table_print(c, &t, head, "lll");
+    kp_table_print(c, &t, head, "lll");
     json_decref(j);
     return KP_DONE;
 }

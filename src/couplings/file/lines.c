@@ -58,6 +58,19 @@ enum kp_code kp_file_signals(struct kp_coupling *c, struct kp_err *err)
     return err->code;
 }
 
+/* Where some words are numbers and some are not, the first one says which are wrong. */
+static uint8_t type_of(const struct kp_points *p, size_t series)
+{
+    const struct kp_series *s = &p->series[series];
+    char *end;
+    if (s->given || !s->texts || !s->numbers)
+        return kp_points_type(s);
+    for (size_t i = 0; i < p->n; i++)
+        if (p->list[i].series == series && p->list[i].word)
+            return strtod(p->list[i].word, &end), end != p->list[i].word && !*end ? KP_DOUBLE : KP_STRING;
+    return KP_STRING;
+}
+
 static enum kp_code declare(struct kp_coupling *c, const struct kp_points *p, struct kp_err *err)
 {
     struct kp_file_state *s = kp_coupling_state(c);
@@ -70,7 +83,7 @@ static enum kp_code declare(struct kp_coupling *c, const struct kp_points *p, st
             list[n++] = (struct kp_declare){
                 .path = one->path,
                 .asset_kind = KP_COMPONENT,
-                .info = { .type = kp_points_type(one), .stored = true, .source = one->path }
+                .info = { .type = type_of(p, i), .stored = true, .source = one->path }
             };
     }
     if (!list)
