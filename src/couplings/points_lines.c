@@ -127,7 +127,9 @@ static enum kp_code name_series(struct lines *l, uint32_t series, const char *fi
         }
     }
     const char *text = kp_buf_text(&path);
-    if (!l->err->code && !text)
+    if (!l->err->code && path.failed && path.len < KP_PATH_MAX)
+        kp_fail(l->err, KP_ENOMEM, "out of memory reading points");
+    else if (!l->err->code && path.failed)
         kp_fail(l->err, KP_EINVALID, "line %" PRIu64 ": its path is too long", l->line);
     if (!l->err->code)
         kp_points_name(l->p, series, text, l->err);

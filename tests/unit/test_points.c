@@ -152,6 +152,8 @@ static enum kp_code read_one_of_each(void *arg)
     (void)arg;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0] && !err.code; i++)
         read_all(&(struct kp_import_options){ .format = (enum kp_import_format)i }, texts[i], &err);
+    if (err.code && err.code != KP_ENOMEM)
+        print_message("%s\n", err.text);
     return err.code;
 }
 
