@@ -65,6 +65,7 @@ def test_a_modbus_unit_tells_vendor_product_and_name(node, servers):
     f = only(look(node, where), "modbus")
     assert (f["manufacturer"], f["product"], f["name"]) == ("Acme Meters", "Energy meter", "Hall 2")
     assert f["unit"] == 1 and f["detail"] == "revision 2.17"
+    assert f["couple"] == f"koppel couple modbus://{where}/1 --map FILE.csv"
 
 
 def test_all_units_asked_for_are_told_one_by_one(node, servers):
@@ -95,7 +96,8 @@ def test_an_mtconnect_adapter_is_told_from_an_agent(node, servers):
 
 def test_a_broker_is_found_and_whether_it_wants_a_login(node, broker, tmp_path):
     where = broker("allow_anonymous true")
-    assert only(look(node, where), "mqtt")["detail"] == "anyone may connect"
+    f = only(look(node, where), "mqtt")
+    assert f["detail"] == "anyone may connect" and f["couple"] == "koppel couple mqtt://" + where
 
 
 def test_a_broker_that_wants_a_login_says_so(node, broker):

@@ -107,7 +107,10 @@ static enum answer ask_unit(struct kp_probe *p, unsigned unit, unsigned *number,
 static void tell(struct kp_probe *p, struct kp_discover_found *f, unsigned unit)
 {
     f->unit = (int)unit;
-    kp_probe_couple(f, "modbus", 502, "", "unit", (int)unit);
+    char path[8];
+    snprintf(path, sizeof path, "/%u", unit);
+    kp_probe_couple(f, "modbus", 502, path, NULL, 0);
+    kp_probe_needs_map(f);
     kp_probe_tell(p, f);
 }
 

@@ -181,6 +181,14 @@ void kp_probe_couple(struct kp_discover_found *f, const char *scheme, unsigned u
         snprintf(f->couple + n, sizeof f->couple - (size_t)n, " --set %s=%d", key, value);
 }
 
+void kp_probe_needs_map(struct kp_discover_found *f)
+{
+    size_t n = strlen(f->couple);
+    const struct kp_coupling_class *class = n ? kp_coupling_class_of(f->url, NULL) : NULL;
+    if (class && has_setting(class, "map"))
+        snprintf(f->couple + n, sizeof f->couple - n, " --map FILE.csv");
+}
+
 static void mend(char *text, size_t size)
 {
     char copy[2 * KP_DISCOVER_TEXT];

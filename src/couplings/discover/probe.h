@@ -55,6 +55,8 @@ void kp_probe_text(char *out, size_t size, const void *text, size_t n);
  * `--set key=value` when that class has such a setting (key may be NULL). */
 void kp_probe_couple(struct kp_discover_found *, const char *scheme, unsigned usual_port,
                      const char *path, const char *key, int value);
+/* Such a machine cannot tell what stands where: the command says so. */
+void kp_probe_needs_map(struct kp_discover_found *);
 /* Hands it to `found`; texts that were cut within a character are mended. */
 void kp_probe_tell(const struct kp_probe *, struct kp_discover_found *);
 #endif

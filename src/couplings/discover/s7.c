@@ -183,6 +183,7 @@ bool kp_probe_s7(struct kp_probe *p)
         kp_probe_send(p, bye, sizeof bye);
     kp_probe_couple(&f, "s7", 102, "", open && slots[i - 1] != 1 ? "slot" : NULL,
                     open ? (int)slots[i - 1] : 0);
+    kp_probe_needs_map(&f);
     kp_probe_tell(p, &f);
     return true;
 }
