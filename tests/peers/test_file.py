@@ -176,6 +176,18 @@ def test_settings_that_make_no_sense_are_refused(node, drop):
     assert node.coupling("drop")["at"] == "drop", "its name comes from the folder"
 
 
+def test_a_file_of_many_pieces_is_read_whole_while_others_get_their_turn(node, drop):
+    n = 300000
+    with open(drop / "a.csv", "w") as f:
+        f.write("time,x/a\n" + "".join(f"{int(START.timestamp() * 1000) + i},{i}\n" for i in range(n)))
+    assert (drop / "a.csv").stat().st_size > 5 << 20
+    put(drop / "b.csv", f"time,x/b\n{at(0)},1\n")
+    couple(node, drop, "quiet=1h")
+    wait_rows(node, "hall/x/b", 1)
+    wait_for(lambda: f" {n + 1} points" in node.coupling("drop")["detail"], 60, "all points")
+    assert node.json("sql", "select count(*) from history where signal = 'hall/x/a'")["rows"][0][0] == n
+
+
 def test_nothing_is_lost_or_doubled_over_kills_while_a_file_grows(node, drop):
     rng = random.Random(7)
     couple(node, drop, "quiet=1h")

@@ -172,15 +172,23 @@ static bool is_still(struct kp_coupling *c, const struct kp_drop *d)
     return kp_coupling_mono(c) - d->still_since >= set->quiet;
 }
 
-/* All that is new of one file. *left: it has to be looked at again before the folder says so. */
-static enum kp_code work(struct kp_coupling *c, struct kp_drop *d, bool *left, struct kp_err *err)
+/* What is to be done before the folder says so. */
+enum left { NOTHING, SOON, AT_ONCE };
+
+/* The next pieces of what is new of one file. */
+static enum kp_code work(struct kp_coupling *c, struct kp_drop *d, enum left *left,
+                         struct kp_err *err)
 {
     const struct kp_file_settings *set = kp_coupling_settings(c);
     bool still = is_still(c, d), more = d->fresh || (still && d->offset < d->size);
     for (int i = 0; more && i < PIECES && !kp_coupling_stopping(c); i++)
         if (kp_drop_read(c, d, still, &more, err))
             return err->code;
-    *left |= more || (!still && (d->offset < d->size || strcmp(set->after, "keep") != 0));
+    d->fresh |= more;
+    if (more)
+        *left = AT_ONCE;
+    else if (!still && *left == NOTHING && (d->offset < d->size || strcmp(set->after, "keep") != 0))
+        *left = SOON;
     if (!more && still && strcmp(set->after, "keep") != 0 && d->offset >= d->size)
         return kp_drop_finish(c, d, d->refused || (d->bad && !d->good), err);
     return KP_OK;
@@ -193,7 +201,7 @@ static int by_age(const void *a, const void *b)
 }
 
 /* The oldest first, so that times go on. */
-static enum kp_code work_all(struct kp_coupling *c, bool *left, struct kp_err *err)
+static enum kp_code work_all(struct kp_coupling *c, enum left *left, struct kp_err *err)
 {
     struct kp_file_state *s = kp_coupling_state(c);
     size_t n = 0;
@@ -214,13 +222,14 @@ static enum kp_code step(struct kp_coupling *c, struct kp_err *err)
 {
     const struct kp_file_settings *set = kp_coupling_settings(c);
     struct kp_file_state *s = kp_coupling_state(c);
-    bool left = false;
+    enum left left = NOTHING;
     await(c);
     if (kp_coupling_mono(c) < s->look_at)
         return KP_OK;
     if (kp_drops_look(c, err) || work_all(c, &left, err))
         return err->code;
-    int64_t wait = left && set->poll > KP_SECOND ? KP_SECOND : set->poll;
+    int64_t soon = set->poll < KP_SECOND ? set->poll : KP_SECOND;
+    int64_t wait = left == AT_ONCE ? 0 : left == SOON ? soon : set->poll;
     s->look_at = kp_coupling_mono(c) + wait;
     kp_coupling_note(c, "%zu files known, %" PRIu64 " points read, %" PRIu64 " bad lines", s->n,
                      s->points, s->bad);
