@@ -78,6 +78,17 @@ static const struct kp_flag couplings_flags[] = {
     { "off", NULL, "switch off" },
     { 0 },
 };
+static const struct kp_flag discover_flags[] = {
+    { "ports", "LIST", "only these ports, 502,4840 (default: the usual ones)" },
+    { "units", "RANGE", "Modbus units to ask, 1-10 (default: 1 and 255)" },
+    { "parallel", "N", "that many addresses at a time (8)" },
+    { "cancel", NULL, "end the look that runs" },
+    { 0 },
+};
+static const struct kp_flag token_flags[] = {
+    { "write", "PATTERN", "with add: it may post values to these signals, and nothing else" },
+    { 0 },
+};
 static const struct kp_flag uncouple_flags[] = { { "forget", NULL, "remove its signals too" }, { 0 } };
 static const struct kp_flag trust_flags[] = { { "fingerprint", "F", "this one of several" },
                                               { "yes", NULL, "do not ask" },
@@ -193,6 +204,8 @@ const struct kp_verb kp_verbs[] = {
     { "set", "PATH [VALUE]", "write a value, or change what is known of a thing",
       "koppel set hall/mill --path hall2/mill --label partner", kp_verb_set, set_flags, 1, 2 },
     { "machines", "[PATTERN]", "what each machine is doing", "koppel machines eindhoven/milling", kp_verb_machines, no_flags, 0, 1 },
+    { "discover", "ADDRESS...", "look for machines at these addresses, 192.0.2.0/24", "koppel discover 192.0.2.10-40 plc7:502",
+      kp_verb_discover, discover_flags, 0, -1 },
     { "couple", "URL", "couple a machine", "koppel couple opc.tcp://192.0.2.7:4840 --at eindhoven/dmu50", kp_verb_couple,
       couple_flags, 1, 1 },
     { "couplings", "[NAME [PATTERN]]", "the couplings, or one", "koppel couplings dmu50 --add 'Spindle/**'",
@@ -218,6 +231,8 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_import, import_flags, 1, 1 },
     { "quarantine", "[SIGNAL]", "samples held because their time cannot be right",
       "koppel quarantine --coupling dmu50 --release receive", kp_verb_quarantine, quarantine_flags, 0, 1 },
+    { "token", "[add|remove NAME]", "who may use the API over the network", "koppel token add oven-sensor --write hall/oven", kp_verb_token,
+      token_flags, 0, 2 },
     { "sql", "STATEMENT", "ask the data file",
       "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1 },
     { "backup", "[FILE]", "a copy while running, or one every day", "koppel backup --to /mnt/nas/koppel --daily 02:00 --encrypt",

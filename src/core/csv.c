@@ -83,6 +83,13 @@ enum kp_code kp_csv_next(struct kp_csv *c, struct kp_err *err)
     return KP_OK;
 }
 
+void kp_csv_skip(struct kp_csv *c)
+{
+    char *stop = memchr(c->text, '\n', (size_t)(c->end - c->text));
+    c->text = stop ? stop + 1 : c->end;
+    c->next_line = c->line + 1;
+}
+
 bool kp_csv_empty(const struct kp_csv *c)
 {
     return c->n == 1 && !*c->cell[0];

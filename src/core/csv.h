@@ -22,6 +22,7 @@ void kp_csv_begin(struct kp_csv *, char *text, size_t len);
 bool kp_csv_more(const struct kp_csv *); /* there is another record */
 /* Takes the next record. An error names the line. */
 enum kp_code kp_csv_next(struct kp_csv *, struct kp_err *);
+void kp_csv_skip(struct kp_csv *); /* the rest of the line at which kp_csv_next failed */
 bool kp_csv_empty(const struct kp_csv *); /* the record in hand is an empty line */
 /* The first column of the record in hand that is called one of these, in upper or lower case;
  * SIZE_MAX: none. */

@@ -108,6 +108,15 @@ static void name_of_url(const char *url, char out[KP_NAME_MAX])
         n -= (size_t)(login + 1 - host);
         host = login + 1;
     }
+    const char *last = strrchr(host, '/');
+    if (!n && last) { /* a file or folder: its own name, or that above a pattern's */
+        const char *stop = strpbrk(last, "*?") ? last : host + strlen(host);
+        while (stop > host && stop[-1] == '/')
+            stop--;
+        for (host = stop; host[-1] != '/'; host--)
+            ;
+        n = (size_t)(stop - host);
+    }
     char text[KP_NAME_MAX];
     snprintf(text, sizeof text, "%.*s", n < 100 ? (int)n : 100, host);
     for (char *p = text; *p; p++)
@@ -298,6 +307,7 @@ static enum kp_code row_delete(struct kp_db *db, void *arg, struct kp_err *err)
 {
     static const char *const sql[] = {
         "delete from coupling where id = ?", "delete from node where coupling = ?",
+        "delete from file_read where coupling = ?",
         "delete from secret where name glob 'coupling/' || ? || '/*'"
     };
     const struct coupling *c = arg;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/import.h"
 
-#include "node/points.h"
+#include "couplings/points.h"
 #include "node/private.h"
 
 #include <inttypes.h>
@@ -10,33 +10,18 @@
 
 #include "core/ban.h"
 
-enum { SYNC_BATCHES = 128, WAIT_MS = 1000, WAITS_MAX = 30 };
+enum { POSTED_MAX = 1000, SYNC_BATCHES = 128, WAIT_MS = 1000, WAITS_MAX = 30 };
 
 struct importing {
     struct kp_node *node;
-    struct points p;
+    struct kp_points p;
     unsigned made;
     struct kp_batch *live, *historic;
     unsigned pushed; /* batches since all was committed */
     struct kp_err *err;
 };
 
-/* ---- reading ---- */
-
-static enum kp_code read_points(struct points *p, const char *text, size_t len, struct kp_err *err)
-{
-    if (!len)
-        return kp_fail(err, KP_EPARSE, "line 1: there is nothing");
-    if (memchr(text, 0, len) || !kp_utf8_valid(text, len))
-        return kp_fail(err, KP_EPARSE, "the text is not UTF-8");
-    char *copy = kp_arena_alloc(&p->arena, len + 2);
-    if (!copy)
-        return kp_fail(err, KP_ENOMEM, "out of memory reading points");
-    memcpy(copy, text, len);
-    return p->options->format == KP_IMPORT_CSV ? points_read_csv(p, copy, len, err) : points_read_lines(p, copy, len, err);
-}
-
-static void count(const struct points *p, struct kp_import_count *out)
+static void count(const struct kp_points *p, struct kp_import_count *out)
 {
     *out = (struct kp_import_count){ .points = p->n, .from = KP_NO_TIME, .to = KP_NO_TIME };
     for (size_t i = 0; i < p->n; i++) {
@@ -48,34 +33,19 @@ static void count(const struct points *p, struct kp_import_count *out)
         out->signals += p->series[i].n > 0;
 }
 
-static void points_free(struct points *p)
-{
-    kp_free(p->series);
-    kp_free(p->table);
-    kp_free(p->list);
-    kp_arena_free(&p->arena);
-}
-
 enum kp_code kp_import_check(const char *text, size_t len, const struct kp_import_options *options, int64_t now,
                              struct kp_import_count *out, struct kp_err *err)
 {
-    struct points p = { .options = options, .now = now };
-    if (!read_points(&p, text, len, err))
+    struct kp_points p = { .options = options, .now = now };
+    if (!kp_points_read(&p, text, len, err))
         count(&p, out);
-    points_free(&p);
+    kp_points_free(&p);
     return err->code;
 }
 
 /* ---- signals and values ---- */
 
-static uint8_t looks_like(const struct series *s)
-{
-    if (s->given)
-        return s->given;
-    return s->texts || (s->truths && s->numbers) ? KP_STRING : s->truths ? KP_BOOL : KP_DOUBLE;
-}
-
-static enum kp_code find_signal(struct importing *m, struct series *s)
+static enum kp_code find_signal(struct importing *m, struct kp_series *s)
 {
     struct kp_model *model = kp_hub_model(m->node->hub);
     s->latest = KP_NO_TIME;
@@ -83,13 +53,15 @@ static enum kp_code find_signal(struct importing *m, struct series *s)
     const struct kp_signal_info *info = s->signal ? kp_model_signal(model, s->signal) : NULL;
     if (!info) {
         s->is_new = true;
-        s->type = looks_like(s);
+        s->type = kp_points_type(s);
         if (kp_model_find_asset(model, s->path))
             return kp_fail(m->err, KP_EEXISTS, "line %" PRIu64 ": '%.200s' is an asset, not a signal", s->line, s->path);
         return KP_OK;
     }
-    s->type = info->type == KP_NULL ? looks_like(s) : info->type;
-    if (!info->stored)
+    s->type = info->type == KP_NULL ? kp_points_type(s) : info->type;
+    if (m->p.options->live && info->coupling)
+        return kp_fail(m->err, KP_EEXISTS, "line %" PRIu64 ": of %.200s a machine speaks already", s->line, s->path);
+    if (!info->stored && !m->p.options->live)
         return kp_fail(m->err, KP_EREFUSED, "line %" PRIu64 ": of %.200s no history is kept; see `koppel set --stored`", s->line,
                        s->path);
     struct kp_now now = kp_model_now(model, s->signal);
@@ -113,8 +85,8 @@ static enum kp_code find_signals(struct importing *m)
 static enum kp_code read_values(struct importing *m)
 {
     for (size_t i = 0; i < m->p.n; i++) {
-        struct point *one = &m->p.list[i];
-        const struct series *s = &m->p.series[one->series];
+        struct kp_point *one = &m->p.list[i];
+        const struct kp_series *s = &m->p.series[one->series];
         if (!one->word)
             one->value = (struct kp_value){ .type = KP_NULL };
         else if (!kp_value_parse(&m->p.arena, s->type, one->word, &one->value))
@@ -134,7 +106,7 @@ static void remove_made(struct importing *m, struct kp_model *model)
             kp_model_remove_signal(model, m->p.series[i].signal, &ignored);
 }
 
-static enum kp_code make_signal(struct importing *m, struct kp_model *model, struct series *s)
+static enum kp_code make_signal(struct importing *m, struct kp_model *model, struct kp_series *s)
 {
     char parent[KP_PATH_MAX];
     snprintf(parent, sizeof parent, "%s", s->path);
@@ -153,10 +125,24 @@ static enum kp_code make_signal(struct importing *m, struct kp_model *model, str
     return m->err->code ? kp_context(m->err, "line %" PRIu64, s->line) : KP_OK;
 }
 
+/* A token that may only post must not fill the model. */
+static enum kp_code check_room(struct importing *m, const struct kp_model *model)
+{
+    kp_signal there[POSTED_MAX];
+    char after[KP_PATH_MAX] = "";
+    const char *only = m->p.options->only;
+    size_t n = only ? kp_model_match(model, only, after, there, POSTED_MAX) : 0;
+    for (size_t i = 0; only && i < m->p.n_series; i++)
+        n += m->p.series[i].is_new && m->p.series[i].n;
+    return n <= POSTED_MAX ? KP_OK : kp_fail(m->err, KP_EFULL, "there are %d signals below %.100s, the most that a token for posting can make",
+                                             POSTED_MAX, only);
+}
+
 static void make_signals(void *arg)
 {
     struct importing *m = arg;
     struct kp_model *model = kp_hub_model(m->node->hub);
+    check_room(m, model);
     for (size_t i = 0; i < m->p.n_series && !m->err->code; i++)
         if (m->p.series[i].is_new)
             make_signal(m, model, &m->p.series[i]);
@@ -191,8 +177,8 @@ static enum kp_code push(struct importing *m, struct kp_batch **b)
 
 static enum kp_code hand_over(struct importing *m, uint32_t index)
 {
-    const struct point *one = &m->p.list[index];
-    const struct series *s = &m->p.series[one->series];
+    const struct kp_point *one = &m->p.list[index];
+    const struct kp_series *s = &m->p.series[one->series];
     bool live = s->newest == index && one->at > s->latest;
     struct kp_batch **b = live ? &m->live : &m->historic;
     struct kp_sample sample = { .signal = s->signal, .at = one->at, .status = one->status, .value = one->value };
@@ -216,19 +202,29 @@ static enum kp_code store_points(struct importing *m)
     return m->err->code;
 }
 
+/* A document of JSON has no lines to name, but places in its array. */
+static enum kp_code call_it_value(struct kp_err *err)
+{
+    struct kp_err said = *err;
+    if (strncmp(said.text, "line ", 5) == 0)
+        snprintf(err->text, sizeof err->text, "value %.*s", (int)sizeof said.text - 8, said.text + 5);
+    kp_utf8_trim(err->text);
+    return err->code;
+}
+
 enum kp_code kp_node_import(struct kp_node *node, const char *text, size_t len, const struct kp_import_options *options,
                             struct kp_import_count *out, struct kp_err *err)
 {
     struct importing m = { .node = node, .p = { .options = options, .now = kp_utc(node->clock) }, .err = err };
     if (options->at && *options->at && !kp_path_valid(options->at))
         return kp_fail(err, KP_EINVALID, "at: '%.120s' is not a path such as eindhoven/milling", options->at);
-    if (!read_points(&m.p, text, len, err) && !find_signals(&m) && !read_values(&m)) {
+    if (!kp_points_read(&m.p, text, len, err) && !find_signals(&m) && !read_values(&m)) {
         count(&m.p, out);
         for (size_t i = 0; i < m.p.n_series; i++)
             out->made += m.p.series[i].is_new && m.p.series[i].n;
         if (!options->dry && (!out->made || !node_change(node, make_signals, &m, err)))
             store_points(&m);
     }
-    points_free(&m.p);
-    return err->code;
+    kp_points_free(&m.p);
+    return options->format == KP_IMPORT_JSON ? call_it_value(err) : err->code;
 }

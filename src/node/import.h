@@ -3,20 +3,8 @@
 #define KOPPEL_NODE_IMPORT_H
 /* Points of the past (or of now) as text: CSV as `koppel history --csv` and spreadsheets write it, and the line protocol
  * of InfluxDB as Telegraf and many gateways send it. A text is taken whole or not at all. */
+#include "couplings/points.h"
 #include "node/node.h"
-
-enum kp_import_format { KP_IMPORT_CSV, KP_IMPORT_LINES };
-
-struct kp_import_options {
-    enum kp_import_format format;
-    const char *at;     /* below this asset; NULL = the root */
-    const char *column; /* CSV: of the times; NULL = one that is called so */
-    const char *path;   /* lines: how a path is made; NULL = "{measurement}/{tags}/{field}" */
-    int64_t unit;       /* ns that a time written as a number counts in; 0 = CSV: by its size; lines: 1 */
-    bool local;         /* CSV: times without a zone are of the clock on the wall, not UTC */
-    bool dry;           /* check only */
-    uint64_t first;     /* number of the text's first line, for messages; 0 = 1 */
-};
 
 struct kp_import_count {
     uint64_t points;

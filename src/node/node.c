@@ -2,6 +2,7 @@
 #include "node/private.h"
 
 #include "couplings/all.h"
+#include "couplings/discover/discover.h"
 #include "store/secret.h"
 
 #include <dirent.h>
@@ -106,6 +107,9 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
         kp_hub_new(&(struct kp_hub_options){ .clock = node->clock, .context = node->store }, err);
     if (!node->hub || kp_store_load(node->store, node->hub, err))
         return err->code;
+    node->discover = kp_discover_new(node->clock);
+    if (!node->discover)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
     return couplings_load(node, err);
 }
 
@@ -142,6 +146,7 @@ void kp_node_stop(struct kp_node *node)
 {
     if (!node->running)
         return;
+    kp_discover_cancel(node->discover);
     kp_hub_stop(node->hub); /* the last batches go to the store, which then commits them */
     kp_store_stop(node->store);
     node->running = false;
@@ -151,6 +156,7 @@ void kp_node_free(struct kp_node *node)
 {
     if (!node)
         return;
+    kp_discover_free(node->discover);
     if (node->hub)
         kp_hub_free(node->hub);
     if (node->store)
@@ -170,6 +176,11 @@ struct kp_hub *kp_node_hub(struct kp_node *node)
 struct kp_store *kp_node_store(struct kp_node *node)
 {
     return node->store;
+}
+
+struct kp_discover *kp_node_discover(struct kp_node *node)
+{
+    return node->discover;
 }
 
 const char *kp_node_dir(const struct kp_node *node)

@@ -21,6 +21,7 @@ struct kp_node {
     const struct kp_clock *clock;
     struct kp_store *store;
     struct kp_hub *hub;
+    struct kp_discover *discover;
     int64_t started;
     bool running;
     pthread_mutex_t changing;    /* one change of couplings at a time; guards what follows */

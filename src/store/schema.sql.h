@@ -81,5 +81,11 @@ static const char schema_v2[] =
     "  ms integer not null, error text, proven integer);";
 
 /* Version 3: what a signal's values say of the state of its machine (core/state_rule.h). */
-static const char schema_v3[] = "alter table signal add column states text;";
+static const char schema_v3[] =
+    /* A token with a pattern may post values to the signals it matches, and nothing else. */
+    "alter table token add column writes text;"
+    /* How far the files of a folder are read (couplings/file). */
+    "create table file_read(coupling integer not null, name text not null, inode integer not null, offset integer not null,"
+    "  line integer not null, print integer not null, head text, primary key(coupling, name)) without rowid;"
+    "alter table signal add column states text;";
 #endif

@@ -19,7 +19,18 @@ enum kp_code kp_secret_get(struct kp_store *, const char *name, struct kp_arena 
 /* Tokens: "kp_" and 43 characters of base64url. */
 enum { KP_TOKEN_TEXT = 48 };
 enum kp_code kp_token_create(struct kp_store *, const char *name, char out[KP_TOKEN_TEXT], struct kp_err *);
-/* Constant time in the token. Copies the token's name when it is known. Cached in memory. */
+/* One that may do nothing but post values to the signals that match the pattern; NULL: as above. */
+enum kp_code kp_token_create_for(struct kp_store *, const char *name, const char *writes, char out[KP_TOKEN_TEXT],
+                                 struct kp_err *);
+/* True for one that may do everything. Constant time in the token. Copies the token's name when it is known. Cached in memory. */
 bool kp_token_check(struct kp_store *, const char *token, char *name, size_t size);
+/* True for one that may only post values: copies the pattern of where. */
+bool kp_token_writes(struct kp_store *, const char *token, char *pattern, size_t size);
+struct kp_token_view {
+    const char *name;
+    int64_t created;    /* ns UTC */
+    const char *writes; /* NULL: everything */
+};
+enum kp_code kp_token_list(struct kp_store *, bool (*each)(void *, const struct kp_token_view *), void *arg, struct kp_err *);
 enum kp_code kp_token_remove(struct kp_store *, const char *name, struct kp_err *);
 #endif

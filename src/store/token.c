@@ -3,6 +3,7 @@
 #include "store/secret.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
@@ -11,6 +12,7 @@
 struct kp_token {
     struct kp_token *next;
     unsigned char hash[crypto_hash_sha256_BYTES];
+    char *writes; /* NULL: everything is allowed */
     char name[];
 };
 
@@ -18,6 +20,7 @@ void kp_tokens_forget(struct kp_store *s)
 {
     for (struct kp_token *t; (t = s->tokens);) {
         s->tokens = t->next;
+        kp_free(t->writes);
         kp_free(t);
     }
     s->tokens_known = false;
@@ -27,12 +30,17 @@ static enum kp_code add_token(struct kp_store *s, struct kp_stmt *row)
 {
     size_t len;
     const void *hash = kp_column_blob(row, 1, &len);
-    const char *name = kp_column_text(row, 0);
+    const char *name = kp_column_text(row, 0), *writes = kp_column_text(row, 2);
     if (!name || len != crypto_hash_sha256_BYTES)
         return KP_OK; /* damaged: it opens nothing */
     struct kp_token *t = kp_alloc(sizeof *t + strlen(name) + 1);
     if (!t)
         return KP_ENOMEM;
+    t->writes = kp_strdup(writes);
+    if (writes && !t->writes) {
+        kp_free(t);
+        return KP_ENOMEM;
+    }
     memcpy(t->hash, hash, sizeof t->hash);
     memcpy(t->name, name, strlen(name) + 1);
     t->next = s->tokens;
@@ -45,7 +53,7 @@ static bool read_tokens(struct kp_store *s)
 {
     struct kp_err err = { 0 };
     struct kp_db *db = kp_store_reader(s, &err);
-    struct kp_stmt *get = db ? kp_db_prepare(db, "select name, hash from token", &err) : NULL;
+    struct kp_stmt *get = db ? kp_db_prepare(db, "select name, hash, writes from token", &err) : NULL;
     pthread_mutex_lock(&s->mutex);
     kp_tokens_forget(s);
     enum kp_code code = get ? KP_OK : KP_EIO;
@@ -65,7 +73,9 @@ static void hash_token(const char *token, unsigned char hash[crypto_hash_sha256_
     crypto_hash_sha256(hash, (const unsigned char *)token, strlen(token));
 }
 
-bool kp_token_check(struct kp_store *s, const char *token, char *name, size_t size)
+/* Runs `use` on the token under the lock, if it is known. */
+static bool find_token(struct kp_store *s, const char *token, bool (*use)(const struct kp_token *, char *, size_t), char *out,
+                       size_t size)
 {
     unsigned char hash[crypto_hash_sha256_BYTES];
     const struct kp_token *found = NULL;
@@ -81,16 +91,56 @@ bool kp_token_check(struct kp_store *s, const char *token, char *name, size_t si
     for (const struct kp_token *t = s->tokens; t; t = t->next)
         if (sodium_memcmp(t->hash, hash, sizeof hash) == 0)
             found = t; /* goes on: the time tells nothing about the place */
-    if (found && name && size)
-        kp_utf8_clean(name, size, found->name, strlen(found->name));
+    bool is = found && use(found, out, size);
     pthread_mutex_unlock(&s->mutex);
-    return found != NULL;
+    return is;
+}
+
+static bool take_name(const struct kp_token *t, char *out, size_t size)
+{
+    if (out && size)
+        kp_utf8_clean(out, size, t->name, strlen(t->name));
+    return !t->writes;
+}
+
+bool kp_token_check(struct kp_store *s, const char *token, char *name, size_t size)
+{
+    return find_token(s, token, take_name, name, size);
+}
+
+static bool take_writes(const struct kp_token *t, char *out, size_t size)
+{
+    int n = t->writes ? snprintf(out, size, "%s", t->writes) : -1;
+    return n >= 0 && (size_t)n < size;
+}
+
+bool kp_token_writes(struct kp_store *s, const char *token, char *pattern, size_t size)
+{
+    return find_token(s, token, take_writes, pattern, size);
+}
+
+/* ---- the list ---- */
+
+enum kp_code kp_token_list(struct kp_store *s, bool (*each)(void *, const struct kp_token_view *), void *arg, struct kp_err *err)
+{
+    struct kp_db *db = kp_store_reader(s, err);
+    struct kp_stmt *get = db ? kp_db_prepare(db, "select name, created, writes from token order by name", err) : NULL;
+    bool more = get;
+    while (more && kp_step(get, err)) {
+        const char *name = kp_column_text(get, 0);
+        struct kp_token_view v = { name ? name : "", kp_column_int(get, 1), kp_column_text(get, 2) };
+        more = each(arg, &v);
+    }
+    if (get)
+        kp_reset(get);
+    kp_store_reader_done(s, db);
+    return err->code;
 }
 
 /* ---- making and removing ---- */
 
 struct edit {
-    const char *name;
+    const char *name, *writes;
     unsigned char hash[crypto_hash_sha256_BYTES];
     int64_t now;
 };
@@ -98,12 +148,14 @@ struct edit {
 static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
 {
     struct edit *e = arg;
-    struct kp_stmt *put = kp_db_prepare(db, "insert into token(name, hash, created) values(?, ?, ?)", err);
+    struct kp_stmt *put = kp_db_prepare(db, "insert into token(name, hash, created, writes) values(?, ?, ?, ?)", err);
     if (!put)
         return err->code;
     kp_bind_text(put, 1, e->name);
     kp_bind_blob(put, 2, e->hash, sizeof e->hash);
     kp_bind_int(put, 3, e->now);
+    if (e->writes)
+        kp_bind_text(put, 4, e->writes);
     return kp_run(put, err);
 }
 
@@ -131,11 +183,19 @@ static enum kp_code edit(struct kp_store *s, enum kp_code (*fn)(struct kp_db *, 
 
 enum kp_code kp_token_create(struct kp_store *s, const char *name, char out[KP_TOKEN_TEXT], struct kp_err *err)
 {
-    struct edit e = { .name = name, .now = kp_utc(s->clock) };
+    return kp_token_create_for(s, name, NULL, out, err);
+}
+
+enum kp_code kp_token_create_for(struct kp_store *s, const char *name, const char *writes, char out[KP_TOKEN_TEXT],
+                                 struct kp_err *err)
+{
+    struct edit e = { .name = name, .writes = writes, .now = kp_utc(s->clock) };
     unsigned char random[32];
     struct kp_err failure = { 0 };
     if (!kp_name_valid(name, strlen(name)))
         return kp_fail(err, KP_EINVALID, "'%.64s' is no name for a token", name);
+    if (writes && (!*writes || strlen(writes) >= KP_PATH_MAX || !kp_pattern_valid(writes)))
+        return kp_fail(err, KP_EINVALID, "'%.100s' is no pattern of paths such as hall/oven", writes);
     if (sodium_init() < 0)
         return kp_fail(err, KP_EIO, "the system has no source of random numbers");
     randombytes_buf(random, sizeof random);

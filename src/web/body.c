@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/body.h"
 
+#include "couplings/json_memory.h"
+
 #include "core/json.h"
 
 #include <inttypes.h>
@@ -9,19 +11,9 @@
 
 #include "core/ban.h"
 
-/* jansson does not tell a lack of memory from a fault in the text. */
-static _Thread_local bool starved;
-
-static void *alloc(size_t size)
-{
-    void *p = kp_alloc(size);
-    starved |= !p;
-    return p;
-}
-
 void kp_body_init(void)
 {
-    json_set_alloc_funcs(alloc, kp_free);
+    kp_json_memory_init();
 }
 
 /* jansson recurses 2048 levels deep; a document of ours never needs more than a few. */
@@ -77,10 +69,10 @@ json_t *kp_body_object(const char *body, size_t len, const char *const *known, s
         return NULL;
     }
     json_error_t where;
-    starved = false;
+    kp_json_starved();
     json_t *root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &where);
     if (!root) {
-        if (starved)
+        if (kp_json_starved())
             kp_fail(err, KP_ENOMEM, "out of memory reading the body");
         else
             kp_fail(err, KP_EPARSE, "body:%d:%d: %s", where.line, where.column, where.text);

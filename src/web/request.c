@@ -197,7 +197,11 @@ static bool check_bearer(struct kp_request *r)
     bool known = strncasecmp(given, "Bearer ", 7) == 0 || strncasecmp(given, "Token ", 6) == 0; /* the latter: clients of InfluxDB */
     if (known && kp_token_check(kp_node_store(r->node), token + strspn(token, " "), name, sizeof name))
         return true;
-    return unauthorized(r, "the token is not known to this node");
+    char pattern[KP_PATH_MAX];
+    if (!known || !kp_token_writes(kp_node_store(r->node), token + strspn(token, " "), pattern, sizeof pattern))
+        return unauthorized(r, "the token is not known to this node");
+    r->only = kp_arena_strdup(&r->arena, pattern);
+    return (r->route->needs & KP_POSTS && r->only) || deny(r, "this token may only post values: POST /api/v1/values");
 }
 
 static bool check_access(struct kp_request *r)
@@ -242,7 +246,7 @@ static bool check_type(struct kp_request *r)
 {
     const char *type = r->client.content_type;
     static const char json[] = "application/json";
-    if (!(r->route->needs & KP_BODY_JSON) || !type)
+    if (!(r->route->needs & KP_BODY_JSON) || r->route->needs & KP_BODY_POINTS || !type)
         return true;
     size_t n = sizeof json - 1;
     if (strncasecmp(type, json, n) == 0 && (!type[n] || type[n] == ';' || type[n] == ' '))

@@ -31,6 +31,7 @@ enum kp_needs {
     KP_BODY_JSON = 16,
     KP_BODY_YAML = 32,
     KP_BODY_POINTS = 128, /* CSV or line protocol, perhaps gzip */
+    KP_POSTS = 256, /* also with a token that may only post values: r->only */
     KP_FLOWS = 64, /* the reply goes on after the handler has begun it: no HEAD */
 };
 
@@ -87,6 +88,7 @@ struct kp_request {
     const struct kp_route *route;
     enum kp_method method;
     bool head;            /* HEAD: as GET, without the body */
+    const char *only;     /* the pattern of signals that the token may post to; NULL = any */
     const char *name;     /* what stands for {...} in the route, decoded */
     struct kp_query query;
     struct kp_arg args[KP_PARAMS_MAX]; /* beside route->params */

@@ -103,6 +103,12 @@ PARAMS quarantine_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
     END,
 };
+PARAMS values_params[] = { { .name = "at", .type = KP_PARAM_PATH }, END };
+PARAMS discover_params[] = {
+    { .name = "from", .type = KP_PARAM_INT, .min = 0, .max = 10000 },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 5000, .standard = 1000 },
+    END,
+};
 PARAMS format_params[] = { { .name = "format", .type = KP_PARAM_CHOICE, .choices = formats }, END };
 PARAMS apply_params[] = {
     { .name = "dryRun", .type = KP_PARAM_BOOL },
@@ -119,6 +125,9 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/session", kp_route_session_open, KP_OPEN | KP_QUICK | KP_BODY_JSON, NULL },
     { KP_HTTP_DELETE, API "/session", kp_route_session_close, KP_QUICK, NULL },
     { KP_HTTP_POST, API "/session/link", kp_route_session_link, KP_LOCAL | KP_QUICK, NULL },
+    { KP_HTTP_GET, API "/tokens", kp_route_tokens, KP_LOCAL, NULL },
+    { KP_HTTP_POST, API "/tokens", kp_route_token_make, KP_LOCAL | KP_BODY_JSON, NULL },
+    { KP_HTTP_DELETE, API "/tokens/{name}", kp_route_token_remove, KP_LOCAL, NULL },
     { KP_HTTP_GET, API "/status", kp_route_status, 0, NULL },
     { KP_HTTP_GET, API "/protocols", kp_route_protocols, 0, NULL },
     { KP_HTTP_GET, API "/certificate", kp_route_certificate, 0, format_params },
@@ -131,6 +140,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_DELETE, API "/asset", kp_route_asset_remove, 0, one_path },
     { KP_HTTP_GET, API "/signals", kp_route_signals, 0, paged },
     { KP_HTTP_GET, API "/values", kp_route_values, 0, paged },
+    { KP_HTTP_POST, API "/values", kp_route_values_post, KP_POSTS | KP_BODY_JSON | KP_BODY_POINTS, values_params },
     { KP_HTTP_GET, API "/signal", kp_route_signal, 0, one_path },
     { KP_HTTP_PATCH, API "/signal", kp_route_signal_change, KP_BODY_JSON, one_path },
     { KP_HTTP_DELETE, API "/signal", kp_route_signal_remove, 0, one_path },
@@ -153,6 +163,9 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/couplings/{name}/browse", kp_route_browse, KP_SLOW, NULL },
     { KP_HTTP_POST, API "/couplings/{name}/trust", kp_route_trust, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/couplings/{name}/certificates", kp_route_certificates, 0, NULL },
+    { KP_HTTP_GET, API "/discover", kp_route_discover, 0, discover_params },
+    { KP_HTTP_POST, API "/discover", kp_route_discover_start, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_DELETE, API "/discover", kp_route_discover_cancel, 0, NULL },
     { KP_HTTP_GET, API "/changes", kp_route_changes, 0, changes_params },
     { KP_HTTP_GET, API "/consumers", kp_route_consumers, 0, NULL },
     { KP_HTTP_PUT, API "/consumers/{name}", kp_route_consumer_put, KP_BODY_JSON, NULL },

@@ -25,6 +25,8 @@ kp_handler kp_route_backups, kp_route_backups_put, kp_route_backups_end, kp_rout
 kp_handler kp_route_retention, kp_route_retention_put, kp_route_usage;
 kp_handler kp_route_import, kp_route_line_protocol;
 extern const char *const kp_precisions[], *const kp_import_formats[]; /* end with NULL */
+kp_handler kp_route_values_post, kp_route_tokens, kp_route_token_make, kp_route_token_remove;
+kp_handler kp_route_discover, kp_route_discover_start, kp_route_discover_cancel;
 kp_handler kp_route_quarantine, kp_route_quarantine_release, kp_route_quarantine_drop;
 kp_handler kp_route_sql, kp_route_backup, kp_route_apply, kp_route_export;
 

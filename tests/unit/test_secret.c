@@ -206,6 +206,41 @@ static void a_removed_token_does_not_open_any_more(void **state)
     assert_int_equal(kp_token_remove(k->store, "first", &err), KP_ENOTFOUND);
 }
 
+static bool see(void *arg, const struct kp_token_view *t)
+{
+    size_t *n = arg;
+    assert_string_equal(t->name, *n ? "second" : "first");
+    assert_true(*n ? strcmp(t->writes, "hall/oven") == 0 : !t->writes);
+    ++*n;
+    return true;
+}
+
+static void a_token_for_posting_opens_nothing_else(void **state)
+{
+    struct kit *k = *state;
+    struct kp_err err = { 0 };
+    char full[KP_TOKEN_TEXT], token[KP_TOKEN_TEXT], pattern[64] = "";
+    size_t n = 0;
+    kp_token_create(k->store, "first", full, &err);
+    kp_token_create_for(k->store, "second", "hall/oven", token, &err);
+    kit_ok(&err);
+    for (int again = 0; again < 2; again++) {
+        assert_false(kp_token_check(k->store, token, NULL, 0));
+        assert_true(kp_token_writes(k->store, token, pattern, sizeof pattern));
+        assert_string_equal(pattern, "hall/oven");
+        assert_false(kp_token_writes(k->store, full, pattern, sizeof pattern));
+        assert_false(kp_token_writes(k->store, token, pattern, 9)); /* a pattern that is cut would be another */
+        kit_close(k);
+        kit_open(k);
+    }
+    kp_token_list(k->store, see, &n, &err);
+    kit_ok(&err);
+    assert_int_equal(n, 2);
+    assert_int_equal(kp_token_create_for(k->store, "third", "a//b", token, &err), KP_EINVALID);
+    err = (struct kp_err){ 0 };
+    assert_int_equal(kp_token_create_for(k->store, "third", "", token, &err), KP_EINVALID);
+}
+
 static void names_of_tokens_are_unique_and_sane(void **state)
 {
     struct kit *k = *state;
@@ -290,6 +325,7 @@ int main(void)
         T(a_token_opens_and_only_its_hash_is_kept),
         T(a_wrong_token_does_not_open),
         T(a_removed_token_does_not_open_any_more),
+        T(a_token_for_posting_opens_nothing_else),
         T(names_of_tokens_are_unique_and_sane),
         T(tokens_are_known_after_a_restart),
         T(out_of_memory_lets_nobody_in_and_leaks_nothing),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The line protocol of InfluxDB: measurement,tag=value field=value,field=value time */
-#include "node/points.h"
+#include "couplings/points.h"
 
 #include "core/text.h"
 
@@ -13,7 +13,7 @@
 enum { TAGS_MAX = 64 };
 
 struct lines {
-    struct points *p;
+    struct kp_points *p;
     struct kp_err *err;
     const char *form; /* of paths */
     uint64_t line;
@@ -127,10 +127,12 @@ static enum kp_code name_series(struct lines *l, uint32_t series, const char *fi
         }
     }
     const char *text = kp_buf_text(&path);
-    if (!l->err->code && !text)
+    if (!l->err->code && path.failed && path.len < KP_PATH_MAX)
+        kp_fail(l->err, KP_ENOMEM, "out of memory reading points");
+    else if (!l->err->code && path.failed)
         kp_fail(l->err, KP_EINVALID, "line %" PRIu64 ": its path is too long", l->line);
     if (!l->err->code)
-        points_name(l->p, series, text, l->err);
+        kp_points_name(l->p, series, text, l->err);
     kp_buf_free(&path);
     return l->err->code;
 }
@@ -166,7 +168,7 @@ static char *value_end(char *p)
 static enum kp_code take_field(struct lines *l, char *name, size_t name_len, char *word, size_t n)
 {
     bool made;
-    struct point one = { .line = l->line, .at = l->at };
+    struct kp_point one = { .line = l->line, .at = l->at };
     uint8_t type;
     char *tail = &word[n];
     bool quoted = *word == '"';
@@ -185,12 +187,12 @@ static enum kp_code take_field(struct lines *l, char *name, size_t name_len, cha
     one.word = word + quoted;
     if (type == KP_BOOL)
         one.word = (*word | 0x20) == 't' ? "true" : "false";
-    one.series = points_series(l->p, l->key, l->key_len, name, name_len, l->line, &made, l->err);
-    if (one.series == POINTS_NONE || (made && name_series(l, one.series, name, name_len)))
+    one.series = kp_points_series(l->p, l->key, l->key_len, name, name_len, l->line, &made, l->err);
+    if (one.series == KP_POINTS_NONE || (made && name_series(l, one.series, name, name_len)))
         return l->err->code;
     if (made)
         l->p->series[one.series].given = type;
-    return points_add(l->p, &one, l->err);
+    return kp_points_add(l->p, &one, l->err);
 }
 
 static enum kp_code take_fields(struct lines *l, char *p, char *end)
@@ -237,12 +239,12 @@ static enum kp_code take_line(struct lines *l, char *p)
     l->at = l->p->now;
     if (!*fields)
         return refuse(l, "no field: ", p);
-    if (*time && !points_number_time(time, l->p->options->unit ? l->p->options->unit : 1, &l->at))
+    if (*time && !kp_points_number_time(time, l->p->options->unit ? l->p->options->unit : 1, &l->at))
         return refuse(l, "not a time that history can hold: ", time);
     return take_fields(l, fields, end);
 }
 
-enum kp_code points_read_lines(struct points *p, char *text, size_t len, struct kp_err *err)
+enum kp_code kp_points_read_lines(struct kp_points *p, char *text, size_t len, struct kp_err *err)
 {
     const char *form = p->options->path;
     struct lines l = { .p = p, .err = err, .form = form ? form : "{measurement}/{tags}/{field}" };
@@ -254,8 +256,9 @@ enum kp_code points_read_lines(struct points *p, char *text, size_t len, struct 
         while (stop > line && (stop[-1] == '\r' || stop[-1] == ' '))
             stop--;
         *stop = 0;
-        if (*line && *line != '#' && line < stop)
-            take_line(&l, line);
+        size_t mark = p->n;
+        if (*line && *line != '#' && line < stop && take_line(&l, line))
+            kp_points_pass_over(p, mark, l.line, err);
     }
     return err->code;
 }
