@@ -89,6 +89,7 @@ static const struct kp_flag token_flags[] = {
     { "write", "PATTERN", "with add: it may post values to these signals, and nothing else" },
     { 0 },
 };
+static const struct kp_flag profile_flags[] = { { "profile", "NAME", "with try: this one instead of the one in force" }, { 0 } };
 static const struct kp_flag uncouple_flags[] = { { "forget", NULL, "remove its signals too" }, { 0 } };
 static const struct kp_flag trust_flags[] = { { "fingerprint", "F", "this one of several" },
                                               { "yes", NULL, "do not ask" },
@@ -210,6 +211,8 @@ const struct kp_verb kp_verbs[] = {
       couple_flags, 1, 1 },
     { "couplings", "[NAME [PATTERN]]", "the couplings, or one", "koppel couplings dmu50 --add 'Spindle/**'",
       kp_verb_couplings, couplings_flags, 0, 2 },
+    { "profile", "list | show NAME | try COUPLING", "what variables of kinds of machines mean", "koppel profile try dmu50", kp_verb_profile,
+      profile_flags, 1, 2 },
     { "uncouple", "NAME", "end a coupling; signals and history stay", "koppel uncouple dmu50", kp_verb_uncouple,
       uncouple_flags, 1, 1 },
     { "trust", "NAME", "trust the certificate a coupling met", "koppel trust dmu50", kp_verb_trust, trust_flags, 1, 1 },

@@ -75,7 +75,7 @@ void kp_age(int64_t from, char *out, size_t size);                /* "2 s", sinc
 /* ---- verbs, by file ---- */
 int kp_verb_init(struct kp_cli *), kp_verb_run(struct kp_cli *);
 int kp_verb_status(struct kp_cli *);
-int kp_verb_machines(struct kp_cli *);
+int kp_verb_machines(struct kp_cli *), kp_verb_profile(struct kp_cli *);
 int kp_verb_ls(struct kp_cli *), kp_verb_get(struct kp_cli *), kp_verb_tail(struct kp_cli *), kp_verb_set(struct kp_cli *);
 int kp_verb_couple(struct kp_cli *), kp_verb_couplings(struct kp_cli *), kp_verb_uncouple(struct kp_cli *);
 int kp_verb_token(struct kp_cli *);

@@ -43,7 +43,7 @@ static enum kp_code put_slice(struct kp_db *db, void *arg, struct kp_err *err)
         struct kp_stmt *s =
             kp_db_prepare(db,
                           "insert or replace into node(coupling, source, path, type, unit,"
-                          " description, access, role) values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                          " description, access, role, kind) values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                           err);
         if (!s)
             break;
@@ -55,6 +55,7 @@ static enum kp_code put_slice(struct kp_db *db, void *arg, struct kp_err *err)
         kp_bind_text(s, 6, n->description);
         kp_bind_int(s, 7, n->access);
         kp_bind_text(s, 8, n->role);
+        kp_bind_text(s, 9, n->kind);
         kp_run(s, err);
     }
     return err->code;
@@ -101,7 +102,7 @@ enum kp_code kp_catalogue_add(struct kp_store *store, uint16_t coupling, const s
 /* ---- reading ---- */
 static const char *const columns =
     "select n.source, n.path, n.type, n.unit, n.description, n.role, n.access,"
-    " s.source is not null from node n left join"
+    " s.source is not null, n.kind from node n left join"
     " (select distinct source from signal where coupling = ?1) s on s.source = n.source";
 
 static struct kp_catalogue_node node_of(struct kp_stmt *s)
@@ -115,6 +116,7 @@ static struct kp_catalogue_node node_of(struct kp_stmt *s)
         .role = kp_column_text(s, 5),
         .access = (uint8_t)kp_column_int(s, 6),
         .subscribed = kp_column_int(s, 7),
+        .kind = kp_column_text(s, 8),
     };
 }
 
@@ -183,7 +185,7 @@ enum kp_code kp_catalogue_get(struct kp_store *store, uint16_t coupling, const c
     if (s && kp_step(s, &local)) {
         *out = node_of(s);
         if (!keep(arena, &out->source) || !keep(arena, &out->path) || !keep(arena, &out->type) ||
-            !keep(arena, &out->unit) || !keep(arena, &out->description) || !keep(arena, &out->role))
+            !keep(arena, &out->unit) || !keep(arena, &out->description) || !keep(arena, &out->role) || !keep(arena, &out->kind))
             kp_fail(&local, KP_ENOMEM, "out of memory");
         kp_reset(s);
     } else if (!local.code) {

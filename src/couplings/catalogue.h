@@ -13,6 +13,7 @@ struct kp_catalogue_node {
     const char *type;               /* kp_type_name */
     const char *unit, *description; /* or NULL */
     const char *role;               /* what the profile makes of it, or NULL */
+    const char *kind;               /* the protocol's own word for what it is ("EXECUTION"), or NULL */
     uint8_t access;                 /* enum kp_access bits */
     bool subscribed;                /* out: a signal of this coupling has this source */
 };

@@ -79,6 +79,7 @@ static enum kp_code write_catalogue(struct publishing *p, struct kp_err *err)
             .unit = o->info.unit_text ? o->info.unit_text : o->info.unit,
             .description = o->info.description,
             .role = o->info.role,
+            .kind = o->kind,
             .access = o->access,
         };
     }

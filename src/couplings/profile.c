@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "couplings/profile.h"
 
+#include "core/log.h"
 #include "core/state_rule.h"
 #include "core/text.h"
 #include "core/value.h"
 
 #include "profiles_embedded.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/ban.h"
 
-enum { RULES_MAX = 500 };
+enum { RULES_MAX = 500, FILE_MAX_BYTES = 256 << 10 };
 
 struct rule {
     const char **match; /* patterns in lower case, NULL-ended; NULL = every path */
@@ -306,13 +310,75 @@ bool kp_profile_match(const struct kp_profile *p, const struct kp_profile_variab
 }
 
 /* ---- those built in ---- */
+static char folder[KP_PATH_MAX];
+
+void kp_profiles_folder(const char *dir)
+{
+    snprintf(folder, sizeof folder, "%s", dir ? dir : "");
+}
+
+static enum kp_code read_file(const char *file, struct kp_buf *out, struct kp_err *err)
+{
+    char block[4096];
+    size_t n;
+    FILE *f = fopen(file, "rbe");
+    kp_buf_init(out, FILE_MAX_BYTES);
+    if (!f)
+        return kp_fail(err, KP_EIO, "cannot be read: %s", strerror(errno));
+    while ((n = fread(block, 1, sizeof block, f)) > 0)
+        kp_buf_add(out, block, n);
+    fclose(f);
+    return out->failed ? kp_fail(err, KP_EFULL, "it is larger than %d bytes", FILE_MAX_BYTES) : KP_OK;
+}
+
+/* False when `each` wants no more. */
+static bool give_file(const char *name, bool (*each)(void *, struct kp_profile *, const char *), void *arg)
+{
+    char file[2 * KP_PATH_MAX], own[KP_NAME_MAX];
+    struct kp_buf json;
+    struct kp_err err = { 0 };
+    snprintf(file, sizeof file, "%s/%s", folder, name);
+    snprintf(own, sizeof own, "%.*s", (int)(strlen(name) - 5), name);
+    struct kp_profile *p = read_file(file, &json, &err) ? NULL : kp_profile_parse(own, kp_buf_text(&json), json.len, &err);
+    if (!p)
+        kp_warn("profile", "a profile is left out", "file=%s why=%s", kp_log_quote(file), kp_log_quote(err.text));
+    bool more = !p || each(arg, p, kp_buf_text(&json));
+    kp_buf_free(&json);
+    return more;
+}
+
+static bool is_own(const char *name)
+{
+    char file[2 * KP_PATH_MAX];
+    snprintf(file, sizeof file, "%s/%s.json", folder, name);
+    return *folder && access(file, R_OK) == 0;
+}
+
+static bool give_folder(bool (*each)(void *, struct kp_profile *, const char *), void *arg)
+{
+    DIR *dir = *folder ? opendir(folder) : NULL;
+    bool more = true;
+    for (struct dirent *e; more && dir && (e = readdir(dir));) {
+        size_t n = strlen(e->d_name);
+        if (n > 5 && n < KP_NAME_MAX && strcmp(e->d_name + n - 5, ".json") == 0)
+            more = give_file(e->d_name, each, arg);
+    }
+    if (dir)
+        closedir(dir);
+    return more;
+}
+
 enum kp_code kp_profiles_each(bool (*each)(void *, struct kp_profile *, const char *json), void *arg,
                               struct kp_err *err)
 {
+    if (!give_folder(each, arg))
+        return KP_OK;
     for (size_t i = 0; i < kp_profiles_count; i++) {
         const struct kp_embedded *e = &kp_profiles[i];
         char name[KP_NAME_MAX];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(e->name, "."), e->name);
+        if (is_own(name))
+            continue;
         struct kp_profile *p = kp_profile_parse(name, e->data, e->len, err);
         if (!p)
             return err->code;
@@ -373,6 +439,8 @@ static bool choose(void *arg, struct kp_profile *p, const char *json)
         return true;
     }
     size_t at = all->n++;
+    if (g->peer->by_hand && strcmp(g->peer->by_hand, p->name) == 0)
+        p->rank = INT64_MAX;
     for (; at > 0 && all->list[at - 1]->rank < p->rank; at--)
         all->list[at] = all->list[at - 1];
     all->list[at] = p;

@@ -57,7 +57,10 @@ void kp_profiles_free(struct kp_profiles *);
 /* The choice of the first profile that speaks about it; false and an empty choice when none does. */
 bool kp_profiles_match(const struct kp_profiles *, const struct kp_profile_variable *,
                        struct kp_profile_choice *);
-/* All those built in, by name, with their JSON text; `each` owns the profile. Stops when it
+/* Where people put profiles of their own, read each time profiles are looked at; one with the name of a built-in one takes
+ * its place. Called before couplings start; NULL: nowhere. */
+void kp_profiles_folder(const char *dir);
+/* All of them, those of the folder first; a file that cannot be read is warned about and left out. By name, with their JSON text; `each` owns the profile. Stops when it
  * returns false. */
 enum kp_code kp_profiles_each(bool (*each)(void *, struct kp_profile *, const char *json), void *arg,
                               struct kp_err *);

@@ -2,6 +2,7 @@
 #include "node/private.h"
 
 #include "couplings/all.h"
+#include "couplings/profile.h"
 #include "couplings/discover/discover.h"
 #include "store/secret.h"
 
@@ -110,6 +111,9 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
     node->discover = kp_discover_new(node->clock);
     if (!node->discover)
         return kp_fail(err, KP_ENOMEM, "out of memory");
+    char profiles[KP_PATH_MAX];
+    snprintf(profiles, sizeof profiles, "%s/profiles", node->dir);
+    kp_profiles_folder(profiles);
     return couplings_load(node, err);
 }
 

@@ -87,5 +87,6 @@ static const char schema_v3[] =
     /* How far the files of a folder are read (couplings/file). */
     "create table file_read(coupling integer not null, name text not null, inode integer not null, offset integer not null,"
     "  line integer not null, print integer not null, head text, primary key(coupling, name)) without rowid;"
+    "alter table node add column kind text;" /* the protocol's own word for what it is */
     "alter table signal add column states text;";
 #endif

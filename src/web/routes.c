@@ -109,6 +109,12 @@ PARAMS discover_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 5000, .standard = 1000 },
     END,
 };
+PARAMS profile_params[] = {
+    { .name = "profile", .type = KP_PARAM_TEXT },
+    { .name = "after", .type = KP_PARAM_PATH },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
+    END,
+};
 PARAMS format_params[] = { { .name = "format", .type = KP_PARAM_CHOICE, .choices = formats }, END };
 PARAMS apply_params[] = {
     { .name = "dryRun", .type = KP_PARAM_BOOL },
@@ -152,11 +158,14 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_PATCH, API "/intervals/{id}", kp_route_interval_change, KP_BODY_JSON, NULL },
     { KP_HTTP_DELETE, API "/intervals/{id}", kp_route_interval_remove, 0, NULL },
     { KP_HTTP_GET, API "/stream", kp_route_stream, KP_FLOWS, stream_params },
+    { KP_HTTP_GET, API "/profiles", kp_route_profiles, 0, NULL },
+    { KP_HTTP_GET, API "/profiles/{name}", kp_route_profile, 0, NULL },
     { KP_HTTP_GET, API "/couplings", kp_route_couplings, 0, NULL },
     { KP_HTTP_POST, API "/couplings", kp_route_couple, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/couplings/{name}", kp_route_coupling, 0, NULL },
     { KP_HTTP_PATCH, API "/couplings/{name}", kp_route_coupling_change, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_DELETE, API "/couplings/{name}", kp_route_uncouple, KP_SLOW, forget_params },
+    { KP_HTTP_GET, API "/couplings/{name}/profile", kp_route_profile_try, 0, profile_params },
     { KP_HTTP_GET, API "/couplings/{name}/nodes", kp_route_nodes, 0, paged },
     { KP_HTTP_POST, API "/couplings/{name}/nodes", kp_route_choose, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/couplings/{name}/reconnect", kp_route_reconnect, KP_SLOW, NULL },

@@ -11,6 +11,7 @@ kp_handler kp_route_page, kp_route_openapi, kp_route_metrics;
 kp_handler kp_route_session_open, kp_route_session_close, kp_route_session_link;
 kp_handler kp_route_status, kp_route_protocols, kp_route_certificate;
 kp_handler kp_route_tree;
+kp_handler kp_route_profiles, kp_route_profile, kp_route_profile_try; /* route_profile.c */
 kp_handler kp_route_machines; /* route_machines.c */
 kp_handler kp_route_assets, kp_route_asset_make, kp_route_asset, kp_route_asset_change, kp_route_asset_remove;
 kp_handler kp_route_values, kp_route_signals, kp_route_signal, kp_route_signal_change, kp_route_signal_remove, kp_route_write;

@@ -63,7 +63,7 @@ static void every_verb_has_words_an_example_and_a_function(void **state)
             assert_string_not_equal(v->name, w->name);
     }
     static const char *const promised[] = { "init", "run", "status", "ls", "get", "tail", "set", "machines", "discover", "couple",
-                                            "couplings",
+                                            "couplings", "profile",
                                             "uncouple", "trust", "cert", "history", "follow", "consumers", "intervals",
                                             "retain", "usage", "import", "quarantine", "token", "sql", "backup", "restore", "apply", "export",
                                             "check", "rollback", "help", "completion" };

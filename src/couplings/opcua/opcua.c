@@ -44,6 +44,10 @@ static const struct kp_option options[] = {
       .standard = "profile",
       .choices = "profile,all",
       .help = "at the first contact: what the profiles name (at most 200), or everything" },
+    { .name = "profile",
+      .type = KP_OPT_TEXT,
+      .offset = SETTING(profile),
+      .help = "a profile that says what variables mean; without one those that fit the server" },
     { .name = "browse-root",
       .type = KP_OPT_TEXT,
       .offset = SETTING(browse_root),
@@ -108,6 +112,13 @@ static const struct kp_option options[] = {
       .help = "how far back gaps are filled from the server's own history; 0s is never" },
     { 0 },
 };
+
+static enum kp_code check(const char *url, const void *settings, struct kp_err *err)
+{
+    const struct opcua_settings *set = settings;
+    (void)url;
+    return set->profile && *set->profile ? kp_profile_check("opcua", set->profile, err) : KP_OK;
+}
 
 /* ---- what is shown ---- */
 void kp_opcua_describe(struct opcua *o)
@@ -249,6 +260,7 @@ const struct kp_coupling_class kp_opcua = {
     .settings_size = sizeof(struct opcua_settings),
     .state_size = sizeof(struct opcua),
     .options = options,
+    .check = check,
     .open = open_link,
     .step = step,
     .close = close_link,

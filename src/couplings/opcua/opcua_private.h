@@ -27,7 +27,7 @@ enum {
 };
 
 struct opcua_settings {
-    char *security, *user, *password, *user_certificate, *user_key, *subscribe, *browse_root;
+    char *security, *user, *password, *user_certificate, *user_key, *subscribe, *browse_root, *profile;
     bool allow_plain_password;
     int64_t publishing, sampling, timeout, watchdog, history; /* ns */
     int64_t queue, items_max, rate_max;

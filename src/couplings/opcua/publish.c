@@ -181,7 +181,7 @@ static enum kp_code choose_profiles(struct publication *p, struct kp_err *err)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     return kp_profiles_load(&p->profiles,
                             &(struct kp_profile_peer){
-                                .protocol = "opcua", .namespaces = uris, .n = spaces->n },
+                                .protocol = "opcua", .namespaces = uris, .n = spaces->n, .by_hand = p->o->set->profile },
                             err);
 }
 
