@@ -226,7 +226,10 @@ static enum kp_code publish(struct mtconnect *m, struct kp_offer_result *result,
             continue;
         offers[n] = (struct kp_offer){ .path = m->items[i].path, .kind = said->type, .access = KP_CAN_READ };
         offers[n].info = (struct kp_signal_info){ .type = m->items[i].type, .source = said->id };
-        if (said->units && kp_unit_find(said->units, &unit)) {
+        char plain[64]; /* three numbers of MILLIMETER_3D are millimetres */
+        snprintf(plain, sizeof plain, "%.*s", said->units ? (int)(strlen(said->units) - (strstr(said->units, "_3D") ? 3 : 0)) : 0,
+                 said->units ? said->units : "");
+        if (said->units && kp_unit_find(plain, &unit)) {
             offers[n].info.unit = unit.code;
             offers[n].info.unit_text = unit.text;
         } else if (said->units) {
