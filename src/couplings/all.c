@@ -5,6 +5,7 @@
 #include "couplings/modbus/modbus.h"
 #include "couplings/mqtt/mqtt.h"
 #include "couplings/mtconnect/mtconnect.h"
+#include "couplings/s7/s7.h"
 #include "couplings/sparkplug/sparkplug.h"
 #if KOPPEL_OPCUA
 #include "couplings/opcua/opcua.h"
@@ -19,6 +20,7 @@ const struct kp_coupling_class *const kp_coupling_classes[] = {
     &kp_opcua,
 #endif
     &kp_modbus,
+    &kp_s7,
     &kp_mqtt,
     &kp_sparkplug,
     &kp_mtconnect,

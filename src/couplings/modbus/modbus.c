@@ -17,7 +17,6 @@ enum { MISSES_MAX = 3, WAIT_MS = 100 };
 #define RETRY_DEAD   (10 * KP_SECOND)  /* a unit that does not answer is asked this often */
 #define RETRY_BAD    (60 * KP_SECOND)  /* a place it does not know */
 #define RETRY_BUSY   (1 * KP_SECOND)
-#define TELL_AGAIN   (60 * KP_SECOND)  /* a value that stays is reported this often */
 #define BAD_NO_NODE  0x80340000u       /* BadNodeIdUnknown: there is no such place */
 #define BAD_NO_SUCH  0x803D0000u       /* BadNotSupported */
 #define BAD_FAILURE  0x808B0000u       /* BadDeviceFailure */
@@ -181,7 +180,7 @@ static enum kp_code declare(struct modbus *m, struct kp_err *err)
     if (!err->code && m->n)
         kp_coupling_declare(m->c, list, m->n, err);
     for (size_t i = 0; i < m->n && !err->code; i++)
-        m->points[i].id = list[i].id;
+        m->points[i].polled.id = list[i].id;
     kp_free(list);
     kp_free(names);
     return err->code;
@@ -242,29 +241,11 @@ static void modbus_end(struct kp_coupling *c)
 }
 
 /* ---- reporting ---- */
-static enum kp_code tell(struct modbus *m, struct modbus_point *p, const struct kp_value *v, uint32_t status, int64_t at,
-                         struct kp_err *err)
-{
-    int64_t now = kp_coupling_mono(m->c);
-    bool same = p->told && p->status == status && kp_value_equal(&p->value, v) && now - p->told < TELL_AGAIN;
-    if (!p->id || same)
-        return KP_OK;
-    p->told = now;
-    p->status = status;
-    p->value = *v;
-    if (v->type == KP_STRING) {
-        memcpy(p->text, v->data, v->len + 1);
-        p->value.data = p->text;
-    }
-    struct kp_sample s = { p->id, status, at, *v };
-    return kp_coupling_report(m->c, &s, err);
-}
-
 static enum kp_code tell_bad(struct modbus *m, const struct modbus_read *r, uint32_t status, struct kp_err *err)
 {
     int64_t now = kp_coupling_utc(m->c), at = now - now % KP_MILLISECOND;
     for (uint32_t i = 0; i < r->n; i++)
-        if (tell(m, &m->points[r->first + i], &(struct kp_value){ .type = KP_NULL }, status, at, err))
+        if (kp_polled_tell(m->c, &m->points[r->first + i].polled, &(struct kp_value){ .type = KP_NULL }, status, at, err))
             return err->code;
     return KP_OK;
 }
@@ -276,7 +257,7 @@ static enum kp_code tell_values(struct modbus *m, const struct modbus_read *r, c
     for (uint32_t i = 0; i < r->n; i++) {
         struct modbus_point *p = &m->points[r->first + i];
         struct kp_value v = modbus_decode(p, registers + (p->address - r->address), text);
-        if (tell(m, p, &v, KP_GOOD, at, err))
+        if (kp_polled_tell(m->c, &p->polled, &v, KP_GOOD, at, err))
             return err->code;
     }
     return KP_OK;
@@ -333,7 +314,7 @@ static enum kp_code refuse_place(struct modbus *m, size_t i, uint32_t status, st
     struct modbus_point *p = &m->points[r->first];
     if (modbus_plan_split(&m->plan, i, m->points, err) || err->code)
         return err->code; /* the halves are asked for at once */
-    if (p->status != status) {
+    if (p->polled.status != status) {
         if (!m->refused++)
             modbus_point_name(p, m->first_refusal);
         kp_warn("modbus", "the device refuses a place", "coupling=%s path=%s why=%s",
@@ -481,7 +462,7 @@ static enum kp_code step(struct kp_coupling *c, struct kp_err *err)
 static struct modbus_point *point_of(struct modbus *m, kp_signal id)
 {
     for (size_t i = 0; i < m->n; i++)
-        if (m->points[i].id == id)
+        if (m->points[i].polled.id == id)
             return &m->points[i];
     return NULL;
 }

@@ -7,6 +7,7 @@
 #include "core/coupling.h"
 #include "core/url.h"
 #include "couplings/map.h"
+#include "couplings/polled.h"
 
 #include <modbus/modbus.h>
 #include <pthread.h>
@@ -38,12 +39,7 @@ struct modbus_point {
     bool scaled;
     double scale, offset;
     int64_t every; /* ns */
-    /* as last reported */
-    kp_signal id;
-    int64_t told; /* monotonic; 0 = not yet */
-    uint32_t status;
-    struct kp_value value;
-    char text[MODBUS_TEXT_MAX]; /* what a string value lies in */
+    struct kp_polled polled;
 };
 
 extern const struct kp_map_form modbus_form;

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The S7 coupling against the server of snap7."""
+import json
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from conftest import wait_for
+
+MAP = """address,path,type,length,unit,scale,role
+DB10.DBD0,real,real,,°C,,
+DB10.DBW4,int,int,,,,
+"DB10,DINT6",dint,,,,,
+DB10.DBW10,word,,,,,
+DB10.DBX12.3,bit,,,,,
+DB10.14,lreal,lreal,,,,
+DB10.22,name,string,20,,,program
+DB10.44,dt,date_and_time,,,,
+DB10.52,dtl,dtl,,,,
+DB10.64,usint,usint,,,,
+DB10.65,sint,sint,,,,
+DB10.66,udint,udint,,,,
+DB10.70,time,time,,ms,,
+DB10.74,ulint,ulint,,,,
+DB10.4,scaled,int,,,0.1,
+DB10.100,count,int,,,,part-count
+MW20,flags,,,,,
+E0.1,input,,,,,
+"""
+
+
+def write(tmp_path, text):
+    (tmp_path / "map.csv").write_text(text)
+    return tmp_path / "map.csv"
+
+
+def couple(node, port, map_file, *options):
+    node.cli("couple", f"s7://127.0.0.1:{port}?rack=0&slot=2&poll=200ms", "--name", "plc", "--at", "hall/press", "--map", map_file, "--no-wait", *options)
+
+
+def get(node, path):
+    done = node.cli("get", f"hall/press/{path}", "--json", check=False)
+    s = json.loads(done.stdout)["signals"][0] if done.returncode == 0 else None
+    return s if s and s["arrived"] else None
+
+
+def good(node, path):
+    return wait_for(lambda: (s := get(node, path)) and s["status"]["name"] == "Good" and not s["stale"] and s, 20, path)
+
+
+def test_every_type_and_way_to_write_an_address(node, servers, free_port, tmp_path):
+    servers("s7_sim", free_port)
+    couple(node, free_port, write(tmp_path, MAP))
+    want = {"real": 21.5, "int": -7, "dint": -100000, "word": 0xBEEF, "bit": True, "lreal": 0.1, "name": "O1004.NC", "dt": "2026-11-24T10:02:31.250Z",
+            "dtl": "2026-11-24T10:02:31.250Z", "usint": 250, "sint": -3, "udint": 4000000000, "time": 1500, "ulint": str(2**63 + 5), "flags": 77,
+            "input": True}
+    for path, value in want.items():
+        assert good(node, path)["value"] == value, path
+    assert good(node, "scaled")["value"] == pytest.approx(-0.7)
+    assert good(node, "real")["unit"] == "CEL"
+    first = good(node, "count")["value"]
+    wait_for(lambda: good(node, "count")["value"] > first, 10, "a count that grows")
+    plate = node.json("get", "hall/press")["assets"][0]["nameplate"]
+    assert plate["ManufacturerName"] == "Siemens" and plate["OrderCodeOfManufacturer"].startswith("6ES7"), plate
+
+
+def test_a_place_that_is_not_there_keeps_no_other_away(node, servers, free_port, tmp_path):
+    servers("s7_sim", free_port)
+    couple(node, free_port, write(tmp_path, "address,path,type\nDB10.0,a,real\nDB10.198,edge,dint\nDB11.0,none,int\nDB10.4,b,int\n"))
+    assert (good(node, "a")["value"], good(node, "b")["value"]) == (21.5, -7)
+    for path in ("edge", "none"):
+        wait_for(lambda: (s := get(node, path)) and s["status"]["name"] == "BadNodeIdUnknown", 10, path)
+    assert "2 refused by the PLC" in node.coupling("plc")["detail"]
+    assert node.coupling("plc")["state"] == "online"
+
+
+def test_a_server_that_goes_hangs_and_comes_back(node, servers, free_port, tmp_path):
+    server = servers("s7_sim", free_port)
+    couple(node, free_port, write(tmp_path, MAP), "--set", "timeout=500ms")
+    good(node, "real")
+    server.signal(signal.SIGSTOP)
+    node.wait_link("plc", "waiting")
+    wait_for(lambda: get(node, "real")["stale"], 10, "a stale value")
+    server.signal(signal.SIGCONT)
+    node.wait_link("plc", "online")
+    server.stop()
+    node.wait_link("plc", "waiting")
+    time.sleep(1)
+    server.start()
+    node.wait_link("plc", "online", 30)
+    good(node, "real")
+
+
+def test_writing_is_refused_until_opened_and_then_seen(node, servers, free_port, tmp_path):
+    servers("s7_sim", free_port)
+    couple(node, free_port, write(tmp_path, MAP))
+    good(node, "int")
+    assert "not open for writing" in node.cli("set", "hall/press/int", "5", check=False).stderr
+    for path in ("int", "bit", "real", "name"):
+        node.cli("set", f"hall/press/{path}", "--writable", "on")
+    for path, text, value in (("int", "123", 123), ("bit", "false", False), ("real", "2.5", 2.5), ("name", "NEW.NC", "NEW.NC")):
+        node.cli("set", f"hall/press/{path}", text)
+        wait_for(lambda: good(node, path)["value"] == value, 10, path)
+    assert "does not fit" in node.cli("set", "hall/press/int", "40000", check=False).stderr
+
+
+@pytest.mark.parametrize("text, complaint", [
+    ("address,path\nDB0.DBW1,a\n", "map: line 2: address: 'DB0.DBW1' is not such as DB10.DBD4"),
+    ("address,path\nDB10.DBX1,a\n", "map: line 2: address: a bool needs its bit"),
+    ("address,path,type\nDB10.4,a,rael\n", "map: line 2: type: 'rael' is not known, did you mean 'real'?"),
+    ("address,path\nDB10.4,a\n", "map: line 2: type: neither it nor the address says"),
+    ("address,path,type,length\nDB10.4,a,string,300\n", "map: line 2: length: '300' is not a number from 1 to 254"),
+])
+def test_a_wrong_map_is_refused_with_its_line(node, tmp_path, text, complaint):
+    done = node.cli("couple", "s7://127.0.0.1:1", "--map", write(tmp_path, text), "--no-wait", check=False)
+    assert done.returncode == 1 and complaint in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 no\r\n\r\n", b"\x03\x00\x00\x16" + b"\xff" * 18, b"\x03\x00\xff\xff" + b"\0" * 100])
+def test_something_else_at_the_port_is_told(node, answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def serve():
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                client.recv(100)
+                client.sendall(answer)
+                client.close()
+        threading.Thread(target=serve, daemon=True).start()
+        node.cli("couple", f"s7://127.0.0.1:{server.getsockname()[1]}", "--name", "plc", "--no-wait")
+        assert node.wait_link("plc", "waiting")["detail"]
