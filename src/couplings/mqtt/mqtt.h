@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef KOPPEL_COUPLINGS_MQTT_H
-#define KOPPEL_COUPLINGS_MQTT_H
-/* Plain MQTT: topics become signals, by a map or as they come. */
+#ifndef KOPPEL_COUPLINGS_MQTT_MQTT_H
+#define KOPPEL_COUPLINGS_MQTT_MQTT_H
 #include "core/coupling.h"
 
 extern const struct kp_coupling_class kp_mqtt;

@@ -1,41 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_COUPLINGS_MQTT_PAYLOAD_H
 #define KOPPEL_COUPLINGS_MQTT_PAYLOAD_H
-/* Topics and payloads of plain MQTT. */
+/* What a message says: a number, text, bool or JSON as it stands, or places in a JSON document. */
 #include "core/err.h"
-#include "core/text.h"
 #include "core/value.h"
 
 #include <jansson.h>
 
-enum { MQTT_PAYLOAD_MAX = 256 << 10, MQTT_LEVELS_MAX = 32 };
+enum { KP_JSON_DEPTH_MAX = 32, KP_JSON_PATH_MAX = 16, KP_JSON_LEAVES_MAX = 1000 };
 
-/* What the wildcards of a filter stood for, as parts of the topic. */
-struct mqtt_levels {
+/* "sensor.temp", "values[0].v", "[\"a.b\"].c" */
+struct kp_json_path {
+    struct kp_json_step {
+        const char *key; /* NULL: an index */
+        size_t index;
+    } step[KP_JSON_PATH_MAX];
     size_t n;
-    struct {
-        const char *at;
-        size_t len;
-    } level[MQTT_LEVELS_MAX];
 };
-/* MQTT 5, 4.7: '+' is one level, '#' the rest. */
-bool mqtt_topic_match(const char *filter, const char *topic, struct mqtt_levels *);
-bool mqtt_filter_valid(const char *filter);
-/* A path with {1}, {2} ... in it, the wildcards in their order; each level becomes a valid name. A
- * '#' may bring several names. False: it is too long, or no path. */
-bool mqtt_path(const char *form, const struct mqtt_levels *, char out[KP_PATH_MAX]);
+/* Texts go to the arena; "" is the document itself. */
+enum kp_code kp_json_path_parse(struct kp_json_path *, struct kp_arena *, const char *text,
+                                struct kp_err *);
+json_t *kp_json_path_get(json_t *, const struct kp_json_path *); /* borrowed; NULL: not there */
 
-/* "sensor.temp" or "values[0].v" in a document; NULL when it is not there. "" is the document. */
-json_t *mqtt_field(json_t *document, const char *field);
-bool mqtt_field_valid(const char *field);
-/* A scalar as a value (its text lives as long as the document); arrays and objects become JSON text in
- * the arena. False: out of memory. */
-bool mqtt_value_of_json(const json_t *, struct kp_arena *, struct kp_value *);
-/* A payload that is no JSON document: number, truth or text. */
-struct kp_value mqtt_value_of_text(const char *text, size_t n);
-/* Makes it of the type a signal has: a number of any kind becomes a double (or, for KP_INT64, a whole number), 0 and 1
- * become truths, anything becomes text. False: it cannot be. */
-bool mqtt_convert(uint8_t type, struct kp_arena *, struct kp_value *);
-/* RFC 3339, or seconds, milliseconds, microseconds or nanoseconds since 1970 by their size. */
-bool mqtt_time_of(const json_t *, int64_t *at);
+/* The document, bounded in depth; NULL and a reason otherwise. */
+json_t *kp_payload_json(const char *payload, size_t len, struct kp_err *);
+
+enum kp_payload_type {
+    KP_AS_IT_COMES,
+    KP_AS_NUMBER,
+    KP_AS_INTEGER,
+    KP_AS_BOOL,
+    KP_AS_TEXT,
+    KP_AS_JSON
+};
+bool kp_payload_type_parse(const char *word, enum kp_payload_type *); /* NULL: as it comes */
+uint8_t kp_payload_declared(enum kp_payload_type);                    /* enum kp_type */
+
+/* The value of one place in the document; text goes to the arena. A number is a double, whatever
+ * way it is written, unless it is declared an integer or has too many digits for a double. */
+enum kp_code kp_payload_value(const json_t *, enum kp_payload_type, struct kp_arena *,
+                              struct kp_value *, struct kp_err *);
+/* The value of a payload without a path into it. */
+enum kp_code kp_payload_whole(const char *payload, size_t len, enum kp_payload_type,
+                              struct kp_arena *, struct kp_value *, struct kp_err *);
+/* The time a place in the document tells: RFC 3339, or seconds, milliseconds, microseconds or
+ * nanoseconds since 1970, told apart by their size. */
+bool kp_payload_time(const json_t *, int64_t *at);
+
+/* All scalars below a document as paths ("a.b", "c[0]"), at most KP_JSON_LEAVES_MAX; stops when
+ * `each` returns false. */
+void kp_payload_leaves(json_t *, bool (*each)(void *, const char *path, json_t *), void *arg);
 #endif

@@ -1,37 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_COUPLINGS_SPARKPLUG_PAYLOAD_H
 #define KOPPEL_COUPLINGS_SPARKPLUG_PAYLOAD_H
-/* Metrics of Sparkplug B as values of ours, and back. */
+/* The payload of Sparkplug B, read with limits: the library goes down with the nesting and makes a
+ * struct of every two bytes a peer sends. */
 #include "core/err.h"
-#include "core/model.h"
+#include "core/value.h"
 
 #include "sparkplug.pb-c.h"
 
-enum { SPARKPLUG_METRICS_MAX = 20000 };
-
-/* Sparkplug 3.0, 6.4.16 */
-enum sparkplug_type {
-    SPARKPLUG_INT8 = 1, SPARKPLUG_INT16, SPARKPLUG_INT32, SPARKPLUG_INT64, SPARKPLUG_UINT8, SPARKPLUG_UINT16,
-    SPARKPLUG_UINT32, SPARKPLUG_UINT64, SPARKPLUG_FLOAT, SPARKPLUG_DOUBLE, SPARKPLUG_BOOLEAN, SPARKPLUG_STRING,
-    SPARKPLUG_DATETIME, SPARKPLUG_TEXT, SPARKPLUG_UUID, SPARKPLUG_DATASET, SPARKPLUG_BYTES, SPARKPLUG_FILE,
-    SPARKPLUG_TEMPLATE, SPARKPLUG_INT8_ARRAY = 22, SPARKPLUG_INT16_ARRAY, SPARKPLUG_INT32_ARRAY, SPARKPLUG_INT64_ARRAY,
-    SPARKPLUG_UINT8_ARRAY, SPARKPLUG_UINT16_ARRAY, SPARKPLUG_UINT32_ARRAY, SPARKPLUG_UINT64_ARRAY, SPARKPLUG_FLOAT_ARRAY,
-    SPARKPLUG_DOUBLE_ARRAY, SPARKPLUG_BOOLEAN_ARRAY, SPARKPLUG_STRING_ARRAY, SPARKPLUG_DATETIME_ARRAY,
+enum kp_sparkplug_type {
+    KP_SP_UNKNOWN,
+    KP_SP_INT8,
+    KP_SP_INT16,
+    KP_SP_INT32,
+    KP_SP_INT64,
+    KP_SP_UINT8,
+    KP_SP_UINT16,
+    KP_SP_UINT32,
+    KP_SP_UINT64,
+    KP_SP_FLOAT,
+    KP_SP_DOUBLE,
+    KP_SP_BOOLEAN,
+    KP_SP_STRING,
+    KP_SP_DATETIME,
+    KP_SP_TEXT,
+    KP_SP_UUID,
+    KP_SP_DATASET,
+    KP_SP_BYTES,
+    KP_SP_FILE,
+    KP_SP_TEMPLATE,
+    KP_SP_PROPERTY_SET,
+    KP_SP_PROPERTY_SETS,
+    KP_SP_INT8_ARRAY,
+    KP_SP_INT16_ARRAY,
+    KP_SP_INT32_ARRAY,
+    KP_SP_INT64_ARRAY,
+    KP_SP_UINT8_ARRAY,
+    KP_SP_UINT16_ARRAY,
+    KP_SP_UINT32_ARRAY,
+    KP_SP_UINT64_ARRAY,
+    KP_SP_FLOAT_ARRAY,
+    KP_SP_DOUBLE_ARRAY,
+    KP_SP_BOOLEAN_ARRAY,
+    KP_SP_STRING_ARRAY,
+    KP_SP_DATETIME_ARRAY,
+    KP_SP_TYPES,
 };
-/* The type of a signal with such values; KP_NULL for one that is not known. */
-uint8_t sparkplug_type_of(uint32_t datatype);
+enum {
+    KP_SP_METRICS_MAX = 20000, /* messages of any kind in one payload */
+    KP_SP_FIELDS_MAX = 500000,
+    KP_SP_DEPTH_MAX = 16,
+};
 
-/* NULL and an error that says where: no payload, or one with more metrics than are taken. */
-Sparkplug__Payload *sparkplug_unpack(const void *, size_t, struct kp_err *);
-void sparkplug_free(Sparkplug__Payload *);
+const char *kp_sparkplug_type_name(uint32_t type); /* "Int32"; NULL: not known */
+uint8_t kp_sparkplug_type(uint32_t type);          /* enum kp_type */
 
-/* The value under the type of its birth. Data sets and templates become JSON text. What lies behind it is in the
- * arena or the payload. False: it is not of that type, or there is no memory. */
-bool sparkplug_value(const Sparkplug__Metric *, uint32_t datatype, struct kp_arena *, struct kp_value *);
-/* OPC UA status by the property Quality (192 good, 500 stale, 0 bad), Good without one. */
-uint32_t sparkplug_status(const Sparkplug__Metric *);
-/* Unit, range and description of a birth; texts are the payload's. */
-void sparkplug_info(const Sparkplug__Metric *, struct kp_signal_info *);
-/* Puts a value into a metric to be sent. */
-enum kp_code sparkplug_put(Sparkplug__Metric *, uint32_t datatype, const struct kp_value *, struct kp_arena *, struct kp_err *);
+/* Freed by kp_sparkplug_free; NULL and a reason otherwise. */
+Sparkplug__Payload *kp_sparkplug_unpack(const void *data, size_t len, struct kp_err *);
+void kp_sparkplug_free(Sparkplug__Payload *);
+
+/* The value of a metric of this type; what does not fit into it lives in `room`. */
+enum kp_code kp_sparkplug_value(const Sparkplug__Metric *, uint32_t type, struct kp_buf *room,
+                                struct kp_value *, struct kp_err *);
+/* The same of a metric to be sent; texts stay the value's. */
+enum kp_code kp_sparkplug_put(const struct kp_value *, uint32_t type, struct kp_arena *,
+                              Sparkplug__Metric *, struct kp_err *);
 #endif
