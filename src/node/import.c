@@ -152,15 +152,36 @@ static void make_signals(void *arg)
 
 /* ---- handing over ---- */
 
+/* Whatever the disk lacks, for the sender it is the same: later it will work. Those who are told of a fault of theirs
+ * give up. */
+static enum kp_code not_now(struct importing *m, const char *why)
+{
+    return kp_fail(m->err, KP_ESTOPPED, "the history takes nothing now, send it again later: %s", why);
+}
+
+static enum kp_code check_store(struct importing *m)
+{
+    struct kp_store_stats s = kp_store_stats(m->node->store);
+    return s.stalled ? not_now(m, s.stalled_why) : KP_OK;
+}
+
+static enum kp_code make_missing(struct importing *m)
+{
+    struct kp_err failure = { 0 };
+    node_change(m->node, make_signals, m, &failure);
+    return m->err->code || !failure.code ? m->err->code : not_now(m, failure.text);
+}
+
 /* What was pushed has gone through the hub and is committed. */
 static enum kp_code commit(struct importing *m)
 {
+    struct kp_err failure = { 0 };
     m->pushed = 0;
     if (kp_hub_drain(m->node->hub))
         return kp_fail(m->err, KP_ESTOPPED, "the node is stopping; send it again when it runs");
     if (kp_hub_holds(m->node->hub))
-        return kp_fail(m->err, KP_ESTOPPED, "the disk takes no values now; send it again later");
-    return kp_store_sync(m->node->store, m->err);
+        return not_now(m, "the disk does not keep up");
+    return kp_store_sync(m->node->store, &failure) ? not_now(m, failure.text) : KP_OK;
 }
 
 static enum kp_code push(struct importing *m, struct kp_batch **b)
@@ -170,7 +191,7 @@ static enum kp_code push(struct importing *m, struct kp_batch **b)
     (*b)->arrived = kp_utc(m->node->clock);
     for (int waits = 0; !kp_hub_push(m->node->hub, *b, WAIT_MS); waits++)
         if (waits == WAITS_MAX)
-            return kp_fail(m->err, KP_ETIMEOUT, "the node does not keep up; send it again later");
+            return not_now(m, "the disk does not keep up");
     *b = NULL;
     return ++m->pushed == SYNC_BATCHES ? commit(m) : KP_OK;
 }
@@ -222,7 +243,7 @@ enum kp_code kp_node_import(struct kp_node *node, const char *text, size_t len, 
         count(&m.p, out);
         for (size_t i = 0; i < m.p.n_series; i++)
             out->made += m.p.series[i].is_new && m.p.series[i].n;
-        if (!options->dry && (!out->made || !node_change(node, make_signals, &m, err)))
+        if (!options->dry && !check_store(&m) && (!out->made || !make_missing(&m)))
             store_points(&m);
     }
     kp_points_free(&m.p);

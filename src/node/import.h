@@ -15,7 +15,8 @@ struct kp_import_count {
 /* Every point becomes history of its signal; the newest of each is the latest value too when it is newer than that.
  * Signals and assets that are missing are made: a number is a Double (with `i` an Int64, with `u` a UInt64), else a
  * Boolean or a String. On return all is committed. KP_EPARSE, KP_EINVALID: the message begins with "line N: "; a time
- * more than a day ahead is refused. */
+ * more than a day ahead is refused. KP_ESTOPPED: the disk takes nothing now; what was taken of it already is not doubled
+ * when it is sent again. */
 enum kp_code kp_node_import(struct kp_node *, const char *text, size_t len, const struct kp_import_options *,
                             struct kp_import_count *, struct kp_err *);
 /* What of it can be tried without a node: reads the text and counts (signals, made: 0). */
