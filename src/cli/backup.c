@@ -109,14 +109,35 @@ static void print_runs(const struct kp_cli *c, const json_t *j)
     kp_table_print(c, &t, head, "llrrll");
 }
 
+bool kp_backup_doing(const json_t *j, char *out, size_t size)
+{
+    char of[40];
+    bool proving = json_is_true(json_object_get(j, "proving"));
+    double done = kp_number(j, "doneBytes"), total = kp_number(j, "totalBytes");
+    if (!proving && !json_is_true(json_object_get(j, "running")))
+        return false;
+    int n = snprintf(out, size, proving ? "the newest copy is being proven" : "a copy is being made");
+    kp_size_print((int64_t)total, of, sizeof of);
+    if (total > 0)
+        snprintf(out + n, size - (size_t)n, ": %.0f %% of %s", 100 * done / total, of);
+    return true;
+}
+
 static void print_backups(const struct kp_cli *c, const json_t *j)
 {
+    char text[96];
     if (!*kp_text(j, "to"))
         printf("no backups by the clock; koppel backup --to DIR --daily 02:00 --encrypt\n");
     else
         printf("daily at %s to %s, %s, the last %lld are kept\n", kp_text(j, "daily"), kp_text(j, "to"),
                json_is_true(json_object_get(j, "encrypted")) ? "encrypted" : "not encrypted, without node.key",
                (long long)kp_integer(j, "keep"));
+    if (kp_integer(j, "bytesPerSecond")) {
+        kp_size_print(kp_integer(j, "bytesPerSecond"), text, sizeof text);
+        printf("no more than %s a second\n", text);
+    }
+    if (kp_backup_doing(j, text, sizeof text))
+        printf("%s\n", text);
     if (json_is_true(json_object_get(j, "sameDisk")))
         printf("%s is on the same disk as the data file and will be lost with it\n", kp_text(j, "to"));
     print_runs(c, j);
@@ -160,6 +181,12 @@ static bool read_passphrase(struct kp_cli *c, char out[PASSPHRASE], bool twice)
 static int set_plan(struct kp_cli *c, json_t **out, struct kp_err *err)
 {
     char whole[PATH_MAX], passphrase[PASSPHRASE] = "";
+    const char *rate = kp_flag(c, "limit-rate");
+    int64_t bytes = 0;
+    if (rate && strcmp(rate, "half") != 0 && !kp_size_parse(rate, &bytes)) {
+        kp_complain(c, KP_MISUSE, "--limit-rate '%.40s' is no size such as 20MB, and not half", rate);
+        return KP_MISUSE;
+    }
     json_t *body = json_object();
     if (kp_flag(c, "to"))
         json_object_set_new(body, "to", json_string(absolute(kp_flag(c, "to"), whole)));
@@ -169,6 +196,8 @@ static int set_plan(struct kp_cli *c, json_t **out, struct kp_err *err)
         json_object_set_new(body, "keep", json_integer(strtol(kp_flag(c, "keep"), NULL, 10)));
     if (kp_flag(c, "no-encrypt"))
         json_object_set_new(body, "encrypted", json_false());
+    if (rate)
+        json_object_set_new(body, "bytesPerSecond", bytes ? json_integer(bytes) : json_null());
     if (kp_flag(c, "encrypt") || kp_flag(c, "passphrase-file")) {
         if (!read_passphrase(c, passphrase, true)) {
             json_decref(body);
@@ -194,7 +223,7 @@ static int end_plan(struct kp_cli *c)
 
 int kp_verb_backup(struct kp_cli *c)
 {
-    static const char *const changes[] = { "to", "daily", "keep", "encrypt", "no-encrypt", "passphrase-file" };
+    static const char *const changes[] = { "to", "daily", "keep", "encrypt", "no-encrypt", "limit-rate", "passphrase-file" };
     struct kp_err err = { 0 };
     json_t *j = NULL;
     bool change = false;
@@ -207,8 +236,9 @@ int kp_verb_backup(struct kp_cli *c)
     if (kp_flag(c, "off"))
         return end_plan(c);
     if (change) {
-        if (set_plan(c, &j, &err))
-            return KP_FAILED;
+        int code = set_plan(c, &j, &err);
+        if (code)
+            return code;
     } else if (kp_flag(c, "now") || kp_flag(c, "prove")) {
         j = kp_client_send(c, "POST", kp_flag(c, "now") ? "/api/v1/backups/now" : "/api/v1/backups/prove", NULL, &err);
     } else {

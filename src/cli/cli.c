@@ -157,6 +157,7 @@ static const struct kp_flag backup_flags[] = {
     { "encrypt", NULL, "with a passphrase, which is asked for; the copy then holds node.key too" },
     { "passphrase-file", "FILE", "the passphrase from a file" },
     { "no-encrypt", NULL, "no longer" },
+    { "limit-rate", "SIZE", "no more than that a second, as 20MB; or half: of what the disk gives, as at first" },
     { "now", NULL, "make one now" },
     { "prove", NULL, "restore the newest into a scratch folder and check it, as is done every week" },
     { "off", NULL, "no more; the copies made stay" },

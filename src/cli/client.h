@@ -29,6 +29,8 @@ enum kp_code kp_client_lines(struct kp_cli *, const char *method, const char *ur
 bool kp_client_running(struct kp_cli *); /* whether the node answers */
 
 void kp_print_json(const json_t *); /* on one line of stdout */
+/* "a copy is being made: 43 % of 1.2 GB", of what the node says of its backups; false: none is (backup.c). */
+bool kp_backup_doing(const json_t *, char *out, size_t size);
 
 /* Members of replies, forgiving. */
 const char *kp_text(const json_t *object, const char *key); /* "" when there is none */

@@ -68,7 +68,7 @@ static void print_status(struct kp_cli *c, const json_t *s)
 {
     const json_t *couplings = json_object_get(s, "couplings"), *hub = json_object_get(s, "hub"),
                  *store = json_object_get(s, "store");
-    char up[64];
+    char up[64], doing[96];
     struct statvfs fs;
     kp_duration_print(kp_integer(s, "uptimeSeconds") * KP_SECOND, up, sizeof up);
     printf("node      %s, koppel %s, up %s\n", kp_text(s, "node"), kp_text(s, "version"), up);
@@ -82,6 +82,8 @@ static void print_status(struct kp_cli *c, const json_t *s)
     if (statvfs(c->node, &fs) == 0)
         printf(", %s free on the disk", bytes((double)fs.f_bavail * (double)fs.f_frsize));
     printf("\n");
+    if (kp_backup_doing(json_object_get(s, "backup"), doing, sizeof doing))
+        printf("backup    %s\n", doing);
     print_conditions(c, json_object_get(s, "conditions"));
 }
 

@@ -10,13 +10,19 @@
 #include "store/store.h"
 #include "store/vault.h"
 
-enum { KP_BACKUP_KEEP_MAX = 1000, KP_BACKUP_RUNS = 400 }; /* runs: remembered */
+enum {
+    KP_BACKUP_KEEP_MAX = 1000,
+    KP_BACKUP_RUNS = 400, /* remembered */
+    KP_BACKUP_RATE_MIN = 100000,
+};
+#define KP_BACKUP_RATE_MAX INT64_C(100000000000)
 
 struct kp_backup_plan {
     const char *to;     /* folder, absolute; NULL: no backups by the clock */
     int minute;         /* of the day, on the wall clock */
     int keep;           /* copies */
     bool encrypted;
+    int64_t rate;       /* bytes a second at most; 0 = half of what the disk gives */
 };
 
 /* As it stands in the file; texts in the arena. */

@@ -18,7 +18,7 @@
 
 #define WEEK (7 * 86400 * KP_SECOND)
 #define AGAIN (15 * 60 * KP_SECOND) /* after a failure */
-enum { PAUSE_EACH = 8 << 20 };      /* bytes between two pauses as long as the work took: half of the disk's speed */
+enum { PAUSE_EACH = 8 << 20 };      /* bytes between two pauses, at most */
 
 struct work {
     struct kp_store *store;
@@ -43,6 +43,25 @@ static int64_t real_now(void) /* the machine's: a pause is real under any clock 
     return kp_mono(&kp_clock_system);
 }
 
+/* Without a rate set as long as the work took: half of the disk's speed. */
+static int64_t pause_for(const struct work *w, int64_t bytes)
+{
+    int64_t took = real_now() - w->paused_at;
+    if (!w->plan.rate)
+        return took < 2 * KP_SECOND ? took : 0; /* longer: the machine slept, or its disk did */
+    int64_t wanted = (int64_t)((double)bytes / (double)w->plan.rate * 1e9);
+    return wanted > took ? wanted - took : 0;
+}
+
+/* In small steps, so that a stop waits for none of it. */
+static void pause_work(struct work *w, int64_t ns)
+{
+    for (int64_t end = real_now() + ns; ns > 0 && !kp_care_stopping(w->store); ns = end - real_now()) {
+        int64_t step = ns < KP_SECOND / 10 ? ns : KP_SECOND / 10;
+        nanosleep(&(struct timespec){ .tv_nsec = step }, NULL);
+    }
+}
+
 static bool on_progress(void *arg, int64_t done, int64_t total)
 {
     struct work *w = arg;
@@ -50,11 +69,9 @@ static bool on_progress(void *arg, int64_t done, int64_t total)
     show(w->store, now.running, now.proving, done, total);
     if (done < w->paused_bytes)
         w->paused_bytes = 0; /* the next of two passes */
-    if (done - w->paused_bytes >= PAUSE_EACH) {
-        int64_t took = real_now() - w->paused_at;
-        struct timespec pause = { .tv_sec = took / KP_SECOND, .tv_nsec = took % KP_SECOND };
-        if (took > 0 && took < 2 * KP_SECOND)
-            nanosleep(&pause, NULL);
+    int64_t each = w->plan.rate && w->plan.rate / 8 < PAUSE_EACH ? w->plan.rate / 8 : PAUSE_EACH;
+    if (done - w->paused_bytes >= each) {
+        pause_work(w, pause_for(w, done - w->paused_bytes));
         w->paused_bytes = done;
         w->paused_at = real_now();
     }

@@ -54,10 +54,12 @@ enum kp_code kp_backup_plan_read(struct kp_db *db, struct kp_arena *arena, struc
     enum kp_code code = kp_db_read_begin(db, err);
     if (code)
         return code;
-    const char *at = kp_setting_get(db, arena, "backup-at"), *keep = kp_setting_get(db, arena, "backup-keep");
+    const char *at = kp_setting_get(db, arena, "backup-at"), *keep = kp_setting_get(db, arena, "backup-keep"),
+               *rate = kp_setting_get(db, arena, "backup-rate");
     *p = (struct kp_backup_plan){ .to = kp_setting_get(db, arena, "backup-to"),
                                   .keep = keep ? (int)strtol(keep, NULL, 10) : KEEP_STANDARD,
-                                  .encrypted = kp_setting_get(db, arena, "backup-encrypted") != NULL };
+                                  .encrypted = kp_setting_get(db, arena, "backup-encrypted") != NULL,
+                                  .rate = rate ? strtoll(rate, NULL, 10) : 0 };
     if (!at || !kp_minute_parse(at, &p->minute))
         p->minute = MINUTE_STANDARD;
     kp_db_read_end(db);
@@ -90,9 +92,10 @@ static enum kp_code try_folder(const char *to, struct kp_err *err)
 static enum kp_code put_all(struct kp_db *db, void *arg, struct kp_err *err)
 {
     const struct kp_backup_plan *p = arg;
-    char at[16], keep[16];
+    char at[16], keep[16], rate[24];
     snprintf(at, sizeof at, "%02d:%02d", p->minute / 60 % 24, p->minute % 60);
     snprintf(keep, sizeof keep, "%d", p->keep);
+    snprintf(rate, sizeof rate, "%lld", (long long)p->rate);
     const struct {
         const char *key, *value;
     } rows[] = {
@@ -100,6 +103,7 @@ static enum kp_code put_all(struct kp_db *db, void *arg, struct kp_err *err)
         { "backup-at", p->to ? at : NULL },
         { "backup-keep", p->to ? keep : NULL },
         { "backup-encrypted", p->to && p->encrypted ? "yes" : NULL },
+        { "backup-rate", p->to && p->rate ? rate : NULL },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (kp_setting_put(db, rows[i].key, rows[i].value, err))
@@ -136,6 +140,8 @@ enum kp_code kp_backup_plan_put(struct kp_store *s, const struct kp_backup_plan 
         kp_fail(&failure, KP_EINVALID, "the number of backups to keep must be from 1 to %d", KP_BACKUP_KEEP_MAX);
     else if (p.to && (p.minute < 0 || p.minute >= 24 * 60))
         kp_fail(&failure, KP_EINVALID, "the time of a backup must be from 00:00 to 23:59");
+    else if (p.to && p.rate && (p.rate < KP_BACKUP_RATE_MIN || p.rate > KP_BACKUP_RATE_MAX))
+        kp_fail(&failure, KP_EINVALID, "the rate of a backup must be from 100kB to 100GB a second");
     else if (!p.to || (!try_folder(p.to, &failure) && !put_key(s, &p, passphrase, &failure)))
         kp_store_do(s, put_all, &p, &failure);
     if (failure.code)

@@ -23,8 +23,8 @@ struct kp_vault_watch {
     void *arg;
 };
 
-/* A new salt and the key to it. Takes about a second and 256 MiB: what Argon2id costs is fixed by the "1" of the first line, so that
- * no file can ask for more. */
+/* A new salt and the key to it. Takes about a second and 256 MiB: what Argon2id costs is fixed by the "1" of the
+ * first line, so that no file can ask for more. */
 enum kp_code kp_vault_new(const char *passphrase, struct kp_vault_key *, struct kp_err *);
 /* The key to the salt of this file. A wrong passphrase shows when the file is read. */
 enum kp_code kp_vault_key_of(const char *file, const char *passphrase, struct kp_vault_key *, struct kp_err *);

@@ -40,6 +40,11 @@ static void put_plan(struct kp_json *j, const struct kp_backup_plan *p)
     else
         kp_json_null(j);
     kp_json_put_bool(j, "encrypted", p->encrypted);
+    kp_json_key(j, "bytesPerSecond");
+    if (p->rate)
+        kp_json_int(j, p->rate);
+    else
+        kp_json_null(j);
 }
 
 enum kp_code kp_route_backups(struct kp_request *r, struct kp_err *err)
@@ -91,6 +96,10 @@ static enum kp_code read_plan(struct kp_request *r, const json_t *body, struct k
     json_t *encrypted = json_object_get(body, "encrypted");
     if (encrypted && !json_is_boolean(encrypted))
         return kp_fail(err, KP_EINVALID, "encrypted must be true or false");
+    if (json_is_null(json_object_get(body, "bytesPerSecond")))
+        p->rate = 0;
+    else if (kp_body_int(body, "bytesPerSecond", KP_BACKUP_RATE_MIN, KP_BACKUP_RATE_MAX, p->rate, &p->rate, err))
+        return err->code;
     if (json_is_false(encrypted) && *passphrase)
         return kp_fail(err, KP_EINVALID, "a passphrase is for encrypted backups only");
     p->encrypted = encrypted ? json_is_true(encrypted) : p->encrypted || *passphrase;
@@ -99,7 +108,7 @@ static enum kp_code read_plan(struct kp_request *r, const json_t *body, struct k
 
 enum kp_code kp_route_backups_put(struct kp_request *r, struct kp_err *err)
 {
-    static const char *const known[] = { "to", "daily", "keep", "encrypted", "passphrase", NULL };
+    static const char *const known[] = { "to", "daily", "keep", "encrypted", "bytesPerSecond", "passphrase", NULL };
     struct kp_backup_plan plan;
     const char *passphrase = NULL;
     json_t *body = kp_body_object(r->body, r->body_len, known, err);

@@ -2,6 +2,8 @@
 /* How the node itself is. */
 #include "web/routes.h"
 
+#include "store/backup.h"
+
 #include <jansson.h>
 
 #include "core/ban.h"
@@ -53,6 +55,18 @@ static void put_store(struct kp_json *j, struct kp_store *store)
     kp_json_put_int(j, "commitEveryMs", s.commit_every / KP_MILLISECOND);
     kp_json_put_bool(j, "stalled", s.stalled);
     kp_json_put_text(j, "stalledWhy", s.stalled ? s.stalled_why : NULL);
+    kp_json_end(j, '}');
+}
+
+static void put_backup(struct kp_json *j, struct kp_store *store)
+{
+    struct kp_backup_state s = kp_backup_state(store);
+    kp_json_key(j, "backup");
+    kp_json_begin(j, '{');
+    kp_json_put_bool(j, "running", s.running);
+    kp_json_put_bool(j, "proving", s.proving);
+    put_count(j, "doneBytes", (uint64_t)s.done);
+    put_count(j, "totalBytes", (uint64_t)s.total);
     kp_json_end(j, '}');
 }
 
@@ -140,6 +154,7 @@ enum kp_code kp_route_status(struct kp_request *r, struct kp_err *err)
         return err->code;
     put_hub(&j, hub);
     put_store(&j, kp_node_store(r->node));
+    put_backup(&j, kp_node_store(r->node));
     put_conditions(r, &j);
     kp_json_end(&j, '}');
     return KP_OK;

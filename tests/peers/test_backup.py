@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -74,6 +75,24 @@ def test_a_plain_backup_needs_its_key_or_forgets_the_secrets(node, machine, rest
     other.wait_link("m", "online")
     assert other.cli("cert", "show").stdout != node.cli("cert", "show").stdout
     assert len(other.history(machine)) > 10
+
+
+def test_how_far_a_backup_is_can_be_seen_and_its_speed_is_a_setting(node, machine, tmp_path):
+    to = tmp_path / "nas"
+    to.mkdir()
+    with ThreadPoolExecutor() as pool:
+        made = pool.submit(node.cli, "backup", "--to", to, "--limit-rate", "100kB")
+        wait_for(lambda: "a copy is being made: " in node.cli("status").stdout)
+        seen = node.json("status")["backup"]
+        assert seen["running"] and 0 < seen["doneBytes"] <= seen["totalBytes"]
+        shown = node.cli("backup").stdout
+        assert "a copy is being made: " in shown and "no more than 100.0 kB a second" in shown
+        made.result()
+    state = node.json("backup")
+    assert state["bytesPerSecond"] == 100000 and state["runs"][0]["ms"] >= 0.8 * state["runs"][0]["bytes"] / 100
+    assert not node.json("status")["backup"]["running"] and "being made" not in node.cli("status").stdout
+    assert node.json("backup", "--limit-rate", "half")["bytesPerSecond"] is None
+    assert node.cli("backup", "--limit-rate", "fast", check=False).returncode == 2
 
 
 def test_a_folder_that_goes_away_is_an_alarm_and_comes_back(node, machine, tmp_path):

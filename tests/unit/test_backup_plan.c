@@ -357,6 +357,45 @@ static void the_time_of_day_is_that_of_the_wall(void **state)
     tzset();
 }
 
+static void *care_in_a_thread(void *arg)
+{
+    struct kp_err err = { 0 }; /* what it did is looked at behind it */
+    kp_care_round(((struct kit *)arg)->store, &err);
+    return NULL;
+}
+
+static void it_is_no_faster_than_was_set_and_says_how_far_it_is(void **state)
+{
+    struct kit *k = *state;
+    struct kp_err err = { 0 };
+    struct kp_arena arena = { 0 };
+    char file[KP_FILE_PATH];
+    pthread_t thread;
+    fill(k);
+    kp_db_checkpoint(k->store->db, true, &err);
+    struct kp_backup_plan read, p = { .to = folder, .minute = 120, .keep = 3, .rate = kp_file_size(k->store->file) };
+    kp_backup_plan_put(k->store, &p, NULL, &err);
+    kit_ok(&err);
+    struct kp_db *db = kp_store_reader(k->store, &err);
+    kp_backup_plan_read(db, &arena, &read, &err);
+    kp_store_reader_done(k->store, db);
+    assert_true(read.rate == p.rate);
+    assert_int_equal(pthread_create(&thread, NULL, care_in_a_thread, k), 0);
+    struct kp_backup_state now = { 0 };
+    for (int i = 0; i < 60000 && !(now.running && now.total); i++) { /* it takes about a second */
+        usleep(1000);
+        now = kp_backup_state(k->store);
+    }
+    assert_true(now.running && now.done > 0 && now.done <= now.total && now.total >= p.rate / 2);
+    pthread_join(thread, NULL);
+    assert_false(kp_backup_state(k->store).running);
+    assert_int_equal(files(file), 1);
+    assert_int_equal(runs(k, "error is null and ms >= 800"), 1);
+    p.rate = 1;
+    assert_int_equal(kp_backup_plan_put(k->store, &p, NULL, &err), KP_EINVALID);
+    kp_arena_free(&arena);
+}
+
 static void a_damaged_file_is_not_restored(void **state)
 {
     struct kit *k = *state;
@@ -393,6 +432,7 @@ int main(void)
         TEST(a_copy_that_rots_is_found_by_the_proof),
         TEST(plans_that_cannot_work_are_refused),
         cmocka_unit_test(the_time_of_day_is_that_of_the_wall),
+        TEST(it_is_no_faster_than_was_set_and_says_how_far_it_is),
         TEST(a_damaged_file_is_not_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
