@@ -220,6 +220,59 @@ static void what_is_held_and_released_is_there_once_wherever_the_disk_fails(void
         }
 }
 
+/* ---- reading ---- */
+
+/* Opens the file and reads a signal of it, with the nth read failing. What is said to be there is right, whole or not. */
+static void open_and_read(struct kit *k, long nth)
+{
+    struct kp_err err = { 0 };
+    struct kp_sample s;
+    size_t n = 0;
+    plan_fault(FAIL_READ, nth, false);
+    k->store = kp_store_open(k->dir, &k->options, &err);
+    struct kp_history *h = k->store ? kp_history_open(k->store->db, 2, INT64_MIN, INT64_MAX, &err) : NULL;
+    struct kit_points want = kit_expect(k, 2, INT64_MIN, INT64_MAX);
+    for (; h && kp_history_next(h, &s, &err); n++)
+        assert_true(n < want.n && s.at == want.s[n].at && kp_value_equal(&s.value, &want.s[n].value));
+    kp_history_close(h);
+    assert_true(err.code || n == want.n);
+    assert_true(!err.code || *err.text);
+    kit_points_free(&want);
+    kp_store_close(k->store);
+    k->store = NULL;
+}
+
+static void a_read_that_fails_is_told_and_the_next_try_finds_all(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    struct kp_err err = { 0 };
+    long n = 0;
+    kit_open(k);
+    for (int round = 0; round < 40; round++) {
+        offer_round(k, round);
+        kit_sync(k);
+        if (round == 30)
+            kp_store_seal_all(k->store, &err);
+    }
+    kit_ok(&err);
+    kit_close(k);
+    do {
+        open_and_read(k, ++n);
+        long hits = plan.hits;
+        plan_fault(FAIL_READ, 0, false);
+        kit_open(k);
+        kit_check_range(k, k->store->db, 2, INT64_MIN, INT64_MAX);
+        kit_close(k);
+        plan.hits = hits;
+    } while (plan.hits);
+    print_message("read error: %ld places\n", n - 1);
+    assert_true(n > 10);
+    kit_open(k);
+    kit_check(k, SIGNALS);
+    kit_free(k);
+}
+
 /* ---- the disk is full ---- */
 
 static bool is_alarm(void *arg, const struct kp_interval *i)
@@ -519,6 +572,7 @@ int main(void)
         cmocka_unit_test(a_fault_at_any_place_loses_and_doubles_nothing),
         cmocka_unit_test(a_disk_that_fails_for_long_loses_and_doubles_nothing),
         cmocka_unit_test(what_is_held_and_released_is_there_once_wherever_the_disk_fails),
+        cmocka_unit_test(a_read_that_fails_is_told_and_the_next_try_finds_all),
         cmocka_unit_test(a_full_disk_raises_an_alarm_that_ends_when_there_is_room),
         cmocka_unit_test(while_the_disk_is_full_the_store_takes_what_its_budget_holds),
         cmocka_unit_test(a_call_that_finds_no_room_fails_alone_and_is_not_tried_again),

@@ -2,9 +2,24 @@
 /* Making, opening, migrating and rolling back the data file. */
 #include "store_kit.h"
 
+#include <errno.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "core/ban.h"
+
+/* Stands in front of the C library's, so that a scratch folder can be on any file system. */
+static long fs_type;
+
+int statfs(const char *path, struct statfs *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC), rc = fd < 0 ? -1 : fstatfs(fd, out);
+    if (fd >= 0)
+        close(fd);
+    if (rc == 0 && fs_type)
+        out->f_type = fs_type;
+    return rc;
+}
 
 static int begin(void **state)
 {
@@ -205,6 +220,24 @@ static void network_file_systems_are_known_by_their_type(void **state)
     assert_null(kp_file_network(0x01021994)); /* tmpfs */
 }
 
+static void a_file_on_a_network_file_system_is_refused_with_the_reason(void **state)
+{
+    struct kp_err err = { 0 };
+    fs_type = 0x6969;
+    assert_int_equal(kp_store_create(*state, "x", &err), KP_EREFUSED);
+    assert_non_null(strstr(err.text, "on a network file system (NFS)"));
+    assert_non_null(strstr(err.text, *state));
+    assert_false(exists(*state, "factory.db"));
+    fs_type = 0;
+    err = (struct kp_err){ 0 };
+    kp_store_create(*state, "x", &err);
+    kit_ok(&err);
+    fs_type = (long)0xfe534d42;
+    refused(*state, KP_EREFUSED, "(SMB), where the data file would be damaged; use a local disk");
+    fs_type = 0;
+    kp_store_close(open_store(*state));
+}
+
 static void a_folder_with_a_name_too_long_is_refused(void **state)
 {
     (void)state;
@@ -364,6 +397,26 @@ static void a_file_in_a_folder_nobody_may_write_to_is_read_as_it_stands(void **s
     assert_int_equal(n, 1);
 }
 
+static void a_node_on_a_disk_it_may_not_write_to_is_refused_and_left_alone(void **state)
+{
+    struct kp_err err = { 0 };
+    kp_store_create(*state, "x", &err);
+    kit_ok(&err);
+    assert_int_equal(chmod(in(*state, "factory.db"), 0444) | chmod(*state, 0555), 0);
+    bool root = geteuid() == 0;
+    if (root)
+        assert_int_equal(seteuid(65534), 0);
+    struct kp_store *s = kp_store_open(*state, NULL, &err);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    chmod(*state, 0700);
+    assert_null(s);
+    assert_int_equal(err.code, KP_EIO);
+    assert_non_null(strstr(err.text, *state));
+    assert_non_null(strstr(err.text, strerror(EACCES)));
+    kp_store_close(open_store(*state)); /* as it was */
+}
+
 static void a_file_in_a_folder_with_an_odd_name_is_opened(void **state)
 {
     struct kp_err err = { 0 };
@@ -398,6 +451,7 @@ int main(void)
         T(a_file_of_a_newer_program_is_refused_and_left_alone),
         T(files_that_are_not_ours_are_refused),
         T(network_file_systems_are_known_by_their_type),
+        T(a_file_on_a_network_file_system_is_refused_with_the_reason),
         T(a_folder_with_a_name_too_long_is_refused),
         T(an_older_file_is_brought_up_to_date_after_a_copy),
         T(a_migration_that_fails_changes_nothing),
@@ -408,6 +462,7 @@ int main(void)
         T(the_newest_copy_is_the_one_put_back),
         T(a_file_is_read_while_its_node_runs_and_after_it_was_killed),
         T(a_file_in_a_folder_nobody_may_write_to_is_read_as_it_stands),
+        T(a_node_on_a_disk_it_may_not_write_to_is_refused_and_left_alone),
         T(a_file_in_a_folder_with_an_odd_name_is_opened),
         T(reading_a_missing_file_says_so_and_makes_none),
     };
