@@ -152,7 +152,8 @@ struct kp_store {
     atomic_size_t taken;            /* bytes of batches popped and not yet committed */
     atomic_uint_fast64_t offered;   /* samples, for sync */
     atomic_uint_fast64_t refused;   /* samples */
-    atomic_bool rows_lost;          /* a change could not be noted for lack of memory: write all */
+    atomic_bool rows_lost;          /* a change could not be noted: write all, see kp_rows_whole */
+    atomic_size_t rows_bytes;       /* of changes noted and not yet written */
 
     struct kp_db *db; /* the writing connection; NULL while it cannot be opened again */
     bool reopen;      /* an fsync failed: the state of the file's end is unknown */
@@ -237,10 +238,13 @@ bool kp_held_is_written(struct kp_store *); /* after a commit of which nobody kn
 void kp_held_free(struct kp_store *);
 
 /* ---- rows.c: changes of the model ---- */
+enum { KP_ROWS_BUDGET = 16 << 20 }; /* noted while the disk takes nothing; what is beyond that counts as lost */
 struct kp_watcher kp_rows_watcher(struct kp_store *);
 enum kp_code kp_rows_apply(struct kp_store *, struct kp_err *); /* all noted ones, in the open transaction */
 void kp_rows_applied(struct kp_store *); /* after its commit */
-void kp_rows_rewrite(struct kp_store *); /* notes the whole model again, after lost notes */
+/* After lost notes, once those that are there are written, notes the whole model again. False: some are still lost, and
+ * no sample may be written, for its signal could be among them. */
+bool kp_rows_whole(struct kp_store *);
 enum kp_code kp_rows_put_interval(struct kp_db *, const struct kp_interval *, struct kp_err *);
 enum kp_code kp_rows_next_id(struct kp_store *, int kind, int64_t next, struct kp_err *);
 

@@ -114,12 +114,26 @@ static struct change *note(struct kp_model *model, enum kp_change what, int64_t 
     }
 }
 
+/* While the disk takes nothing, machines go on having alarms and programs. */
+static bool has_room(struct kp_store *s)
+{
+    if (atomic_load(&s->rows_bytes) < KP_ROWS_BUDGET)
+        return true;
+    pthread_mutex_lock(&s->mutex);
+    bool stalled = s->stats.stalled;
+    pthread_mutex_unlock(&s->mutex);
+    return !stalled;
+}
+
 static void changed(void *self, enum kp_change what, int64_t id, const struct kp_interval *interval)
 {
     struct kp_store *s = self;
-    struct change *c = note(kp_hub_model(s->hub), what, id, interval);
+    struct change *c = has_room(s) ? note(kp_hub_model(s->hub), what, id, interval) : NULL;
+    size_t cost = c ? c->msg.cost : 0;
+    atomic_fetch_add(&s->rows_bytes, cost);
     if (c && kp_queue_push_urgent(s->queue, &c->msg))
         return;
+    atomic_fetch_sub(&s->rows_bytes, cost);
     kp_free(c);
     atomic_store(&s->rows_lost, true);
 }
@@ -141,10 +155,12 @@ struct rewrite {
 
 static void keep(struct rewrite *r, struct change *c)
 {
-    if (c)
-        kp_msgs_add(&r->store->rows, &c->msg);
-    else
+    if (!c) {
         r->failed = true;
+        return;
+    }
+    atomic_fetch_add(&r->store->rows_bytes, c->msg.cost);
+    kp_msgs_add(&r->store->rows, &c->msg);
 }
 
 static bool keep_interval(void *arg, const struct kp_interval *interval)
@@ -216,8 +232,8 @@ static void keep_removed(struct rewrite *r, const char *sql, enum kp_change what
     }
 }
 
-/* Rare and slow: the hub waits for the lock meanwhile, which a node out of memory can bear. */
-void kp_rows_rewrite(struct kp_store *s)
+/* Rare and slow: the hub waits for the lock meanwhile, which a node out of memory or behind a long stall can bear. */
+static void rewrite(struct kp_store *s)
 {
     struct rewrite r = { .store = s, .model = kp_hub_model(s->hub) };
     kp_model_lock(r.model);
@@ -235,6 +251,13 @@ void kp_rows_rewrite(struct kp_store *s)
     kp_free(r.open);
     if (r.failed)
         atomic_store(&s->rows_lost, true);
+}
+
+bool kp_rows_whole(struct kp_store *s)
+{
+    if (s->db && !s->reopen && !s->rows.first && atomic_exchange(&s->rows_lost, false))
+        rewrite(s);
+    return !atomic_load(&s->rows_lost);
 }
 
 /* ---- writing (store thread) ---- */
@@ -418,6 +441,7 @@ void kp_rows_applied(struct kp_store *s)
             s->next_ids[kind - 1] = c->id + 1;
         if (c->what == KP_SIGNAL_REMOVED)
             kp_signals_forget(s, (kp_signal)c->id);
+        atomic_fetch_sub(&s->rows_bytes, c->msg.cost);
         kp_free(c);
     }
 }

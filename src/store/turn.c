@@ -125,7 +125,7 @@ void kp_store_answer_syncs(struct kp_store *s, const struct kp_err *failure)
     struct kp_sync *left = NULL;
     for (struct kp_sync *w = s->syncs, *next; w; w = next) {
         next = w->next;
-        bool done = w->target <= s->committed && !s->rows.first;
+        bool done = w->target <= s->committed && !s->rows.first && !atomic_load(&s->rows_lost);
         if (!done && !failure) {
             w->next = left;
             left = w;
@@ -199,9 +199,7 @@ static bool commit_turn(struct kp_store *s)
         kp_store_answer_syncs(s, &err);
     }
     int64_t mono = kp_mono(s->clock);
-    bool due = kp_commit_due(s, mono);
-    if (s->db && !s->reopen && atomic_exchange(&s->rows_lost, false))
-        kp_rows_rewrite(s);
+    bool due = kp_rows_whole(s) && kp_commit_due(s, mono);
     bool must = (s->rows.first || s->reopen || !s->db) && mono >= s->retry_at;
     if (!due && !s->calls && !must) {
         kp_store_answer_syncs(s, NULL);
@@ -234,9 +232,10 @@ enum kp_code kp_store_flush(struct kp_store *s, struct kp_err *err)
 {
     enum kp_code code;
     do {
-        if (!kp_commit_absorb(s))
+        bool tried = !s->rows.first, whole = kp_rows_whole(s);
+        if (!kp_commit_absorb(s) || (tried && !whole))
             return kp_fail(err, KP_ENOMEM, "out of memory");
-        code = kp_commit(s, true, err);
+        code = kp_commit(s, whole, err);
     } while (!code && (s->waiting.first || s->pending.n || s->held.n || s->rows.first));
     return code;
 }

@@ -427,6 +427,70 @@ static void changes_of_the_model_wait_for_room_in_front_of_the_samples(void **st
     kit_free(k);
 }
 
+static struct kp_interval stop_at(struct kit *k, int64_t id, int64_t at, int64_t end)
+{
+    static const char text[] = "{\"reason\":\"a text as long as people write one of a stop, with all that they know of it by then\"}";
+    return (struct kp_interval){ .id = id, .kind = KP_INTERVAL_STOP, .start = KIT_NOW + at, .end = end, .attributes = text,
+                                 .asset = kp_model_find_asset(kp_hub_model(k->hub), "a") };
+}
+
+/* Two open at once, one of which is closed by the next. */
+static void many_stops(struct kit *k, int n)
+{
+    int64_t open = 0;
+    for (int i = 0; i < n; i++) {
+        struct kp_interval v = stop_at(k, open, i, KIT_NOW + i + 1);
+        if (open)
+            kp_model_put_interval(kp_hub_model(k->hub), &v, NULL);
+        v = stop_at(k, 0, i, KP_FOREVER);
+        open = kp_model_put_interval(kp_hub_model(k->hub), &v, NULL);
+        assert_true(open);
+        if (i % 1000 == 0)
+            kp_store_turn(k->store, 0);
+    }
+}
+
+static void changes_of_the_model_fill_no_memory_and_it_is_written_as_it_is_in_the_end(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    kit_open(k);
+    kit_hub(k);
+    declare(k, "early");
+    kit_sync(k);
+    plan_fault(FAIL_FULL, 1, true);
+    struct kp_sample s = kit_sample(1, KIT_NOW, kp_int(1));
+    kit_offer(k, &s, 1);
+    kp_store_turn(k->store, 0);
+    kp_clock_advance(&k->clock, KP_SECOND);
+    kp_store_turn(k->store, 0);
+    assert_true(kp_store_stats(k->store).stalled);
+    many_stops(k, 60000);
+    assert_true(atomic_load(&k->store->rows_lost));
+    assert_in_range(atomic_load(&k->store->rows_bytes), KP_ROWS_BUDGET, KP_ROWS_BUDGET + 1000);
+    s = kit_sample(declare(k, "late"), KIT_NOW, kp_int(2));
+    kit_offer(k, &s, 1);
+    for (int i = 0; i < 10; i++) { /* trying again does not make it more */
+        kp_clock_advance(&k->clock, KP_SECOND);
+        kp_store_turn(k->store, 0);
+    }
+    assert_in_range(atomic_load(&k->store->rows_bytes), KP_ROWS_BUDGET, KP_ROWS_BUDGET + 1000);
+    plan_fault(FAIL_FULL, 0, false);
+    for (int i = 0; i < 4; i++) {
+        kp_clock_advance(&k->clock, 2 * KP_SECOND);
+        kp_store_turn(k->store, 0);
+        struct kit_points p = kit_read(k->store->db, s.signal, INT64_MIN, INT64_MAX);
+        assert_true((int64_t)p.n <= kit_number(k, "select count(*) from signal where name = 'late'")); /* never without it */
+        kit_points_free(&p);
+    }
+    kit_sync(k);
+    assert_int_equal(atomic_load(&k->store->rows_bytes), 0);
+    assert_int_equal(kit_number(k, "select count(*) from interval where kind = 'stop' and \"end\" = 9223372036854775807"), 1);
+    assert_true(kit_number(k, "select count(*) from interval where kind = 'stop'") > 20000);
+    kit_check(k, s.signal);
+    kit_free(k);
+}
+
 static void a_change_that_can_never_be_written_does_not_hold_up_the_others(void **state)
 {
     (void)state;
@@ -577,6 +641,7 @@ int main(void)
         cmocka_unit_test(while_the_disk_is_full_the_store_takes_what_its_budget_holds),
         cmocka_unit_test(a_call_that_finds_no_room_fails_alone_and_is_not_tried_again),
         cmocka_unit_test(changes_of_the_model_wait_for_room_in_front_of_the_samples),
+        cmocka_unit_test(changes_of_the_model_fill_no_memory_and_it_is_written_as_it_is_in_the_end),
         cmocka_unit_test(a_change_that_can_never_be_written_does_not_hold_up_the_others),
         cmocka_unit_test(a_waiting_thread_is_told_of_the_full_disk),
         cmocka_unit_test(a_stop_on_a_full_disk_ends_and_keeps_what_was_acknowledged),
