@@ -72,6 +72,7 @@ static struct kp_coupling *unlist(struct kp_hub *h, uint16_t id)
 static void remove_coupling(struct kp_hub *h, struct kp_coupling *c)
 {
     coupling_stop(c);
+    kp_hub_drain(h); /* its last samples would make the signals live again */
     /* a hub that has stopped does not look at it again */
     kp_hub_call(h, do_leave, &(struct leaving){ h, c });
     coupling_free(c);
