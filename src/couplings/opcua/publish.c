@@ -165,13 +165,15 @@ static void say_found(struct publication *p, size_t taken)
 }
 
 /* The profiles for the specifications that the server's namespaces are of. */
-static enum kp_code choose_profiles(struct publication *p, struct kp_err *err)
+enum kp_code kp_opcua_profiles(struct opcua *o, struct kp_arena *arena, struct kp_profiles *out,
+                               struct kp_err *err)
 {
-    const struct opcua_spaces *spaces = &p->o->spaces;
-    const char **uris = kp_arena_alloc(&p->text, (spaces->n + 1) * sizeof *uris);
+    const struct opcua_spaces *spaces = &o->spaces;
+    const char **uris = kp_arena_alloc(arena, (spaces->n + 1) * sizeof *uris);
     bool whole = uris;
+    *out = (struct kp_profiles){ 0 };
     for (size_t i = 0; whole && i < spaces->n; i++) {
-        char *uri = kp_arena_alloc(&p->text, spaces->uris[i].length + 1);
+        char *uri = kp_arena_alloc(arena, spaces->uris[i].length + 1);
         if (uri && spaces->uris[i].length)
             memcpy(uri, spaces->uris[i].data, spaces->uris[i].length);
         uris[i] = uri;
@@ -179,9 +181,11 @@ static enum kp_code choose_profiles(struct publication *p, struct kp_err *err)
     }
     if (!whole)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    return kp_profiles_load(&p->profiles,
-                            &(struct kp_profile_peer){
-                                .protocol = "opcua", .namespaces = uris, .n = spaces->n, .by_hand = p->o->set->profile },
+    return kp_profiles_load(out,
+                            &(struct kp_profile_peer){ .protocol = "opcua",
+                                                       .namespaces = uris,
+                                                       .n = spaces->n,
+                                                       .by_hand = o->set->profile },
                             err);
 }
 
@@ -190,7 +194,7 @@ enum kp_code kp_opcua_publish(struct opcua *o, bool declare, struct kp_err *err)
     struct publication p = { .o = o };
     size_t taken = o->items.accepted;
     kp_coupling_note(o->c, "writing the catalogue of %zu nodes", o->browse->tree.n);
-    if (!choose_profiles(&p, err) && !list_all(&p, err) &&
+    if (!kp_opcua_profiles(o, &p.text, &p.profiles, err) && !list_all(&p, err) &&
         !kp_catalogue_replace(kp_coupling_context(o->c), kp_coupling_id(o->c), p.list, p.n, err) &&
         !kp_opcua_nameplate(o->browse, err) && (!declare || !declare_wanted(&p, &taken, err)))
         say_found(&p, taken);
