@@ -29,6 +29,7 @@ async def main():
     a = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     server = Server()
+    server.iserver.bind_condition_methods = not a.no_refresh
     await server.init()
     url = f"opc.tcp://127.0.0.1:{a.port or free_port()}/"
     server.set_endpoint(url)
@@ -62,12 +63,7 @@ async def main():
         g.event.Severity = int(severity)
         await g.trigger(message=" ".join(text))
 
-    async def refresh(parent, subscription):  # asyncua 2.1.0 takes the argument for a number, but it is a Variant
-        return await server.iserver.subscription_service.condition_refresh(parent, subscription.Value) or []
-
     async with server:
-        if not a.no_refresh:
-            server.iserver.isession.add_method_callback(ua.NodeId(ua.ObjectIds.ConditionType_ConditionRefresh), refresh)
         await generator("", ua.ObjectIds.BaseEventType)  # now, so that the sender can be listened to
         print(f"READY {url}", flush=True)
         reader = asyncio.StreamReader()
