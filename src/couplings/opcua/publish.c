@@ -8,7 +8,7 @@
 
 #include "core/ban.h"
 
-enum { UNASKED_MAX = 200 }; /* signals subscribed without being asked */
+enum { SPACES_MAX = 64 << 10, UNASKED_MAX = 200 }; /* signals subscribed without being asked */
 
 struct publication {
     struct opcua *o;
@@ -189,6 +189,29 @@ enum kp_code kp_opcua_profiles(struct opcua *o, struct kp_arena *arena, struct k
                             err);
 }
 
+/* Kept for `koppel profile try`: most instances have ids in the server's own namespace. */
+static enum kp_code keep_spaces(struct opcua *o, struct kp_err *err)
+{
+    struct kp_buf lines;
+    kp_buf_init(&lines, SPACES_MAX);
+    for (size_t i = 1; i < o->spaces.n; i++) {
+        const UA_String *uri = &o->spaces.uris[i];
+        if (!uri->length || memchr(uri->data, '\n', uri->length) ||
+            memchr(uri->data, 0, uri->length) || lines.len + uri->length + 1 >= SPACES_MAX ||
+            !kp_utf8_valid((const char *)uri->data, uri->length))
+            continue;
+        kp_buf_add(&lines, uri->data, uri->length);
+        kp_buf_str(&lines, "\n");
+    }
+    if (lines.failed)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    else
+        kp_catalogue_put_spaces(kp_coupling_context(o->c), kp_coupling_id(o->c),
+                                kp_buf_text(&lines), err);
+    kp_buf_free(&lines);
+    return err->code;
+}
+
 enum kp_code kp_opcua_publish(struct opcua *o, bool declare, struct kp_err *err)
 {
     struct publication p = { .o = o };
@@ -196,7 +219,7 @@ enum kp_code kp_opcua_publish(struct opcua *o, bool declare, struct kp_err *err)
     kp_coupling_note(o->c, "writing the catalogue of %zu nodes", o->browse->tree.n);
     if (!kp_opcua_profiles(o, &p.text, &p.profiles, err) && !list_all(&p, err) &&
         !kp_catalogue_replace(kp_coupling_context(o->c), kp_coupling_id(o->c), p.list, p.n, err) &&
-        !kp_opcua_nameplate(o->browse, err) && (!declare || !declare_wanted(&p, &taken, err)))
+        !keep_spaces(o, err) && !kp_opcua_nameplate(o->browse, err) && (!declare || !declare_wanted(&p, &taken, err)))
         say_found(&p, taken);
     kp_profiles_free(&p.profiles);
     kp_arena_free(&p.text);
