@@ -6,6 +6,7 @@
 
 #include "core/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
@@ -195,4 +196,43 @@ enum kp_code kp_catalogue_get(struct kp_store *store, uint16_t coupling, const c
     if (db)
         kp_store_reader_done(store, db);
     return local.code ? kp_fail(err, local.code, "%s", local.text) : KP_OK;
+}
+
+/* ---- what the peer speaks ---- */
+struct spaces {
+    char key[32];
+    const char *lines;
+};
+
+static struct spaces spaces_of(uint16_t coupling, const char *lines)
+{
+    struct spaces s = { .lines = lines };
+    snprintf(s.key, sizeof s.key, "namespaces/%u", coupling);
+    return s;
+}
+
+static enum kp_code put_spaces(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    const struct spaces *s = arg;
+    return kp_setting_put(db, s->key, *s->lines ? s->lines : NULL, err);
+}
+
+enum kp_code kp_catalogue_put_spaces(struct kp_store *store, uint16_t coupling, const char *lines,
+                                     struct kp_err *err)
+{
+    struct spaces s = spaces_of(coupling, lines);
+    return kp_store_do(store, put_spaces, &s, err);
+}
+
+enum kp_code kp_catalogue_spaces(struct kp_store *store, uint16_t coupling, struct kp_arena *arena,
+                                 char **lines, struct kp_err *err)
+{
+    struct spaces s = spaces_of(coupling, NULL);
+    struct kp_db *db = kp_store_reader(store, err);
+    if (!db)
+        return err->code;
+    const char *kept = kp_setting_get(db, arena, s.key);
+    *lines = kp_arena_strdup(arena, kept ? kept : "");
+    kp_store_reader_done(store, db);
+    return *lines ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory");
 }

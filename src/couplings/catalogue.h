@@ -34,4 +34,11 @@ enum kp_code kp_catalogue_list(struct kp_store *, uint16_t coupling, const char 
 /* One by source; texts into the arena. KP_ENOTFOUND. */
 enum kp_code kp_catalogue_get(struct kp_store *, uint16_t coupling, const char *source,
                               struct kp_arena *, struct kp_catalogue_node *, struct kp_err *);
+
+/* What the peer speaks beside the protocol (the namespaces of an OPC UA server), one a line, kept
+ * with its catalogue; "" when nothing is known. */
+enum kp_code kp_catalogue_put_spaces(struct kp_store *, uint16_t coupling, const char *lines,
+                                     struct kp_err *);
+enum kp_code kp_catalogue_spaces(struct kp_store *, uint16_t coupling, struct kp_arena *, char **lines,
+                                 struct kp_err *);
 #endif

@@ -33,6 +33,7 @@ struct kp_profile {
     const char **namespaces; /* NULL-ended; empty = every peer */
     const char **products;   /* patterns in lower case, NULL-ended; NULL = every product */
     const char **map;        /* lines of a map of registers, NULL-ended, or NULL */
+    const char **notifiers;  /* sources of events, NULL-ended, or NULL */
     int64_t rank;
     struct rule *rules;
     size_t n;
@@ -161,14 +162,16 @@ static enum kp_code text_of(struct kp_profile *p, json_t *j, const char *key, co
 static enum kp_code read_profile(struct kp_profile *p, json_t *j, struct kp_err *err)
 {
     static const char *const known[] = { "name",     "title", "protocol", "rank", "namespaces",
-                                         "products", "map",   "rules",    NULL };
+                                         "products", "map",   "rules",    "notifiers",
+                                         NULL };
     json_t *rules = json_object_get(j, "rules");
     if (only_keys(j, known, err))
         return err->code;
     p->rank = json_integer_value(json_object_get(j, "rank"));
     if (text_of(p, j, "title", &p->title, err) || text_of(p, j, "protocol", &p->protocol, err) ||
         texts(p, j, "namespaces", &p->namespaces, err) ||
-        patterns(p, j, "products", &p->products, err) || texts(p, j, "map", &p->map, err))
+        patterns(p, j, "products", &p->products, err) || texts(p, j, "map", &p->map, err) ||
+        texts(p, j, "notifiers", &p->notifiers, err))
         return err->code;
     if (!p->namespaces || !json_is_array(rules) || json_array_size(rules) > RULES_MAX)
         return kp_fail(err, KP_EPARSE, "it needs the lists namespaces and rules (at most %d)",
@@ -232,6 +235,11 @@ const char *kp_profile_protocol(const struct kp_profile *p)
 const char *const *kp_profile_map(const struct kp_profile *p)
 {
     return (const char *const *)p->map;
+}
+
+const char *const *kp_profile_notifiers(const struct kp_profile *p)
+{
+    return (const char *const *)p->notifiers;
 }
 
 static bool any_of(const char *const *patterns, const char *lower_case)
@@ -331,17 +339,24 @@ static enum kp_code read_file(const char *file, struct kp_buf *out, struct kp_er
     return out->failed ? kp_fail(err, KP_EFULL, "it is larger than %d bytes", FILE_MAX_BYTES) : KP_OK;
 }
 
+static struct kp_profile *own_parse(const char *name, struct kp_buf *json, struct kp_err *err)
+{
+    char file[2 * KP_PATH_MAX];
+    snprintf(file, sizeof file, "%s/%s.json", folder, name);
+    return read_file(file, json, err) ? NULL
+                                      : kp_profile_parse(name, kp_buf_text(json), json->len, err);
+}
+
 /* False when `each` wants no more. */
 static bool give_file(const char *name, bool (*each)(void *, struct kp_profile *, const char *), void *arg)
 {
-    char file[2 * KP_PATH_MAX], own[KP_NAME_MAX];
+    char own[KP_NAME_MAX];
     struct kp_buf json;
     struct kp_err err = { 0 };
-    snprintf(file, sizeof file, "%s/%s", folder, name);
     snprintf(own, sizeof own, "%.*s", (int)(strlen(name) - 5), name);
-    struct kp_profile *p = read_file(file, &json, &err) ? NULL : kp_profile_parse(own, kp_buf_text(&json), json.len, &err);
+    struct kp_profile *p = own_parse(own, &json, &err);
     if (!p)
-        kp_warn("profile", "a profile is left out", "file=%s why=%s", kp_log_quote(file), kp_log_quote(err.text));
+        kp_warn("profile", "a profile is left out", "file=%s why=%s", kp_log_quote(name), kp_log_quote(err.text));
     bool more = !p || each(arg, p, kp_buf_text(&json));
     kp_buf_free(&json);
     return more;
@@ -409,10 +424,21 @@ static bool name_one(void *arg, struct kp_profile *p, const char *json)
     return !g->found;
 }
 
+/* One whose file cannot be read is there, but says why it is of no use. */
+static enum kp_code check_own(const char *name, struct kp_err *err)
+{
+    struct kp_buf json;
+    kp_profile_free(own_parse(name, &json, err));
+    kp_buf_free(&json);
+    return err->code;
+}
+
 enum kp_code kp_profile_check(const char *protocol, const char *name, struct kp_err *err)
 {
     struct naming g = { .protocol = protocol, .name = name };
     enum kp_code code = kp_profiles_each(name_one, &g, err);
+    if (!code && !g.found && !strchr(name, '/') && is_own(name))
+        code = check_own(name, err);
     if (!code && !g.found) {
         const char *near = kp_nearest(name, g.known);
         code = kp_fail(err, KP_EINVALID,

@@ -16,6 +16,9 @@ void kp_profile_free(struct kp_profile *);
 const char *kp_profile_name(const struct kp_profile *);
 const char *kp_profile_title(const struct kp_profile *);
 const char *kp_profile_protocol(const struct kp_profile *); /* "" = every protocol */
+/* Addresses of things that send events without the server's own object passing them on (OPC UA),
+ * NULL-ended; NULL: none. */
+const char *const *kp_profile_notifiers(const struct kp_profile *);
 /* Lines of a map, as the protocol's own map file has them, NULL-ended; NULL: it has none. */
 const char *const *kp_profile_map(const struct kp_profile *);
 

@@ -72,9 +72,8 @@ enum kp_code kp_route_profile(struct kp_request *r, struct kp_err *err)
 }
 
 /* ---- trying ---- */
-enum { NAMESPACES_MAX = 32 };
+enum { NAMESPACES_MAX = 100 };
 struct trying {
-    struct kp_arena *arena;
     const char *namespaces[NAMESPACES_MAX];
     size_t n;
     struct kp_profiles profiles;
@@ -84,20 +83,15 @@ struct trying {
     bool more;
 };
 
-/* The companion specifications an OPC UA server speaks stand in the ids of its nodes. */
-static bool note_namespace(void *arg, const struct kp_catalogue_node *node)
+/* The lines become texts. */
+static void split(struct trying *t, char *lines)
 {
-    struct trying *t = arg;
-    size_t n = strncmp(node->source, "nsu=", 4) == 0 ? strcspn(node->source + 4, ";") : 0;
-    for (size_t i = 0; i < t->n; i++)
-        if (strlen(t->namespaces[i]) == n && memcmp(t->namespaces[i], node->source + 4, n) == 0)
-            return true;
-    char *copy = n && t->n < NAMESPACES_MAX ? kp_arena_alloc(t->arena, n + 1) : NULL;
-    if (copy) {
-        memcpy(copy, node->source + 4, n);
-        t->namespaces[t->n++] = copy;
+    for (char *p = lines, *end; *p && t->n < NAMESPACES_MAX; p = end) {
+        t->namespaces[t->n++] = p;
+        end = p + strcspn(p, "\n");
+        if (*end)
+            *end++ = 0;
     }
-    return true;
 }
 
 static bool try_node(void *arg, const struct kp_catalogue_node *node)
@@ -153,15 +147,16 @@ enum kp_code kp_route_profile_try(struct kp_request *r, struct kp_err *err)
 {
     struct kp_coupling_view *coupling;
     size_t n;
+    char *lines;
     const char *by_hand = kp_arg_text(r, "profile");
     struct trying *t = kp_arena_alloc(&r->arena, sizeof *t);
     if (!t)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    t->arena = &r->arena;
     if (kp_node_couplings(r->node, r->name, &r->arena, &coupling, &n, err) ||
         (by_hand && *by_hand && kp_profile_check(coupling->protocol, by_hand, err)) ||
-        kp_catalogue_list(kp_node_store(r->node), coupling->id, "", "", SIZE_MAX, note_namespace, t, err))
+        kp_catalogue_spaces(kp_node_store(r->node), coupling->id, &r->arena, &lines, err))
         return err->code;
+    split(t, lines);
     for (size_t i = 0; !by_hand && i < coupling->n; i++)
         if (strcmp(coupling->settings[i].key, "profile") == 0)
             by_hand = coupling->settings[i].value;

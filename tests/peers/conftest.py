@@ -118,7 +118,8 @@ class Server:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
         said = []
         for line in self.process.stdout:
             said.append(line)
@@ -126,6 +127,15 @@ class Server:
                 self.url = line.split()[1]
                 return self
         raise AssertionError(f"{self.command}: {''.join(said)[-2000:]}")
+
+    def say(self, line):
+        """Has a peer that takes lines do one; returns when it is done."""
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        for answer in self.process.stdout:
+            if answer.strip() == "OK":
+                return
+        raise AssertionError(f"{self.command} ended at '{line}'")
 
     def signal(self, number):
         self.process.send_signal(number)

@@ -103,6 +103,19 @@ static const struct kp_option options[] = {
       .max = 3600 * KP_SECOND,
       .help =
           "reconnect when the server's clock stands still this long; 0s is 3 sends and timeout" },
+    { .name = "events",
+      .type = KP_OPT_CHOICE,
+      .offset = SETTING(events),
+      .standard = "on",
+      .choices = "on,off",
+      .help = "alarms and conditions of the server as alarms of its machines" },
+    { .name = "events-from",
+      .type = KP_OPT_INT,
+      .offset = SETTING(events_from),
+      .standard = "667",
+      .min = 0,
+      .max = 1000,
+      .help = "plain events from this severity on are alarms too, without length; 0 is none" },
     { .name = "history",
       .type = KP_OPT_DURATION,
       .offset = SETTING(history),
@@ -194,7 +207,7 @@ static enum kp_code open_link(struct kp_coupling *c, struct kp_err *err)
     o->set = kp_coupling_settings(c);
     kp_opcua_room(&o->room);
     if (!kp_opcua_connect(o, &local) && !kp_opcua_learn_limits(o, &local) && !prepare(o, &local) &&
-        !kp_opcua_subscribe(o, &local)) {
+        !kp_opcua_subscribe(o, &local) && !kp_opcua_events_start(o, &local)) {
         kp_coupling_online(c);
         kp_opcua_describe(o);
         return KP_OK;
@@ -225,7 +238,7 @@ static enum kp_code step(struct kp_coupling *c, struct kp_err *err)
     struct kp_err local = { 0 };
     bool busy = (o->browse && !kp_opcua_browse_waits(o)) || atomic_load(&o->look);
     if (kp_opcua_iterate(o, busy ? 0 : 500, &local) || kp_opcua_watch(o, &local) ||
-        look_turn(o, &local) || kp_opcua_history_turn(o, &local) || kp_coupling_flush(c, &local))
+        kp_opcua_events_turn(o, &local) || look_turn(o, &local) || kp_opcua_history_turn(o, &local) || kp_coupling_flush(c, &local))
         return kp_fail(err, local.code, "%s", local.text);
     return KP_OK;
 }
@@ -237,6 +250,7 @@ static void close_link(struct kp_coupling *c)
     kp_opcua_client_free(o); /* first: its end answers every request under way */
     kp_opcua_browse_free(o);
     kp_opcua_history_free(o);
+    kp_opcua_events_free(o);
     kp_opcua_items_free(o);
     kp_opcua_trust_free(o);
     for (size_t i = 0; i < o->spaces.n; i++)

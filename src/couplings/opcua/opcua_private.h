@@ -27,10 +27,11 @@ enum {
 };
 
 struct opcua_settings {
-    char *security, *user, *password, *user_certificate, *user_key, *subscribe, *browse_root, *profile;
+    char *security, *user, *password, *user_certificate, *user_key, *subscribe, *browse_root,
+        *profile, *events;
     bool allow_plain_password;
     int64_t publishing, sampling, timeout, watchdog, history; /* ns */
-    int64_t queue, items_max, rate_max;
+    int64_t queue, items_max, rate_max, events_from;
 };
 
 struct opcua_spaces { /* the server's namespaces, by index in this session */
@@ -100,6 +101,8 @@ struct opcua_reader {
 struct opcua_browse;
 struct opcua_history;
 struct opcua_trust;
+struct opcua_events;
+struct opcua_source;
 struct opcua {
     struct kp_coupling *c;
     const struct opcua_settings *set;
@@ -111,6 +114,9 @@ struct opcua {
     struct opcua_items items;
     struct opcua_browse *browse;
     struct opcua_history *history;
+    struct opcua_events *events; /* NULL: not listened to */
+    struct opcua_source *sources; /* of events, as far as their places were asked for */
+    size_t n_sources, sources_capacity;
     struct kp_buf room;    /* data of the value being reported */
     struct kp_err failure; /* met inside a callback; the next iterate returns it */
     int64_t now;           /* ns UTC at the start of this iterate */
@@ -307,6 +313,23 @@ enum kp_code kp_opcua_load_structures(struct opcua *, struct kp_err *);
 /* ---- publish.c ---- */
 /* Writes the catalogue and nameplates and, with `declare`, makes the signals the profile names. */
 enum kp_code kp_opcua_publish(struct opcua *, bool declare, struct kp_err *);
+
+/* The profiles that apply to this server; `arena` must live as long. */
+enum kp_code kp_opcua_profiles(struct opcua *, struct kp_arena *, struct kp_profiles *,
+                               struct kp_err *);
+
+/* ---- events.c: alarms ---- */
+/* Listens to what the server sends of events; one that has none is no error. */
+enum kp_code kp_opcua_events_start(struct opcua *, struct kp_err *);
+/* Reports what has come since the last turn. */
+enum kp_code kp_opcua_events_turn(struct opcua *, struct kp_err *);
+void kp_opcua_events_free(struct opcua *); /* after the client */
+
+/* ---- source.c ---- */
+/* The path of the object this node is or belongs to; "" when it stands nowhere below the root. */
+enum kp_code kp_opcua_source_path(struct opcua *, const UA_NodeId *, char path[KP_PATH_MAX],
+                                  struct kp_err *);
+void kp_opcua_sources_free(struct opcua *);
 
 /* ---- nameplate.c ---- */
 enum kp_code kp_opcua_nameplate(struct opcua_browse *, struct kp_err *);

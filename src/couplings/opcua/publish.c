@@ -8,7 +8,7 @@
 
 #include "core/ban.h"
 
-enum { UNASKED_MAX = 200 }; /* signals subscribed without being asked */
+enum { SPACES_MAX = 64 << 10, UNASKED_MAX = 200 }; /* signals subscribed without being asked */
 
 struct publication {
     struct opcua *o;
@@ -165,13 +165,15 @@ static void say_found(struct publication *p, size_t taken)
 }
 
 /* The profiles for the specifications that the server's namespaces are of. */
-static enum kp_code choose_profiles(struct publication *p, struct kp_err *err)
+enum kp_code kp_opcua_profiles(struct opcua *o, struct kp_arena *arena, struct kp_profiles *out,
+                               struct kp_err *err)
 {
-    const struct opcua_spaces *spaces = &p->o->spaces;
-    const char **uris = kp_arena_alloc(&p->text, (spaces->n + 1) * sizeof *uris);
+    const struct opcua_spaces *spaces = &o->spaces;
+    const char **uris = kp_arena_alloc(arena, (spaces->n + 1) * sizeof *uris);
     bool whole = uris;
+    *out = (struct kp_profiles){ 0 };
     for (size_t i = 0; whole && i < spaces->n; i++) {
-        char *uri = kp_arena_alloc(&p->text, spaces->uris[i].length + 1);
+        char *uri = kp_arena_alloc(arena, spaces->uris[i].length + 1);
         if (uri && spaces->uris[i].length)
             memcpy(uri, spaces->uris[i].data, spaces->uris[i].length);
         uris[i] = uri;
@@ -179,10 +181,35 @@ static enum kp_code choose_profiles(struct publication *p, struct kp_err *err)
     }
     if (!whole)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    return kp_profiles_load(&p->profiles,
-                            &(struct kp_profile_peer){
-                                .protocol = "opcua", .namespaces = uris, .n = spaces->n, .by_hand = p->o->set->profile },
+    return kp_profiles_load(out,
+                            &(struct kp_profile_peer){ .protocol = "opcua",
+                                                       .namespaces = uris,
+                                                       .n = spaces->n,
+                                                       .by_hand = o->set->profile },
                             err);
+}
+
+/* Kept for `koppel profile try`: most instances have ids in the server's own namespace. */
+static enum kp_code keep_spaces(struct opcua *o, struct kp_err *err)
+{
+    struct kp_buf lines;
+    kp_buf_init(&lines, SPACES_MAX);
+    for (size_t i = 1; i < o->spaces.n; i++) {
+        const UA_String *uri = &o->spaces.uris[i];
+        if (!uri->length || memchr(uri->data, '\n', uri->length) ||
+            memchr(uri->data, 0, uri->length) || lines.len + uri->length + 1 >= SPACES_MAX ||
+            !kp_utf8_valid((const char *)uri->data, uri->length))
+            continue;
+        kp_buf_add(&lines, uri->data, uri->length);
+        kp_buf_str(&lines, "\n");
+    }
+    if (lines.failed)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    else
+        kp_catalogue_put_spaces(kp_coupling_context(o->c), kp_coupling_id(o->c),
+                                kp_buf_text(&lines), err);
+    kp_buf_free(&lines);
+    return err->code;
 }
 
 enum kp_code kp_opcua_publish(struct opcua *o, bool declare, struct kp_err *err)
@@ -190,9 +217,9 @@ enum kp_code kp_opcua_publish(struct opcua *o, bool declare, struct kp_err *err)
     struct publication p = { .o = o };
     size_t taken = o->items.accepted;
     kp_coupling_note(o->c, "writing the catalogue of %zu nodes", o->browse->tree.n);
-    if (!choose_profiles(&p, err) && !list_all(&p, err) &&
+    if (!kp_opcua_profiles(o, &p.text, &p.profiles, err) && !list_all(&p, err) &&
         !kp_catalogue_replace(kp_coupling_context(o->c), kp_coupling_id(o->c), p.list, p.n, err) &&
-        !kp_opcua_nameplate(o->browse, err) && (!declare || !declare_wanted(&p, &taken, err)))
+        !keep_spaces(o, err) && !kp_opcua_nameplate(o->browse, err) && (!declare || !declare_wanted(&p, &taken, err)))
         say_found(&p, taken);
     kp_profiles_free(&p.profiles);
     kp_arena_free(&p.text);
