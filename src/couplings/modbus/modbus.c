@@ -157,7 +157,7 @@ static enum kp_code declare(struct modbus *m, struct kp_err *err)
     for (size_t i = 0; i < m->n && !err->code; i++) {
         const struct modbus_point *p = &m->points[i];
         modbus_point_name(p, names[i]);
-        list[i] = (struct kp_declare){ .path = p->row->cell[KP_MAP_PATH], .asset_kind = KP_FOLDER };
+        list[i] = (struct kp_declare){ .path = p->row->cell[KP_MAP_PATH], .asset_kind = KP_FOLDER, .by_path = true };
         list[i].info = (struct kp_signal_info){ .type = modbus_point_type(p), .stored = true, .source = names[i] };
         kp_map_info(&m->map, p->row, &list[i].info, err);
     }
