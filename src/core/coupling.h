@@ -118,6 +118,7 @@ struct kp_declare {
     const char *path;
     struct kp_signal_info info; /* id, asset, name and coupling are filled in by the core */
     uint8_t asset_kind;         /* for the asset that holds it, when it must be made */
+    bool by_path; /* a row of a map: the signal of this coupling that stands at the path is meant, whatever its source was */
     kp_signal id; /* out: 0 when the filter excludes it, or no place can hold it (logged) */
 };
 /* Batched: one crossing to the hub for all. Fails when there is no memory, or no place for any. */

@@ -159,6 +159,7 @@ struct declaring {
     struct kp_arena arena;
     struct sourced *known; /* this coupling's signals, by source */
     size_t n_known;
+    uint8_t *claimed; /* a bit per signal there was at the begin */
     struct kp_err *err;
 };
 
@@ -171,6 +172,11 @@ static int by_source(const void *a, const void *b)
 static bool same_text(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool is_claimed(const struct declaring *d, kp_signal id)
+{
+    return d->claimed[id / 8] >> id % 8 & 1;
 }
 
 static const struct kp_signal_info *find_source(const struct declaring *d, const char *source)
@@ -262,13 +268,41 @@ static void number_path(char out[KP_PATH_MAX], const char *path, unsigned i)
     snprintf(out + n, KP_PATH_MAX - n, "%s", number);
 }
 
+/* Rows of a map are their paths: first each takes the signal that stands there, whatever its source was. */
+static enum kp_code claim_paths(struct declaring *d)
+{
+    char path[KP_PATH_MAX];
+    d->claimed = kp_arena_alloc(&d->arena, kp_model_signal_end(d->model) / 8 + 1);
+    if (!d->claimed)
+        return kp_fail(d->err, KP_ENOMEM, "out of memory");
+    for (size_t i = 0; i < d->n; i++) {
+        struct kp_declare *want = &d->list[i];
+        if (!want->by_path || hub_path_below(path, d->c->at, want->path, NULL))
+            continue;
+        const struct kp_signal_info *info = kp_model_signal(d->model, kp_model_find_signal(d->model, path));
+        if (!info || info->coupling != d->c->id || is_claimed(d, info->id))
+            continue;
+        d->claimed[info->id / 8] |= (uint8_t)(1u << info->id % 8);
+        want->id = info->id;
+    }
+    return KP_OK;
+}
+
+/* By the path it claimed, else by its source, unless a row's path has claimed that one. */
+static const struct kp_signal_info *find_own(const struct declaring *d, const struct kp_declare *want)
+{
+    const struct kp_signal_info *old = want->id ? kp_model_signal(d->model, want->id) : find_source(d, want->info.source);
+    return old && !want->id && is_claimed(d, old->id) ? NULL : old;
+}
+
 static void declare_one(struct declaring *d, struct kp_declare *want)
 {
     char path[KP_PATH_MAX], first[KP_PATH_MAX];
     bool taken = false;
+    const struct kp_signal_info *old = find_own(d, want);
+    want->id = 0;
     if (hub_path_below(first, d->c->at, want->path, d->err))
         return;
-    const struct kp_signal_info *old = find_source(d, want->info.source);
     snprintf(path, sizeof path, "%s", first);
     if (!old)
         old = find_path(d, path, want->info.source, &taken);
@@ -311,7 +345,8 @@ static void do_declare(void *arg)
     struct declaring *d = arg;
     struct kp_err *all = d->err, first = { 0 };
     size_t failed = 0;
-    list_known(d);
+    if (!list_known(d))
+        claim_paths(d);
     for (size_t i = 0; i < d->n && !all->code; i++) {
         struct kp_err one = { 0 };
         d->err = &one;

@@ -131,6 +131,36 @@ static enum kp_code take_row(struct reading *r)
     return KP_OK;
 }
 
+/* ---- all rows ---- */
+static int by_path(const void *a, const void *b)
+{
+    const struct kp_map_row *const *x = a, *const *y = b;
+    int order = strcmp((*x)->cell[KP_MAP_PATH], (*y)->cell[KP_MAP_PATH]);
+    return order ? order : ((*x)->line > (*y)->line) - ((*x)->line < (*y)->line);
+}
+
+/* A path is one signal. Told is the first line, from the top, that repeats one. */
+static enum kp_code check_paths(const struct kp_map *map, struct kp_err *err)
+{
+    const struct kp_map_row **sorted = kp_alloc((map->n + 1) * sizeof *sorted), *again = NULL, *first = NULL;
+    if (!sorted)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    for (size_t i = 0; i < map->n; i++)
+        sorted[i] = &map->rows[i];
+    qsort(sorted, map->n, sizeof *sorted, by_path);
+    for (size_t i = 1; i < map->n; i++)
+        if (strcmp(sorted[i]->cell[KP_MAP_PATH], sorted[i - 1]->cell[KP_MAP_PATH]) == 0 &&
+            (!again || sorted[i]->line < again->line)) {
+            again = sorted[i];
+            first = sorted[i - 1];
+        }
+    kp_free(sorted);
+    if (!again)
+        return KP_OK;
+    return kp_fail(err, KP_EPARSE, "line %" PRIu64 ": path: '%.120s' stands in line %" PRIu64 " already", again->line,
+                   again->cell[KP_MAP_PATH], first->line);
+}
+
 enum kp_code kp_map_read(struct kp_map *map, const struct kp_map_form *form, const char *text,
                          struct kp_err *err)
 {
@@ -152,7 +182,7 @@ enum kp_code kp_map_read(struct kp_map *map, const struct kp_map_form *form, con
         if (!kp_csv_next(&r.csv, err))
             head ? take_head(&r) : take_row(&r);
     kp_csv_end(&r.csv);
-    if (!err->code)
+    if (!err->code && !check_paths(map, err))
         return KP_OK;
     kp_map_free(map);
     return kp_context(err, "map");

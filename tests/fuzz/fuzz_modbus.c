@@ -25,7 +25,7 @@ static void decode(struct modbus_point *p, const uint8_t *data, size_t size)
     char text[MODBUS_TEXT_MAX];
     memcpy(registers, data, size < sizeof registers ? size : sizeof registers);
     struct kp_value v = modbus_decode(p, registers, text);
-    if (!kp_value_valid(&v) || v.type != modbus_point_type(p))
+    if (!kp_value_valid(&v) || v.type != (v.type == KP_NULL && p->type == MODBUS_BCD ? KP_NULL : modbus_point_type(p)))
         abort();
     modbus_encode(p, &v, back, NULL);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """modbus_sim [--port N | --line DEVICE] [--rtu] [--control FILE]: pymodbus as three units. FILE, read at each request, holds JSON such as
-{"delay": 0.5} or {"delay": 0.5, "units": [2]}. Places that are not listed answer exception 2, other units exception 4 or nothing.
+{"delay": 0.5} or {"delay": 0.5, "units": [2]} or {"exceptions": {"2": 11, "1/60": 4}}, by unit or by unit and a place that is read. Places that are not listed answer exception 2, other units exception 4 or nothing.
 
 unit 1 holding: 0 float32 231.5 ABCD, 2 CDAB, 4 BADC, 6 DCBA; 8 int32 -123456 ABCD, 10 CDAB, 12 BADC, 14 DCBA; 16 uint64 2^63+5
 ABCD; 20 float64 -0.1 DCBA; 24 int16 -275; 25 uint16 0b101101; 26..33 string "EM-340-SIM"; 50 uint16 counts up; 60 uint16 7, 62 uint16
@@ -12,6 +12,7 @@ import struct
 import time
 
 from pymodbus import FramerType, ModbusDeviceIdentification
+from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -21,6 +22,8 @@ parser.add_argument("--line")
 parser.add_argument("--rtu", action="store_true")
 parser.add_argument("--control")
 parser.add_argument("--anonymous", action="store_true")
+parser.add_argument("--vendor", default="Koppel Test Works")
+parser.add_argument("--product", default="EM340")
 options = parser.parse_args()
 began = time.time()
 
@@ -54,6 +57,10 @@ def action(unit):
                 wish = json.load(file)
             if unit in wish.get("units", [1, 2, 3]):
                 await asyncio.sleep(wish.get("delay", 0))
+            for key, code in wish.get("exceptions", {}).items():
+                of, _, place = key.partition("/")
+                if int(of) == unit and (not place or address <= int(place) < address + count):
+                    return ExcCodes(code)
         if new is None and function == 3 and unit == 1 and start <= 50 < start + len(current):
             current[50 - start] = int((time.time() - began) * 10) & 0xffff
         return None
@@ -61,7 +68,7 @@ def action(unit):
 
 
 identity = None if options.anonymous else ModbusDeviceIdentification(info_name={
-    "VendorName": "Koppel Test Works", "ProductCode": "KTW-340", "MajorMinorRevision": "2.7", "ProductName": "EM340", "ModelName": "EM340-X"})
+    "VendorName": options.vendor, "ProductCode": "KTW-340", "MajorMinorRevision": "2.7", "ProductName": options.product, "ModelName": "EM340-X"})
 units = [
     SimDevice(1, ([bits(0, [False, False, False, True])], [bits(0, [False] * 7 + [True])],
                   [registers(0, holding), registers(50, [0]), registers(60, [7]), registers(62, [8])],

@@ -2,12 +2,15 @@
 """The Modbus coupling against pymodbus, over TCP, over a line, and with a line's frames over TCP."""
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
-from conftest import wait_for
+from conftest import KOPPEL, wait_for
 from pymodbus.client import ModbusTcpClient
 
 FULL = """address,path,type,order,unit,scale,bit,length,unit-id,role
@@ -137,12 +140,173 @@ def test_a_late_answer_is_not_taken_for_the_next(node, servers, free_port, tmp_p
     assert (value(node, "hall/em/seven"), value(node, "hall/em/eight")) == (7, 8)
 
 
+@pytest.fixture
+def line(tmp_path):
+    """Two ends of one pseudo terminal: the simulator's and the node's."""
+    ends = [tmp_path / "one", tmp_path / "two"]
+    socat = subprocess.Popen(["socat", f"pty,raw,echo=0,link={ends[0]}", f"pty,raw,echo=0,link={ends[1]}"])
+    wait_for(lambda: all(e.exists() for e in ends), 10, "the line")
+    yield [os.path.realpath(e) for e in ends]
+    socat.kill()
+    socat.wait()
+
+
+def test_a_late_answer_on_a_line_is_not_taken_for_the_next(node, servers, line, tmp_path):
+    """Frames of a line bear no number: two questions to one unit whose answers are equally long."""
+    control = write(tmp_path, "{}", "control.json")
+    servers("modbus_sim", "--line", line[0], "--control", control)
+    rows = "address,path\nholding:60,seven\nholding:62,eight\n"
+    couple(node, f"modbus+rtu://{line[1]}?baud=19200&parity=N", write(tmp_path, rows), "--set", "timeout=150ms", "--set", "poll=100ms",
+           "--set", "gap=0")
+    assert (value(node, "hall/em/seven"), value(node, "hall/em/eight")) == (7, 8)
+    for delay in (0.2, 0.16, 0.0, 0.18, 0.0):
+        control.write_text(json.dumps({"delay": delay}))
+        time.sleep(1)
+    assert {p[1] for p in node.history("hall/em/seven")} <= {7, None}
+    assert {p[1] for p in node.history("hall/em/eight")} <= {8, None}
+    assert (value(node, "hall/em/seven"), value(node, "hall/em/eight")) == (7, 8)
+
+
+def status_is(node, path, name, seconds=20):
+    return wait_for(lambda: (s := get(node, path)) and s["status"]["name"] == name and s, seconds, f"{path} {name}")
+
+
+def test_units_that_a_gateway_does_not_reach_keep_no_other_away(node, servers, free_port, tmp_path):
+    _, control = simulator(servers, free_port, tmp_path)
+    rows = "address,path,unit-id\nholding:50,count,1\nholding:100,two/x,2\nholding:0,three/x,3\n"
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, rows), "--set", "poll=200ms")
+    assert (value(node, "hall/em/two/x"), value(node, "hall/em/three/x")) == (22, 1)
+    control.write_text('{"exceptions": {"2": 11, "3": 10}}')
+    status_is(node, "hall/em/two/x", "BadNoCommunication")
+    status_is(node, "hall/em/three/x", "BadNoCommunication")
+    detail = wait_for(lambda: "no answer from unit 2, 3" in (d := node.coupling("em")["detail"]) and d, 10, "which units")
+    first = value(node, "hall/em/count")
+    wait_for(lambda: value(node, "hall/em/count") > first, 10, "the unit that answers")
+    control.write_text("{}")
+    assert (value(node, "hall/em/two/x"), value(node, "hall/em/three/x")) == (22, 1)
+    wait_for(lambda: "no answer" not in node.coupling("em")["detail"], 10, detail)
+
+
+@pytest.mark.parametrize("code, status", [(4, "BadDeviceFailure"), (6, "BadResourceUnavailable"), (5, "BadResourceUnavailable")])
+def test_a_place_that_fails_again_and_again_is_bad_until_it_answers(node, servers, free_port, tmp_path, code, status):
+    _, control = simulator(servers, free_port, tmp_path)
+    rows = "address,path\nholding:60,seven\nholding:50,count\n"
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, rows), "--set", "poll=200ms", "--set", "gap=0")
+    first = value(node, "hall/em/count")
+    assert value(node, "hall/em/seven") == 7
+    control.write_text(json.dumps({"exceptions": {"1/60": code}}))
+    status_is(node, "hall/em/seven", status)
+    wait_for(lambda: value(node, "hall/em/count") > first, 10, "the other place")
+    control.write_text("{}")
+    assert value(node, "hall/em/seven") == 7
+
+
+def test_a_device_that_closes_idle_connections_is_read_all_the_same(node, servers, free_port, tmp_path):
+    """Each connection lives for a few answers: every poll finds it closed."""
+    simulator(servers, free_port, tmp_path)
+    front = socket.create_server(("127.0.0.1", 0))
+
+    def serve(near):
+        with near, socket.create_connection(("127.0.0.1", free_port)) as far:
+            near.settimeout(0.3)
+            try:
+                while ask := near.recv(300):
+                    far.sendall(ask)
+                    near.sendall(far.recv(300))
+            except OSError:
+                pass
+
+    def accept():
+        while True:
+            try:
+                near, _ = front.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(near,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    couple(node, f"modbus://127.0.0.1:{front.getsockname()[1]}", write(tmp_path, "address,path\nholding:50,count\n"))
+    first = value(node, "hall/em/count")
+    opens = node.coupling("em")["counters"]["opens"]
+    for _ in range(4):
+        first = wait_for(lambda: (v := value(node, "hall/em/count")) > first and v, 5, "the next value")
+    assert node.coupling("em")["counters"]["opens"] == opens
+    assert all(p[2] == 0 for p in node.history("hall/em/count")), "none is Bad"
+    front.close()
+
+
+def test_a_device_that_takes_connections_and_says_nothing_is_told(node, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        couple(node, f"modbus://127.0.0.1:{mute.getsockname()[1]}/7", write(tmp_path, FULL), "--set", "timeout=200ms")
+        wait_for(lambda: "none of the 2 units" in (c := node.coupling("em"))["detail"] and c["state"] == "waiting", 20, "why")
+        begin = time.monotonic()
+        node.stop()
+        assert time.monotonic() - begin < 5
+
+
+def test_a_node_with_very_many_connections_says_so_and_lives(node, servers, free_port, tmp_path):
+    """The library waits by select(), which ends the process at the 1,024th descriptor: so many are given to the node here."""
+    simulator(servers, free_port, tmp_path)
+    node.stop()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    with node.log.open("a") as log:
+        node.process = subprocess.Popen([KOPPEL, "run", node.dir, "--listen", "127.0.0.1:0"], stdout=log, stderr=log, pass_fds=held)
+    for fd in held:
+        os.close(fd)
+    wait_for(node.answers, 30, "the node")
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, FULL))
+    assert "connections open" in node.wait_link("em", "waiting")["detail"]
+    node.cli("status")
+
+
+def test_a_corrected_map_feeds_the_signals_it_names(node, servers, free_port, tmp_path):
+    """The path says which signal a row is: other registers, swapped ones too, are no other signals."""
+    simulator(servers, free_port, tmp_path)
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, "address,path\nholding:60,a\nholding:62,b\nholding:25,c\n"), "--set", "poll=100ms")
+    assert (value(node, "hall/em/a"), value(node, "hall/em/b")) == (7, 8)
+    ids = [get(node, f"hall/em/{p}")["id"] for p in "abc"]
+    node.cli("couplings", "em", "--map", write(tmp_path, "address,path\nholding:62,a\nholding:60,b\nholding:0x1d,c\n"))
+    wait_for(lambda: (value(node, "hall/em/a"), value(node, "hall/em/b")) == (8, 7), 10, "the swapped registers")
+    assert [get(node, f"hall/em/{p}")["id"] for p in "abc"] == ids
+    assert not any(get(node, f"hall/em/{p}_2") for p in "abc")
+
+
+def test_one_register_may_be_two_signals(node, servers, free_port, tmp_path):
+    simulator(servers, free_port, tmp_path)
+    rows = "address,path,type,scale\nholding:24,raw,int16,\nholding:24,temperature,int16,0.1\n"
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, rows), "--set", "poll=100ms")
+    for _ in range(2):
+        assert (value(node, "hall/em/raw"), value(node, "hall/em/temperature")) == (-275, -27.5)
+        node.cli("couplings", "em", "--off")
+        node.cli("couplings", "em", "--on")
+        node.wait_link("em", "online")
+    assert {p[1] for p in node.history("hall/em/raw")} == {-275}
+    assert {p[1] for p in node.history("hall/em/temperature")} == {-27.5}
+
+
+def test_a_meter_that_says_what_it_is_gets_the_map_of_its_profile(node, servers, free_port, tmp_path):
+    simulator(servers, free_port, tmp_path, "--vendor", "Eastron", "--product", "SDM630MCT")
+    node.cli("couple", f"modbus://127.0.0.1:{free_port}", "--name", "em", "--at", "hall/em", "--no-wait")
+    assert good(node, "hall/em/L1/voltage")["unit"] == "VLT"
+    status_is(node, "hall/em/energy", "BadNodeIdUnknown")
+
+
+def test_a_row_has_a_pace_of_its_own(node, servers, free_port, tmp_path):
+    simulator(servers, free_port, tmp_path)
+    rows = "address,path,every\nholding:50,fast,50ms\nholding:0x32,slow,1h\n"
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, rows.replace("0x32,slow", "49,slow")))
+    first = value(node, "hall/em/fast")
+    wait_for(lambda: value(node, "hall/em/fast") > first + 10, 10, "a count that grows")
+    assert len(node.history("hall/em/fast")) > 5
+
+
 def test_a_server_that_goes_and_comes_back(node, servers, free_port, tmp_path):
     server, _ = simulator(servers, free_port, tmp_path)
     couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, FULL))
     value(node, "hall/em/abcd")
     server.stop()
-    assert "cannot reach it" in node.wait_link("em", "waiting")["detail"]
+    assert "cannot connect to" in node.wait_link("em", "waiting")["detail"]
     wait_for(lambda: get(node, "hall/em/abcd")["stale"], 10, "a stale value")
     server.start()
     node.wait_link("em", "online")
@@ -169,6 +333,8 @@ def test_a_hanging_server_makes_values_bad_and_the_node_answers(node, servers, f
     ("address,path,bit\n40001,a,16\n", "map: line 2: bit: '16' is not such as 3 or 3-5"),
     ("address,path,order\n40001,a,ACBD\n", "map: line 2: order: 'ACBD' is none of"),
     ("address,path,scale\n40001,a,x\n", "map: line 2: scale: 'x' is not a number"),
+    ("address,path,type\n17,a,float32\n", "map: line 2: type: '17' is coil:16"),
+    ("address,path,unit-id\n40001,a,250\n", "map: line 2: unit-id: there is no unit 250"),
     ("adress,path\n40001,a\n", "map: line 1: unknown column 'adress', did you mean 'address'?"),
 ])
 def test_a_wrong_map_is_refused_with_its_line_and_changes_nothing(node, tmp_path, text, complaint):
@@ -235,21 +401,13 @@ def test_frames_of_a_line_over_tcp(node, servers, free_port, tmp_path):
     good(node, "hall/em/abcd")
 
 
-def test_a_serial_line(node, servers, tmp_path):
-    """Two ends of one pseudo terminal: the simulator's and the node's."""
-    ends = [tmp_path / "one", tmp_path / "two"]
-    line = subprocess.Popen(["socat", f"pty,raw,echo=0,link={ends[0]}", f"pty,raw,echo=0,link={ends[1]}"])
-    try:
-        wait_for(lambda: all(e.exists() for e in ends), 10, "the line")
-        servers("modbus_sim", "--line", ends[0])
-        device = os.path.realpath(ends[1])
-        couple(node, f"modbus+rtu://{device}?baud=19200&parity=N", write(tmp_path, FULL))
-        assert value(node, "hall/em/abcd") == 231.5
-        assert value(node, "hall/em/other/x") == 22
-        node.cli("uncouple", "em")
-    finally:
-        line.kill()
-        line.wait()
+def test_a_serial_line(node, servers, line, tmp_path):
+    servers("modbus_sim", "--line", line[0])
+    couple(node, f"modbus+rtu://{line[1]}?baud=19200&parity=N", write(tmp_path, FULL))
+    assert value(node, "hall/em/abcd") == 231.5
+    assert value(node, "hall/em/other/x") == 22
+    wait_for(lambda: node.json("get", "hall/em")["assets"][0]["nameplate"].get("ManufacturerName") == "Koppel Test Works", 10, "the nameplate")
+    node.cli("uncouple", "em")
 
 
 def test_an_energy_meter_is_known_by_a_profile_chosen_by_hand(node, servers, free_port):

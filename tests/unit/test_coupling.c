@@ -106,6 +106,26 @@ static void two_nodes_of_one_name_are_two_signals_also_in_one_call(void **state)
         assert_int_equal(again[i].id, list[2 - i].id); /* in any order */
 }
 
+static void a_row_of_a_map_is_its_path_and_not_its_address(void **state)
+{
+    (void)state;
+    struct kp_coupling *c = couple_still(1, "hall", NULL);
+    struct kp_declare list[] = { declaring("x", "s1"), declaring("y", "s2"), declaring("z", "s1") };
+    for (int i = 0; i < 3; i++)
+        list[i].by_path = true;
+    assert_int_equal(declare(c, list, 3), KP_OK);
+    assert_true(list[0].id != list[2].id); /* one address, two signals */
+    struct kp_declare again[] = { declaring("w", "s2"), declaring("x", "s2"), declaring("y", "s1"), declaring("z", "s1") };
+    for (int i = 0; i < 4; i++)
+        again[i].by_path = true;
+    assert_int_equal(declare(c, again, 4), KP_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(again[i + 1].id, list[i].id);
+    assert_string_equal(path_of(again[0].id), "hall/w"); /* its old address is that of a row that stands */
+    assert_string_equal(kp_model_signal(model, list[0].id)->source, "s2");
+    assert_null(kp_model_signal(model, kp_model_find_signal(model, "hall/x_2")));
+}
+
 static void a_place_taken_by_something_else_gets_a_number(void **state)
 {
     (void)state;
@@ -1000,6 +1020,7 @@ int main(void)
         H(a_declared_signal_stands_below_at_with_all_that_is_said_of_it),
         H(declaring_again_finds_it_wherever_people_put_it),
         H(two_nodes_of_one_name_are_two_signals_also_in_one_call),
+        H(a_row_of_a_map_is_its_path_and_not_its_address),
         H(a_place_taken_by_something_else_gets_a_number),
         H(a_signal_nobody_feeds_any_more_is_taken_over_with_its_history),
         H(without_addresses_the_path_is_the_address),

@@ -58,6 +58,7 @@ static void a_fault_names_line_and_column_and_leaves_nothing(void **state)
         { "address,path,states\n1,a,runing=3\n", "map: line 2: states: 'runing' is no state, did you mean 'running'?" },
         { "address,path,enums\n1,a,off\n", "map: line 2: enums: 'off' is not such as 0=off 1=on" },
         { "address,path\n1,a,extra\n", "map: line 2: more cells than the first line has" },
+        { "address,path\n1,a\n2,b\n3,c\n4,c\n5,a\n", "map: line 5: path: 'c' stands in line 4 already" },
         { "address,path\n1,\"a\n", "map: line 2: a quote opens here that nothing closes" },
     };
     (void)state;

@@ -55,6 +55,30 @@ static struct kp_value text_of(const struct modbus_point *p, const uint16_t *reg
     return kp_string(text, strlen(text));
 }
 
+static bool from_digits(uint64_t digits, uint64_t *out)
+{
+    uint64_t unit = 1;
+    for (*out = 0; digits; digits >>= 4, unit *= 10) {
+        if ((digits & 15) > 9)
+            return false;
+        *out += (digits & 15) * unit;
+    }
+    return true;
+}
+
+static uint64_t to_digits(uint64_t n)
+{
+    uint64_t digits = 0;
+    for (unsigned shift = 0; n; n /= 10, shift += 4)
+        digits |= n % 10 << shift;
+    return digits;
+}
+
+static double scaled(const struct modbus_point *p, double raw)
+{
+    return (p->divide != 0 ? raw / p->divide : raw * p->scale) + p->offset;
+}
+
 struct kp_value modbus_decode(const struct modbus_point *p, const uint16_t *registers, char text[MODBUS_TEXT_MAX])
 {
     if (p->type == MODBUS_STRING)
@@ -85,12 +109,16 @@ struct kp_value modbus_decode(const struct modbus_point *p, const uint16_t *regi
         v = kp_int(signed_of(p, all));
         number = (double)v.i;
         break;
+    case MODBUS_BCD:
+        if (!from_digits(all, &all))
+            return v;
+        /* fallthrough */
     default:
         v.type = KP_UINT64;
         v.u = all;
         number = (double)all;
     }
-    return p->scaled ? kp_double(number * p->scale + p->offset) : v;
+    return p->scaled ? kp_double(scaled(p, number)) : v;
 }
 
 /* ---- writing ---- */
@@ -120,7 +148,7 @@ static bool whole(const struct modbus_point *p, const struct kp_value *v, double
 {
     unsigned bits = p->bits ? p->bits : 16u * p->count;
     bool is_signed = p->type == MODBUS_INT16 || p->type == MODBUS_INT32 || p->type == MODBUS_INT64;
-    double low = is_signed ? -ldexp(1, (int)bits - 1) : 0, high = ldexp(1, (int)bits - is_signed);
+    double low = is_signed ? -ldexp(1, (int)bits - 1) : 0, high = p->type == MODBUS_BCD ? pow(10, bits / 4) : ldexp(1, (int)bits - is_signed);
     double rounded = nearbyint(raw);
     if (!(rounded >= low && rounded < high) || (!p->scaled && rounded != raw))
         return false;
@@ -140,7 +168,7 @@ enum kp_code modbus_encode(const struct modbus_point *p, const struct kp_value *
         return encode_text(p, v, registers, err);
     if (!kp_value_number(v, &number))
         return kp_fail(err, KP_EINVALID, "a number is needed");
-    raw = (number - p->offset) / p->scale;
+    raw = p->divide != 0 ? (number - p->offset) * p->divide : (number - p->offset) / p->scale;
     if (p->type == MODBUS_BOOL) {
         all = number != 0;
     } else if (p->type == MODBUS_FLOAT32) {
@@ -155,6 +183,8 @@ enum kp_code modbus_encode(const struct modbus_point *p, const struct kp_value *
     } else if (!whole(p, v, raw, &all)) {
         return too_large(p, err);
     }
+    if (p->type == MODBUS_BCD)
+        all = to_digits(all);
     if (p->bits)
         all = (all & ((UINT64_C(1) << p->bits) - 1)) << p->bit;
     spread(p, all, registers);

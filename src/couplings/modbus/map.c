@@ -2,6 +2,7 @@
 /* What a row of a register map says. */
 #include "couplings/modbus/modbus_private.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,8 @@ static const struct {
     { "uint32", MODBUS_UINT32, 2 },   { "int64", MODBUS_INT64, 4 },     { "uint64", MODBUS_UINT64, 4 },
     { "float32", MODBUS_FLOAT32, 2 }, { "float64", MODBUS_FLOAT64, 4 }, { "bool", MODBUS_BOOL, 1 },
     { "string", MODBUS_STRING, 0 },   { "float", MODBUS_FLOAT32, 2 },   { "double", MODBUS_FLOAT64, 4 },
-    { "word", MODBUS_UINT16, 1 },     { "dword", MODBUS_UINT32, 2 },
+    { "word", MODBUS_UINT16, 1 },     { "dword", MODBUS_UINT32, 2 },   { "bcd16", MODBUS_BCD, 1 },
+    { "bcd32", MODBUS_BCD, 2 },
 };
 static const char *const tables[] = { "coil", "discrete", "input", "holding" };
 
@@ -34,7 +36,8 @@ static bool whole_number(const char *text, unsigned long most, unsigned long *ou
     return !*end && *out <= most;
 }
 
-/* "holding:0", "h0", from 0; or "40001", "400001", from 1, with the table as its first digit. */
+/* "holding:0", "h0", from 0; or "40001", "400001", from 1, with the table as its first digit; the coils' 0 may be left
+ * out. */
 static enum kp_code take_address(struct modbus_point *p, const char *text, struct kp_err *err)
 {
     static const uint8_t by_digit[] = { MODBUS_COIL, MODBUS_DISCRETE, UINT8_MAX, MODBUS_INPUT, MODBUS_HOLDING };
@@ -56,13 +59,18 @@ static enum kp_code take_address(struct modbus_point *p, const char *text, struc
         p->address = (uint16_t)(n - 1);
         return KP_OK;
     }
+    if (len <= 4 && *text != '0' && whole_number(text, 9999, &n)) {
+        p->table = MODBUS_COIL;
+        p->address = (uint16_t)(n - 1);
+        return KP_OK;
+    }
     return kp_fail(err, KP_EPARSE,
                    "address: '%.60s' is neither such as 40001 or 300001 nor such as holding:0, input:12, coil:3 or"
                    " discrete:7, which count from 0",
                    text);
 }
 
-static enum kp_code take_type(struct modbus_point *p, const char *text, struct kp_err *err)
+static enum kp_code take_type(struct modbus_point *p, const char *address, const char *text, struct kp_err *err)
 {
     const char *names[sizeof types / sizeof *types + 1] = { 0 };
     bool bits = p->table <= MODBUS_DISCRETE;
@@ -77,12 +85,14 @@ static enum kp_code take_type(struct modbus_point *p, const char *text, struct k
         p->type = types[i].type;
         p->count = types[i].registers;
         if (bits && p->type != MODBUS_BOOL)
-            return kp_fail(err, KP_EPARSE, "type: a %s is a bool and nothing else", tables[p->table]);
+            return kp_fail(err, KP_EPARSE, "type: '%.20s' is %s:%u, and that is a bool and nothing else; registers are such as"
+                                           " holding:0 or 40001",
+                           address, tables[p->table], p->address);
         return KP_OK;
     }
     const char *near = kp_nearest(text, names);
     return kp_fail(err, KP_EPARSE, "type: '%.60s' is none of int16, uint16, int32, uint32, int64, uint64, float32,"
-                                   " float64, bool and string%s%s%s",
+                                   " float64, bool, string, bcd16 and bcd32%s%s%s",
                    text, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
@@ -113,6 +123,8 @@ static enum kp_code take_bits(struct modbus_point *p, const char *text, struct k
         return kp_fail(err, KP_EPARSE, "bit: only a register of 16 bits has bits to choose");
     p->bit = (uint8_t)low;
     p->bits = (uint8_t)(high - low + 1);
+    if (p->type != MODBUS_UINT16 && p->type != MODBUS_INT16 && p->type != MODBUS_BOOL)
+        return kp_fail(err, KP_EPARSE, "bit: only int16, uint16 and bool have bits to choose");
     if (p->bits == 1 && p->type == MODBUS_UINT16)
         p->type = MODBUS_BOOL;
     return KP_OK;
@@ -146,13 +158,15 @@ enum kp_code modbus_point_read(struct modbus_point *p, const struct kp_map_row *
                                struct kp_err *err)
 {
     *p = (struct modbus_point){ .row = row };
-    if (take_address(p, row->cell[ADDRESS], err) || take_type(p, row->cell[KP_MAP_TYPE], err) ||
+    if (take_address(p, row->cell[ADDRESS], err) || take_type(p, row->cell[ADDRESS], row->cell[KP_MAP_TYPE], err) ||
         take_order(p, row->cell[ORDER], err) || take_bits(p, row->cell[BIT], err) ||
         take_length(p, row->cell[LENGTH], err) || take_pace(p, row->cell[EVERY], row->cell[UNIT_ID], set, err))
         return err->code;
     p->scaled = kp_map_scale(row, &p->scale, &p->offset);
     if (p->scaled && (p->type == MODBUS_STRING || p->type == MODBUS_BOOL || p->scale == 0))
         return kp_fail(err, KP_EPARSE, "scale: a %s has none", p->scale == 0 ? "number times 0" : "bool or string");
+    double inverse = nearbyint(1 / p->scale);
+    p->divide = fabs(inverse) > 1 && 1 / inverse == p->scale ? inverse : 0;
     if (p->address + p->count > 65536)
         return kp_fail(err, KP_EPARSE, "address: it reaches beyond the last register");
     return KP_OK;
@@ -161,8 +175,15 @@ enum kp_code modbus_point_read(struct modbus_point *p, const struct kp_map_row *
 uint8_t modbus_point_type(const struct modbus_point *p)
 {
     static const uint8_t of[] = { KP_BOOL, KP_INT64, KP_UINT64, KP_INT64, KP_UINT64, KP_INT64, KP_UINT64,
-                                  KP_FLOAT, KP_DOUBLE, KP_STRING };
+                                  KP_FLOAT, KP_DOUBLE, KP_STRING, KP_UINT64 };
     return p->scaled ? KP_DOUBLE : of[p->type];
+}
+
+uint16_t modbus_point_mask(const struct modbus_point *p)
+{
+    uint16_t mask = (uint16_t)(((1u << p->bits) - 1) << p->bit);
+    bool swapped = p->order == MODBUS_BADC || p->order == MODBUS_DCBA;
+    return swapped ? (uint16_t)(mask << 8 | mask >> 8) : mask;
 }
 
 void modbus_point_name(const struct modbus_point *p, char out[64])

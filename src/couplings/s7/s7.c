@@ -139,7 +139,7 @@ static enum kp_code declare(struct s7 *s, struct kp_err *err)
     for (size_t i = 0; i < s->n && !err->code; i++) {
         const struct s7_point *p = &s->points[i];
         s7_point_name(p, names[i]);
-        list[i] = (struct kp_declare){ .path = p->row->cell[KP_MAP_PATH], .asset_kind = KP_FOLDER };
+        list[i] = (struct kp_declare){ .path = p->row->cell[KP_MAP_PATH], .asset_kind = KP_FOLDER, .by_path = true };
         list[i].info = (struct kp_signal_info){ .type = s7_point_type(p), .stored = true, .source = names[i] };
         kp_map_info(&s->map, p->row, &list[i].info, err);
     }
