@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* First byte even: an answer to function 43. Odd: a register map, whose points are planned and decoded from what follows
+/* First byte even: an answer to function 43; with bit 1 set what a device sends over its connection (bit 2: with frames of a
+ * line) when asked who it is and for registers. Odd: a register map, whose points are planned and decoded from what follows
  * the map's end (a 0). */
 #include "couplings/modbus/modbus_private.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -17,6 +20,28 @@ static void identity(const uint8_t *data, size_t size)
     if (modbus_identity_parse(&id, copy, size, &next) > 0 && !kp_utf8_valid(id.vendor, strlen(id.vendor)))
         abort();
     free(copy);
+}
+
+/* All of it has been sent, and the device is gone. */
+static void answers(const uint8_t *data, size_t size, bool frames)
+{
+    struct modbus_link link = { .frames = frames };
+    struct modbus_identity id;
+    struct kp_err err = { 0 };
+    uint16_t registers[MODBUS_REGISTERS_MAX];
+    int ends[2];
+    if (size > 4096 || socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
+        return;
+    link.bus = frames ? modbus_new_rtu("/dev/null", 19200, 'N', 8, 1) : modbus_new_tcp("0.0.0.0", 502);
+    modbus_set_socket(link.bus, ends[0]);
+    modbus_set_byte_timeout(link.bus, 0, 0);
+    ssize_t sent = write(ends[1], data, size);
+    shutdown(ends[1], SHUT_WR);
+    if (sent == (ssize_t)size && modbus_identify(&link, 1, KP_SECOND, &id, &err) && (!*err.text || err.code == KP_OK))
+        abort();
+    modbus_read_registers(link.bus, 0, 20, registers);
+    modbus_link_close(&link);
+    close(ends[1]);
 }
 
 static void decode(struct modbus_point *p, const uint8_t *data, size_t size)
@@ -64,6 +89,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2 || size > 1 << 16)
         return 0;
+    if (!(data[0] & 1) && data[0] & 2) {
+        answers(data + 1, size - 1, data[0] & 4);
+        return 0;
+    }
     if (!(data[0] & 1)) {
         identity(data + 1, size - 1);
         return 0;
