@@ -238,6 +238,8 @@ def test_a_device_that_closes_idle_connections_is_read_all_the_same(node, server
 def test_a_device_that_takes_connections_and_says_nothing_is_told(node, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as mute:
         couple(node, f"modbus://127.0.0.1:{mute.getsockname()[1]}/7", write(tmp_path, FULL), "--set", "timeout=200ms")
+        node.cli("couple", f"modbus://127.0.0.1:{mute.getsockname()[1]}/7", "--name", "bare", "--no-wait", "--set", "timeout=200ms")
+        wait_for(lambda: "unit 7 does not answer within" in (c := node.coupling("bare"))["detail"] and c["state"] == "waiting", 20, "why")
         wait_for(lambda: "none of the 2 units" in (c := node.coupling("em"))["detail"] and c["state"] == "waiting", 20, "why")
         begin = time.monotonic()
         node.stop()
@@ -290,6 +292,18 @@ def test_a_meter_that_says_what_it_is_gets_the_map_of_its_profile(node, servers,
     node.cli("couple", f"modbus://127.0.0.1:{free_port}", "--name", "em", "--at", "hall/em", "--no-wait")
     assert good(node, "hall/em/L1/voltage")["unit"] == "VLT"
     status_is(node, "hall/em/energy", "BadNodeIdUnknown")
+
+
+def test_one_map_serves_many_units(node, servers, free_port, tmp_path):
+    simulator(servers, free_port, tmp_path)
+    rows = "address,path,unit-id\nholding:100,x,\nholding:0,y,\nholding:60,seven,1\n"
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, rows), "--set", "units=2-3")
+    assert (value(node, "hall/em/unit-2/x"), value(node, "hall/em/unit-3/y"), value(node, "hall/em/seven")) == (22, 1, 7)
+    status_is(node, "hall/em/unit-3/x", "BadNodeIdUnknown")
+    for wrong in ("2-", "3-2", "x", "1,", "256", "1;2"):
+        refused = node.cli("couplings", "em", "--set", f"units={wrong}", check=False)
+        assert refused.returncode == 1 and "is not such as 1-4,7" in refused.stderr, wrong
+    assert value(node, "hall/em/unit-2/x") == 22
 
 
 def test_a_row_has_a_pace_of_its_own(node, servers, free_port, tmp_path):

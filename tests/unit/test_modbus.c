@@ -172,6 +172,8 @@ static enum kp_code plan_and_part(void *arg)
     struct bench b;
     (void)arg;
     lay_out(&b, "address,path,enums\nh0,a,0=off 1=on\nh1,b,\nh60,c,\n", &set);
+    if (!b.err.code)
+        modbus_map_spread(&b.map, "2,4-6", &b.err);
     while (!b.err.code && b.plan.n && modbus_plan_split(&b.plan, 0, b.points, &b.err))
         ;
     clear(&b);
@@ -182,6 +184,30 @@ static void each_failing_allocation_is_told(void **state)
 {
     (void)state;
     kit_fail_each_allocation(plan_and_part, NULL);
+}
+
+static void rows_without_a_unit_become_one_for_each(void **state)
+{
+    struct bench b;
+    (void)state;
+    lay_out(&b, "address,path,unit-id\nh0,a/b,\nh1,c,9\n", &set);
+    assert_int_equal(modbus_map_spread(&b.map, "7,2-3,3", &b.err), KP_OK);
+    assert_int_equal(b.map.n, 4);
+    static const char *const paths[] = { "unit-2/a/b", "unit-3/a/b", "unit-7/a/b", "c" };
+    static const uint8_t units[] = { 2, 3, 7, 9 };
+    for (size_t i = 0; i < 4; i++) {
+        struct modbus_point p;
+        assert_string_equal(b.map.rows[i].cell[KP_MAP_PATH], paths[i]);
+        modbus_point_read(&p, &b.map.rows[i], &set, &b.err);
+        assert_int_equal(p.unit, units[i]);
+    }
+    static const char *const wrong[] = { "-1", "1-", "1,,2", ",1", "1,", "300", "5-1", "a" };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct kp_err err = { 0 };
+        assert_int_equal(modbus_map_spread(&b.map, wrong[i], &err), KP_EINVALID);
+    }
+    assert_int_equal(b.map.n, 4);
+    clear(&b);
 }
 
 /* ---- values ---- */
@@ -334,6 +360,7 @@ int main(void)
         cmocka_unit_test(no_read_is_longer_than_the_device_takes),
         cmocka_unit_test(a_refused_read_is_parted_where_the_gap_is_until_single_points_stand),
         cmocka_unit_test(each_failing_allocation_is_told),
+        cmocka_unit_test(rows_without_a_unit_become_one_for_each),
         cmocka_unit_test(every_order_goes_there_and_back),
         cmocka_unit_test(whole_numbers_stay_exact),
         cmocka_unit_test(a_scale_of_a_tenth_gives_the_decimal_people_expect),

@@ -172,6 +172,72 @@ enum kp_code modbus_point_read(struct modbus_point *p, const struct kp_map_row *
     return KP_OK;
 }
 
+/* ---- one map for many units ---- */
+/* "1-4,7" as a bit per unit. */
+static enum kp_code read_units(const char *text, bool wanted[MODBUS_UNITS], unsigned *n, struct kp_err *err)
+{
+    for (const char *p = text; *p; p += *p == ',') {
+        char *end;
+        unsigned long first = strtoul(p, &end, 10), last = first;
+        if (end != p && *end == '-')
+            last = strtoul(p = end + 1, &end, 10);
+        if (end == p || (*end && *end != ',') || (*end && !end[1]) || *p < '0' || *p > '9' || first > last || last >= MODBUS_UNITS)
+            return kp_fail(err, KP_EINVALID, "units: '%.60s' is not such as 1-4,7", text);
+        for (unsigned long u = first; u <= last; u++) {
+            *n += !wanted[u];
+            wanted[u] = true;
+        }
+        p = end;
+    }
+    return KP_OK;
+}
+
+static enum kp_code put_row(struct kp_map *map, struct kp_map_row *to, const struct kp_map_row *from, unsigned unit,
+                            struct kp_err *err)
+{
+    char path[KP_PATH_MAX + 16], number[8];
+    snprintf(path, sizeof path, "unit-%u/%s", unit, from->cell[KP_MAP_PATH]);
+    snprintf(number, sizeof number, "%u", unit);
+    *to = *from;
+    to->cell[KP_MAP_PATH] = kp_arena_strdup(&map->arena, path);
+    to->cell[UNIT_ID] = kp_arena_strdup(&map->arena, number);
+    if (!to->cell[KP_MAP_PATH] || !to->cell[UNIT_ID])
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    if (kp_path_valid(path))
+        return KP_OK;
+    kp_fail(err, KP_EPARSE, "path: '%.60s' is too long with the unit in front", path);
+    return kp_map_context(from, err);
+}
+
+enum kp_code modbus_map_spread(struct kp_map *map, const char *units, struct kp_err *err)
+{
+    bool wanted[MODBUS_UNITS] = { 0 };
+    unsigned n_units = 0;
+    size_t n = 0;
+    if (!units || !*units || read_units(units, wanted, &n_units, err))
+        return err->code;
+    for (size_t i = 0; i < map->n; i++)
+        n += map->rows[i].cell[UNIT_ID] ? 1 : n_units;
+    if (n > KP_MAP_ROWS_MAX)
+        return kp_fail(err, KP_EFULL, "units: the map has %zu rows for all of them, more than %d", n, KP_MAP_ROWS_MAX);
+    struct kp_map_row *rows = kp_alloc((n + 1) * sizeof *rows);
+    if (!rows)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    n = 0;
+    for (size_t i = 0; i < map->n && !err->code; i++) {
+        if (map->rows[i].cell[UNIT_ID])
+            rows[n++] = map->rows[i];
+        for (unsigned u = 0; u < MODBUS_UNITS && !map->rows[i].cell[UNIT_ID] && !err->code; u++)
+            if (wanted[u])
+                put_row(map, &rows[n++], &map->rows[i], u, err);
+    }
+    kp_free(map->rows);
+    map->rows = rows;
+    map->n = n;
+    return err->code;
+}
+
+/* ---- what is said of a point ---- */
 uint8_t modbus_point_type(const struct modbus_point *p)
 {
     static const uint8_t of[] = { KP_BOOL, KP_INT64, KP_UINT64, KP_INT64, KP_UINT64, KP_INT64, KP_UINT64,

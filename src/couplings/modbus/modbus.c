@@ -18,6 +18,8 @@ static const struct kp_option options[] = {
       .help = "a profile with a map for this device; without one the device is asked what it is" },
     { .name = "unit", .type = KP_OPT_INT, .offset = SETTING(unit), .standard = "1", .min = 0, .max = 255,
       .help = "unit (slave) for rows of the map that name none; modbus://HOST/3 says so too" },
+    { .name = "units", .type = KP_OPT_TEXT, .offset = SETTING(units),
+      .help = "such as 1-4,7: each of these units has what the map or profile says, below unit-N" },
     { .name = "poll", .type = KP_OPT_DURATION, .offset = SETTING(poll), .standard = "1s", .min = 10 * KP_MILLISECOND,
       .max = 86400 * KP_SECOND, .help = "how often each value is asked for" },
     { .name = "timeout", .type = KP_OPT_DURATION, .offset = SETTING(timeout), .standard = "1s",
@@ -94,9 +96,14 @@ static enum kp_code check(const char *url, const void *settings, struct kp_err *
         return err->code;
     if (set.profile && *set.profile && kp_profile_check("modbus", set.profile, err))
         return err->code;
+    struct kp_map none = { 0 };
+    if (modbus_map_spread(&none, set.units, err))
+        return err->code;
+    kp_map_free(&none);
     if (!set.map || !*set.map || kp_map_read(&map, &modbus_form, set.map, err))
         return err->code;
-    read_points(&map, &set, is_line(url), NULL, err);
+    if (!modbus_map_spread(&map, set.units, err))
+        read_points(&map, &set, is_line(url), NULL, err);
     kp_map_free(&map);
     return err->code;
 }
@@ -189,7 +196,7 @@ static enum kp_code prepare(struct modbus *m, struct kp_err *err)
     if (unit_of_url(url, m->set, &set.unit, err))
         return err->code;
     m->own = (uint8_t)set.unit;
-    if (find_map(m, err))
+    if (find_map(m, err) || modbus_map_spread(&m->map, m->set->units, err))
         return err->code;
     m->n = m->map.n;
     m->points = kp_alloc((m->n + 1) * sizeof *m->points);

@@ -16,7 +16,7 @@
 enum { MODBUS_REGISTERS_MAX = 125, MODBUS_BITS_MAX = 2000, MODBUS_UNITS = 256, MODBUS_TEXT_MAX = 250 };
 
 struct modbus_settings {
-    char *map, *profile;
+    char *map, *profile, *units;
     int64_t unit, poll, timeout, gap, registers_max, pause;
     int64_t baud, stop;
     char *parity;
@@ -45,6 +45,8 @@ struct modbus_point {
 };
 
 extern const struct kp_map_form modbus_form;
+/* Rows that name no unit become one row for each of `units` ("1-4,7"), below unit-N. */
+enum kp_code modbus_map_spread(struct kp_map *, const char *units, struct kp_err *);
 /* Reads the row; the error names the column. */
 enum kp_code modbus_point_read(struct modbus_point *, const struct kp_map_row *, const struct modbus_settings *,
                                struct kp_err *);
@@ -115,6 +117,7 @@ struct modbus {
     struct modbus_plan plan;
     struct modbus_unit units[MODBUS_UNITS];
     uint8_t own; /* the unit of the address */
+    int64_t greeted;  /* when it was last asked for a sign of life */
     int64_t stumbled; /* when an answer last did not come */
     int64_t behind; /* when a read was last far too late; 0: the bus keeps pace */
 };

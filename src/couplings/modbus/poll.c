@@ -107,7 +107,7 @@ enum kp_code modbus_resync(struct modbus *m, struct kp_err *err)
 static enum kp_code nobody_answers(const struct modbus *m, struct kp_err *err)
 {
     char time[32];
-    unsigned first = 0, n = 0;
+    unsigned first = m->own, n = 0;
     for (unsigned u = MODBUS_UNITS; u-- > 0;)
         if (m->units[u].mapped) {
             first = u;
@@ -259,21 +259,27 @@ static enum kp_code do_read(struct modbus *m, size_t i, struct kp_err *err)
 }
 
 /* ---- in turn ---- */
-enum kp_code modbus_greet(struct modbus *m, struct kp_err *err)
+static bool answers(struct modbus *m, const struct modbus_read *r, struct kp_err *err)
 {
     uint16_t registers[MODBUS_BITS_MAX];
     int64_t begin;
     int why;
-    for (size_t i = 0; i < m->plan.n && !err->code && !kp_coupling_stopping(m->c); i++) {
-        if (i && m->plan.list[i].unit == m->plan.list[i - 1].unit)
-            continue;
-        ask_twice(m, &m->plan.list[i], registers, &begin, &why, err);
-        if (err->code || !unit_is_away(why))
-            return err->code;
-        if (!modbus_is_exception(why))
-            modbus_resync(m, err);
-    }
-    return m->plan.n && !err->code ? nobody_answers(m, err) : err->code;
+    ask_twice(m, r, registers, &begin, &why, err);
+    if (!err->code && unit_is_away(why) && !modbus_is_exception(why))
+        modbus_resync(m, err);
+    return !err->code && !unit_is_away(why);
+}
+
+enum kp_code modbus_greet(struct modbus *m, struct kp_err *err)
+{
+    const struct modbus_read any = { .unit = m->own, .table = MODBUS_HOLDING, .count = 1 };
+    m->greeted = kp_coupling_mono(m->c);
+    if (!m->plan.n && answers(m, &any, err))
+        return KP_OK;
+    for (size_t i = 0; i < m->plan.n && !err->code && !kp_coupling_stopping(m->c); i++)
+        if ((!i || m->plan.list[i].unit != m->plan.list[i - 1].unit) && answers(m, &m->plan.list[i], err))
+            return KP_OK;
+    return err->code ? err->code : nobody_answers(m, err);
 }
 
 static size_t most_overdue(const struct modbus_plan *plan)
@@ -306,6 +312,8 @@ enum kp_code modbus_poll(struct modbus *m, struct kp_err *err)
             return err->code;
         now = kp_coupling_mono(m->c);
     }
+    if (!m->plan.n && now - m->greeted > RETRY_DEAD && modbus_greet(m, err))
+        return err->code;
     if (m->behind && now - m->behind > 30 * KP_SECOND)
         set_behind(m, 0);
     if (kp_coupling_flush(m->c, err))
