@@ -294,6 +294,29 @@ def test_a_meter_that_says_what_it_is_gets_the_map_of_its_profile(node, servers,
     status_is(node, "hall/em/energy", "BadNodeIdUnknown")
 
 
+def test_a_bus_that_is_asked_too_much_serves_everything_and_says_so(node, servers, free_port, tmp_path):
+    """Thirty questions of 30 ms each, five times a second: none of them may wait for ever."""
+    _, control = simulator(servers, free_port, tmp_path)
+    control.write_text('{"delay": 0.03}')
+    rows = "address,path\n" + "".join(f"holding:{n},r{n}\n" for n in range(30)) + "holding:50,count\n"
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, rows), "--set", "poll=200ms", "--set", "registers-max=1")
+    first = value(node, "hall/em/count")
+    wait_for(lambda: value(node, "hall/em/count") > first + 20, 20, "the last of them, again")
+    assert value(node, "hall/em/r24") == 65536 - 275
+    assert "raise poll" in node.coupling("em")["detail"]
+
+
+@pytest.mark.parametrize("code, complaint", [(2, "does not let unit 1 holding:24 be written"), (3, "does not take this value"), (6, "busy")])
+def test_what_the_device_answers_to_a_write_is_told(node, servers, free_port, tmp_path, code, complaint):
+    _, control = simulator(servers, free_port, tmp_path)
+    couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, "address,path\nholding:24,a\n"))
+    value(node, "hall/em/a")
+    node.cli("set", "hall/em/a", "--writable", "on")
+    control.write_text(json.dumps({"exceptions": {"1": code}}))
+    done = node.cli("set", "hall/em/a", "5", check=False)
+    assert done.returncode == 1 and complaint in done.stderr, done.stderr
+
+
 def test_one_map_serves_many_units(node, servers, free_port, tmp_path):
     simulator(servers, free_port, tmp_path)
     rows = "address,path,unit-id\nholding:100,x,\nholding:0,y,\nholding:60,seven,1\n"
