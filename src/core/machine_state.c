@@ -82,7 +82,7 @@ void states_changed(struct kp_hub *h, enum kp_change change, int64_t id)
     drop(m, (kp_signal)id);
     const struct kp_signal_info *info =
         change == KP_SIGNAL_PUT ? kp_model_signal(h->model, (kp_signal)id) : NULL;
-    if (info && (info->states || (info->role && strcmp(info->role, "state") == 0)))
+    if (info && kp_tells_state(info->role, info->states))
         take_in(m, info);
 }
 

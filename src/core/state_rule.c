@@ -223,3 +223,8 @@ enum kp_state kp_state_rule_apply(const struct kp_state_rule *r, const struct kp
             return r->list[i].state;
     return KP_STATE_UNKNOWN;
 }
+
+bool kp_tells_state(const char *role, const char *rule)
+{
+    return rule || (role && strcmp(role, "state") == 0);
+}

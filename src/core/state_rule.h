@@ -18,6 +18,9 @@ enum kp_state { /* of several signals of one machine the first in this list coun
 };
 const char *kp_state_name(unsigned state); /* "running" ... */
 
+/* Whether a signal of this role and rule (either may be NULL) says what its machine is doing. */
+bool kp_tells_state(const char *role, const char *rule);
+
 struct kp_state_rule;
 /* `text` NULL or "": the words machines are known to use. */
 struct kp_state_rule *kp_state_rule_new(const char *text, struct kp_err *);

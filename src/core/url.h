@@ -19,4 +19,6 @@ struct kp_url {
 enum kp_code kp_url_parse(const char *text, struct kp_url *, struct kp_err *);
 /* The settings behind the '?', one a call; start with *at = NULL. False at the end. An overlong one is cut. */
 bool kp_url_setting(const char *text, const char **at, char key[64], char value[KP_HOST_MAX]);
+/* Whether this host (as kp_url has it) can only be this machine: other names count for nothing, whatever they resolve to. */
+bool kp_host_is_own(const char *host);
 #endif

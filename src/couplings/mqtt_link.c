@@ -6,7 +6,6 @@
 #include "couplings/tcp.h"
 #include "store/store.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
@@ -34,13 +33,6 @@ enum {
 enum { GATHER_MS = 3 };
 
 /* ---- address ---- */
-static bool is_loopback(const char *host)
-{
-    struct in_addr address;
-    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
-}
-
 enum kp_code kp_mqtt_address(const char *url, struct kp_mqtt_address *a, struct kp_err *err)
 {
     struct kp_url u;
@@ -73,7 +65,7 @@ enum kp_code kp_mqtt_check(const char *url, const struct kp_mqtt_settings *set, 
         return kp_fail(err, KP_EINVALID, "certificate and key go together");
     if (given(set->password) && !given(set->user))
         return kp_fail(err, KP_EINVALID, "password goes with a user: --set user=NAME");
-    if (!a.tls && !set->allow_plain && !is_loopback(a.host))
+    if (!a.tls && !set->allow_plain && !kp_host_is_own(a.host))
         return kp_fail(
             err, KP_EREFUSED,
             "the link to %.100s would be unprotected: take mqtts://, or accept that with "

@@ -223,8 +223,8 @@ static uint32_t count_refused(const struct modbus *m, char first[64])
     uint32_t n = 0;
     *first = 0;
     for (size_t i = 0; i < m->n; i++)
-        if (m->points[i].polled.told && (m->points[i].polled.status == MODBUS_BAD_NO_NODE ||
-                                         m->points[i].polled.status == MODBUS_BAD_UNSUPPORTED) && n++ == 0)
+        if (m->points[i].polled.told && (m->points[i].polled.status == KP_BAD_NODE_ID_UNKNOWN ||
+                                         m->points[i].polled.status == KP_BAD_NOT_SUPPORTED) && n++ == 0)
             modbus_point_name(&m->points[i], first);
     return n;
 }
@@ -250,11 +250,10 @@ void modbus_describe(struct modbus *m)
 static enum kp_code modbus_open(struct kp_coupling *c, struct kp_err *err)
 {
     struct modbus *m = kp_coupling_state(c);
-    struct kp_err local = { 0 };
     m->c = c;
     m->set = kp_coupling_settings(c);
-    if (modbus_relink(m, &local) || prepare(m, &local) || modbus_greet(m, &local))
-        return kp_fail(err, local.code, "%s", local.text);
+    if (modbus_relink(m, err) || prepare(m, err) || modbus_greet(m, err))
+        return err->code;
     kp_coupling_online(c);
     modbus_describe(m);
     return KP_OK;
@@ -262,10 +261,7 @@ static enum kp_code modbus_open(struct kp_coupling *c, struct kp_err *err)
 
 static enum kp_code step(struct kp_coupling *c, struct kp_err *err)
 {
-    struct kp_err local = { 0 };
-    if (modbus_poll(kp_coupling_state(c), &local))
-        return kp_fail(err, local.code, "%s", local.text);
-    return KP_OK;
+    return modbus_poll(kp_coupling_state(c), err);
 }
 
 static void modbus_end(struct kp_coupling *c)

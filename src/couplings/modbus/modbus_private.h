@@ -99,10 +99,6 @@ void modbus_link_discard(struct modbus_link *, int64_t late);
 
 /* ---- one coupling ---- */
 enum { MODBUS_MISSES_MAX = 3 };
-#define MODBUS_BAD_NO_NODE     0x80340000u /* BadNodeIdUnknown: there is no such place */
-#define MODBUS_BAD_UNSUPPORTED 0x803D0000u /* BadNotSupported */
-#define MODBUS_BAD_FAILURE     0x808B0000u /* BadDeviceFailure */
-#define MODBUS_BAD_BUSY        0x80040000u /* BadResourceUnavailable */
 struct modbus_unit {
     uint8_t misses; /* in a row */
     bool identified, mapped;

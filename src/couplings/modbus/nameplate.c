@@ -2,6 +2,8 @@
 /* Which asset a unit is, and what it says of itself. */
 #include "couplings/modbus/modbus_private.h"
 
+#include "core/state_rule.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -48,7 +50,7 @@ static uint8_t kind_of(const struct modbus *m, uint8_t unit)
         const char *role = m->points[i].row->cell[KP_MAP_ROLE];
         if (m->points[i].unit != unit)
             continue;
-        if (m->points[i].row->cell[KP_MAP_STATES] || (role && strcmp(role, "state") == 0))
+        if (kp_tells_state(role, m->points[i].row->cell[KP_MAP_STATES]))
             return KP_MACHINE;
         if (role && (strcmp(role, "energy") == 0 || strcmp(role, "power") == 0))
             kind = KP_METER;

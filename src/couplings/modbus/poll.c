@@ -13,7 +13,6 @@
 #include "core/ban.h"
 
 enum { WAIT_MS = 100 };
-#define BAD_DECODING  0x80070000u      /* BadDecodingError: digits that are none */
 #define RETRY_DEAD    (10 * KP_SECOND) /* a unit that does not answer is asked this often */
 #define RETRY_REFUSED (60 * KP_SECOND) /* a place it does not know */
 #define RETRY_SOON    (1 * KP_SECOND)
@@ -35,7 +34,7 @@ static enum kp_code tell_values(struct modbus *m, const struct modbus_read *r, c
     for (uint32_t i = 0; i < r->n; i++) {
         struct modbus_point *p = &m->points[r->first + i];
         struct kp_value v = modbus_decode(p, registers + (p->address - r->address), text);
-        uint32_t status = v.type == KP_NULL ? BAD_DECODING : KP_GOOD;
+        uint32_t status = v.type == KP_NULL ? KP_BAD_DECODING_ERROR : KP_GOOD;
         if (kp_polled_tell(m->c, &p->polled, &v, status, at, err))
             return err->code;
     }
@@ -155,7 +154,7 @@ static enum kp_code unit_missed(struct modbus *m, const struct modbus_read *miss
 static enum kp_code refuse_place(struct modbus *m, size_t i, uint32_t status, int why, struct kp_err *err)
 {
     const struct modbus_point *p = &m->points[m->plan.list[i].first];
-    if (status == MODBUS_BAD_NO_NODE && modbus_plan_split(&m->plan, i, m->points, err))
+    if (status == KP_BAD_NODE_ID_UNKNOWN && modbus_plan_split(&m->plan, i, m->points, err))
         return KP_OK; /* the halves are asked for at once */
     if (err->code)
         return err->code;
@@ -177,7 +176,7 @@ static enum kp_code read_failed(struct modbus *m, struct modbus_read *r, uint32_
     r->misses += r->misses < MODBUS_MISSES_MAX;
     if (r->misses == MODBUS_MISSES_MAX) {
         tell_bad(m, r, status, err);
-        pause = status == MODBUS_BAD_BUSY ? RETRY_SOON : RETRY_DEAD;
+        pause = status == KP_BAD_RESOURCE_UNAVAILABLE ? RETRY_SOON : RETRY_DEAD;
     }
     r->due = kp_coupling_mono(m->c) + pause;
     return err->code;
@@ -195,14 +194,14 @@ static enum kp_code failed(struct modbus *m, size_t i, int why, struct kp_err *e
     switch (why) {
     case EMBXILADD:
     case EMBXILVAL:
-        return refuse_place(m, i, MODBUS_BAD_NO_NODE, why, err);
+        return refuse_place(m, i, KP_BAD_NODE_ID_UNKNOWN, why, err);
     case EMBXILFUN:
-        return refuse_place(m, i, MODBUS_BAD_UNSUPPORTED, why, err);
+        return refuse_place(m, i, KP_BAD_NOT_SUPPORTED, why, err);
     case EMBXACK:
     case EMBXSBUSY:
-        return read_failed(m, r, MODBUS_BAD_BUSY, err);
+        return read_failed(m, r, KP_BAD_RESOURCE_UNAVAILABLE, err);
     default:
-        return read_failed(m, r, MODBUS_BAD_FAILURE, err);
+        return read_failed(m, r, KP_BAD_DEVICE_FAILURE, err);
     }
 }
 
@@ -234,7 +233,7 @@ static enum kp_code answered(struct modbus *m, size_t i, const uint16_t *registe
     struct modbus_read *r = &m->plan.list[i];
     struct modbus_unit *unit = &m->units[r->unit];
     int64_t middle = begin + (kp_coupling_utc(m->c) - begin) / 2;
-    bool back = unit->misses >= MODBUS_MISSES_MAX, refused = r->n && m->points[r->first].polled.status == MODBUS_BAD_NO_NODE;
+    bool back = unit->misses >= MODBUS_MISSES_MAX, refused = r->n && m->points[r->first].polled.status == KP_BAD_NODE_ID_UNKNOWN;
     unit->misses = r->misses = 0;
     next_time(m, i, kp_coupling_mono(m->c));
     for (size_t k = 0; back && k < m->plan.n; k++)

@@ -196,7 +196,7 @@ static bool report(struct message *x, const char *place, struct kp_value *v)
     return !kp_coupling_report(x->m->c,
                                &(struct kp_sample){ .signal = x->m->found.list[at].id,
                                                     .at = x->msg->at,
-                                                    .status = v->type == KP_NULL ? MQTT_BAD_NO_DATA
+                                                    .status = v->type == KP_NULL ? KP_BAD_NO_DATA
                                                               : x->msg->retained
                                                                   ? KP_UNCERTAIN_LAST_USABLE
                                                                   : KP_GOOD,

@@ -16,7 +16,6 @@ enum {
     MQTT_FOUND_MAX = 20000, /* values listed of a broker without a map */
     MQTT_SOURCE_MAX = 2048,
 };
-#define MQTT_BAD_NO_DATA 0x809B0000u
 
 struct mqtt_settings {
     struct kp_mqtt_settings link;

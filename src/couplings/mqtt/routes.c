@@ -325,7 +325,7 @@ static enum kp_code report(struct mqtt *m, struct mqtt_bound *b, const struct kp
         b->undeclared = true;
         m->routes.undeclared++;
     }
-    s.status = s.value.type == KP_NULL   ? MQTT_BAD_NO_DATA
+    s.status = s.value.type == KP_NULL   ? KP_BAD_NO_DATA
                : msg->retained && !timed ? KP_UNCERTAIN_LAST_USABLE
                                          : KP_GOOD;
     return kp_coupling_report(m->c, &s, err);

@@ -376,7 +376,7 @@ static enum kp_code take_value(struct mtconnect *m, const struct item *i, const 
         if (!m->bad++ || m->bad % 1000 == 0)
             kp_warn("mtconnect", "a value is no number", "coupling=%s item=%s value=%s so-far=%" PRIu64,
                     kp_log_quote(kp_coupling_name(m->c)), kp_log_quote(o->id), kp_log_quote(o->text), m->bad);
-        s.status = 0x80740000; /* BadTypeMismatch */
+        s.status = KP_BAD_TYPE_MISMATCH;
         s.value.type = KP_NULL;
     }
     return kp_coupling_report(m->c, &s, err);

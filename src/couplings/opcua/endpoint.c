@@ -3,7 +3,8 @@
  * server says of its endpoints crosses the network unprotected. */
 #include "couplings/opcua/opcua_private.h"
 
-#include <arpa/inet.h>
+#include "core/url.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -13,15 +14,13 @@
 bool kp_opcua_loopback(const char *url)
 {
     char host[64];
-    struct in_addr address;
     const char *from = strstr(url, "://");
     from = from ? from + 3 : url;
     size_t len = *from == '[' ? strcspn(from, "]") + 1 : strcspn(from, ":/");
     if (len >= sizeof host)
         return false;
     snprintf(host, sizeof host, "%.*s", (int)len, from);
-    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-           (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
+    return strcmp(host, "[::1]") == 0 || kp_host_is_own(host);
 }
 
 /* Weakest first; what is older than these is broken and not used. */

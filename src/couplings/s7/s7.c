@@ -2,6 +2,7 @@
 /* The class: neighbours become blocks, blocks that fit go into one question; a block that the PLC refuses is parted. */
 #include "couplings/s7/s7.h"
 
+#include "core/state_rule.h"
 #include "core/url.h"
 #include "couplings/s7/s7_private.h"
 
@@ -14,9 +15,6 @@
 
 enum { WAIT_MS = 100, BLOCK_MAX = 222 }; /* bytes of a block: what the smallest PDU of 240 carries */
 #define RETRY_BAD    (60 * KP_SECOND)
-#define BAD_NO_NODE  0x80340000u /* BadNodeIdUnknown */
-#define BAD_DENIED   0x801F0000u /* BadUserAccessDenied */
-#define BAD_VALUE    0x80740000u /* BadTypeMismatch: what stands there is none of its type */
 
 struct block { /* neighbours that are read at once */
     size_t first, n;
@@ -201,8 +199,8 @@ static enum kp_code nameplate(struct s7 *s, struct kp_err *err)
     system_text(s, 0x001c, 7, 32, product);
     firmware(s, version);
     for (size_t i = 0; i < s->n; i++) {
-        const char *role = s->points[i].row->cell[KP_MAP_ROLE];
-        machine = machine || s->points[i].row->cell[KP_MAP_STATES] || (role && strcmp(role, "state") == 0);
+        const char *const *cell = s->points[i].row->cell;
+        machine = machine || kp_tells_state(cell[KP_MAP_ROLE], cell[KP_MAP_STATES]);
     }
     const char *const plate[KP_NAMEPLATE_FIELDS] = { [KP_MANUFACTURER_NAME] = *order || *product ? "Siemens" : NULL,
                                                      [KP_PRODUCT_DESIGNATION] = *product ? product : NULL,
@@ -270,7 +268,7 @@ static enum kp_code tell_block(struct s7 *s, const struct block *b, const uint8_
     for (size_t i = b->first; i < b->first + b->n; i++) {
         struct s7_point *p = &s->points[i];
         struct kp_value v = data ? s7_decode(p, data + (p->byte - b->item.byte), text) : (struct kp_value){ .type = KP_NULL };
-        uint32_t own = data && v.type == KP_NULL ? BAD_VALUE : status;
+        uint32_t own = data && v.type == KP_NULL ? KP_BAD_TYPE_MISMATCH : status;
         if (kp_polled_tell(s->c, &p->polled, &v, own, at, err))
             return err->code;
     }
@@ -281,7 +279,7 @@ static enum kp_code tell_block(struct s7 *s, const struct block *b, const uint8_
 static enum kp_code refused(struct s7 *s, size_t i, uint8_t code, int64_t at, struct kp_err *err)
 {
     struct block whole = s->blocks[i];
-    uint32_t status = code == 3 ? BAD_DENIED : BAD_NO_NODE;
+    uint32_t status = code == 3 ? KP_BAD_USER_ACCESS_DENIED : KP_BAD_NODE_ID_UNKNOWN;
     if (whole.n > 1) {
         memmove(s->blocks + i, s->blocks + i + 1, (--s->n_blocks - i) * sizeof *s->blocks);
         for (size_t k = 0; k < whole.n; k++)

@@ -75,7 +75,7 @@ static enum kp_code take_value(struct message *x, int32_t at, const Sparkplug__M
     h->room.failed = false;
     if (m->is_null) {
         s.value = (struct kp_value){ .type = KP_NULL };
-        s.status = s.status == KP_GOOD ? SP_BAD_NO_DATA : s.status;
+        s.status = s.status == KP_GOOD ? KP_BAD_NO_DATA : s.status;
     } else if (kp_sparkplug_value(m, h->metrics[at].type, &h->room, &s.value, &why)) {
         unread(h, x->msg->topic, why.text);
         return KP_OK;

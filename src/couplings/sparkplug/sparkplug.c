@@ -86,10 +86,10 @@ static void describe(struct sparkplug *h)
 }
 
 /* ---- STATE ---- */
-static void state_payload(struct sparkplug *h, bool online, char *out, size_t size)
+static void state_payload(bool online, int64_t at, char out[SP_STATE_MAX])
 {
-    snprintf(out, size, "{\"online\":%s,\"timestamp\":%" PRId64 "}", online ? "true" : "false",
-             kp_coupling_utc(h->c) / KP_MILLISECOND);
+    snprintf(out, SP_STATE_MAX, "{\"online\":%s,\"timestamp\":%" PRId64 "}", online ? "true" : "false",
+             at / KP_MILLISECOND);
 }
 
 /* The will has the same time as the birth, so that nodes can tell it from one of before. */
@@ -100,12 +100,10 @@ static void prepare_state(struct sparkplug *h, struct kp_mqtt_publication *will)
     h->link.will = NULL;
     if (!host || !*host)
         return;
-    int64_t ms = kp_coupling_utc(h->c) / KP_MILLISECOND;
+    int64_t now = kp_coupling_utc(h->c);
     snprintf(h->state_topic, sizeof h->state_topic, "spBv1.0/STATE/%s", host);
-    snprintf(h->state_online, sizeof h->state_online, "{\"online\":true,\"timestamp\":%" PRId64 "}",
-             ms);
-    snprintf(h->state_offline, sizeof h->state_offline,
-             "{\"online\":false,\"timestamp\":%" PRId64 "}", ms);
+    state_payload(true, now, h->state_online);
+    state_payload(false, now, h->state_offline);
     *will = (struct kp_mqtt_publication){ h->state_topic, h->state_offline,
                                           strlen(h->state_offline), true };
     h->link.will = will;
@@ -124,8 +122,8 @@ static enum kp_code say_online(struct sparkplug *h, struct kp_err *err)
 
 static void say_offline(struct sparkplug *h)
 {
-    char payload[80];
-    state_payload(h, false, payload, sizeof payload);
+    char payload[SP_STATE_MAX];
+    state_payload(false, kp_coupling_utc(h->c), payload);
     if (h->state_topic[0] && h->link.client && h->link.connack == 0 && !h->link.down)
         kp_mqtt_send(
             &h->link,

@@ -9,8 +9,7 @@
 #include "couplings/sparkplug/payload.h"
 #include "couplings/sparkplug/sparkplug.h"
 
-enum { SP_METRICS_TOTAL = 200000, SP_DEVICES_MAX = 20000, SP_NONE = -1, SP_KEY_MAX = 2048 };
-#define SP_BAD_NO_DATA 0x809B0000u
+enum { SP_METRICS_TOTAL = 200000, SP_DEVICES_MAX = 20000, SP_NONE = -1, SP_KEY_MAX = 2048, SP_STATE_MAX = 80 };
 
 struct sp_settings {
     struct kp_mqtt_settings link;
@@ -77,7 +76,7 @@ struct sparkplug {
     size_t subscribed, left;
     uint64_t unread, rebirths;
     char unread_why[120];
-    char state_topic[256], state_online[80], state_offline[80];
+    char state_topic[256], state_online[SP_STATE_MAX], state_offline[SP_STATE_MAX];
     char group[256];
     uint64_t told; /* of the unread, in the note */
     int64_t described;
