@@ -1,30 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mosquitto as a test needs it: on a free port of loopback, with or without TLS and a user, started again on the same port."""
+"""mosquitto that keeps its sessions over a restart, with or without TLS and a user; and plain clients of paho."""
 import subprocess
 
+import mqtt_broker
 import paho.mqtt.client as paho
-from conftest import wait_for
 
 
-class Broker:
+class Broker(mqtt_broker.Broker):
     def __init__(self, folder, port, user=None, tls=None):
         """user: (name, password); tls: folder with ca.pem, server.pem, server.key."""
-        self.port, self.user, self.tls, self.process = port, user, tls, None
-        lines = ["per_listener_settings false", f"listener {port} 127.0.0.1", "persistence true",
-                 f"persistence_location {folder}/", "autosave_interval 1", "user root", f"allow_anonymous {'false' if user else 'true'}"]
+        self.user, self.tls = user, tls
+        lines = ["persistence true", f"persistence_location {folder}/", "autosave_interval 1"]
         if user:
             passwords = folder / "passwords"
             subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, *user], check=True, capture_output=True)
             lines.append(f"password_file {passwords}")
         if tls:
             lines += [f"cafile {tls}/ca.pem", f"certfile {tls}/server.pem", f"keyfile {tls}/server.key"]
-        self.config = folder / "mosquitto.conf"
-        self.config.write_text("\n".join(lines) + "\n")
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(["mosquitto", "-c", self.config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(self.answers, 10, "the broker")
+        super().__init__(folder, *lines, port=port, anonymous=not user)
 
     def client(self, name=""):
         client = paho.Client(name)
@@ -36,15 +29,6 @@ class Broker:
         client.loop_start()
         return client
 
-    def answers(self):
-        try:
-            client = self.client()
-            client.loop_stop()
-            client.disconnect()
-            return True
-        except OSError:
-            return False
-
     def publish(self, *messages, qos=1, retain=False):
         """messages: (topic, payload)."""
         client = self.client()
@@ -52,10 +36,6 @@ class Broker:
             client.publish(topic, payload, qos, retain).wait_for_publish(10)
         client.loop_stop()
         client.disconnect()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
 
 
 def certificates(folder):

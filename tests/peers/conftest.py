@@ -28,6 +28,27 @@ def wait_for(check, seconds=20, what="it"):
         time.sleep(0.05)
 
 
+def known(node, path):
+    """The signal once it has a value, else None."""
+    done = node.cli("get", path, "--json", check=False)
+    s = json.loads(done.stdout)["signals"][0] if done.returncode == 0 else None
+    return s if s and s["arrived"] else None
+
+
+def good(node, path):
+    return wait_for(lambda: (s := known(node, path)) and s["status"]["name"] == "Good" and not s["stale"] and s, 20, path)
+
+
+def wait_value(node, path, want):
+    return wait_for(lambda: (s := known(node, path)) and s["value"] == want and not s["stale"] and s, 15, f"{path} = {want}")
+
+
+def comes(node, path, check, seconds=20):
+    """Waits until the signal has this value, or until check(signal) holds; returns the signal."""
+    holds = check if callable(check) else lambda s: s["value"] == check
+    return wait_for(lambda: (s := known(node, path)) and holds(s) and s, seconds, f"{path}: {check}")
+
+
 class Node:
     def __init__(self, folder, init=True):
         self.dir = folder / "node"

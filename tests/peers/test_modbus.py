@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from conftest import KOPPEL, wait_for
+from conftest import KOPPEL, good, known, wait_for
 from pymodbus.client import ModbusTcpClient
 
 FULL = """address,path,type,order,unit,scale,bit,length,unit-id,role
@@ -50,17 +50,6 @@ def couple(node, url, map_file, *options, at="hall/em"):
     return node.cli("couple", url, "--name", "em", "--at", at, "--map", map_file, "--no-wait", *options)
 
 
-def get(node, path):
-    """The signal once it has a value, else None."""
-    done = node.cli("get", path, "--json", check=False)
-    s = json.loads(done.stdout)["signals"][0] if done.returncode == 0 else None
-    return s if s and s["arrived"] else None
-
-
-def good(node, path):
-    return wait_for(lambda: (s := get(node, path)) and s["status"]["name"] == "Good" and not s["stale"] and s, 20, path)
-
-
 def value(node, path):
     return good(node, path)["value"]
 
@@ -88,7 +77,7 @@ def test_every_type_order_and_way_to_write_an_address(node, servers, free_port, 
 def test_the_device_says_what_it_is(node, servers, free_port, tmp_path):
     simulator(servers, free_port, tmp_path)
     couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, FULL))
-    plate = wait_for(lambda: (a := node.json("get", "hall/em")["assets"][0]["nameplate"] if get(node, "hall/em/abcd") else None) and a.get("ManufacturerName") and a,
+    plate = wait_for(lambda: (a := node.json("get", "hall/em")["assets"][0]["nameplate"] if known(node, "hall/em/abcd") else None) and a.get("ManufacturerName") and a,
                      20, "the nameplate")
     assert plate["ManufacturerName"] == "Koppel Test Works"
     assert plate["OrderCodeOfManufacturer"] == "KTW-340"
@@ -108,7 +97,7 @@ def test_a_place_that_is_not_there_keeps_no_other_away(node, servers, free_port,
     couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, rows))
     assert (value(node, "hall/em/r60"), value(node, "hall/em/r62")) == (7, 8)
     for missing in ("r61", "r70"):
-        wait_for(lambda: (s := get(node, f"hall/em/{missing}")) and s["status"]["name"] == "BadNodeIdUnknown", 10, missing)
+        wait_for(lambda: (s := known(node, f"hall/em/{missing}")) and s["status"]["name"] == "BadNodeIdUnknown", 10, missing)
     status = node.coupling("em")
     assert (status["rejected"], status["state"]) == (2, "online")
     assert "refused by the device" in status["detail"]
@@ -119,10 +108,20 @@ def test_a_dead_unit_keeps_no_other_away(node, servers, free_port, tmp_path):
     control.write_text('{"delay": 1, "units": [2]}')
     couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, FULL), "--set", "timeout=200ms", "--set", "poll=200ms")
     first = value(node, "hall/em/count")
-    wait_for(lambda: (s := get(node, "hall/em/other/x")) and s["status"]["name"] == "BadNoCommunication", 20, "the dead unit")
+    wait_for(lambda: (s := known(node, "hall/em/other/x")) and s["status"]["name"] == "BadNoCommunication", 20, "the dead unit")
     wait_for(lambda: value(node, "hall/em/count") > first + 5, 10, "the living one")
     control.write_text("{}")
     assert value(node, "hall/em/other/x") == 22
+
+
+def late_answers_are_passed_over(node, control):
+    assert (value(node, "hall/em/seven"), value(node, "hall/em/eight")) == (7, 8)
+    for delay in (0.2, 0.16, 0.0, 0.18, 0.0):
+        control.write_text(json.dumps({"delay": delay}))
+        time.sleep(1)
+    assert {p[1] for p in node.history("hall/em/seven")} <= {7, None}
+    assert {p[1] for p in node.history("hall/em/eight")} <= {8, None}
+    assert (value(node, "hall/em/seven"), value(node, "hall/em/eight")) == (7, 8)
 
 
 def test_a_late_answer_is_not_taken_for_the_next(node, servers, free_port, tmp_path):
@@ -131,13 +130,7 @@ def test_a_late_answer_is_not_taken_for_the_next(node, servers, free_port, tmp_p
     rows = "address,path,every\nholding:60,seven,\nholding:62,eight,\n"
     couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, rows), "--set", "timeout=150ms", "--set", "poll=100ms",
            "--set", "gap=0")
-    assert (value(node, "hall/em/seven"), value(node, "hall/em/eight")) == (7, 8)
-    for delay in (0.2, 0.16, 0.0, 0.18, 0.0):
-        control.write_text(json.dumps({"delay": delay}))
-        time.sleep(1)
-    assert {p[1] for p in node.history("hall/em/seven")} <= {7, None}
-    assert {p[1] for p in node.history("hall/em/eight")} <= {8, None}
-    assert (value(node, "hall/em/seven"), value(node, "hall/em/eight")) == (7, 8)
+    late_answers_are_passed_over(node, control)
 
 
 @pytest.fixture
@@ -158,17 +151,11 @@ def test_a_late_answer_on_a_line_is_not_taken_for_the_next(node, servers, line, 
     rows = "address,path\nholding:60,seven\nholding:62,eight\n"
     couple(node, f"modbus+rtu://{line[1]}?baud=19200&parity=N", write(tmp_path, rows), "--set", "timeout=150ms", "--set", "poll=100ms",
            "--set", "gap=0")
-    assert (value(node, "hall/em/seven"), value(node, "hall/em/eight")) == (7, 8)
-    for delay in (0.2, 0.16, 0.0, 0.18, 0.0):
-        control.write_text(json.dumps({"delay": delay}))
-        time.sleep(1)
-    assert {p[1] for p in node.history("hall/em/seven")} <= {7, None}
-    assert {p[1] for p in node.history("hall/em/eight")} <= {8, None}
-    assert (value(node, "hall/em/seven"), value(node, "hall/em/eight")) == (7, 8)
+    late_answers_are_passed_over(node, control)
 
 
 def status_is(node, path, name, seconds=20):
-    return wait_for(lambda: (s := get(node, path)) and s["status"]["name"] == name and s, seconds, f"{path} {name}")
+    return wait_for(lambda: (s := known(node, path)) and s["status"]["name"] == name and s, seconds, f"{path} {name}")
 
 
 def test_units_that_a_gateway_does_not_reach_keep_no_other_away(node, servers, free_port, tmp_path):
@@ -267,11 +254,11 @@ def test_a_corrected_map_feeds_the_signals_it_names(node, servers, free_port, tm
     simulator(servers, free_port, tmp_path)
     couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, "address,path\nholding:60,a\nholding:62,b\nholding:25,c\n"), "--set", "poll=100ms")
     assert (value(node, "hall/em/a"), value(node, "hall/em/b")) == (7, 8)
-    ids = [get(node, f"hall/em/{p}")["id"] for p in "abc"]
+    ids = [known(node, f"hall/em/{p}")["id"] for p in "abc"]
     node.cli("couplings", "em", "--map", write(tmp_path, "address,path\nholding:62,a\nholding:60,b\nholding:0x1d,c\n"))
     wait_for(lambda: (value(node, "hall/em/a"), value(node, "hall/em/b")) == (8, 7), 10, "the swapped registers")
-    assert [get(node, f"hall/em/{p}")["id"] for p in "abc"] == ids
-    assert not any(get(node, f"hall/em/{p}_2") for p in "abc")
+    assert [known(node, f"hall/em/{p}")["id"] for p in "abc"] == ids
+    assert not any(known(node, f"hall/em/{p}_2") for p in "abc")
 
 
 def test_one_register_may_be_two_signals(node, servers, free_port, tmp_path):
@@ -344,7 +331,7 @@ def test_a_server_that_goes_and_comes_back(node, servers, free_port, tmp_path):
     value(node, "hall/em/abcd")
     server.stop()
     assert "cannot connect to" in node.wait_link("em", "waiting")["detail"]
-    wait_for(lambda: get(node, "hall/em/abcd")["stale"], 10, "a stale value")
+    wait_for(lambda: known(node, "hall/em/abcd")["stale"], 10, "a stale value")
     server.start()
     node.wait_link("em", "online")
     good(node, "hall/em/abcd")
@@ -355,7 +342,7 @@ def test_a_hanging_server_makes_values_bad_and_the_node_answers(node, servers, f
     couple(node, f"modbus://127.0.0.1:{free_port}", write(tmp_path, FULL), "--set", "timeout=200ms", "--set", "poll=200ms")
     value(node, "hall/em/abcd")
     server.signal(signal.SIGSTOP)
-    wait_for(lambda: get(node, "hall/em/abcd")["status"]["name"] == "BadNoCommunication", 20, "bad values")
+    wait_for(lambda: known(node, "hall/em/abcd")["status"]["name"] == "BadNoCommunication", 20, "bad values")
     begin = time.monotonic()
     node.cli("status")
     assert time.monotonic() - begin < 5

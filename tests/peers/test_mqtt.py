@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The MQTT coupling against mosquitto and paho."""
-import json
 
 import pytest
 from broker import Broker, certificates
-from conftest import wait_for
+from conftest import known, wait_for, wait_value
 
 MAP = """topic,path,field,type,time,unit,scale,states,set-topic
 hall/oven/temperature,oven/temperature,,number,,°C,,,hall/oven/set
@@ -30,16 +29,6 @@ def couple_map(node, broker, tmp_path, *options, text=MAP):
     (tmp_path / "map.csv").write_text(text)
     couple(node, f"mqtt://127.0.0.1:{broker.port}", "--map", tmp_path / "map.csv", *options)
     node.wait_link("b", "online")
-
-
-def get(node, path):
-    done = node.cli("get", path, "--json", check=False)
-    s = json.loads(done.stdout)["signals"][0] if done.returncode == 0 else None
-    return s if s and s["arrived"] else None
-
-
-def wait_value(node, path, want):
-    return wait_for(lambda: (s := get(node, path)) and s["value"] == want and not s["stale"] and s, 15, f"{path} = {want}")
 
 
 def test_topics_become_signals_by_the_map(node, broker, tmp_path):
@@ -93,7 +82,7 @@ def test_a_broker_that_goes_and_comes_back(node, broker, tmp_path):
     wait_value(node, "plant/oven/temperature", 1)
     broker.kill()
     node.wait_link("b", "waiting")
-    wait_for(lambda: get(node, "plant/oven/temperature")["stale"], 10, "a stale value")
+    wait_for(lambda: known(node, "plant/oven/temperature")["stale"], 10, "a stale value")
     broker.start()
     node.wait_link("b", "online")
     broker.publish(("hall/oven/temperature", "2"))

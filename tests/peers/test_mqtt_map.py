@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import wait_for
+from conftest import comes, known, wait_for
 from mqtt_broker import Broker
 from web_client import Api
 
@@ -38,19 +38,6 @@ def couple(node, url, *options, online=True):
     node.cli("couple", url, "--name", "b", "--at", "hall/b", "--no-wait", *options)
     if online:
         node.wait_link("b", "online")
-
-
-def known(node, path):
-    done = node.cli("get", path, "--json", check=False)
-    if done.returncode:
-        return None
-    signal = json.loads(done.stdout)["signals"][0]
-    return signal if signal["arrived"] else None
-
-
-def comes(node, path, value, seconds=20):
-    """Waits until the signal has this value; returns the signal."""
-    return wait_for(lambda: (s := known(node, path)) and s["value"] == value and s, seconds, f"{path} = {value}")
 
 
 # ---- with a map ----

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The MTConnect coupling against an agent that replays recordings: a small one of our own, and a real machine's where KOPPEL_DATA is set."""
 import http.server
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import wait_for
+from conftest import good, known, wait_for
 from relay import Relay
 
 HERE = Path(__file__).parent / "mtconnect"
@@ -25,16 +24,6 @@ def agent(servers, port, *options):
 def couple(node, port, *options, name="m", at="hall/lathe"):
     node.cli("couple", f"mtconnect+http://127.0.0.1:{port}", "--name", name, "--at", at, "--no-wait", *options)
     return node.wait_link(name, "online")
-
-
-def get(node, path):
-    done = node.cli("get", path, "--json", check=False)
-    s = json.loads(done.stdout)["signals"][0] if done.returncode == 0 else None
-    return s if s and s["arrived"] else None
-
-
-def good(node, path):
-    return wait_for(lambda: (s := get(node, path)) and s["status"]["name"] == "Good" and not s["stale"] and s, 20, path)
 
 
 def alarms(node):
@@ -88,7 +77,7 @@ def test_unavailable_is_bad(node, servers, free_port):
     couple(node, free_port)
     good(node, "hall/lathe/controller/path/Program")
     server.signal(signal.SIGUSR1)
-    wait_for(lambda: get(node, "hall/lathe/controller/path/Program")["status"]["name"] == "BadNoCommunication", 20, "unavailable")
+    wait_for(lambda: known(node, "hall/lathe/controller/path/Program")["status"]["name"] == "BadNoCommunication", 20, "unavailable")
 
 
 def test_a_broken_link_goes_on_where_it_stopped(node, servers, free_port, tmp_path):

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The S7 coupling against the server of snap7."""
-import json
 import signal
 import socket
 import threading
 import time
 
 import pytest
-from conftest import wait_for
+from conftest import good, known, wait_for
 
 MAP = """address,path,type,length,unit,scale,role
 DB10.DBD0,real,real,,°C,,
@@ -40,16 +39,6 @@ def couple(node, port, map_file, *options):
     node.cli("couple", f"s7://127.0.0.1:{port}?rack=0&slot=2&poll=200ms", "--name", "plc", "--at", "hall/press", "--map", map_file, "--no-wait", *options)
 
 
-def get(node, path):
-    done = node.cli("get", f"hall/press/{path}", "--json", check=False)
-    s = json.loads(done.stdout)["signals"][0] if done.returncode == 0 else None
-    return s if s and s["arrived"] else None
-
-
-def good(node, path):
-    return wait_for(lambda: (s := get(node, path)) and s["status"]["name"] == "Good" and not s["stale"] and s, 20, path)
-
-
 def test_every_type_and_way_to_write_an_address(node, servers, free_port, tmp_path):
     servers("s7_sim", free_port)
     couple(node, free_port, write(tmp_path, MAP))
@@ -57,11 +46,11 @@ def test_every_type_and_way_to_write_an_address(node, servers, free_port, tmp_pa
             "dtl": "2026-11-24T10:02:31.250Z", "usint": 250, "sint": -3, "udint": 4000000000, "time": 1500, "ulint": str(2**63 + 5), "flags": 77,
             "input": True}
     for path, value in want.items():
-        assert good(node, path)["value"] == value, path
-    assert good(node, "scaled")["value"] == pytest.approx(-0.7)
-    assert good(node, "real")["unit"] == "CEL"
-    first = good(node, "count")["value"]
-    wait_for(lambda: good(node, "count")["value"] > first, 10, "a count that grows")
+        assert good(node, f"hall/press/{path}")["value"] == value, path
+    assert good(node, "hall/press/scaled")["value"] == pytest.approx(-0.7)
+    assert good(node, "hall/press/real")["unit"] == "CEL"
+    first = good(node, "hall/press/count")["value"]
+    wait_for(lambda: good(node, "hall/press/count")["value"] > first, 10, "a count that grows")
     plate = node.json("get", "hall/press")["assets"][0]["nameplate"]
     assert plate["ManufacturerName"] == "Siemens" and plate["OrderCodeOfManufacturer"].startswith("6ES7"), plate
 
@@ -69,9 +58,9 @@ def test_every_type_and_way_to_write_an_address(node, servers, free_port, tmp_pa
 def test_a_place_that_is_not_there_keeps_no_other_away(node, servers, free_port, tmp_path):
     servers("s7_sim", free_port)
     couple(node, free_port, write(tmp_path, "address,path,type\nDB10.0,a,real\nDB10.198,edge,dint\nDB11.0,none,int\nDB10.4,b,int\n"))
-    assert (good(node, "a")["value"], good(node, "b")["value"]) == (21.5, -7)
+    assert (good(node, "hall/press/a")["value"], good(node, "hall/press/b")["value"]) == (21.5, -7)
     for path in ("edge", "none"):
-        wait_for(lambda: (s := get(node, path)) and s["status"]["name"] == "BadNodeIdUnknown", 10, path)
+        wait_for(lambda: (s := known(node, f"hall/press/{path}")) and s["status"]["name"] == "BadNodeIdUnknown", 10, path)
     assert "2 refused by the PLC" in node.coupling("plc")["detail"]
     assert node.coupling("plc")["state"] == "online"
 
@@ -79,10 +68,10 @@ def test_a_place_that_is_not_there_keeps_no_other_away(node, servers, free_port,
 def test_a_server_that_goes_hangs_and_comes_back(node, servers, free_port, tmp_path):
     server = servers("s7_sim", free_port)
     couple(node, free_port, write(tmp_path, MAP), "--set", "timeout=500ms")
-    good(node, "real")
+    good(node, "hall/press/real")
     server.signal(signal.SIGSTOP)
     node.wait_link("plc", "waiting")
-    wait_for(lambda: get(node, "real")["stale"], 10, "a stale value")
+    wait_for(lambda: known(node, "hall/press/real")["stale"], 10, "a stale value")
     server.signal(signal.SIGCONT)
     node.wait_link("plc", "online")
     server.stop()
@@ -90,19 +79,19 @@ def test_a_server_that_goes_hangs_and_comes_back(node, servers, free_port, tmp_p
     time.sleep(1)
     server.start()
     node.wait_link("plc", "online", 30)
-    good(node, "real")
+    good(node, "hall/press/real")
 
 
 def test_writing_is_refused_until_opened_and_then_seen(node, servers, free_port, tmp_path):
     servers("s7_sim", free_port)
     couple(node, free_port, write(tmp_path, MAP))
-    good(node, "int")
+    good(node, "hall/press/int")
     assert "not open for writing" in node.cli("set", "hall/press/int", "5", check=False).stderr
     for path in ("int", "bit", "real", "name"):
         node.cli("set", f"hall/press/{path}", "--writable", "on")
     for path, text, value in (("int", "123", 123), ("bit", "false", False), ("real", "2.5", 2.5), ("name", "NEW.NC", "NEW.NC")):
         node.cli("set", f"hall/press/{path}", text)
-        wait_for(lambda: good(node, path)["value"] == value, 10, path)
+        wait_for(lambda: good(node, f"hall/press/{path}")["value"] == value, 10, path)
     assert "does not fit" in node.cli("set", "hall/press/int", "40000", check=False).stderr
 
 

@@ -7,7 +7,7 @@ import time
 import pysparkplug as psp
 import pytest
 from broker import Broker
-from conftest import wait_for
+from conftest import known, wait_for, wait_value
 
 D = psp.DataType
 
@@ -22,16 +22,6 @@ def broker(tmp_path, free_port):
 def couple(node, broker, *options):
     node.cli("couple", f"mqtt+sparkplug://127.0.0.1:{broker.port}", "--name", "sp", "--at", "plant", "--no-wait", *options)
     node.wait_link("sp", "online")
-
-
-def get(node, path):
-    done = node.cli("get", path, "--json", check=False)
-    s = json.loads(done.stdout)["signals"][0] if done.returncode == 0 else None
-    return s if s and s["arrived"] else None
-
-
-def wait_value(node, path, want):
-    return wait_for(lambda: (s := get(node, path)) and s["value"] == want and not s["stale"] and s, 15, f"{path} = {want}")
 
 
 def metric(name, datatype, value, **more):
@@ -78,9 +68,9 @@ def test_a_real_edge_node_with_devices(node, broker):
     edge.register(press)
     edge.connect("127.0.0.1", port=broker.port)
     wait_value(node, "plant/Plant1/edge0/press/Temperature", 21.5)
-    assert get(node, "plant/Plant1/edge0/press/PartCount")["value"] == -12
-    assert get(node, "plant/Plant1/edge0/press/PartCount")["role"] == "part-count"
-    assert get(node, "plant/Plant1/edge0/press/Door/Open")["value"] is True
+    assert known(node, "plant/Plant1/edge0/press/PartCount")["value"] == -12
+    assert known(node, "plant/Plant1/edge0/press/PartCount")["role"] == "part-count"
+    assert known(node, "plant/Plant1/edge0/press/Door/Open")["value"] is True
     machine = wait_for(lambda: (a := node.json("get", "plant/Plant1/edge0/press")["assets"][0])["state"] and a, 10, "the state")
     assert (machine["kind"], machine["state"]) == ("machine", "running")
     assert node.json("get", "plant/Plant1/edge0")["assets"][0]["nameplate"]["ManufacturerName"] == "SimEdge"
@@ -89,7 +79,7 @@ def test_a_real_edge_node_with_devices(node, broker):
     link = edge._client._client  # the power goes: the broker says what the will says
     link.loop_stop()
     link.socket().close()
-    wait_for(lambda: get(node, "plant/Plant1/edge0/press/Temperature")["status"]["name"] == "BadNoCommunication", 10, "the death")
+    wait_for(lambda: known(node, "plant/Plant1/edge0/press/Temperature")["status"]["name"] == "BadNoCommunication", 10, "the death")
     wait_for(lambda: node.json("get", "plant/Plant1/edge0/press")["assets"][0]["state"] is None, 10, "no state")
 
 
@@ -146,7 +136,7 @@ def test_a_death_of_an_earlier_session_means_nothing(node, broker):
     edge.data([metric("a", D.INT32, 2)])
     assert wait_value(node, "plant/G/E/a", 2)["status"]["name"] == "Good"
     edge.death(bdseq=4)
-    wait_for(lambda: get(node, "plant/G/E/a")["status"]["name"] == "BadNoCommunication", 10, "the death")
+    wait_for(lambda: known(node, "plant/G/E/a")["status"]["name"] == "BadNoCommunication", 10, "the death")
 
 
 def test_what_is_historical_goes_to_the_history_alone(node, broker):
@@ -157,7 +147,7 @@ def test_what_is_historical_goes_to_the_history_alone(node, broker):
     old = psp.Metric(timestamp=psp.get_current_timestamp() - 60000, name="a", datatype=D.INT32, value=77, is_historical=True)
     edge.data([old])
     wait_for(lambda: [p[1] for p in node.history("plant/G/E/a")] == [77, 1], 10, "the old value in its place")
-    assert get(node, "plant/G/E/a")["value"] == 1
+    assert known(node, "plant/G/E/a")["value"] == 1
 
 
 def test_null_is_bad_and_bad_payloads_harm_nothing(node, broker):
@@ -166,7 +156,7 @@ def test_null_is_bad_and_bad_payloads_harm_nothing(node, broker):
     edge.birth([metric("a", D.INT32, 1), metric("s", D.STRING, "x")])
     wait_value(node, "plant/G/E/a", 1)
     edge.data([psp.Metric(timestamp=psp.get_current_timestamp(), name="a", datatype=D.INT32, is_null=True)])
-    wait_for(lambda: get(node, "plant/G/E/a")["status"]["name"].startswith("Bad"), 10, "null")
+    wait_for(lambda: known(node, "plant/G/E/a")["status"]["name"].startswith("Bad"), 10, "null")
     edge.say("NDATA", b"\xff\xff\xff")
     edge.say("NBIRTH", b"\x12" * 1000)
     edge.client.publish("spBv1.0/G/NDATA", b"", 0).wait_for_publish(5)

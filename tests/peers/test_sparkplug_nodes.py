@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pysparkplug as psp
 import pytest
-from conftest import ROOT, wait_for
+from conftest import ROOT, comes, known, wait_for
 from mqtt_broker import Broker
 from pysparkplug import _protobuf as tahu
 
@@ -33,20 +33,6 @@ def couple(node, broker, *options, group="/plant", online=True, seen=None):
         node.wait_link("s", "online")
     if seen:  # a node that says nothing cannot be asked for its birth
         seen.tell(metrics=[{"alias": 1, "type": "UInt32", "value": 4}])
-
-
-def known(node, path):
-    done = node.cli("get", path, "--json", check=False)
-    if done.returncode:
-        return None
-    signal = json.loads(done.stdout)["signals"][0]
-    return signal if signal["arrived"] else None
-
-
-def comes(node, path, check, seconds=20):
-    """Waits until the signal has this value, or until check(signal) holds; returns the signal."""
-    holds = check if callable(check) else lambda s: s["value"] == check
-    return wait_for(lambda: (s := known(node, path)) and holds(s) and s, seconds, f"{path}: {check}")
 
 
 def is_stale(signal):
