@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from conftest import good, known, wait_for
+from conftest import comes, good, known, wait_for
 
 MAP = """address,path,type,length,unit,scale,role
 DB10.DBD0,real,real,,°C,,
@@ -93,6 +93,23 @@ def test_writing_is_refused_until_opened_and_then_seen(node, servers, free_port,
         node.cli("set", f"hall/press/{path}", text)
         wait_for(lambda: good(node, f"hall/press/{path}")["value"] == value, 10, path)
     assert "does not fit" in node.cli("set", "hall/press/int", "40000", check=False).stderr
+
+
+def test_a_written_string_stays_within_the_plcs_own(node, servers, free_port, tmp_path):
+    """The map says longer than the block has it; what stands behind the string in the block is other variables."""
+    servers("s7_sim", free_port)
+    couple(node, free_port, write(tmp_path, MAP.replace("DB10.22,name,string,20", "DB10.22,name,string,100")))
+    behind = {path: good(node, f"hall/press/{path}")["value"] for path in ("dt", "dtl", "usint", "sint", "udint", "time", "ulint")}
+    node.cli("set", "hall/press/name", "--writable", "on")
+    done = node.cli("set", "hall/press/name", "A".ljust(21, "B"), check=False)
+    assert done.returncode != 0 and "at most 20 characters" in done.stderr
+    node.cli("set", "hall/press/name", "A".ljust(20, "B"))
+    comes(node, "hall/press/name", "A".ljust(20, "B"))
+    node.cli("set", "hall/press/name", "C")
+    comes(node, "hall/press/name", "C")
+    count = good(node, "hall/press/count")["value"]
+    comes(node, "hall/press/count", lambda s: s["value"] > count + 5)  # all was read anew
+    assert {path: good(node, f"hall/press/{path}")["value"] for path in behind} == behind
 
 
 @pytest.mark.parametrize("text, complaint", [

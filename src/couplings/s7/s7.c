@@ -349,6 +349,23 @@ static enum kp_code step(struct kp_coupling *c, struct kp_err *err)
     return KP_OK;
 }
 
+/* A string is as long as the PLC says, not as the map does: only its own characters are written, and their number. */
+static enum kp_code write_text(struct s7 *s, const struct s7_point *p, uint8_t *data, struct kp_err *err)
+{
+    uint8_t head[2] = { 0 };
+    struct s7_item item = { .area = p->area, .block = p->block, .size = sizeof head, .byte = p->byte, .data = head };
+    if (s7_link_read(&s->link, &item, 1, err))
+        return err->code;
+    if (item.code != S7_ITEM_OK)
+        return kp_fail(err, KP_EPEER, "the PLC does not say how long the string may be (code 0x%02X)", item.code);
+    if (data[1] > head[0])
+        return kp_fail(err, KP_EINVALID, "the PLC's string takes at most %u characters", head[0]);
+    item.byte++;
+    item.size = (uint16_t)(data[1] + 1);
+    item.data = data + 1;
+    return s7_link_write(&s->link, &item, -1, err);
+}
+
 static enum kp_code write_value(struct kp_coupling *c, const struct kp_sample *sample, struct kp_err *err)
 {
     struct s7 *s = kp_coupling_state(c);
@@ -359,8 +376,10 @@ static enum kp_code write_value(struct kp_coupling *c, const struct kp_sample *s
             continue;
         if (s7_encode(p, &sample->value, data, err))
             return err->code;
-        struct s7_item item = { .area = p->area, .block = p->block, .size = p->size, .byte = p->byte, .data = data };
         s->due = 0; /* to be seen at once */
+        if (p->type == S7_STRING)
+            return write_text(s, p, data, err);
+        struct s7_item item = { .area = p->area, .block = p->block, .size = p->size, .byte = p->byte, .data = data };
         return s7_link_write(&s->link, &item, p->type == S7_BOOL ? p->bit : -1, err);
     }
     return kp_fail(err, KP_ENOTFOUND, "the map has no row for it any more");
