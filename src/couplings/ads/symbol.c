@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a controller uploads: symbols and, since TwinCAT 3, the types of which structures are made.
+ */
+#include "couplings/ads/ads_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+enum {
+    SYMBOL_HEAD = 30,
+    TYPE_HEAD = 42,
+    DEPTH_MAX = 8,
+    NAME_MAX_BYTES = 500,
+    ARRAY_MAX = 200,
+    BIGTYPE = 65,
+    PARTS_MAX = 4 * ADS_SYMBOLS_MAX
+};
+enum {
+    REFERENCE = 4,
+    READ_ONLY = 0x20,
+    METHODS = 0x40 | 0x80,
+    TYPE_HIDDEN = 4 | 8 | 0x4000 /* reference, method, static */
+};
+
+struct member {
+    const char *name, *type, *comment;
+    uint32_t size, code, flags;
+};
+struct structure {
+    const char *name, *type; /* type: of an alias or an array, what it is of */
+    const struct member *members;
+    size_t n;
+    bool array; /* of one dimension, from `low` on */
+    int32_t low;
+    uint32_t count, size;
+};
+struct reading {
+    struct kp_arena *arena, own; /* own: of the types */
+    struct structure *types;
+    size_t n_types, room, parts; /* parts: looked at so far; types may nest without end */
+    struct ads_symbols *out;
+    struct kp_err *err;
+};
+
+static uint32_t get32(const uint8_t *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static uint16_t get16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+/* ---- entries ---- */
+/* The length of the entry at `at`, or 0: it does not fit. */
+static size_t entry(const uint8_t *d, size_t n, size_t at, size_t least)
+{
+    uint32_t len = n - at >= least ? get32(d + at) : 0;
+    return len >= least && len <= n - at ? len : 0;
+}
+
+/* Three texts, each with a byte behind it but perhaps the last; *at then stands behind them. */
+static bool three_texts(struct kp_arena *arena, const uint8_t *e, size_t len,
+                        const uint8_t *lengths, size_t *at, const char *out[3])
+{
+    for (int i = 0; i < 3; i++) {
+        size_t n = get16(lengths + 2 * i);
+        if (*at > len || n > len - *at)
+            return false;
+        out[i] = ads_text(arena, e + *at, n);
+        if (!out[i])
+            return false;
+        *at += n + 1;
+    }
+    return true;
+}
+
+static bool read_symbol(const uint8_t *e, size_t len, struct kp_arena *arena, struct ads_symbol *s)
+{
+    const char *texts[3];
+    size_t at = SYMBOL_HEAD;
+    if (!three_texts(arena, e, len, e + 24, &at, texts))
+        return false;
+    uint16_t flags = get16(e + 20);
+    *s = (struct ads_symbol){ .name = texts[0],
+                              .type = texts[1],
+                              .comment = *texts[2] ? texts[2] : NULL,
+                              .size = get32(e + 12),
+                              .code = get32(e + 16),
+                              .read_only = flags & READ_ONLY,
+                              .hidden = flags & (REFERENCE | METHODS) };
+    return true;
+}
+
+bool ads_symbol_one(const uint8_t *d, size_t n, struct kp_arena *arena, struct ads_symbol *s)
+{
+    size_t len = entry(d, n, 0, SYMBOL_HEAD);
+    return len && read_symbol(d, len, arena, s);
+}
+
+/* ---- types ---- */
+static bool read_member(struct reading *r, const uint8_t *e, size_t len, struct member *m)
+{
+    const char *texts[3];
+    size_t at = TYPE_HEAD;
+    if (!three_texts(&r->own, e, len, e + 32, &at, texts))
+        return false;
+    *m = (struct member){ texts[0],      texts[1],      *texts[2] ? texts[2] : NULL,
+                          get32(e + 16), get32(e + 24), get32(e + 28) };
+    return true;
+}
+
+static bool read_members(struct reading *r, const uint8_t *e, size_t len, size_t at,
+                         struct structure *s)
+{
+    size_t most = get16(e + 40);
+    struct member *list = kp_arena_alloc(&r->own, (most + 1) * sizeof *list);
+    if (!list)
+        return false;
+    for (s->n = 0; s->n < most; s->n++) {
+        size_t own = at <= len ? entry(e, len, at, TYPE_HEAD) : 0;
+        if (!own || !read_member(r, e + at, own, &list[s->n]))
+            break;
+        at += own;
+    }
+    s->members = list;
+    return true;
+}
+
+static bool read_type(struct reading *r, const uint8_t *e, size_t len)
+{
+    const char *texts[3];
+    size_t at = TYPE_HEAD, dimensions = get16(e + 38);
+    if (!three_texts(&r->own, e, len, e + 32, &at, texts))
+        return true; /* one that cannot be read is not known */
+    if (!kp_grow(&r->types, &r->room, r->n_types + 1, sizeof *r->types))
+        return false;
+    struct structure *s = &r->types[r->n_types];
+    *s = (struct structure){ .name = texts[0], .type = texts[1], .size = get32(e + 16) };
+    if (dimensions && (at > len || 8 * dimensions > len - at))
+        return true;
+    s->array = dimensions == 1;
+    s->low = s->array ? (int32_t)get32(e + at) : 0;
+    s->count = s->array ? get32(e + at + 4) : 0;
+    if (!read_members(r, e, len, at + 8 * dimensions, s))
+        return false;
+    r->n_types++;
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct structure *)a)->name, ((const struct structure *)b)->name);
+}
+
+static enum kp_code read_types(struct reading *r, const uint8_t *d, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        size_t len = entry(d, n, at, TYPE_HEAD);
+        if (!len)
+            break;
+        if (!read_type(r, d + at, len))
+            return kp_fail(r->err, KP_ENOMEM, "out of memory");
+        at += len;
+    }
+    if (r->n_types)
+        qsort(r->types, r->n_types, sizeof *r->types, by_name);
+    return KP_OK;
+}
+
+static const struct structure *find_type(const struct reading *r, const char *name)
+{
+    struct structure want = { .name = name };
+    return r->n_types ? bsearch(&want, r->types, r->n_types, sizeof *r->types, by_name) : NULL;
+}
+
+/* ---- flattening ---- */
+static enum kp_code add(struct reading *r, const struct ads_symbol *s)
+{
+    struct ads_symbols *o = r->out;
+    if (o->n == ADS_SYMBOLS_MAX) {
+        o->left_out++;
+        return KP_OK;
+    }
+    if (!kp_grow(&o->list, &o->room, o->n + 1, sizeof *o->list))
+        return kp_fail(r->err, KP_ENOMEM, "out of memory");
+    o->list[o->n++] = *s;
+    return KP_OK;
+}
+
+static enum kp_code flatten(struct reading *r, const struct ads_symbol *s, unsigned depth);
+
+/* A part of a structure or array: named "PARENT" + between + "PART" + behind. */
+static enum kp_code part(struct reading *r, const struct ads_symbol *above, const char *between,
+                         const char *name, const char *behind, struct ads_symbol own,
+                         unsigned depth)
+{
+    struct kp_buf text;
+    if (r->out->n == ADS_SYMBOLS_MAX || r->parts++ >= PARTS_MAX) {
+        r->out->left_out++;
+        return KP_OK;
+    }
+    kp_buf_init(&text, NAME_MAX_BYTES);
+    kp_buf_printf(&text, "%s%s%s%s", above->name, between, name, behind);
+    bool too_long = strlen(above->name) + strlen(name) + 4 > NAME_MAX_BYTES;
+    own.name = text.failed ? NULL : kp_arena_strdup(r->arena, kp_buf_text(&text));
+    kp_buf_free(&text);
+    own.read_only = own.read_only || above->read_only;
+    if (!own.name)
+        return too_long ? KP_OK : kp_fail(r->err, KP_ENOMEM, "out of memory");
+    return flatten(r, &own, depth + 1);
+}
+
+static enum kp_code members(struct reading *r, const struct ads_symbol *s,
+                            const struct structure *of, unsigned depth)
+{
+    for (size_t i = 0; i < of->n && !r->err->code; i++) {
+        const struct member *m = &of->members[i];
+        struct ads_symbol own = { .type = kp_arena_strdup(r->arena, m->type),
+                                  .size = m->size,
+                                  .code = m->code };
+        own.comment = m->comment ? kp_arena_strdup(r->arena, m->comment) : NULL;
+        if (!own.type || (m->comment && !own.comment))
+            return kp_fail(r->err, KP_ENOMEM, "out of memory");
+        if (!(m->flags & TYPE_HIDDEN))
+            part(r, s, ".", m->name, "", own, depth);
+    }
+    return r->err->code;
+}
+
+static enum kp_code elements(struct reading *r, const struct ads_symbol *s,
+                             const struct structure *of, unsigned depth)
+{
+    for (uint32_t i = 0; i < of->count && !r->err->code; i++) {
+        char index[16];
+        struct kp_buf text;
+        struct ads_symbol own = { .type = kp_arena_strdup(r->arena, of->type),
+                                  .size = of->size / of->count,
+                                  .code = BIGTYPE };
+        kp_buf_init(&text, sizeof index);
+        kp_buf_printf(&text, "%lld", (long long)of->low + i);
+        if (!own.type || text.failed)
+            kp_fail(r->err, KP_ENOMEM, "out of memory");
+        else
+            part(r, s, "[", kp_buf_text(&text), "]", own, depth);
+        kp_buf_free(&text);
+    }
+    return r->err->code;
+}
+
+static enum kp_code flatten(struct reading *r, const struct ads_symbol *s, unsigned depth)
+{
+    struct ads_type plain;
+    const struct structure *of =
+        s->hidden || ads_type_of(s->type, s->code, s->size, &plain) ? NULL : find_type(r, s->type);
+    if (of && !of->n && !of->array && *of->type && strcmp(of->type, of->name) != 0 &&
+        depth < DEPTH_MAX) {
+        struct ads_symbol alias = *s;
+        alias.type = kp_arena_strdup(r->arena, of->type);
+        return alias.type ? flatten(r, &alias, depth + 1)
+                          : kp_fail(r->err, KP_ENOMEM, "out of memory");
+    }
+    if (of && of->array && of->count && of->count <= ARRAY_MAX && depth < DEPTH_MAX)
+        return elements(r, s, of, depth);
+    if (of && of->n && depth < DEPTH_MAX)
+        return members(r, s, of, depth);
+    return add(r, s);
+}
+
+enum kp_code ads_symbols_read(const uint8_t *symbols, size_t n, const uint8_t *types,
+                              size_t types_n, struct kp_arena *arena, struct ads_symbols *out,
+                              struct kp_err *err)
+{
+    struct kp_err local = { 0 };
+    struct reading r = { .arena = arena, .out = out, .err = &local };
+    *out = (struct ads_symbols){ 0 };
+    read_types(&r, types, types_n);
+    for (size_t at = 0; at < n && !local.code;) {
+        size_t len = entry(symbols, n, at, SYMBOL_HEAD);
+        struct ads_symbol s;
+        if (!len)
+            break;
+        if (read_symbol(symbols + at, len, arena, &s) && *s.name)
+            flatten(&r, &s, 0);
+        at += len;
+    }
+    kp_arena_free(&r.own);
+    kp_free(r.types);
+    if (!local.code)
+        return KP_OK;
+    kp_free(out->list);
+    *out = (struct ads_symbols){ 0 };
+    return kp_fail(err, local.code, "%s", local.text);
+}
+
+/* ---- paths ---- */
+bool ads_symbol_path(const char *name, char out[KP_PATH_MAX])
+{
+    size_t n = 0;
+    for (const char *p = name; *p;) {
+        size_t len = strcspn(p, ".");
+        char clean[KP_NAME_MAX];
+        kp_name_clean(clean, sizeof clean, p, len);
+        size_t own = len ? strlen(clean) : 0;
+        if (n + own + 2 > KP_PATH_MAX)
+            return false;
+        if (own) {
+            if (n)
+                out[n++] = '/';
+            memcpy(out + n, clean, own);
+            n += own;
+        }
+        p += len + (p[len] == '.');
+    }
+    out[n] = 0;
+    return kp_path_valid(out);
+}
