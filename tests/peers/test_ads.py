@@ -108,7 +108,8 @@ def test_more_than_a_thousand_variables_are_asked_for_together(node, servers, fr
     node.wait_link("plc", "online")
     assert wait_for(lambda: "950 asked for" in (d := node.coupling("plc")["detail"]) and d, 30)
     assert good(node, "GVL/n900")["value"] == 900
-    assert node.json("couplings", "plc", "--nodes", "GVL/n1499")["nodes"], "listed, though not subscribed"
+    listed = json.loads(node.cli("couplings", "plc", "GVL/n1499", "--nodes", "--json").stdout)
+    assert listed["path"] == "GVL/n1499" and not listed["subscribed"]
 
 
 def test_without_uploads_and_map_it_is_said_what_to_do(node, servers, free_port):

@@ -62,93 +62,100 @@ static size_t entry(const uint8_t *d, size_t n, size_t at, size_t least)
     return len >= least && len <= n - at ? len : 0;
 }
 
-/* Three texts, each with a byte behind it but perhaps the last; *at then stands behind them. */
-static bool three_texts(struct kp_arena *arena, const uint8_t *e, size_t len,
-                        const uint8_t *lengths, size_t *at, const char *out[3])
+/* Three texts, each with a byte behind it but perhaps the last; *at then stands behind them.
+ * KP_EPARSE: they do not fit. */
+static enum kp_code three_texts(struct kp_arena *arena, const uint8_t *e, size_t len,
+                                const uint8_t *lengths, size_t *at, const char *out[3])
 {
     for (int i = 0; i < 3; i++) {
         size_t n = get16(lengths + 2 * i);
         if (*at > len || n > len - *at)
-            return false;
+            return KP_EPARSE;
         out[i] = ads_text(arena, e + *at, n);
         if (!out[i])
-            return false;
+            return KP_ENOMEM;
         *at += n + 1;
     }
-    return true;
+    return KP_OK;
 }
 
-static bool read_symbol(const uint8_t *e, size_t len, struct kp_arena *arena, struct ads_symbol *s)
+static enum kp_code read_symbol(const uint8_t *e, size_t len, struct kp_arena *arena,
+                                struct ads_symbol *s)
 {
     const char *texts[3];
     size_t at = SYMBOL_HEAD;
-    if (!three_texts(arena, e, len, e + 24, &at, texts))
-        return false;
+    enum kp_code code = three_texts(arena, e, len, e + 24, &at, texts);
+    if (code)
+        return code;
     uint16_t flags = get16(e + 20);
-    *s = (struct ads_symbol){ .name = texts[0],
-                              .type = texts[1],
-                              .comment = *texts[2] ? texts[2] : NULL,
-                              .size = get32(e + 12),
-                              .code = get32(e + 16),
-                              .read_only = flags & READ_ONLY,
-                              .hidden = flags & (REFERENCE | METHODS) };
-    return true;
+    *s = (struct ads_symbol){
+        .name = texts[0],
+        .type = texts[1],
+        .comment = *texts[2] ? texts[2] : NULL,
+        .size = get32(e + 12),
+        .code = get32(e + 16),
+        .read_only = flags & READ_ONLY,
+        .hidden = flags & (REFERENCE | METHODS),
+    };
+    return KP_OK;
 }
 
 bool ads_symbol_one(const uint8_t *d, size_t n, struct kp_arena *arena, struct ads_symbol *s)
 {
     size_t len = entry(d, n, 0, SYMBOL_HEAD);
-    return len && read_symbol(d, len, arena, s);
+    return len && !read_symbol(d, len, arena, s);
 }
 
 /* ---- types ---- */
-static bool read_member(struct reading *r, const uint8_t *e, size_t len, struct member *m)
+static enum kp_code read_member(struct reading *r, const uint8_t *e, size_t len, struct member *m)
 {
     const char *texts[3];
     size_t at = TYPE_HEAD;
-    if (!three_texts(&r->own, e, len, e + 32, &at, texts))
-        return false;
-    *m = (struct member){ texts[0],      texts[1],      *texts[2] ? texts[2] : NULL,
-                          get32(e + 16), get32(e + 24), get32(e + 28) };
-    return true;
+    enum kp_code code = three_texts(&r->own, e, len, e + 32, &at, texts);
+    if (!code)
+        *m = (struct member){ texts[0],      texts[1],      *texts[2] ? texts[2] : NULL,
+                              get32(e + 16), get32(e + 24), get32(e + 28) };
+    return code;
 }
 
-static bool read_members(struct reading *r, const uint8_t *e, size_t len, size_t at,
-                         struct structure *s)
+/* What does not fit is left out, with all behind it. */
+static enum kp_code read_members(struct reading *r, const uint8_t *e, size_t len, size_t at,
+                                 struct structure *s)
 {
-    size_t most = get16(e + 40);
-    struct member *list = kp_arena_alloc(&r->own, (most + 1) * sizeof *list);
+    size_t most = get16(e + 40), fits = len / TYPE_HEAD;
+    struct member *list = kp_arena_alloc(&r->own, ((most < fits ? most : fits) + 1) * sizeof *list);
     if (!list)
-        return false;
+        return KP_ENOMEM;
+    s->members = list;
     for (s->n = 0; s->n < most; s->n++) {
         size_t own = at <= len ? entry(e, len, at, TYPE_HEAD) : 0;
-        if (!own || !read_member(r, e + at, own, &list[s->n]))
-            break;
+        enum kp_code code = own ? read_member(r, e + at, own, &list[s->n]) : KP_EPARSE;
+        if (code)
+            return code == KP_ENOMEM ? code : KP_OK;
         at += own;
     }
-    s->members = list;
-    return true;
+    return KP_OK;
 }
 
-static bool read_type(struct reading *r, const uint8_t *e, size_t len)
+/* One that cannot be read is not known. */
+static enum kp_code read_type(struct reading *r, const uint8_t *e, size_t len)
 {
     const char *texts[3];
     size_t at = TYPE_HEAD, dimensions = get16(e + 38);
-    if (!three_texts(&r->own, e, len, e + 32, &at, texts))
-        return true; /* one that cannot be read is not known */
+    enum kp_code code = three_texts(&r->own, e, len, e + 32, &at, texts);
+    if (code || (dimensions && (at > len || 8 * dimensions > len - at)))
+        return code == KP_ENOMEM ? code : KP_OK;
     if (!kp_grow(&r->types, &r->room, r->n_types + 1, sizeof *r->types))
-        return false;
+        return KP_ENOMEM;
     struct structure *s = &r->types[r->n_types];
     *s = (struct structure){ .name = texts[0], .type = texts[1], .size = get32(e + 16) };
-    if (dimensions && (at > len || 8 * dimensions > len - at))
-        return true;
     s->array = dimensions == 1;
     s->low = s->array ? (int32_t)get32(e + at) : 0;
     s->count = s->array ? get32(e + at + 4) : 0;
-    if (!read_members(r, e, len, at + 8 * dimensions, s))
-        return false;
+    if (read_members(r, e, len, at + 8 * dimensions, s))
+        return KP_ENOMEM;
     r->n_types++;
-    return true;
+    return KP_OK;
 }
 
 static int by_name(const void *a, const void *b)
@@ -162,7 +169,7 @@ static enum kp_code read_types(struct reading *r, const uint8_t *d, size_t n)
         size_t len = entry(d, n, at, TYPE_HEAD);
         if (!len)
             break;
-        if (!read_type(r, d + at, len))
+        if (read_type(r, d + at, len))
             return kp_fail(r->err, KP_ENOMEM, "out of memory");
         at += len;
     }
@@ -283,7 +290,10 @@ enum kp_code ads_symbols_read(const uint8_t *symbols, size_t n, const uint8_t *t
         struct ads_symbol s;
         if (!len)
             break;
-        if (read_symbol(symbols + at, len, arena, &s) && *s.name)
+        enum kp_code code = read_symbol(symbols + at, len, arena, &s);
+        if (code == KP_ENOMEM)
+            kp_fail(&local, code, "out of memory");
+        else if (!code && *s.name)
             flatten(&r, &s, 0);
         at += len;
     }
