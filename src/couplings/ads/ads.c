@@ -276,7 +276,7 @@ static enum kp_code declare_rows(struct ads *a, struct kp_declare *list, struct 
             return kp_fail(err, KP_ESTOPPED, "stopping");
         if (item_of_row(a, row, i, err))
             return err->code;
-        list[k] = (struct kp_declare){ .path = row->cell[KP_MAP_PATH], .asset_kind = KP_FOLDER };
+        list[k] = (struct kp_declare){ .path = row->cell[KP_MAP_PATH], .asset_kind = KP_FOLDER, .by_path = true };
         list[k].info.stored = true;
         list[k].info.source = i->name;
         list[k].info.type = i->typed ? ads_type_value(&i->type, i->scale.on) : KP_NULL;
