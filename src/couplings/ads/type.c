@@ -307,7 +307,7 @@ bool ads_decode(const struct ads_type *t, const struct ads_scale *s, const uint8
         if (t->array && is_text(t) && !room->failed)
             memcpy(room->data + at, &len, sizeof len);
     }
-    *out = (struct kp_value){ .data = room->data,
+    *out = (struct kp_value){ .data = room->len ? room->data : "",
                               .len = (uint32_t)room->len,
                               .type = ads_type_value(t, s->on) };
     return !room->failed;
@@ -317,7 +317,7 @@ bool ads_decode(const struct ads_type *t, const struct ads_scale *s, const uint8
 static enum kp_code encode_text(const struct ads_type *t, const struct kp_value *v,
                                 struct kp_buf *out, struct kp_err *err)
 {
-    const uint8_t *p = v->data, *end = p + v->len;
+    const uint8_t *p = v->data, *end = v->len ? p + v->len : p;
     size_t from = out->len, unit = t->kind == ADS_WSTRING ? 2 : 1;
     if (v->type != KP_STRING)
         return kp_fail(err, KP_EINVALID, "a text is needed");
