@@ -68,6 +68,7 @@ static void a_name_nobody_knows_is_taken_by_its_base_type(void **state)
     assert_int_equal(ads_type_value(&t, false), KP_INT64 | KP_ARRAY);
     assert_int_equal(t.count, 4);
     assert_false(ads_type_of("ST_Pump", 65, 12, &t));
+    assert_false(ads_type_of("POINTER TO INT", 21, 8, &t));
     assert_false(ads_type_of("E_Mode", 2, 3, &t));
     assert_true(ads_type_of("REAL", 4, 4, &t));
     assert_false(ads_type_of("REAL", 65, 5, &t)); /* a type of the user's that is called so */
@@ -245,7 +246,7 @@ static void pump(struct uploads *u)
     put(&bounds, 2, 4);
     put_type(&u->types, "ARRAY [3..4] OF ST_Pump", "ST_Pump", 65, 16, 1, 0, &bounds);
     put_symbol(&u->symbols, "MAIN.a", "INT", 2, 2);
-    put_symbol(&u->symbols, "GVL.aPumps", "ARRAY [3..4] OF ST_Pump", 65, 16);
+    put_symbol(&u->symbols, "GVL.aPumps", "ARRAY [3..4] OF ST_PUMP", 65, 16);
     kp_buf_free(&members);
     kp_buf_free(&bounds);
 }

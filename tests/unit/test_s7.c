@@ -107,7 +107,7 @@ static void values_come_out_of_big_endian_bytes(void **state)
     assert_int_equal(s7_decode(&p, (const uint8_t *)"\xff\xff\xff\xff\xff\xff\xff\xff", text).type,
                      KP_NULL);
     p = point("DB1.0", "string[4]");
-    struct kp_value v = s7_decode(&p, (const uint8_t *)"\4\2\xd6l", text);
+    struct kp_value v = s7_decode(&p, (const uint8_t *)"\4\2\xd6l\0", text);
     assert_int_equal(v.len, 3);
     assert_memory_equal(v.data, "Öl", 3);
     assert_int_equal(s7_decode(&p, (const uint8_t *)"\4\5abcd", text).type, KP_NULL);

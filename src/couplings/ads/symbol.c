@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/ban.h"
 
@@ -19,9 +20,10 @@ enum {
 };
 enum {
     REFERENCE = 4,
+    INTERFACE = 0x10,
     READ_ONLY = 0x20,
     METHODS = 0x40 | 0x80,
-    TYPE_HIDDEN = 4 | 8 | 0x4000 /* reference, method, static */
+    MEMBER_HIDDEN = 4 | 8 | 0x40 /* references, methods, properties */
 };
 
 struct member {
@@ -95,7 +97,7 @@ static enum kp_code read_symbol(const uint8_t *e, size_t len, struct kp_arena *a
         .size = get32(e + 12),
         .code = get32(e + 16),
         .read_only = flags & READ_ONLY,
-        .hidden = flags & (REFERENCE | METHODS),
+        .hidden = flags & (REFERENCE | INTERFACE | METHODS),
     };
     return KP_OK;
 }
@@ -158,9 +160,10 @@ static enum kp_code read_type(struct reading *r, const uint8_t *e, size_t len)
     return KP_OK;
 }
 
+/* The PLC's language does not tell upper from lower case. */
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const struct structure *)a)->name, ((const struct structure *)b)->name);
+    return strcasecmp(((const struct structure *)a)->name, ((const struct structure *)b)->name);
 }
 
 static enum kp_code read_types(struct reading *r, const uint8_t *d, size_t n)
@@ -232,7 +235,7 @@ static enum kp_code members(struct reading *r, const struct ads_symbol *s,
         own.comment = m->comment ? kp_arena_strdup(r->arena, m->comment) : NULL;
         if (!own.type || (m->comment && !own.comment))
             return kp_fail(r->err, KP_ENOMEM, "out of memory");
-        if (!(m->flags & TYPE_HIDDEN))
+        if (!(m->flags & MEMBER_HIDDEN))
             part(r, s, ".", m->name, "", own, depth);
     }
     return r->err->code;
@@ -263,7 +266,7 @@ static enum kp_code flatten(struct reading *r, const struct ads_symbol *s, unsig
     struct ads_type plain;
     const struct structure *of =
         s->hidden || ads_type_of(s->type, s->code, s->size, &plain) ? NULL : find_type(r, s->type);
-    if (of && !of->n && !of->array && *of->type && strcmp(of->type, of->name) != 0 &&
+    if (of && !of->n && !of->array && *of->type && strcasecmp(of->type, of->name) != 0 &&
         depth < DEPTH_MAX) {
         struct ads_symbol alias = *s;
         alias.type = kp_arena_strdup(r->arena, of->type);

@@ -109,6 +109,10 @@ static const struct {
 
 bool ads_type_of(const char *name, uint32_t code, uint32_t size, struct ads_type *t)
 {
+    static const char *const addresses[] = { "POINTER TO ", "REFERENCE TO ", "PVOID" };
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
+        if (strncasecmp(name, addresses[i], strlen(addresses[i])) == 0)
+            return false;
     if (ads_type_parse(name, t) && ads_type_bytes(t) == size)
         return true;
     *t = (struct ads_type){ .count = 1 };
