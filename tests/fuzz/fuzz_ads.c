@@ -94,7 +94,7 @@ static void value(const uint8_t *data, size_t size)
     size_t bytes = ads_type_bytes(&type);
     uint8_t *place = calloc(1, bytes);
     memcpy(place, end + 1, size < bytes ? size : bytes);
-    kp_buf_init(&room, 4 * ADS_VALUE_MAX);
+    kp_buf_init(&room, ADS_ROOM_MAX);
     kp_buf_init(&back, ADS_VALUE_MAX);
     if (!ads_decode(&type, &none, place, bytes, &room, &v) || !kp_value_valid(&v) ||
         v.type != ads_type_value(&type, false))

@@ -6,7 +6,7 @@ connection, results for what is not there.
   --notify N     takes N notifications only (0: none)
   --no-sum       no questions for many at once
   --count N      further variables GVL.n0 ... of type DINT
-  --state FILE   the AMS state of the PLC stands in it (5 = run); "version N" behind it is the symbol version
+  --state FILE   the AMS state of the PLC stands in it (5 = run), perhaps with "version N" of the symbols and "handles N": others are void
 MAIN.nCount counts ten times a second; MAIN.nGone is listed but cannot be read. Prints READY HOST:PORT."""
 import argparse
 import struct
@@ -91,7 +91,7 @@ class Handler(AdvancedHandler):
         self.symbols = []
         self.notes = {}  # number: (socket, request, variable, last)
         self.next_note = 1
-        self.version = 1
+        self.handles = self.state()[2]
         self.lock = threading.Lock()
 
     def add(self, name, kind, code, data, flags=0, comment="", listed=True):
@@ -101,11 +101,13 @@ class Handler(AdvancedHandler):
 
     def state(self):
         words = self.options.state.read_text().split() if self.options.state and self.options.state.exists() else []
-        return int(words[0]) if words else 5, int(words[2]) if len(words) > 2 else 1
+        said = dict(zip(words[1::2], map(int, words[2::2])))
+        version = said.get("version", 1)
+        return int(words[0]) if words else 5, version, said.get("handles", version)
 
     def variable(self, group, offset):
         if group == c.ADSIGRP_SYM_VALBYHND:
-            if offset >> 24 != self.state()[1]:
+            if offset >> 24 != self.state()[2]:
                 raise Refused(OLD_HANDLE)
             return self.get_variable_by_handle(offset & 0xffffff)
         if group >= 0xF000:
@@ -147,7 +149,7 @@ class Handler(AdvancedHandler):
         group, offset, size, n = struct.unpack("<IIII", data[:16])
         told = data[16:16 + n]
         if group == c.ADSIGRP_SYM_HNDBYNAME:
-            value = struct.pack("<I", self.get_variable_by_name(told.decode()).handle | self.state()[1] << 24)
+            value = struct.pack("<I", self.get_variable_by_name(told.decode()).handle | self.state()[2] << 24)
         elif group == c.ADSIGRP_SYM_INFOBYNAMEEX and not self.options.plain:
             value = self.get_variable_by_name(told.decode()).get_packed_info()
         elif group == c.ADSIGRP_SUMUP_READ and not self.options.no_sum:
@@ -183,6 +185,8 @@ class Handler(AdvancedHandler):
     def tell(self):
         """Sends what has changed, each connection's in one frame."""
         with self.lock:
+            if self.state()[2] != self.handles:
+                self.handles, self.notes = self.state()[2], {}
             by_link = {}
             for number, note in list(self.notes.items()):
                 if note[3] != note[2].value:

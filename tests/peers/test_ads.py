@@ -135,13 +135,14 @@ def test_a_server_that_goes_hangs_and_comes_back(node, servers, free_port):
     good(node, "MAIN/nCount")
 
 
-def test_a_changed_program_is_looked_at_anew(node, servers, free_port, tmp_path):
+@pytest.mark.parametrize("change", ["5 version 2", "5 handles 2"])
+def test_a_changed_program_and_a_restart_of_the_plc_are_looked_at_anew(node, servers, free_port, tmp_path, change):
     state = tmp_path / "state"
     servers("ads_sim", free_port, "--state", state)
     couple(node, free_port)
     good(node, "MAIN/nCount")
     opens = node.coupling("plc")["counters"]["opens"]
-    state.write_text("5 version 2")
+    state.write_text(change)
     wait_for(lambda: node.coupling("plc")["counters"]["opens"] > opens, 10, "a new look")
     node.wait_link("plc", "online")
     arrived = get(node, "MAIN/nCount")["arrived"]

@@ -14,7 +14,7 @@
 
 #include "core/ban.h"
 
-enum { SYMBOL = KP_MAP_COMMON, WAIT_MS = 100, RUNS = 5, DEVICE_NAME = 16 };
+enum { SYMBOL = KP_MAP_COMMON, WAIT_MS = 100, RUNS = 5, DEVICE_NAME = 16, LARGE = 1024 };
 #define BEAT (2 * KP_SECOND)
 
 static const char *const columns[] = { "symbol", NULL };
@@ -236,7 +236,7 @@ static enum kp_code beat(struct ads *a, struct kp_err *err)
         return err->code;
     if (a->has_version && has && version != a->version)
         return kp_fail(err, KP_EPEER, "the PLC's program was changed; it is looked at anew");
-    return KP_OK;
+    return ads_check_watched(a, err);
 }
 
 /* ---- by a map ---- */
@@ -276,7 +276,9 @@ static enum kp_code declare_rows(struct ads *a, struct kp_declare *list, struct 
             return kp_fail(err, KP_ESTOPPED, "stopping");
         if (item_of_row(a, row, i, err))
             return err->code;
-        list[k] = (struct kp_declare){ .path = row->cell[KP_MAP_PATH], .asset_kind = KP_FOLDER, .by_path = true };
+        list[k] = (struct kp_declare){ .path = row->cell[KP_MAP_PATH],
+                                       .asset_kind = KP_FOLDER,
+                                       .by_path = true };
         list[k].info.stored = true;
         list[k].info.source = i->name;
         list[k].info.type = i->typed ? ads_type_value(&i->type, i->scale.on) : KP_NULL;
@@ -373,7 +375,7 @@ static bool offer_of(const struct ads_symbol *s, struct kp_arena *arena, struct 
     struct ads_type type;
     struct kp_unit unit;
     bool known = !s->hidden && ads_type_of(s->type, s->code, s->size, &type);
-    *o = (struct kp_offer){ .kind = s->type };
+    *o = (struct kp_offer){ .kind = s->size > LARGE ? "large" : s->type };
     if (!ads_symbol_path(s->name, path) || !(o->path = kp_arena_strdup(arena, path)))
         return false;
     o->access = known ? KP_CAN_READ | (s->read_only ? 0 : KP_CAN_WRITE) : 0;
@@ -510,7 +512,7 @@ static enum kp_code ads_open(struct kp_coupling *c, struct kp_err *err)
     a->set = kp_coupling_settings(c);
     a->link.notified = ads_take_notification;
     a->link.arg = a;
-    kp_buf_init(&a->room, 4 * ADS_VALUE_MAX);
+    kp_buf_init(&a->room, ADS_ROOM_MAX);
     kp_buf_init(&a->sum, ADS_VALUE_MAX);
     if (ads_link_open(&a->link, kp_coupling_url(c), a->set, &local) || prepare(a, &local))
         return fail(a, &local, err);

@@ -10,6 +10,7 @@
 enum {
     ADS_NET_ID = 6,
     ADS_VALUE_MAX = 64 << 10,
+    ADS_ROOM_MAX = 9 * ADS_VALUE_MAX,
     ADS_UPLOAD_MAX = 32 << 20,
     ADS_SYMBOLS_MAX = 100000
 };
@@ -195,7 +196,7 @@ struct ads {
     struct ads_item *items;
     uint32_t *watching; /* items that are watched, by their notification */
     size_t n, n_watching, n_asked, offered, left_out;
-    size_t next_new, next_poll;
+    size_t next_new, next_poll, next_check;
     bool polling, full, single, broken,
         has_version; /* full: no more notifications; single: no sums */
     bool look;       /* a person wants a new look */
@@ -209,8 +210,9 @@ struct ads {
     struct kp_err failure; /* of what was done while a notification was taken */
 };
 /* Both work for about 200 ms at most. */
-enum kp_code ads_look_after(struct ads *, struct kp_err *); /* of items that are not read yet */
-enum kp_code ads_poll(struct ads *, struct kp_err *);       /* those that are not watched */
+enum kp_code ads_look_after(struct ads *, struct kp_err *);    /* of items that are not read yet */
+enum kp_code ads_poll(struct ads *, struct kp_err *);          /* those that are not watched */
+enum kp_code ads_check_watched(struct ads *, struct kp_err *); /* one of them, in turn */
 void ads_take_notification(void *ads, const uint8_t *, size_t);
 void ads_give_back(struct ads *); /* handles and notifications */
 void ads_describe(struct ads *);

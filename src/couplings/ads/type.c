@@ -325,7 +325,7 @@ static enum kp_code encode_text(const struct ads_type *t, const struct kp_value 
     size_t from = out->len, unit = t->kind == ADS_WSTRING ? 2 : 1;
     if (v->type != KP_STRING)
         return kp_fail(err, KP_EINVALID, "a text is needed");
-    while (p < end) {
+    while (p < end && out->len - from <= t->size) {
         uint32_t c = *p++;
         unsigned more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
         c = more ? c & (0x3fu >> more) : c;
@@ -406,6 +406,7 @@ enum kp_code ads_encode(const struct ads_type *t, const struct ads_scale *s,
     size_t at = 0;
     uint32_t n = 0;
     out->len = 0;
+    out->failed = false;
     if (((v->type & KP_ARRAY) != 0) != t->array)
         return kp_fail(err, KP_EINVALID,
                        t->array ? "it is an array of %u: give one" : "it is not an array",

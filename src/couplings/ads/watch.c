@@ -299,6 +299,20 @@ enum kp_code ads_poll(struct ads *a, struct kp_err *err)
     return KP_OK;
 }
 
+/* A controller that was started anew in between may be silent for ever about handles of before. */
+enum kp_code ads_check_watched(struct ads *a, struct kp_err *err)
+{
+    int64_t at;
+    if (!a->n_watching)
+        return KP_OK;
+    a->next_check = (a->next_check + 1) % a->n_watching;
+    if (ask_one(a, &a->items[a->watching[a->next_check]], &at, err))
+        return err->code;
+    return a->link.result ? kp_fail(err, KP_EPEER,
+                                    "the PLC has forgotten what it watches; it is looked at anew")
+                          : KP_OK;
+}
+
 /* ---- the end ---- */
 void ads_give_back(struct ads *a)
 {
