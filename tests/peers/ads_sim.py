@@ -69,10 +69,10 @@ def symbol_entry(name, kind, code, size, flags, comment):
     return struct.pack("<I", 4 + len(body) + len(words)) + body + words
 
 
-def type_entry(name, kind, code, size, offset, members=(), array=()):
-    body, words = entry(struct.pack("<IIIIIII", 1, 0, 0, size, offset, code, 2 if offset else 1), name, kind, "")
+def type_entry(name, kind, code, size, offset, members=(), array=(), flags=0, behind=b""):
+    body, words = entry(struct.pack("<IIIIIII", 1, 0, 0, size, offset, code, (2 if offset else 1) | flags), name, kind, "")
     body += struct.pack("<HH", len(array), len(members))
-    rest = words + b"".join(struct.pack("<iI", low, n) for low, n in array) + b"".join(members)
+    rest = words + b"".join(struct.pack("<iI", low, n) for low, n in array) + b"".join(members) + behind
     return struct.pack("<I", 4 + len(body) + len(rest)) + body + rest
 
 
@@ -80,7 +80,10 @@ def types():
     motor = [type_entry(*MOTOR[0][:3], 4, 0)]
     pump = [type_entry("rSpeed", "REAL", c.ADST_REAL32, 4, 0), type_entry("aTemps", "ARRAY [1..2] OF INT", c.ADST_INT16, 4, 4),
             type_entry("stMotor", "ST_Motor", 65, 4, 8)]
-    return (type_entry("ST_Motor", "", 65, 4, 0, motor) + type_entry("ST_Pump", "", 65, 12, 0, pump)
+    names = {-1: "Fault", 2: "Auto"}
+    texts = b"".join(bytes([len(t)]) + t.encode() + b"\0" + struct.pack("<h", v) for v, t in names.items())
+    mode = bytes(16) + struct.pack("<H", 1) + b"\4\6qual\0strict\0" + struct.pack("<H", len(names)) + texts  # guid, attributes, names
+    return (type_entry("E_Mode", "INT", c.ADST_INT16, 2, 0, flags=0x80 | 0x1000 | 0x2000, behind=mode) + type_entry("ST_Motor", "", 65, 4, 0, motor) + type_entry("ST_Pump", "", 65, 12, 0, pump)
             + type_entry("ARRAY [1..2] OF ST_Pump", "ST_Pump", 65, 24, 0, (), [(1, 2)]))
 
 
@@ -119,7 +122,7 @@ class Handler(AdvancedHandler):
             raise Refused(NO_SERVICE)
         symbols = b"".join(self.symbols)
         if group == c.ADSIGRP_SYM_UPLOADINFO2:
-            return struct.pack("<6I", len(self.symbols), len(symbols), 3, len(types()), 0, 0)
+            return struct.pack("<6I", len(self.symbols), len(symbols), 4, len(types()), 0, 0)
         return symbols if group == c.ADSIGRP_SYM_UPLOAD else types()
 
     def read(self, data):

@@ -54,6 +54,7 @@ def test_what_the_controller_has_comes_with_its_values(node, servers, free_port,
     for path, value in VALUES.items():
         assert good(node, path)["value"] == value, path
     assert get(node, "MAIN/rReal")["description"] == "temperature"
+    assert get(node, "MAIN/eMode")["enums"] == {"-1": "Fault", "2": "Auto"}
     first = good(node, "MAIN/nCount")["value"]
     wait_for(lambda: good(node, "MAIN/nCount")["value"] > first + 3, 10, "a count that grows")
     bad(node, "MAIN/nGone", "BadNodeIdUnknown")

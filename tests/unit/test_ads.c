@@ -268,6 +268,54 @@ static void structures_become_their_members(void **state)
     end(&u, &arena, &all);
 }
 
+/* Flags, and what stands behind an enumeration's type: GUID, an attribute, the names. */
+static void mode(struct uploads *u, unsigned names, const char *cut)
+{
+    struct kp_buf behind;
+    kp_buf_init(&behind, 1000);
+    put(&behind, 0, 16);
+    put(&behind, 1, 2);
+    kp_buf_add(&behind, "\1\2a\0bc\0", 7);
+    put(&behind, names, 2);
+    kp_buf_add(&behind, "\5Fault\0\xff\xff", 9);
+    kp_buf_add(&behind, "\4Auto\0\2\0", cut ? strlen(cut) : 8);
+    size_t at = u->types.len;
+    put_type(&u->types, "E_Mode", "INT", 2, 2, 0, 0, &behind);
+    u->types.data[at + 28] = (char)0x81;
+    u->types.data[at + 29] = 0x30;
+    put_symbol(&u->symbols, "MAIN.eMode", "E_Mode", 2, 2);
+    kp_buf_free(&behind);
+}
+
+static void enumerations_have_their_names(void **state)
+{
+    (void)state;
+    struct uploads u;
+    struct kp_arena arena = { 0 };
+    struct ads_symbols all;
+    begin(&u);
+    mode(&u, 2, NULL);
+    assert_int_equal(read_all(&u, &arena, &all), KP_OK);
+    assert_string_equal(all.list[0].enums, "{\"-1\":\"Fault\",\"2\":\"Auto\"}");
+    end(&u, &arena, &all);
+}
+
+static void names_that_are_cut_off_are_left_out(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct uploads u;
+        struct kp_arena arena = { 0 };
+        struct ads_symbols all;
+        begin(&u);
+        mode(&u, i ? 3 : 2, i ? NULL : "1234567");
+        assert_int_equal(read_all(&u, &arena, &all), KP_OK);
+        assert_int_equal(all.n, 1);
+        assert_null(all.list[0].enums);
+        end(&u, &arena, &all);
+    }
+}
+
 static void types_that_hold_themselves_come_to_an_end(void **state)
 {
     (void)state;
@@ -314,6 +362,7 @@ static void without_memory_an_upload_is_read_whole_or_not_at_all(void **state)
     struct uploads u;
     begin(&u);
     pump(&u);
+    mode(&u, 2, NULL);
     kit_fail_each_allocation(work, &u);
     kp_buf_free(&u.symbols);
     kp_buf_free(&u.types);
@@ -399,6 +448,8 @@ int main(void)
         cmocka_unit_test(other_lengths_are_no_value),
         cmocka_unit_test(values_are_written_exactly_or_not_at_all),
         cmocka_unit_test(structures_become_their_members),
+        cmocka_unit_test(enumerations_have_their_names),
+        cmocka_unit_test(names_that_are_cut_off_are_left_out),
         cmocka_unit_test(types_that_hold_themselves_come_to_an_end),
         cmocka_unit_test(without_memory_an_upload_is_read_whole_or_not_at_all),
         cmocka_unit_test(names_become_paths),

@@ -381,7 +381,8 @@ static bool offer_of(const struct ads_symbol *s, struct kp_arena *arena, struct 
     o->access = known ? KP_CAN_READ | (s->read_only ? 0 : KP_CAN_WRITE) : 0;
     o->info = (struct kp_signal_info){ .type = known ? ads_type_value(&type, false) : KP_BYTES,
                                        .source = s->name,
-                                       .description = s->comment };
+                                       .description = s->comment,
+                                       .enums = s->enums };
     const char *measure = known && (type.kind == ADS_TIME || type.kind == ADS_TOD) ? "ms"
                           : known && type.kind == ADS_LTIME                        ? "ns"
                                                                                    : NULL;

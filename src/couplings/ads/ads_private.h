@@ -69,6 +69,7 @@ char *ads_text(struct kp_arena *, const uint8_t *, size_t n);
 /* ---- what a controller says it has ---- */
 struct ads_symbol {
     const char *name, *type, *comment; /* comment: NULL = none */
+    const char *enums;                 /* JSON object of number to text, or NULL */
     uint32_t size, code;
     bool read_only, hidden; /* hidden: a reference or a method, not to be read as it is */
 };

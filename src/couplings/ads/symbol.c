@@ -3,6 +3,10 @@
  */
 #include "couplings/ads/ads_private.h"
 
+#include "core/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -34,7 +38,8 @@ struct structure {
     const char *name, *type; /* type: of an alias or an array, what it is of */
     const struct member *members;
     size_t n;
-    bool array; /* of one dimension, from `low` on */
+    const char *enums; /* JSON object of number to text, or NULL */
+    bool array;        /* of one dimension, from `low` on */
     int32_t low;
     uint32_t count, size;
 };
@@ -139,6 +144,95 @@ static enum kp_code read_members(struct reading *r, const uint8_t *e, size_t len
     return KP_OK;
 }
 
+/* ---- enumerations: behind what a type has else ---- */
+enum {
+    HAS_GUID = 0x80,
+    HAS_COPY_MASK = 0x200,
+    HAS_METHODS = 0x800,
+    HAS_ATTRIBUTES = 0x1000,
+    HAS_ENUMS = 0x2000,
+    ENUMS_MAX = 16 << 10,
+};
+
+struct cursor {
+    const uint8_t *p;
+    size_t n, at; /* at > n: it went beyond the end */
+};
+
+static const uint8_t *take(struct cursor *c, size_t n)
+{
+    if (c->at > c->n || n > c->n - c->at) {
+        c->at = c->n + 1;
+        return NULL;
+    }
+    c->at += n;
+    return c->p + (c->at - n);
+}
+
+static unsigned take16(struct cursor *c)
+{
+    const uint8_t *p = take(c, 2);
+    return p ? get16(p) : 0;
+}
+
+static void skip_attributes(struct cursor *c)
+{
+    for (unsigned n = take16(c); n && c->at <= c->n; n--) {
+        const uint8_t *lengths = take(c, 2);
+        if (lengths)
+            take(c, lengths[0] + lengths[1] + 2u);
+    }
+}
+
+static int64_t enum_value(const uint8_t *p, uint32_t size, uint32_t code)
+{
+    uint64_t u = 0;
+    bool is_signed = code == 2 || code == 3 || code == 16 || code == 20;
+    for (uint32_t i = size; i-- > 0;)
+        u = u << 8 | p[i];
+    return is_signed ? (int64_t)(u << (64 - 8 * size)) >> (64 - 8 * size) : (int64_t)u;
+}
+
+/* False: out of memory. */
+static bool put_enums(struct cursor *c, const struct structure *s, uint32_t code,
+                      struct kp_buf *out, struct kp_arena *texts)
+{
+    struct kp_json j = kp_json(out);
+    kp_json_begin(&j, '{');
+    for (unsigned n = take16(c); n && !out->failed; n--) {
+        const uint8_t *len = take(c, 1), *name = len ? take(c, *len + 1u) : NULL;
+        const uint8_t *value = name ? take(c, s->size) : NULL;
+        char *text = value ? ads_text(texts, name, *len) : NULL, number[24];
+        if (!text)
+            return !value;
+        snprintf(number, sizeof number, "%" PRId64, enum_value(value, s->size, code));
+        kp_json_put_text(&j, number, text);
+    }
+    kp_json_end(&j, '}');
+    return true;
+}
+
+/* What is too long or cannot be read to the end is left out. */
+static enum kp_code read_enums(struct reading *r, struct cursor *c, uint32_t flags, uint32_t code,
+                               struct structure *s)
+{
+    struct kp_buf out;
+    if (!(flags & HAS_ENUMS) || flags & HAS_METHODS || s->n || s->size < 1 || s->size > 8)
+        return KP_OK;
+    take(c, (flags & HAS_GUID ? 16 : 0) + (flags & HAS_COPY_MASK ? s->size : 0));
+    if (flags & HAS_ATTRIBUTES)
+        skip_attributes(c);
+    kp_buf_init(&out, ENUMS_MAX);
+    bool fine = put_enums(c, s, code, &out, &r->own);
+    fine = fine && (!out.failed || out.len > ENUMS_MAX / 2); /* else it is not for its length */
+    if (fine && !out.failed && c->at <= c->n && out.len > 2) {
+        s->enums = kp_arena_strdup(&r->own, kp_buf_text(&out));
+        fine = s->enums;
+    }
+    kp_buf_free(&out);
+    return fine ? KP_OK : KP_ENOMEM;
+}
+
 /* One that cannot be read is not known. */
 static enum kp_code read_type(struct reading *r, const uint8_t *e, size_t len)
 {
@@ -154,7 +248,9 @@ static enum kp_code read_type(struct reading *r, const uint8_t *e, size_t len)
     s->array = dimensions == 1;
     s->low = s->array ? (int32_t)get32(e + at) : 0;
     s->count = s->array ? get32(e + at + 4) : 0;
-    if (read_members(r, e, len, at + 8 * dimensions, s))
+    struct cursor behind = { e, len, at + 8 * dimensions };
+    if (read_members(r, e, len, behind.at, s) ||
+        read_enums(r, &behind, get32(e + 28), get32(e + 24), s))
         return KP_ENOMEM;
     r->n_types++;
     return KP_OK;
@@ -261,23 +357,30 @@ static enum kp_code elements(struct reading *r, const struct ads_symbol *s,
     return r->err->code;
 }
 
+static enum kp_code add_plain(struct reading *r, const struct ads_symbol *s,
+                              const struct structure *of)
+{
+    struct ads_symbol own = *s;
+    own.enums = of && of->enums ? kp_arena_strdup(r->arena, of->enums) : NULL;
+    return of && of->enums && !own.enums ? kp_fail(r->err, KP_ENOMEM, "out of memory")
+                                         : add(r, &own);
+}
+
 static enum kp_code flatten(struct reading *r, const struct ads_symbol *s, unsigned depth)
 {
     struct ads_type plain;
-    const struct structure *of =
-        s->hidden || ads_type_of(s->type, s->code, s->size, &plain) ? NULL : find_type(r, s->type);
-    if (of && !of->n && !of->array && *of->type && strcasecmp(of->type, of->name) != 0 &&
-        depth < DEPTH_MAX) {
+    const struct structure *of = s->hidden ? NULL : find_type(r, s->type);
+    if (!of || depth >= DEPTH_MAX || ads_type_of(s->type, s->code, s->size, &plain))
+        return add_plain(r, s, of);
+    if (!of->n && !of->array && *of->type && strcasecmp(of->type, of->name) != 0) {
         struct ads_symbol alias = *s;
         alias.type = kp_arena_strdup(r->arena, of->type);
         return alias.type ? flatten(r, &alias, depth + 1)
                           : kp_fail(r->err, KP_ENOMEM, "out of memory");
     }
-    if (of && of->array && of->count && of->count <= ARRAY_MAX && depth < DEPTH_MAX)
+    if (of->array && of->count && of->count <= ARRAY_MAX)
         return elements(r, s, of, depth);
-    if (of && of->n && depth < DEPTH_MAX)
-        return members(r, s, of, depth);
-    return add(r, s);
+    return of->n ? members(r, s, of, depth) : add_plain(r, s, of);
 }
 
 enum kp_code ads_symbols_read(const uint8_t *symbols, size_t n, const uint8_t *types,
