@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import struct
 import threading
 import time
 
@@ -169,6 +170,33 @@ def test_a_tsap_takes_the_place_of_rack_and_slot(node, servers, free_port, tmp_p
 def test_a_wrong_map_is_refused_with_its_line(node, tmp_path, text, complaint):
     done = node.cli("couple", "s7://127.0.0.1:1", "--map", write(tmp_path, text), "--no-wait", check=False)
     assert done.returncode == 1 and complaint in done.stderr, done.stderr
+
+
+def test_a_plc_that_does_not_permit_put_get_is_told_with_what_to_tick(node, tmp_path):
+    def packet(message):
+        return struct.pack(">BBH", 3, 0, 7 + len(message)) + b"\x02\xf0\x80" + message
+
+    def answer(ask):
+        if ask[5] == 0xe0:
+            return b"\x03\0\0\x16\x11\xd0\0\1\0\2\0\xc0\1\x0a\xc1\2\1\0\xc2\2\1\1"
+        reference = ask[11:13]
+        if ask[17] == 0xf0:
+            return packet(b"\x32\3\0\0" + reference + b"\0\x08\0\0\0\0\xf0\0\0\1\0\1\0\xf0")
+        return packet(b"\x32\3\0\0" + reference + b"\0\0\0\0\x81\4")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def serve():
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                while ask := client.recv(1000):
+                    client.sendall(answer(ask))
+                client.close()
+        threading.Thread(target=serve, daemon=True).start()
+        couple(node, server.getsockname()[1], write(tmp_path, MAP))
+        assert "Permit access with PUT/GET" in node.wait_link("plc", "refused")["detail"]
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 no\r\n\r\n", b"\x03\x00\x00\x16" + b"\xff" * 18, b"\x03\x00\xff\xff" + b"\0" * 100])
