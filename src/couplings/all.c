@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "couplings/all.h"
 
+#include "couplings/ads/ads.h"
 #include "couplings/file/file.h"
 #include "couplings/modbus/modbus.h"
 #include "couplings/mqtt/mqtt.h"
@@ -21,6 +22,7 @@ const struct kp_coupling_class *const kp_coupling_classes[] = {
 #endif
     &kp_modbus,
     &kp_s7,
+    &kp_ads,
     &kp_mqtt,
     &kp_sparkplug,
     &kp_mtconnect,

@@ -25,7 +25,7 @@ static const struct {
     { "uint", S7_UINT, 2, KP_UINT64 },   { "udint", S7_UDINT, 4, KP_UINT64 }, { "ulint", S7_ULINT, 8, KP_UINT64 },
     { "real", S7_REAL, 4, KP_FLOAT },    { "lreal", S7_LREAL, 8, KP_DOUBLE }, { "char", S7_CHAR, 1, KP_STRING },
     { "string", S7_STRING, 0, KP_STRING }, { "date_and_time", S7_DATE_AND_TIME, 8, KP_TIME }, { "dtl", S7_DTL, 12, KP_TIME },
-    { "time", S7_TIME, 4, KP_INT64 },
+    { "time", S7_TIME, 4, KP_INT64 },    { "date", S7_DATE, 2, KP_TIME },     { "time_of_day", S7_TOD, 4, KP_UINT64 },
 };
 enum { TYPES = sizeof types / sizeof *types };
 
@@ -110,6 +110,20 @@ static bool take_address(struct s7_point *p, const char *text, bool *has_bit)
     return !*t;
 }
 
+/* "string[20]" as TIA Portal writes it: the type without, and the number for the length. */
+static const char *part_length(const char *text, char name[64], char length[8])
+{
+    const char *open = text ? strchr(text, '[') : NULL;
+    size_t n = open ? (size_t)(open - text) : 0, digits = open ? strspn(open + 1, "0123456789") : 0;
+    if (!open || n >= 64 || !digits || digits >= 8 || strcmp(open + 1 + digits, "]") != 0)
+        return text;
+    memcpy(name, text, n);
+    name[n] = 0;
+    memcpy(length, open + 1, digits);
+    length[digits] = 0;
+    return name;
+}
+
 static enum kp_code take_type(struct s7_point *p, const char *text, bool has_bit, struct kp_err *err)
 {
     const char *names[TYPES + 1] = { 0 };
@@ -153,7 +167,11 @@ enum kp_code s7_point_read(struct s7_point *p, const struct kp_map_row *row, str
     if (!take_address(p, row->cell[ADDRESS], &has_bit))
         return kp_fail(err, KP_EPARSE, "address: '%.60s' is not such as DB10.DBD4, DB10.DBX0.3, DB10,REAL4, MW20 or I0.1",
                        row->cell[ADDRESS]);
-    if (take_type(p, row->cell[KP_MAP_TYPE], has_bit, err) || take_length(p, row->cell[LENGTH], err))
+    char name[64], length[8] = "";
+    const char *type = part_length(row->cell[KP_MAP_TYPE], name, length), *given = row->cell[LENGTH];
+    if (*length && given)
+        return kp_fail(err, KP_EPARSE, "length: it stands behind the type already");
+    if (take_type(p, type, has_bit, err) || take_length(p, *length ? length : given, err))
         return err->code;
     p->scaled = kp_map_scale(row, &p->scale, &p->offset);
     uint8_t kind = types[p->type].koppel;
@@ -245,6 +263,9 @@ struct kp_value s7_decode(const struct s7_point *p, const uint8_t *d, char text[
     case S7_DATE_AND_TIME:
     case S7_DTL:
         return times(p, d);
+    case S7_DATE: /* days since 1990 */
+        v.i = ((int64_t)raw + 7305) * 86400 * KP_SECOND;
+        return v;
     case S7_REAL:
         memcpy(&v.f, &low, 4);
         n = (double)v.f;
@@ -268,18 +289,33 @@ static void put_big(uint8_t *d, uint64_t u, unsigned n)
         d[n] = (uint8_t)u;
 }
 
+/* Length and characters in Latin 1; how many it can hold the place says itself. */
+static enum kp_code encode_text(const struct s7_point *p, const struct kp_value *v, uint8_t *d, struct kp_err *err)
+{
+    const uint8_t *t = v->data;
+    size_t n = 0, most = p->size - 2u;
+    if (v->type != KP_STRING)
+        return kp_fail(err, KP_EINVALID, "a text is needed");
+    memset(d, 0, p->size);
+    for (size_t i = 0; i < v->len; i++) {
+        bool two = t[i] >= 0xc2 && t[i] <= 0xc3 && i + 1 < v->len;
+        if ((t[i] >= 0x80 && !two) || !t[i])
+            return kp_fail(err, KP_EINVALID, "the text has a character that the PLC's strings (Latin 1) cannot hold");
+        if (n == most)
+            return kp_fail(err, KP_EINVALID, "a text of at most %zu characters is needed", most);
+        d[2 + n++] = two ? (uint8_t)((t[i] & 3) << 6 | (t[i + 1] & 0x3f)) : t[i];
+        i += two;
+    }
+    d[0] = (uint8_t)most;
+    d[1] = (uint8_t)n;
+    return KP_OK;
+}
+
 enum kp_code s7_encode(const struct s7_point *p, const struct kp_value *v, uint8_t *d, struct kp_err *err)
 {
     double n, raw;
-    if (p->type == S7_STRING) {
-        if (v->type != KP_STRING || v->len > p->size - 2u)
-            return kp_fail(err, KP_EINVALID, "a text of at most %d characters is needed", p->size - 2);
-        memset(d, 0, p->size);
-        d[0] = (uint8_t)(p->size - 2);
-        d[1] = (uint8_t)v->len;
-        memcpy(d + 2, v->data, v->len);
-        return KP_OK;
-    }
+    if (p->type == S7_STRING)
+        return encode_text(p, v, d, err);
     if (!kp_value_number(v, &n) || types[p->type].koppel == KP_TIME || types[p->type].koppel == KP_STRING)
         return kp_fail(err, KP_EINVALID, "a %s cannot be written so", name_of(p->type));
     raw = (n - p->offset) / p->scale;

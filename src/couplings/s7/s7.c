@@ -13,14 +13,11 @@
 
 #include "core/ban.h"
 
-enum { WAIT_MS = 100, BLOCK_MAX = 222 }; /* bytes of a block: what the smallest PDU of 240 carries */
+enum { WAIT_MS = 100 };
+#define BUDGET       (300 * KP_MILLISECOND)
+#define STATE_AGAIN  (10 * KP_SECOND)
 #define RETRY_BAD    (60 * KP_SECOND)
 
-struct block { /* neighbours that are read at once */
-    size_t first, n;
-    struct s7_item item;
-    int64_t retry; /* monotonic: not before; 0 = now */
-};
 struct s7 {
     struct kp_coupling *c;
     const struct s7_settings *set;
@@ -28,10 +25,12 @@ struct s7 {
     struct kp_map map;
     struct s7_point *points; /* by place */
     size_t n;
-    struct block *blocks;
-    size_t n_blocks, blocks_room;
-    uint8_t *data; /* of all blocks */
-    int64_t due;   /* monotonic */
+    struct s7_plan plan;
+    uint8_t *data; /* of a question's blocks */
+    size_t next;   /* block of the round under way */
+    bool polling, no_state;
+    uint8_t state;          /* of the CPU; 0 = not known */
+    int64_t due, state_due; /* monotonic */
     unsigned refused;
     char first_refusal[64];
 };
@@ -43,6 +42,10 @@ static const struct kp_option options[] = {
     { .name = "rack", .type = KP_OPT_INT, .offset = SETTING(rack), .standard = "0", .min = 0, .max = 7, .help = "rack of the CPU" },
     { .name = "slot", .type = KP_OPT_INT, .offset = SETTING(slot), .standard = "1", .min = 0, .max = 31,
       .help = "slot of the CPU: 1 of an S7-1200 or 1500, 2 of an S7-300, as configured of an S7-400" },
+    { .name = "tsap", .type = KP_OPT_TEXT, .offset = SETTING(tsap), .standard = "",
+      .help = "TSAP of the PLC in place of rack and slot, such as 02.00 of a LOGO! or 10.00 of an S7-200" },
+    { .name = "local-tsap", .type = KP_OPT_TEXT, .offset = SETTING(local_tsap), .standard = "",
+      .help = "TSAP of this side, as configured in the PLC; empty is 01.00" },
     { .name = "poll", .type = KP_OPT_DURATION, .offset = SETTING(poll), .standard = "1s", .min = 50 * KP_MILLISECOND,
       .max = 86400 * KP_SECOND, .help = "how often all is asked for" },
     { .name = "timeout", .type = KP_OPT_DURATION, .offset = SETTING(timeout), .standard = "2s", .min = 50 * KP_MILLISECOND,
@@ -71,6 +74,10 @@ static enum kp_code check(const char *url, const void *settings, struct kp_err *
         return err->code;
     if (!*u.host || *u.path)
         return kp_fail(err, KP_EINVALID, "'%.100s' is not such as s7://192.0.2.5?rack=0&slot=1", url);
+    const char *const tsaps[] = { set->tsap, set->local_tsap };
+    for (size_t i = 0; i < 2; i++)
+        if (tsaps[i] && *tsaps[i] && !s7_tsap_parse(tsaps[i], (uint8_t[2]){ 0 }))
+            return kp_fail(err, KP_EINVALID, "%s: '%.20s' is not such as 10.01", i ? "local-tsap" : "tsap", tsaps[i]);
     if (!set->map || !*set->map || kp_map_read(&map, &s7_form, set->map, err))
         return err->code;
     read_points(&map, NULL, err);
@@ -78,56 +85,7 @@ static enum kp_code check(const char *url, const void *settings, struct kp_err *
     return err->code;
 }
 
-/* ---- blocks ---- */
-static int by_place(const void *a, const void *b)
-{
-    const struct s7_point *x = a, *y = b;
-    if (x->area != y->area)
-        return x->area < y->area ? -1 : 1;
-    if (x->block != y->block)
-        return x->block < y->block ? -1 : 1;
-    if (x->byte != y->byte)
-        return x->byte < y->byte ? -1 : 1;
-    return x->row->line < y->row->line ? -1 : x->row->line > y->row->line;
-}
-
-static bool add_block(struct s7 *s, size_t at, size_t first, size_t n)
-{
-    if (!kp_grow(&s->blocks, &s->blocks_room, s->n_blocks + 1, sizeof *s->blocks))
-        return false;
-    memmove(s->blocks + at + 1, s->blocks + at, (s->n_blocks++ - at) * sizeof *s->blocks);
-    const struct s7_point *p = &s->points[first];
-    struct block b = { first, n, { .area = p->area, .block = p->block, .byte = p->byte }, 0 };
-    uint32_t end = 0;
-    for (size_t i = first; i < first + n; i++)
-        end = s->points[i].byte + s->points[i].size > end ? s->points[i].byte + s->points[i].size : end;
-    b.item.size = (uint16_t)(end - p->byte);
-    s->blocks[at] = b;
-    return true;
-}
-
-static enum kp_code make_blocks(struct s7 *s, struct kp_err *err)
-{
-    uint32_t end = 0;
-    size_t first = 0;
-    if (s->n)
-        qsort(s->points, s->n, sizeof *s->points, by_place);
-    for (size_t i = 0; i <= s->n; i++) {
-        const struct s7_point *p = i < s->n ? &s->points[i] : NULL, *f = &s->points[first];
-        uint32_t reach = p && p->byte + p->size > end ? p->byte + p->size : end;
-        bool joins = p && i > first && p->area == f->area && p->block == f->block && p->byte <= end + (uint32_t)s->set->gap &&
-                     reach - f->byte <= BLOCK_MAX;
-        if (i > first && !joins) {
-            if (!add_block(s, s->n_blocks, first, i - first))
-                return kp_fail(err, KP_ENOMEM, "out of memory");
-            first = i;
-            reach = p ? p->byte + p->size : 0;
-        }
-        end = reach;
-    }
-    return KP_OK;
-}
-
+/* ---- signals ---- */
 static enum kp_code declare(struct s7 *s, struct kp_err *err)
 {
     struct kp_declare *list = kp_alloc((s->n + 1) * sizeof *list);
@@ -210,10 +168,12 @@ static enum kp_code nameplate(struct s7 *s, struct kp_err *err)
     return kp_coupling_identify(s->c, "", machine ? KP_MACHINE : KP_PLC, plate, err);
 }
 
-/* ---- life ---- */
+/* ---- what is shown ---- */
+enum { RUNNING = 8, STOPPED = 4 }; /* of list 0x0424; some PLCs say 3 for stopped */
 static void describe(struct s7 *s)
 {
     char refused[120] = "";
+    const char *stopped = s->state == STOPPED ? "the CPU is in STOP; " : "";
     if (s->refused)
         snprintf(refused, sizeof refused, "; %u refused by the PLC, first %s", s->refused, s->first_refusal);
     kp_coupling_count(s->c, (uint32_t)s->n, KP_MAP_ROWS_MAX, s->refused);
@@ -221,9 +181,32 @@ static void describe(struct s7 *s)
         kp_coupling_note(s->c, "connected, but nothing is known of what stands in its blocks: give a map (koppel couplings %.60s --map FILE)",
                          kp_coupling_name(s->c));
     else
-        kp_coupling_note(s->c, "%zu values in %zu pieces, messages of %u bytes%s", s->n, s->n_blocks, s->link.pdu, refused);
+        kp_coupling_note(s->c, "%s%zu values in %zu pieces, messages of %u bytes%s", stopped, s->n, s->plan.n, s->link.pdu, refused);
 }
 
+/* A PLC that does not tell is not asked again. */
+static enum kp_code ask_state(struct s7 *s, struct kp_err *err)
+{
+    uint8_t records[600];
+    size_t record = 0, n = 0;
+    struct kp_err local = { 0 };
+    int64_t now = kp_coupling_mono(s->c);
+    if (s->no_state || now < s->state_due)
+        return KP_OK;
+    s->state_due = now + STATE_AGAIN;
+    enum kp_code code = s7_link_list(&s->link, 0x0424, 0, records, sizeof records, &record, &n, &local);
+    if (code && code != KP_ENOTFOUND)
+        return kp_fail(err, code, "%s", local.text);
+    s->no_state = code || record < 4 || !n;
+    uint8_t state = s->no_state ? 0 : (records[3] & 15) == RUNNING ? RUNNING : STOPPED;
+    bool changed = state != s->state;
+    s->state = state;
+    if (changed)
+        describe(s);
+    return KP_OK;
+}
+
+/* ---- life ---- */
 static enum kp_code prepare(struct s7 *s, struct kp_err *err)
 {
     if (s->set->map && *s->set->map && kp_map_read(&s->map, &s7_form, s->set->map, err))
@@ -233,7 +216,11 @@ static enum kp_code prepare(struct s7 *s, struct kp_err *err)
     s->data = kp_alloc(S7_ITEMS_MAX * (S7_TEXT_MAX + 2u));
     if (!s->points || !s->data)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    if (read_points(&s->map, s->points, err) || make_blocks(s, err) || declare(s, err))
+    if (read_points(&s->map, s->points, err))
+        return err->code;
+    if (!s7_plan_make(&s->plan, s->points, s->n, (uint32_t)s->set->gap))
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    if (declare(s, err))
         return err->code;
     return nameplate(s, err);
 }
@@ -255,14 +242,14 @@ static void s7_end(struct kp_coupling *c)
     struct s7 *s = kp_coupling_state(c);
     s7_link_close(&s->link);
     kp_free(s->points);
-    kp_free(s->blocks);
+    kp_free(s->plan.blocks);
     kp_free(s->data);
     kp_map_free(&s->map);
     *s = (struct s7){ 0 };
 }
 
 /* ---- polling ---- */
-static enum kp_code tell_block(struct s7 *s, const struct block *b, const uint8_t *data, uint32_t status, int64_t at, struct kp_err *err)
+static enum kp_code tell_block(struct s7 *s, const struct s7_block *b, const uint8_t *data, uint32_t status, int64_t at, struct kp_err *err)
 {
     char text[KP_POLLED_TEXT];
     for (size_t i = b->first; i < b->first + b->n; i++) {
@@ -275,24 +262,25 @@ static enum kp_code tell_block(struct s7 *s, const struct block *b, const uint8_
     return KP_OK;
 }
 
+static uint32_t status_of(uint8_t code)
+{
+    return code == 3 ? KP_BAD_USER_ACCESS_DENIED : code == 5 ? KP_BAD_OUT_OF_RANGE : code == 6 || code == 7 ? KP_BAD_TYPE_MISMATCH : KP_BAD_NODE_ID_UNKNOWN;
+}
+
 /* What the PLC does not give: a block of several is parted, so that one bad place keeps no other away. */
 static enum kp_code refused(struct s7 *s, size_t i, uint8_t code, int64_t at, struct kp_err *err)
 {
-    struct block whole = s->blocks[i];
-    uint32_t status = code == 3 ? KP_BAD_USER_ACCESS_DENIED : KP_BAD_NODE_ID_UNKNOWN;
-    if (whole.n > 1) {
-        memmove(s->blocks + i, s->blocks + i + 1, (--s->n_blocks - i) * sizeof *s->blocks);
-        for (size_t k = 0; k < whole.n; k++)
-            if (!add_block(s, i + k, whole.first + k, 1))
-                return kp_fail(err, KP_ENOMEM, "out of memory");
+    struct s7_block *b = &s->plan.blocks[i];
+    uint32_t status = status_of(code);
+    if (b->n > 1) {
         s->due = 0;
-        return KP_OK;
+        return s7_plan_part(&s->plan, s->points, i) ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory");
     }
-    if (s->points[whole.first].polled.status != status && !s->refused++)
-        s7_point_name(&s->points[whole.first], s->first_refusal);
-    s->blocks[i].retry = kp_coupling_mono(s->c) + RETRY_BAD;
+    if (s->points[b->first].polled.status != status && !s->refused++)
+        s7_point_name(&s->points[b->first], s->first_refusal);
+    b->retry = kp_coupling_mono(s->c) + RETRY_BAD;
     describe(s);
-    return tell_block(s, &whole, NULL, status, at, err);
+    return tell_block(s, b, NULL, status, at, err);
 }
 
 /* As many blocks as fit into one question, from `from` on; *next: where to go on. */
@@ -301,29 +289,30 @@ static enum kp_code ask(struct s7 *s, size_t from, size_t *next, struct kp_err *
     struct s7_item items[S7_ITEMS_MAX];
     size_t of[S7_ITEMS_MAX], n = 0, used = 0;
     int64_t now = kp_coupling_mono(s->c), begin = kp_coupling_utc(s->c);
-    for (*next = from; *next < s->n_blocks && n < S7_ITEMS_MAX; ++*next) {
-        if (s->blocks[*next].retry > now)
+    for (*next = from; *next < s->plan.n && n < S7_ITEMS_MAX; ++*next) {
+        if (s->plan.blocks[*next].retry > now)
             continue;
-        items[n] = s->blocks[*next].item;
+        items[n] = s->plan.blocks[*next].item;
         items[n].data = s->data + used;
         of[n] = *next;
         if (s7_link_fits(&s->link, items, n + 1) <= n)
             break;
         used += items[n++].size;
     }
-    if (!n && *next < s->n_blocks)
-        return kp_fail(err, KP_EPEER, "the PLC's messages of %u bytes are too small for a value", s->link.pdu);
-    if (!n || s7_link_read(&s->link, items, n, err))
+    bool is_long = !n && *next < s->plan.n;
+    if (is_long)
+        of[n++] = (*next)++;
+    if (!n || (is_long ? s7_link_read_long(&s->link, items, err) : s7_link_read(&s->link, items, n, err)))
         return err->code;
     int64_t at = begin + (kp_coupling_utc(s->c) - begin) / 2;
     at -= at % KP_MILLISECOND;
     for (size_t k = n; k-- > 0 && !err->code;) { /* from the last on: parting one moves those behind it */
         if (items[k].code == S7_ITEM_OK) {
-            tell_block(s, &s->blocks[of[k]], items[k].data, KP_GOOD, at, err);
+            tell_block(s, &s->plan.blocks[of[k]], items[k].data, KP_GOOD, at, err);
         } else {
-            size_t before = s->n_blocks;
+            size_t before = s->plan.n;
             refused(s, of[k], items[k].code, at, err);
-            *next += s->n_blocks - before;
+            *next += s->plan.n - before;
         }
     }
     return err->code;
@@ -334,14 +323,18 @@ static enum kp_code step(struct kp_coupling *c, struct kp_err *err)
     struct s7 *s = kp_coupling_state(c);
     struct kp_err local = { 0 };
     int64_t now = kp_coupling_mono(c), wait;
-    if (now >= s->due) {
+    if (!s->polling && now >= s->due) {
+        s->polling = true;
+        s->next = 0;
         s->due = now + s->set->poll;
-        for (size_t i = 0; i < s->n_blocks && !local.code;)
-            ask(s, i, &i, &local);
     }
-    if (local.code || kp_coupling_flush(c, &local))
+    while (s->polling && !local.code && kp_coupling_mono(c) - now < BUDGET) {
+        ask(s, s->next, &s->next, &local);
+        s->polling = s->next < s->plan.n;
+    }
+    if (local.code || ask_state(s, &local) || kp_coupling_flush(c, &local))
         return kp_fail(err, local.code == KP_ETIMEOUT ? KP_EPEER : local.code, "%s", local.text);
-    wait = s->due - kp_coupling_mono(c);
+    wait = s->polling ? 0 : s->due - kp_coupling_mono(c);
     if (wait > WAIT_MS * KP_MILLISECOND)
         wait = WAIT_MS * KP_MILLISECOND;
     if (wait > 0)
@@ -349,40 +342,37 @@ static enum kp_code step(struct kp_coupling *c, struct kp_err *err)
     return KP_OK;
 }
 
-/* A string is as long as the PLC says, not as the map does: only its own characters are written, and their number. */
-static enum kp_code write_text(struct s7 *s, const struct s7_point *p, uint8_t *data, struct kp_err *err)
+/* Only the length and the characters: how many its string can hold the PLC alone knows. */
+static enum kp_code write_string(struct s7 *s, const struct s7_point *p, uint8_t *data, struct kp_err *err)
 {
-    uint8_t head[2] = { 0 };
-    struct s7_item item = { .area = p->area, .block = p->block, .size = sizeof head, .byte = p->byte, .data = head };
-    if (s7_link_read(&s->link, &item, 1, err))
+    uint8_t room = 0;
+    struct s7_item head = { .area = p->area, .block = p->block, .size = 1, .byte = p->byte, .data = &room };
+    if (s7_link_read(&s->link, &head, 1, err))
         return err->code;
-    if (item.code != S7_ITEM_OK)
-        return kp_fail(err, KP_EPEER, "the PLC does not say how long the string may be (code 0x%02X)", item.code);
-    if (data[1] > head[0])
-        return kp_fail(err, KP_EINVALID, "the PLC's string takes at most %u characters", head[0]);
-    item.byte++;
-    item.size = (uint16_t)(data[1] + 1);
-    item.data = data + 1;
-    return s7_link_write(&s->link, &item, -1, err);
+    if (head.code != S7_ITEM_OK)
+        return kp_fail(err, KP_EPEER, "the PLC does not give the place (%s)", kp_status_name(status_of(head.code)));
+    if (data[1] > room)
+        return kp_fail(err, KP_EINVALID, "the PLC's string holds %u characters, the text has %u", room, data[1]);
+    struct s7_item rest = { .area = p->area, .block = p->block, .size = (uint16_t)(1 + data[1]), .byte = p->byte + 1, .data = data + 1 };
+    return s7_link_write(&s->link, &rest, -1, err);
 }
 
 static enum kp_code write_value(struct kp_coupling *c, const struct kp_sample *sample, struct kp_err *err)
 {
     struct s7 *s = kp_coupling_state(c);
     uint8_t data[S7_TEXT_MAX + 2];
-    for (size_t i = 0; i < s->n; i++) {
-        const struct s7_point *p = &s->points[i];
-        if (p->polled.id != sample->signal)
-            continue;
-        if (s7_encode(p, &sample->value, data, err))
-            return err->code;
-        s->due = 0; /* to be seen at once */
-        if (p->type == S7_STRING)
-            return write_text(s, p, data, err);
-        struct s7_item item = { .area = p->area, .block = p->block, .size = p->size, .byte = p->byte, .data = data };
-        return s7_link_write(&s->link, &item, p->type == S7_BOOL ? p->bit : -1, err);
-    }
-    return kp_fail(err, KP_ENOTFOUND, "the map has no row for it any more");
+    const struct s7_point *p = s->points, *end = s->points + s->n;
+    while (p < end && p->polled.id != sample->signal)
+        p++;
+    if (p == end)
+        return kp_fail(err, KP_ENOTFOUND, "the map has no row for it any more");
+    if (s7_encode(p, &sample->value, data, err))
+        return err->code;
+    s->due = 0; /* to be seen at once */
+    if (p->type == S7_STRING)
+        return write_string(s, p, data, err);
+    struct s7_item item = { .area = p->area, .block = p->block, .size = p->size, .byte = p->byte, .data = data };
+    return s7_link_write(&s->link, &item, p->type == S7_BOOL ? p->bit : -1, err);
 }
 
 const struct kp_coupling_class kp_s7 = {

@@ -69,6 +69,10 @@ static enum kp_code refusal(unsigned code, struct kp_err *err)
         return kp_fail(err, KP_EREFUSED,
                        "the PLC does not allow it: in TIA Portal tick 'Permit access with PUT/GET communication from remote partner' "
                        "(protection & security of the CPU)");
+    if (code == 0xd241 || code == 0xd602)
+        return kp_fail(err, KP_EREFUSED,
+                       "the PLC asks for a password: in TIA Portal set the access level to 'Full access' or 'Read access' (protection & "
+                       "security of the CPU)");
     return kp_fail(err, KP_EPEER, "the PLC refuses with error 0x%04X", code);
 }
 
@@ -98,11 +102,32 @@ static enum kp_code receive_answer(struct s7_link *l, struct kp_err *err)
 }
 
 /* ---- opening ---- */
+bool s7_tsap_parse(const char *text, uint8_t out[2])
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned n = 0, v = 0;
+    for (const char *p = text; *p; p++) {
+        const char *d = strchr(digits, *p >= 'A' && *p <= 'F' ? *p + 32 : *p);
+        if (*p == '.' && n == 2)
+            continue;
+        if (!d || n == 4)
+            return false;
+        v = v << 4 | (unsigned)(d - digits);
+        n++;
+    }
+    put16(out, v);
+    return n == 4;
+}
+
 static enum kp_code call(struct s7_link *l, const struct s7_settings *set, struct kp_err *err)
 {
     uint8_t ask[] = { 3, 0, 0, 22, 17, 0xe0, 0, 0, 0, 1, 0, 0xc0, 1, 10, 0xc1, 2, 1, 0, 0xc2, 2, 1, 0 };
     size_t n;
     ask[21] = (uint8_t)(set->rack * 32 + set->slot);
+    if (set->local_tsap && *set->local_tsap)
+        s7_tsap_parse(set->local_tsap, ask + 16);
+    if (set->tsap && *set->tsap)
+        s7_tsap_parse(set->tsap, ask + 20);
     if (kp_tcp_send(l->fd, ask, sizeof ask, kp_tcp_deadline(l->timeout), err) ||
         receive_packet(l, &n, kp_tcp_deadline(l->timeout), err))
         return err->code;
@@ -205,6 +230,23 @@ enum kp_code s7_link_read(struct s7_link *l, struct s7_item *items, size_t n, st
     if (send_message(l, JOB_HEAD + parameters, err) || receive_answer(l, err))
         return err->code;
     return s7_take_read(l, items, n, err);
+}
+
+/* In pieces, each of which fits into a message. */
+enum kp_code s7_link_read_long(struct s7_link *l, struct s7_item *item, struct kp_err *err)
+{
+    unsigned most = (l->pdu - ANSWER_HEAD - 2u - 4u) & ~1u;
+    item->code = S7_ITEM_OK;
+    for (unsigned at = 0; at < item->size && item->code == S7_ITEM_OK; at += most) {
+        struct s7_item piece = *item;
+        piece.size = (uint16_t)(item->size - at < most ? item->size - at : most);
+        piece.byte += at;
+        piece.data += at;
+        if (s7_link_read(l, &piece, 1, err))
+            return err->code;
+        item->code = piece.code;
+    }
+    return KP_OK;
 }
 
 /* ---- writing ---- */
