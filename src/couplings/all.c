@@ -7,6 +7,7 @@
 #include "couplings/mqtt/mqtt.h"
 #include "couplings/mtconnect/mtconnect.h"
 #include "couplings/s7/s7.h"
+#include "couplings/shdr/shdr.h"
 #include "couplings/sparkplug/sparkplug.h"
 #if KOPPEL_OPCUA
 #include "couplings/opcua/opcua.h"
@@ -26,6 +27,7 @@ const struct kp_coupling_class *const kp_coupling_classes[] = {
     &kp_mqtt,
     &kp_sparkplug,
     &kp_mtconnect,
+    &kp_shdr,
     &kp_file,
     NULL,
 };

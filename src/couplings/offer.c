@@ -132,8 +132,10 @@ static enum kp_code declare(struct publishing *p, struct kp_offer_result *result
                           &choice);
         o->id = 0;
         o->info.stored = true;
-        o->info.role = choice.role;
-        o->info.states = choice.states;
+        if (!o->info.role && !o->info.states) { /* a map knows its machine better */
+            o->info.role = choice.role;
+            o->info.states = choice.states;
+        }
         subscribe[i] = choice.subscribe && o->access & KP_CAN_READ;
     }
     choose(p, subscribe, result);
