@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import ports
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -191,6 +192,4 @@ def servers():
 
 @pytest.fixture
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    return ports.free_port()

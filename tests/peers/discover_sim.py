@@ -8,6 +8,7 @@ import http.server
 import socket
 import threading
 import time
+from ports import free_port
 
 PROBE = """<?xml version="1.0" encoding="UTF-8"?>
 <MTConnectDevices xmlns="urn:mtconnect.org:MTConnectDevices:2.0"><Header creationTime="2026-01-05T06:00:00Z" instanceId="7"
@@ -17,12 +18,6 @@ PROBE = """<?xml version="1.0" encoding="UTF-8"?>
 <DataItems><DataItem category="EVENT" id="a" type="AVAILABILITY"/></DataItems>
 <Components><Controller id="c" name="ctl"><Description manufacturer="other">x</Description></Controller></Components></Device>
 <Device id="d2" uuid="MAZAK.7"><DataItems/></Device></Devices></MTConnectDevices>"""
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def ready(port):

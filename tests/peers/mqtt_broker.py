@@ -8,14 +8,9 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 from conftest import wait_for
+from ports import free_port
 
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Broker:

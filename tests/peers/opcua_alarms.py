@@ -9,16 +9,10 @@ Prints READY URL; each line on stdin is done and answered with OK:
 import argparse
 import asyncio
 import logging
-import socket
 import sys
 
 from asyncua import Server, ua
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from ports import free_port
 
 
 async def main():

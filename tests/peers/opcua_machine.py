@@ -8,10 +8,10 @@ Prints READY URL."""
 import argparse
 import asyncio
 import logging
-import socket
 
 from asyncua import Server, ua
 from asyncua.common.structures104 import new_enum, new_struct, new_struct_field
+from ports import free_port
 
 IDENTIFICATION = {
     "Manufacturer": ua.LocalizedText("Beispiel Maschinenbau", "de"), "Model": ua.LocalizedText("FZ 500", "en"),
@@ -20,12 +20,6 @@ IDENTIFICATION = {
     "YearOfConstruction": ua.Variant(2019, ua.VariantType.UInt16), "Location": "Hall 1",
 }
 CEFACT = "http://www.opcfoundation.org/UA/units/un/cefact"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 async def machine(server, machines, machinery, ns, name, types):

@@ -14,7 +14,6 @@ Prints READY URL. The last value written is in FILE, where one is given."""
 import argparse
 import asyncio
 import logging
-import socket
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,6 +21,7 @@ from pathlib import Path
 from asyncua import Server, ua
 from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.user_managers import UserManager
+from ports import free_port
 
 
 class OneUser(UserManager):
@@ -31,12 +31,6 @@ class OneUser(UserManager):
     def get_user(self, iserver, username=None, password=None, certificate=None):
         good = (username, password) == (self.name, self.password)
         return User(role=UserRole.User, name=username) if good else None
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 async def secure(server, folder, only):
