@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A coupling to a real server, in this process, while one allocation after the other fails: it
- * never crashes, never leaks, and when it says it is online it has all its signals. */
+ * never crashes, never leaks, and when it says it is online it has all its signals; alarms come, or
+ * come at the next try. */
 #include "store_kit.h"
 
 #include "couplings/all.h"
@@ -74,10 +75,20 @@ static void quiet(void *context, UA_LogLevel level, UA_LogCategory category, con
     (void)args;
 }
 
+static void raise_event(UA_Server *s)
+{
+    UA_Server_createEvent(s, UA_NODEID_NUMERIC(0, UA_NS0ID_SERVER),
+                          UA_NODEID_NUMERIC(0, UA_NS0ID_BASEEVENTTYPE), 700,
+                          (UA_LocalizedText){ view("en"), view("oil is low") }, NULL, NULL, NULL);
+}
+
 static void *serve(void *server)
 {
-    while (running)
+    for (unsigned turn = 0; running; turn++) {
         UA_Server_run_iterate(server, true);
+        if (turn % 8 == 0)
+            raise_event(server);
+    }
     return NULL;
 }
 
@@ -117,6 +128,15 @@ struct outcome {
     struct kp_coupling_status status;
 };
 
+static bool alarm_came(struct kp_subscriber *s)
+{
+    bool came = false;
+    for (struct kp_msg *m; (m = kp_subscriber_next(s, 0)); kp_batch_drop(m))
+        came = came || (m->kind == KP_MSG_INTERVAL &&
+                        ((struct kp_interval_msg *)m)->interval.kind == KP_INTERVAL_ALARM);
+    return came;
+}
+
 static bool take(void *self, struct kp_batch *b)
 {
     (void)self;
@@ -130,6 +150,7 @@ static struct outcome couple(struct kit *k, int fail_at)
                                                                                         "10ms" };
     struct kp_err err = { 0 };
     struct outcome o = { 0 };
+    bool alarm = false;
     char url[64];
     snprintf(url, sizeof url, "opc.tcp://127.0.0.1:%d", port);
     struct kp_hub *h = kp_hub_new(&(struct kp_hub_options){ .context = k->store }, &err);
@@ -148,14 +169,19 @@ static struct outcome couple(struct kit *k, int fail_at)
     kit_ok(&err);
     kp_hub_start(h, &err);
     kit_ok(&err);
+    struct kp_subscriber *s =
+        kp_hub_subscribe(h, &(struct kp_subscriber_def){ .intervals = true }, &err);
+    kit_ok(&err);
     kp_mem_fail_at(fail_at);
     for (int i = 0; i < 4000 && !o.online && !o.failed; i++) {
         usleep(2500);
         assert_true(kp_hub_coupling_status(h, 1, &o.status));
         o.failed = o.status.failures > 0;
-        o.online = o.status.link == KP_LINK_ONLINE && o.status.samples >= VARIABLES;
+        alarm = alarm_came(s) || alarm;
+        o.online = o.status.link == KP_LINK_ONLINE && o.status.samples >= VARIABLES && alarm;
     }
     kp_mem_fail_at(0);
+    kp_hub_unsubscribe(h, s);
     kp_hub_stop(h);
     kp_hub_free(h);
     return o;

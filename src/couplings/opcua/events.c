@@ -20,62 +20,16 @@ enum {
     NOTIFIERS_MAX = 50,
     QUEUE = 1000,    /* events the server keeps between two sends */
     PLAIN_RATE = 20, /* plain events a second, in the long run */
-    TEXT_MAX = 512,
-    KEY_MAX = 512,
 };
 
 #define PAUSE (5 * KP_SECOND) /* between two refreshes */
 
-/* ---- what is asked of each event ---- */
-enum field {
-    EVENT_TYPE,
-    SOURCE_NODE,
-    SOURCE_NAME,
-    TIME,
-    MESSAGE,
-    SEVERITY,
-    BASE_FIELDS,
-    CONDITION_ID = BASE_FIELDS,
-    CONDITION_NAME,
-    BRANCH_ID,
-    RETAIN,
-    ACTIVE,
-    ACKED,
-    FIELDS,
-};
-static const struct {
-    uint32_t type; /* whose component it is */
-    const char *names[2];
-} fields[FIELDS] = {
-    [EVENT_TYPE] = { UA_NS0ID_BASEEVENTTYPE, { "EventType" } },
-    [SOURCE_NODE] = { UA_NS0ID_BASEEVENTTYPE, { "SourceNode" } },
-    [SOURCE_NAME] = { UA_NS0ID_BASEEVENTTYPE, { "SourceName" } },
-    [TIME] = { UA_NS0ID_BASEEVENTTYPE, { "Time" } },
-    [MESSAGE] = { UA_NS0ID_BASEEVENTTYPE, { "Message" } },
-    [SEVERITY] = { UA_NS0ID_BASEEVENTTYPE, { "Severity" } },
-    [CONDITION_ID] = { UA_NS0ID_CONDITIONTYPE, { NULL } }, /* its NodeId (Part 9, 5.5.2) */
-    [CONDITION_NAME] = { UA_NS0ID_CONDITIONTYPE, { "ConditionName" } },
-    [BRANCH_ID] = { UA_NS0ID_CONDITIONTYPE, { "BranchId" } },
-    [RETAIN] = { UA_NS0ID_CONDITIONTYPE, { "Retain" } },
-    [ACTIVE] = { UA_NS0ID_ALARMCONDITIONTYPE, { "ActiveState", "Id" } },
-    [ACKED] = { UA_NS0ID_ACKNOWLEDGEABLECONDITIONTYPE, { "AckedState", "Id" } },
-};
-
-enum kind { PLAIN, CONDITION, REFRESH_START, REFRESH_END, REFRESH_NEEDED };
-struct event {
-    enum kind kind;
-    bool lasts, acked, acked_known;
-    uint16_t severity;
-    int64_t at;
-    UA_NodeId source;
-    char key[KEY_MAX], name[KP_NAME_MAX], text[TEXT_MAX], source_name[KP_NAME_MAX];
-};
 struct active {
     char *key;
     bool seen; /* told since the refresh began */
 };
 struct opcua_events {
-    struct event *pending;
+    struct opcua_event *pending;
     size_t n_pending, pending_capacity;
     struct active list[ACTIVE_MAX];
     size_t n;
@@ -88,112 +42,12 @@ struct opcua_events {
 };
 
 /* ---- taking down what came ---- */
-static const void *scalar(const UA_Variant *v, unsigned type)
+static bool wanted(const struct opcua *o, const struct opcua_event *e)
 {
-    return UA_Variant_hasScalarType(v, &UA_TYPES[type]) ? v->data : NULL;
-}
-
-static bool truth(const UA_Variant *v, bool *out)
-{
-    const UA_Boolean *b = scalar(v, UA_TYPES_BOOLEAN);
-    *out = b && *b;
-    return b;
-}
-
-static void text_of(const UA_Variant *v, char *out, size_t size)
-{
-    const UA_LocalizedText *local = scalar(v, UA_TYPES_LOCALIZEDTEXT);
-    const UA_String *s = local ? &local->text : scalar(v, UA_TYPES_STRING);
-    kp_utf8_clean(out, size, s && s->length ? (const char *)s->data : "", s ? s->length : 0);
-}
-
-/* The standard's own events tell of the server (audits, changes of the model); of them only those
- * that say something of a machine or system are taken (Part 5, 6.4). */
-static bool of_machine(const UA_NodeId *type)
-{
-    if (!type || type->namespaceIndex || type->identifierType != UA_NODEIDTYPE_NUMERIC)
-        return true;
-    switch (type->identifier.numeric) {
-    case UA_NS0ID_BASEEVENTTYPE:
-    case UA_NS0ID_SYSTEMEVENTTYPE:
-    case UA_NS0ID_DEVICEFAILUREEVENTTYPE:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool refreshing_event(const UA_NodeId *type, enum kind *kind)
-{
-    if (!type || type->namespaceIndex || type->identifierType != UA_NODEIDTYPE_NUMERIC)
-        return false;
-    switch (type->identifier.numeric) {
-    case UA_NS0ID_REFRESHSTARTEVENTTYPE:
-        *kind = REFRESH_START;
-        return true;
-    case UA_NS0ID_REFRESHENDEVENTTYPE:
-        *kind = REFRESH_END;
-        return true;
-    case UA_NS0ID_REFRESHREQUIREDEVENTTYPE:
-    case UA_NS0ID_EVENTQUEUEOVERFLOWEVENTTYPE:
-        *kind = REFRESH_NEEDED;
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* What tells conditions apart: the node id of the condition or, from servers that do not say it, of
- * its source with the condition's name. */
-static void key_of(struct opcua *o, const UA_Variant *v, struct event *e)
-{
-    const UA_NodeId *condition = scalar(&v[CONDITION_ID], UA_TYPES_NODEID);
-    bool own = condition && !UA_NodeId_isNull(condition);
-    struct kp_buf text;
-    kp_buf_init(&text, 2 * OPCUA_ID_MAX);
-    if (!kp_opcua_print_id(own ? condition : &e->source, &o->spaces, &text))
-        kp_buf_str(&text, e->source_name);
-    snprintf(e->key, sizeof e->key, own ? "%s" : "%s %s", kp_buf_text(&text), e->name);
-    kp_utf8_trim(e->key);
-    kp_buf_free(&text);
-}
-
-static void read_condition(struct opcua *o, const UA_Variant *v, struct event *e)
-{
-    bool active, retain;
-    bool has_active = truth(&v[ACTIVE], &active), has_retain = truth(&v[RETAIN], &retain);
-    text_of(&v[CONDITION_NAME], e->name, sizeof e->name);
-    if (!has_active && !has_retain && !e->name[0])
-        return;
-    e->kind = CONDITION;
-    e->lasts = (!has_active || active) && (!has_retain || retain) && (has_active || has_retain);
-    e->acked_known = truth(&v[ACKED], &e->acked);
-    key_of(o, v, e);
-}
-
-static bool read_event(struct opcua *o, const UA_Variant *v, size_t n, struct event *e)
-{
-    const UA_NodeId *type = scalar(&v[EVENT_TYPE], UA_TYPES_NODEID),
-                    *source = scalar(&v[SOURCE_NODE], UA_TYPES_NODEID);
-    const UA_UInt16 *severity = scalar(&v[SEVERITY], UA_TYPES_UINT16);
-    const UA_DateTime *at = scalar(&v[TIME], UA_TYPES_DATETIME);
-    if (refreshing_event(type, &e->kind))
-        return true;
-    if (!at || !kp_opcua_time(*at, &e->at) || !kp_coupling_can_place(o->c, e->at))
-        e->at = o->now;
-    e->severity = severity ? *severity : 0;
-    text_of(&v[SOURCE_NAME], e->source_name, sizeof e->source_name);
-    text_of(&v[MESSAGE], e->text, sizeof e->text);
-    if (source && UA_NodeId_copy(source, &e->source) != UA_STATUSCODE_GOOD)
-        return false;
-    if (n == FIELDS) {
-        const UA_NodeId *branch = scalar(&v[BRANCH_ID], UA_TYPES_NODEID);
-        if (branch && !UA_NodeId_isNull(branch))
-            return false; /* an earlier state that waits to be acknowledged */
-        read_condition(o, v, e);
-    }
-    return e->kind == CONDITION ||
-           (of_machine(type) && o->set->events_from && e->severity >= o->set->events_from);
+    if (e->kind == OPCUA_PLAIN)
+        return !e->earlier && e->of_machine && o->set->events_from &&
+               e->severity >= o->set->events_from;
+    return !e->earlier;
 }
 
 static void came(UA_Client *client, UA_UInt32 subscription, void *context, UA_UInt32 monitored,
@@ -201,26 +55,28 @@ static void came(UA_Client *client, UA_UInt32 subscription, void *context, UA_UI
 {
     struct opcua *o = context;
     struct opcua_events *events = o->events;
-    UA_Variant v[FIELDS] = { 0 };
-    struct event e = { .kind = PLAIN };
+    UA_Variant v[OPCUA_EVENT_FIELDS] = { 0 };
+    struct opcua_event e = { 0 };
     (void)client;
     (void)subscription;
     (void)monitored;
     (void)item;
-    if (!events || (map.mapSize != FIELDS && map.mapSize != BASE_FIELDS))
+    if (!events)
         return;
-    for (size_t i = 0; i < map.mapSize; i++)
+    for (size_t i = 0; i < map.mapSize && i < OPCUA_EVENT_FIELDS; i++)
         v[i] = map.map[i].value;
-    if (!read_event(o, v, map.mapSize, &e)) {
-        UA_NodeId_clear(&e.source);
-        return;
-    }
-    if (events->n_pending < PENDING_MAX &&
+    enum kp_code code = kp_opcua_event_read(&o->spaces, v, map.mapSize, &e);
+    bool take = code ? code == KP_ENOMEM : wanted(o, &e);
+    if (take && !code && events->n_pending < PENDING_MAX &&
         kp_grow(&events->pending, &events->pending_capacity, events->n_pending + 1, sizeof e)) {
+        if (e.at == KP_NO_TIME || !kp_coupling_can_place(o->c, e.at))
+            e.at = o->now;
         events->pending[events->n_pending++] = e;
         return;
     }
     UA_NodeId_clear(&e.source);
+    if (!take)
+        return;
     kp_coupling_lost(o->c, 1);
     events->wanted = true; /* what still lasts is then told again */
 }
@@ -231,7 +87,7 @@ static enum kp_code grave(const struct kp_err *why)
     return why->code == KP_ESTOPPED || why->code == KP_ENOMEM ? why->code : KP_OK;
 }
 
-static const char *attributes(const struct event *e, struct kp_buf *out)
+static const char *attributes(const struct opcua_event *e, struct kp_buf *out)
 {
     struct kp_json j = kp_json(out);
     kp_buf_init(out, 16 << 10);
@@ -246,14 +102,14 @@ static const char *attributes(const struct event *e, struct kp_buf *out)
 }
 
 /* One alarm that cannot be kept does not keep the others out. */
-static enum kp_code tell(struct opcua *o, const struct event *e, const char *path, int64_t end,
-                         struct kp_err *err)
+static enum kp_code tell(struct opcua *o, const struct opcua_event *e, const char *path,
+                         int64_t end, struct kp_err *err)
 {
     struct kp_buf text;
     struct kp_err why = { 0 };
     const struct kp_lasting lasting = {
         .path = path,
-        .key = e->kind == PLAIN ? "event" : e->key,
+        .key = e->kind == OPCUA_PLAIN ? "event" : e->key,
         .kind = KP_INTERVAL_ALARM,
         .start = e->at,
         .end = end,
@@ -278,7 +134,8 @@ static void drop_active(struct opcua_events *events, struct active *a)
     *a = events->list[--events->n];
 }
 
-static enum kp_code report_condition(struct opcua *o, const struct event *e, struct kp_err *err)
+static enum kp_code report_condition(struct opcua *o, const struct opcua_event *e,
+                                     struct kp_err *err)
 {
     struct opcua_events *events = o->events;
     struct active *a = find_active(events, e->key);
@@ -304,7 +161,7 @@ static enum kp_code report_condition(struct opcua *o, const struct event *e, str
 }
 
 /* Opened and closed at once: an interval without length. */
-static enum kp_code report_plain(struct opcua *o, const struct event *e, struct kp_err *err)
+static enum kp_code report_plain(struct opcua *o, const struct opcua_event *e, struct kp_err *err)
 {
     int64_t now = kp_coupling_mono(o->c);
     char path[KP_PATH_MAX];
@@ -346,19 +203,19 @@ static enum kp_code refresh_ends(struct opcua *o, struct kp_err *err)
     return grave(&why) ? kp_fail(err, why.code, "%s", why.text) : KP_OK;
 }
 
-static enum kp_code report(struct opcua *o, const struct event *e, struct kp_err *err)
+static enum kp_code report(struct opcua *o, const struct opcua_event *e, struct kp_err *err)
 {
     switch (e->kind) {
-    case PLAIN:
+    case OPCUA_PLAIN:
         return report_plain(o, e, err);
-    case CONDITION:
+    case OPCUA_CONDITION:
         return report_condition(o, e, err);
-    case REFRESH_START:
+    case OPCUA_REFRESH_START:
         refresh_begins(o->events);
         return KP_OK;
-    case REFRESH_END:
+    case OPCUA_REFRESH_END:
         return refresh_ends(o, err);
-    case REFRESH_NEEDED:
+    case OPCUA_REFRESH_NEEDED:
         o->events->wanted = true;
         return KP_OK;
     }
@@ -402,7 +259,7 @@ enum kp_code kp_opcua_events_turn(struct opcua *o, struct kp_err *err)
         return KP_OK;
     /* Asking where one belongs lets further ones come: take these away first. */
     while (events->n_pending && !err->code) {
-        struct event *list = events->pending;
+        struct opcua_event *list = events->pending;
         size_t n = events->n_pending;
         events->pending = NULL;
         events->n_pending = events->pending_capacity = 0;
@@ -421,8 +278,8 @@ enum kp_code kp_opcua_events_turn(struct opcua *o, struct kp_err *err)
 /* ---- listening ---- */
 struct filter {
     UA_EventFilter filter;
-    UA_SimpleAttributeOperand select[FIELDS];
-    UA_QualifiedName names[FIELDS][2];
+    UA_SimpleAttributeOperand select[OPCUA_EVENT_FIELDS];
+    UA_QualifiedName names[OPCUA_EVENT_FIELDS][2];
 };
 
 static void filter_fill(struct filter *f, size_t n)
@@ -430,11 +287,14 @@ static void filter_fill(struct filter *f, size_t n)
     *f = (struct filter){ 0 };
     for (size_t i = 0; i < n; i++) {
         UA_SimpleAttributeOperand *s = &f->select[i];
-        s->typeDefinitionId = UA_NODEID_NUMERIC(0, fields[i].type);
-        s->attributeId = fields[i].names[0] ? UA_ATTRIBUTEID_VALUE : UA_ATTRIBUTEID_NODEID;
+        s->typeDefinitionId = UA_NODEID_NUMERIC(0, kp_opcua_event_fields[i].type);
+        s->attributeId =
+            kp_opcua_event_fields[i].names[0] ? UA_ATTRIBUTEID_VALUE : UA_ATTRIBUTEID_NODEID;
         s->browsePath = f->names[i];
-        for (; s->browsePathSize < 2 && fields[i].names[s->browsePathSize]; s->browsePathSize++)
-            f->names[i][s->browsePathSize].name = kp_opcua_text(fields[i].names[s->browsePathSize]);
+        for (; s->browsePathSize < 2 && kp_opcua_event_fields[i].names[s->browsePathSize];
+             s->browsePathSize++)
+            f->names[i][s->browsePathSize].name =
+                kp_opcua_text(kp_opcua_event_fields[i].names[s->browsePathSize]);
     }
     f->filter.selectClauses = f->select;
     f->filter.selectClausesSize = n;
@@ -528,8 +388,9 @@ enum kp_code kp_opcua_events_start(struct opcua *o, struct kp_err *err)
     if (!o->events)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     /* A server that does not know conditions may refuse to be asked for what they have. */
-    if (!notifiers(o, ids, &n, err) && !ask(o, ids, n, FIELDS, err) && o->events->items == 0)
-        ask(o, ids, n, BASE_FIELDS, err);
+    if (!notifiers(o, ids, &n, err) && !ask(o, ids, n, OPCUA_EVENT_FIELDS, err) &&
+        o->events->items == 0)
+        ask(o, ids, n, OPCUA_EVENT_BASE_FIELDS, err);
     for (size_t i = 0; i < n; i++)
         UA_NodeId_clear(&ids[i]);
     o->events->wanted = o->events->items > 0;

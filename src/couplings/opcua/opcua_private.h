@@ -318,6 +318,53 @@ enum kp_code kp_opcua_publish(struct opcua *, bool declare, struct kp_err *);
 enum kp_code kp_opcua_profiles(struct opcua *, struct kp_arena *, struct kp_profiles *,
                                struct kp_err *);
 
+/* ---- event.c: what an event says ---- */
+enum opcua_event_field {
+    OPCUA_EVENT_TYPE,
+    OPCUA_EVENT_SOURCE_NODE,
+    OPCUA_EVENT_SOURCE_NAME,
+    OPCUA_EVENT_TIME,
+    OPCUA_EVENT_MESSAGE,
+    OPCUA_EVENT_SEVERITY,
+    OPCUA_EVENT_BASE_FIELDS, /* what every event has */
+    OPCUA_EVENT_CONDITION_ID = OPCUA_EVENT_BASE_FIELDS,
+    OPCUA_EVENT_CONDITION_NAME,
+    OPCUA_EVENT_BRANCH_ID,
+    OPCUA_EVENT_RETAIN,
+    OPCUA_EVENT_ACTIVE,
+    OPCUA_EVENT_ACKED,
+    OPCUA_EVENT_FIELDS,
+};
+struct opcua_event_place {
+    uint32_t type;        /* whose component the field is */
+    const char *names[2]; /* the way to it; none: the node's own id */
+};
+extern const struct opcua_event_place kp_opcua_event_fields[OPCUA_EVENT_FIELDS];
+
+enum opcua_event_kind {
+    OPCUA_PLAIN,
+    OPCUA_CONDITION,
+    OPCUA_REFRESH_START,
+    OPCUA_REFRESH_END,
+    OPCUA_REFRESH_NEEDED
+};
+enum { OPCUA_EVENT_TEXT = 512 };
+struct opcua_event {
+    enum opcua_event_kind kind;
+    bool lasts, acked, acked_known;
+    bool of_machine; /* it tells of a machine or system, not of the server's own doings */
+    bool earlier;    /* an earlier state of a condition, which waits to be acknowledged */
+    uint16_t severity;
+    int64_t at;       /* KP_NO_TIME: it does not say */
+    UA_NodeId source; /* the reader clears it */
+    char key[OPCUA_EVENT_TEXT], name[KP_NAME_MAX], text[OPCUA_EVENT_TEXT],
+        source_name[KP_NAME_MAX]; /* valid UTF-8 */
+};
+/* From the fields in the order of enum opcua_event_field: all, or the first of every event.
+ * KP_EPEER when there are more or fewer, KP_ENOMEM; e->source is to be cleared all the same. */
+enum kp_code kp_opcua_event_read(const struct opcua_spaces *, const UA_Variant *fields, size_t n,
+                                 struct opcua_event *e);
+
 /* ---- events.c: alarms ---- */
 /* Listens to what the server sends of events; one that has none is no error. */
 enum kp_code kp_opcua_events_start(struct opcua *, struct kp_err *);
