@@ -155,6 +155,7 @@ static void take_description(struct reading *r, const char **attributes)
     d->manufacturer = keep(r, attribute(attributes, "manufacturer"));
     d->model = keep(r, attribute(attributes, "model"));
     d->serial = keep(r, attribute(attributes, "serialNumber"));
+    d->station = keep(r, attribute(attributes, "station"));
 }
 
 static void take_item(struct reading *r, const char **attributes)

@@ -19,7 +19,7 @@ struct kp_mtc_item { /* texts live in the arena of the document */
     const char *place; /* its component below the device: "spindle/motor", "" = the device */
 };
 struct kp_mtc_device {
-    const char *name, *uuid, *manufacturer, *model, *serial;
+    const char *name, *uuid, *manufacturer, *model, *serial, *station;
     bool agent; /* the agent's own, of which it tells as of a machine */
 };
 struct kp_mtc_header {

@@ -184,7 +184,8 @@ static enum kp_code nameplates(struct mtconnect *m, struct kp_err *err)
         const struct kp_mtc_device *d = &m->devices.devices[i];
         const struct kp_mtc_item own = { .device = (unsigned)i, .place = "" };
         const char *const plate[KP_NAMEPLATE_FIELDS] = { [KP_MANUFACTURER_NAME] = d->manufacturer, [KP_PRODUCT_DESIGNATION] = d->model,
-                                                         [KP_SERIAL_NUMBER] = d->serial, [KP_ASSET_ID] = d->uuid };
+                                                         [KP_SERIAL_NUMBER] = d->serial, [KP_ASSET_ID] = d->uuid,
+                                                         [KP_LOCATION] = d->station };
         char path[KP_PATH_MAX];
         place_of(m, &own, path);
         if (!d->agent)

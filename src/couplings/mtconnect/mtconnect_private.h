@@ -37,6 +37,7 @@ struct mtc_programs { /* without allocations, so that it outlives a lost link */
         char item[MTC_ID_MAX], execution[MTC_ID_MAX]; /* ids; execution "" = there is none */
         char name[MTC_PROGRAM_NAME];
         bool executing, open;
+        int64_t at; /* when the later of the two changed */
     } list[MTC_PROGRAMS_MAX];
 };
 

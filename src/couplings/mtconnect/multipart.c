@@ -42,9 +42,19 @@ static bool length_of(const char *head, size_t n, size_t *out)
             if (*p != ' ')
                 digits[k++] = *p;
         *out = strtoul(digits, &end, 10);
-        return k > 0;
+        return k > 0 && p < head + n && (*p == '\r' || *p == '\n' || *p == ';');
     }
     return false;
+}
+
+/* As many as there are between two parts. */
+static void skip_line_ends(struct kp_multipart *m)
+{
+    size_t n = 0;
+    while (!m->body && n < m->buf.len && (m->buf.data[n] == '\r' || m->buf.data[n] == '\n'))
+        n++;
+    if (n)
+        consume(m, n);
 }
 
 static enum kp_code take_head(struct kp_multipart *m, size_t n, struct kp_err *err)
@@ -68,6 +78,7 @@ enum kp_code kp_multipart_feed(struct kp_multipart *m, const char *data, size_t 
         if (m->buf.failed)
             return kp_fail(err, KP_ENOMEM, "out of memory");
         for (;;) {
+            skip_line_ends(m);
             size_t head = m->body ? 0 : head_end(m->buf.data, m->buf.len < KP_PART_HEAD_MAX ? m->buf.len : KP_PART_HEAD_MAX);
             if (!m->body && !head && m->buf.len >= KP_PART_HEAD_MAX)
                 return kp_fail(err, KP_EPARSE, "the head of a part of the stream has no end");

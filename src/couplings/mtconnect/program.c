@@ -134,6 +134,7 @@ enum kp_code kp_mtc_program_event(struct mtconnect *m, const struct mtc_event *e
         } else {
             continue;
         }
+        p->at = e->at;
         bool named = *p->name && strcmp(p->name, KP_MTC_UNAVAILABLE) != 0;
         tell(m, p, named && p->executing, e->at, err);
     }
@@ -145,11 +146,21 @@ enum kp_code kp_mtc_programs_settle(struct mtconnect *m, int64_t at, struct kp_e
     char keys[MTC_PROGRAMS_MAX][KEY_MAX];
     const char *keep[MTC_PROGRAMS_MAX];
     size_t n = 0;
-    for (size_t i = 0; i < m->programs.n; i++)
-        if (m->programs.list[i].open) {
-            make_key(keys[n], &m->programs.list[i]);
+    for (size_t i = 0; i < m->programs.n && !err->code; i++) {
+        struct mtc_program *p = &m->programs.list[i];
+        const struct mtc_item *item = kp_mtc_find(m, p->item);
+        make_key(keys[n], p);
+        if (p->open) {
             keep[n] = keys[n];
             n++;
+        } else if (item && *p->name) { /* the agent knows when it ended, if it was the last one */
+            kp_coupling_interval(m->c,
+                                 &(struct kp_lasting){ .path = item->asset, .key = keys[n], .kind = KP_INTERVAL_PROGRAM,
+                                                       .start = p->at, .end = p->at },
+                                 err);
         }
+    }
+    if (err->code)
+        return err->code;
     return kp_coupling_intervals_end(m->c, KP_INTERVAL_PROGRAM, keep, n, at, err);
 }
