@@ -86,7 +86,8 @@ bool kp_probe_mtconnect(struct kp_probe *p)
         return false;
     size_t n = get(p, answer);
     const char *body = n ? memmem(answer, n, "\r\n\r\n", 4) : NULL;
-    bool is = body && !kp_mtc_read_devices(body + 4, n - (size_t)(body + 4 - answer), false, &all, &why);
+    bool is =
+        body && !kp_mtc_read_devices(body + 4, n - (size_t)(body + 4 - answer), false, &all, &why);
     if (is) {
         is = all.n_devices || *all.header.instance;
         if (is)

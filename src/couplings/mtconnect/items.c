@@ -71,7 +71,8 @@ static bool is_numeric_event(const char *type)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i], type) == 0)
             return true;
-    return ends_with(type, "_COUNT") || (ends_with(type, "_OVERRIDE") && strcmp(type, "CONTROLLER_MODE_OVERRIDE") != 0);
+    return ends_with(type, "_COUNT") ||
+           (ends_with(type, "_OVERRIDE") && strcmp(type, "CONTROLLER_MODE_OVERRIDE") != 0);
 }
 
 static uint8_t type_of(const struct kp_mtc_item *i)
@@ -81,7 +82,8 @@ static uint8_t type_of(const struct kp_mtc_item *i)
         return KP_STRING;
     if (strcmp(r, "TIME_SERIES") == 0 || (i->units && strstr(i->units, "_3D")))
         return KP_DOUBLE | KP_ARRAY;
-    return i->category == KP_MTC_SAMPLE || i->units || is_numeric_event(i->type) ? KP_DOUBLE : KP_STRING;
+    return i->category == KP_MTC_SAMPLE || i->units || is_numeric_event(i->type) ? KP_DOUBLE
+                                                                                 : KP_STRING;
 }
 
 static int by_id(const void *a, const void *b)
@@ -97,7 +99,8 @@ static enum kp_code list_items(struct mtconnect *m, struct kp_err *err)
         struct mtc_item *one = &m->items[m->n];
         path_of(m, &m->devices.items[i], path);
         place_of(m, &m->devices.items[i], asset);
-        *one = (struct mtc_item){ .said = m->devices.items[i], .type = type_of(&m->devices.items[i]),
+        *one = (struct mtc_item){ .said = m->devices.items[i],
+                                  .type = type_of(&m->devices.items[i]),
                                   .path = kp_arena_strdup(&m->devices.arena, path),
                                   .asset = kp_arena_strdup(&m->devices.arena, asset) };
         if (!one->path || !one->asset)
@@ -118,7 +121,8 @@ struct mtc_item *kp_mtc_find(const struct mtconnect *m, const char *id)
 }
 
 /* Three numbers of MILLIMETER_3D are millimetres. */
-static enum kp_code take_unit(struct mtconnect *m, const char *units, struct kp_signal_info *info, struct kp_err *err)
+static enum kp_code take_unit(struct mtconnect *m, const char *units, struct kp_signal_info *info,
+                              struct kp_err *err)
 {
     struct kp_unit unit;
     char *plain = kp_arena_strdup(&m->devices.arena, units);
@@ -160,7 +164,9 @@ static enum kp_code offer(struct mtconnect *m, struct kp_err *err)
         const struct kp_mtc_item *said = &m->items[i].said;
         if (said->category == KP_MTC_CONDITION || !kp_path_valid(m->items[i].path))
             continue;
-        offers[n] = (struct kp_offer){ .path = m->items[i].path, .kind = said->type, .access = KP_CAN_READ };
+        offers[n] = (struct kp_offer){ .path = m->items[i].path,
+                                       .kind = said->type,
+                                       .access = KP_CAN_READ };
         offers[n].info = (struct kp_signal_info){ .type = m->items[i].type, .source = said->id };
         if (said->units)
             take_unit(m, said->units, &offers[n].info, err);
@@ -183,8 +189,10 @@ static enum kp_code nameplates(struct mtconnect *m, struct kp_err *err)
     for (size_t i = 0; i < m->devices.n_devices && !err->code; i++) {
         const struct kp_mtc_device *d = &m->devices.devices[i];
         const struct kp_mtc_item own = { .device = (unsigned)i, .place = "" };
-        const char *const plate[KP_NAMEPLATE_FIELDS] = { [KP_MANUFACTURER_NAME] = d->manufacturer, [KP_PRODUCT_DESIGNATION] = d->model,
-                                                         [KP_SERIAL_NUMBER] = d->serial, [KP_ASSET_ID] = d->uuid,
+        const char *const plate[KP_NAMEPLATE_FIELDS] = { [KP_MANUFACTURER_NAME] = d->manufacturer,
+                                                         [KP_PRODUCT_DESIGNATION] = d->model,
+                                                         [KP_SERIAL_NUMBER] = d->serial,
+                                                         [KP_ASSET_ID] = d->uuid,
                                                          [KP_LOCATION] = d->station };
         char path[KP_PATH_MAX];
         place_of(m, &own, path);

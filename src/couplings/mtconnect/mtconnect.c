@@ -18,24 +18,55 @@ enum { COUNT = 10000, WAIT_MS = 200, DOCUMENT_MAX = 64 << 20, URL_MAX = 1024, SK
 
 #define SETTING(member) offsetof(struct mtc_settings, member)
 static const struct kp_option options[] = {
-    { .name = "user", .type = KP_OPT_TEXT, .offset = SETTING(user), .help = "user name, for agents behind a login" },
-    { .name = "password", .type = KP_OPT_SECRET, .offset = SETTING(password), .help = "password of the user" },
-    { .name = "allow-plain-password", .type = KP_OPT_BOOL, .offset = SETTING(allow_plain_password), .standard = "false",
+    { .name = "user",
+      .type = KP_OPT_TEXT,
+      .offset = SETTING(user),
+      .help = "user name, for agents behind a login" },
+    { .name = "password",
+      .type = KP_OPT_SECRET,
+      .offset = SETTING(password),
+      .help = "password of the user" },
+    { .name = "allow-plain-password",
+      .type = KP_OPT_BOOL,
+      .offset = SETTING(allow_plain_password),
+      .standard = "false",
       .help = "send the password over http too, readable on the way" },
-    { .name = "ca", .type = KP_OPT_TEXT, .offset = SETTING(ca),
+    { .name = "ca",
+      .type = KP_OPT_TEXT,
+      .offset = SETTING(ca),
       .help = "file with the authorities that vouch for the agent, PEM; empty takes the system's" },
-    { .name = "profile", .type = KP_OPT_TEXT, .offset = SETTING(profile), .help = "a profile that says what data items mean" },
-    { .name = "interval", .type = KP_OPT_DURATION, .offset = SETTING(interval), .standard = "500ms", .min = 10 * KP_MILLISECOND,
-      .max = 60 * KP_SECOND, .help = "how often the agent sends what is new" },
-    { .name = "heartbeat", .type = KP_OPT_DURATION, .offset = SETTING(heartbeat), .standard = "10s", .min = 100 * KP_MILLISECOND,
-      .max = 300 * KP_SECOND, .help = "the agent speaks at least this often; silent for twice as long it is taken for gone" },
-    { .name = "timeout", .type = KP_OPT_DURATION, .offset = SETTING(timeout), .standard = "10s", .min = KP_SECOND,
-      .max = 120 * KP_SECOND, .help = "how long an answer may take" },
+    { .name = "profile",
+      .type = KP_OPT_TEXT,
+      .offset = SETTING(profile),
+      .help = "a profile that says what data items mean" },
+    { .name = "interval",
+      .type = KP_OPT_DURATION,
+      .offset = SETTING(interval),
+      .standard = "500ms",
+      .min = 10 * KP_MILLISECOND,
+      .max = 60 * KP_SECOND,
+      .help = "how often the agent sends what is new" },
+    { .name = "heartbeat",
+      .type = KP_OPT_DURATION,
+      .offset = SETTING(heartbeat),
+      .standard = "10s",
+      .min = 100 * KP_MILLISECOND,
+      .max = 300 * KP_SECOND,
+      .help =
+          "the agent speaks at least this often; silent for twice as long it is taken for gone" },
+    { .name = "timeout",
+      .type = KP_OPT_DURATION,
+      .offset = SETTING(timeout),
+      .standard = "10s",
+      .min = KP_SECOND,
+      .max = 120 * KP_SECOND,
+      .help = "how long an answer may take" },
     { 0 },
 };
 
 /* "mtconnect+http://host:5000/VMC-3" and a request, as the agent knows it. */
-static enum kp_code url_of(const char *text, const char *request, char out[URL_MAX], struct kp_err *err)
+static enum kp_code url_of(const char *text, const char *request, char out[URL_MAX],
+                           struct kp_err *err)
 {
     struct kp_url u;
     if (kp_url_parse(text, &u, err))
@@ -43,10 +74,15 @@ static enum kp_code url_of(const char *text, const char *request, char out[URL_M
     if (!*u.host)
         return kp_fail(err, KP_EINVALID, "'%.100s' names no host", text);
     if (strpbrk(u.path, " /"))
-        return kp_fail(err, KP_EINVALID, "'%.60s' behind the host is not the name of a device", u.path);
+        return kp_fail(err, KP_EINVALID, "'%.60s' behind the host is not the name of a device",
+                       u.path);
     bool six = strchr(u.host, ':'), tls = strcmp(u.scheme, "mtconnect+https") == 0;
-    int n = snprintf(out, URL_MAX, "%s://%s%s%s:%u/%s%s%s", tls ? "https" : "http", six ? "[" : "", u.host, six ? "]" : "",
-                     u.port ? u.port : tls ? 443 : 5000, u.path, *u.path ? "/" : "", request);
+    int n = snprintf(out, URL_MAX, "%s://%s%s%s:%u/%s%s%s", tls ? "https" : "http", six ? "[" : "",
+                     u.host, six ? "]" : "",
+                     u.port ? u.port
+                     : tls  ? 443
+                            : 5000,
+                     u.path, *u.path ? "/" : "", request);
     return n < URL_MAX ? KP_OK : kp_fail(err, KP_EINVALID, "the address is too long");
 }
 
@@ -57,9 +93,11 @@ static enum kp_code check(const char *url, const void *settings, struct kp_err *
     struct kp_url u;
     if (url_of(url, "probe", out, err) || kp_url_parse(url, &u, err))
         return err->code;
-    if (set->user && *set->user && strcmp(u.scheme, "mtconnect+http") == 0 && !set->allow_plain_password && !kp_host_is_own(u.host))
+    if (set->user && *set->user && strcmp(u.scheme, "mtconnect+http") == 0 &&
+        !set->allow_plain_password && !kp_host_is_own(u.host))
         return kp_fail(err, KP_EREFUSED,
-                       "the password for %.100s would be readable on the way: take mtconnect+https://, or accept that with "
+                       "the password for %.100s would be readable on the way: take "
+                       "mtconnect+https://, or accept that with "
                        "--set allow-plain-password=true",
                        u.host);
     return set->profile && *set->profile ? kp_profile_check("mtconnect", set->profile, err) : KP_OK;
@@ -73,12 +111,17 @@ static bool is_stopping(void *arg)
 
 static struct kp_http_options http_of(const struct mtconnect *m, const char *url, bool stream)
 {
-    return (struct kp_http_options){ .url = url, .user = m->set->user, .password = m->set->password, .ca = m->set->ca,
-                                     .connect_timeout = m->set->timeout, .timeout = stream ? 0 : m->set->timeout,
+    return (struct kp_http_options){ .url = url,
+                                     .user = m->set->user,
+                                     .password = m->set->password,
+                                     .ca = m->set->ca,
+                                     .connect_timeout = m->set->timeout,
+                                     .timeout = stream ? 0 : m->set->timeout,
                                      .most = stream ? 0 : DOCUMENT_MAX };
 }
 
-static enum kp_code ask(struct mtconnect *m, const char *request, struct kp_buf *out, struct kp_err *err)
+static enum kp_code ask(struct mtconnect *m, const char *request, struct kp_buf *out,
+                        struct kp_err *err)
 {
     char url[URL_MAX];
     kp_buf_init(out, DOCUMENT_MAX);
@@ -89,7 +132,8 @@ static enum kp_code ask(struct mtconnect *m, const char *request, struct kp_buf 
 }
 
 /* ---- observations ---- */
-static bool read_value(struct mtconnect *m, const struct mtc_item *i, const struct kp_mtc_observation *o, struct kp_value *out)
+static bool read_value(struct mtconnect *m, const struct mtc_item *i,
+                       const struct kp_mtc_observation *o, struct kp_value *out)
 {
     kp_buf_free(&m->room);
     kp_buf_init(&m->room, KP_MTC_DATA_MAX + KP_NAME_MAX);
@@ -104,11 +148,12 @@ static void no_number(struct mtconnect *m, const struct kp_mtc_observation *o)
 {
     if (!m->bad++ || m->bad % 1000 == 0)
         kp_warn("mtconnect", "a value is no number", "coupling=%s item=%s value=%s so-far=%" PRIu64,
-                kp_log_quote(kp_coupling_name(m->c)), kp_log_quote(o->id), kp_log_quote(o->text), m->bad);
+                kp_log_quote(kp_coupling_name(m->c)), kp_log_quote(o->id), kp_log_quote(o->text),
+                m->bad);
 }
 
-static enum kp_code take_value(struct mtconnect *m, const struct mtc_item *i, const struct kp_mtc_observation *o, int64_t at,
-                               struct kp_err *err)
+static enum kp_code take_value(struct mtconnect *m, const struct mtc_item *i,
+                               const struct kp_mtc_observation *o, int64_t at, struct kp_err *err)
 {
     struct kp_sample s = { i->id, KP_GOOD, at, { .type = KP_NULL } };
     if (!i->id)
@@ -135,22 +180,27 @@ static const char *copied(struct mtconnect *m, const char *text, struct kp_err *
     return copy;
 }
 
-/* What is an interval waits for the end of the document, so that half a document opens and ends none. */
-static enum kp_code put_by(struct mtconnect *m, const struct mtc_item *i, const struct kp_mtc_observation *o, int64_t at,
-                           struct kp_err *err)
+/* What is an interval waits for the end of the document, so that half a document opens and ends
+ * none. */
+static enum kp_code put_by(struct mtconnect *m, const struct mtc_item *i,
+                           const struct kp_mtc_observation *o, int64_t at, struct kp_err *err)
 {
     if (m->n_events == MTC_EVENTS_MAX)
         return kp_fail(err, KP_EFULL, "more than %d conditions in one document", MTC_EVENTS_MAX);
     if (!kp_grow(&m->events, &m->events_room, m->n_events + 1, sizeof *m->events))
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    m->events[m->n_events] = (struct mtc_event){ .item = i, .at = at, .place = m->n_events,
-                                                 .said = { .id = i->said.id, .sequence = o->sequence,
-                                                           .level = copied(m, o->level, err),
-                                                           .native_code = copied(m, o->native_code, err),
-                                                           .condition_id = copied(m, o->condition_id, err),
-                                                           .severity = copied(m, o->severity, err),
-                                                           .qualifier = copied(m, o->qualifier, err),
-                                                           .text = copied(m, o->text ? o->text : "", err) } };
+    m->events[m->n_events] =
+        (struct mtc_event){ .item = i,
+                            .at = at,
+                            .place = m->n_events,
+                            .said = { .id = i->said.id,
+                                      .sequence = o->sequence,
+                                      .level = copied(m, o->level, err),
+                                      .native_code = copied(m, o->native_code, err),
+                                      .condition_id = copied(m, o->condition_id, err),
+                                      .severity = copied(m, o->severity, err),
+                                      .qualifier = copied(m, o->qualifier, err),
+                                      .text = copied(m, o->text ? o->text : "", err) } };
     m->n_events += !err->code;
     return err->code;
 }
@@ -161,7 +211,8 @@ static enum kp_code same_agent(const struct mtconnect *m, struct kp_err *err)
     if (*was->instance && *now->instance && strcmp(was->instance, now->instance) != 0)
         return kp_fail(err, KP_EPEER, "the agent was started again; it is asked anew what it has");
     if (*was->model_time && *now->model_time && strcmp(was->model_time, now->model_time) != 0)
-        return kp_fail(err, KP_EPEER, "the agent's devices have changed; it is asked anew what it has");
+        return kp_fail(err, KP_EPEER,
+                       "the agent's devices have changed; it is asked anew what it has");
     return KP_OK;
 }
 
@@ -196,7 +247,8 @@ static int by_sequence(const void *a, const void *b)
     return (x->place > y->place) - (x->place < y->place);
 }
 
-static enum kp_code tell_condition(struct mtconnect *m, const struct mtc_event *e, struct kp_err *err)
+static enum kp_code tell_condition(struct mtconnect *m, const struct mtc_event *e,
+                                   struct kp_err *err)
 {
     struct kp_mtc_condition condition = { .item = e->said.id,
                                           .path = e->item->asset,
@@ -318,8 +370,10 @@ static uint64_t count(const struct mtconnect *m)
 static enum kp_code begin_stream(struct mtconnect *m, struct kp_err *err)
 {
     char url[URL_MAX], request[200];
-    snprintf(request, sizeof request, "sample?from=%" PRIu64 "&count=%" PRIu64 "&interval=%" PRId64 "&heartbeat=%" PRId64, m->next,
-             count(m), m->set->interval / KP_MILLISECOND, m->set->heartbeat / KP_MILLISECOND);
+    snprintf(request, sizeof request,
+             "sample?from=%" PRIu64 "&count=%" PRIu64 "&interval=%" PRId64 "&heartbeat=%" PRId64,
+             m->next, count(m), m->set->interval / KP_MILLISECOND,
+             m->set->heartbeat / KP_MILLISECOND);
     if (url_of(kp_coupling_url(m->c), request, url, err))
         return err->code;
     const struct kp_http_options o = http_of(m, url, true);
@@ -336,9 +390,11 @@ static void describe(struct mtconnect *m)
 {
     char left[80] = "";
     if (m->unasked_left)
-        snprintf(left, sizeof left, "; %zu more, koppel couplings %.60s --nodes shows all", m->unasked_left, kp_coupling_name(m->c));
+        snprintf(left, sizeof left, "; %zu more, koppel couplings %.60s --nodes shows all",
+                 m->unasked_left, kp_coupling_name(m->c));
     kp_coupling_count(m->c, (uint32_t)m->subscribed, KP_MTC_ITEMS_MAX, 0);
-    kp_coupling_note(m->c, "%zu data items of %zu devices, %zu subscribed%s%s%s", m->n, m->devices.n_devices, m->subscribed, left,
+    kp_coupling_note(m->c, "%zu data items of %zu devices, %zu subscribed%s%s%s", m->n,
+                     m->devices.n_devices, m->subscribed, left,
                      m->polls ? "; the agent does not stream and is asked again and again" : "",
                      m->active.left_out ? "; more conditions at once than are kept" : "");
 }
@@ -346,7 +402,8 @@ static void describe(struct mtconnect *m)
 static enum kp_code probe(struct mtconnect *m, struct kp_err *err)
 {
     struct kp_buf xml;
-    if (!ask(m, "probe", &xml, err) && !kp_mtc_read_devices(kp_buf_text(&xml), xml.len, true, &m->devices, err) &&
+    if (!ask(m, "probe", &xml, err) &&
+        !kp_mtc_read_devices(kp_buf_text(&xml), xml.len, true, &m->devices, err) &&
         !kp_mtc_publish(m, err))
         kp_mtc_programs_find(m);
     kp_buf_free(&xml);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_COUPLINGS_MTCONNECT_PRIVATE_H
 #define KOPPEL_COUPLINGS_MTCONNECT_PRIVATE_H
-/* What the files of an agent's coupling share: what there is (items.c), programs (program.c), the link (mtconnect.c). */
+/* What the files of an agent's coupling share: what there is (items.c), programs (program.c), the
+ * link (mtconnect.c). */
 #include "couplings/mtconnect/document.h"
 #include "couplings/mtconnect/multipart.h"
 #include "couplings/mtconnect/observe.h"
@@ -27,7 +28,7 @@ struct mtc_item { /* by id */
 struct mtc_event { /* a condition, a program, its execution */
     const struct mtc_item *item;
     int64_t at;
-    size_t place;                    /* in the document */
+    size_t place;                   /* in the document */
     struct kp_mtc_observation said; /* texts live until the next document */
 };
 enum { MTC_PROGRAMS_MAX = 16, MTC_PROGRAM_NAME = 200, MTC_ID_MAX = 64, MTC_EVENTS_MAX = 100000 };
@@ -54,9 +55,9 @@ struct mtconnect {
     uint64_t newest; /* the sequence behind its last observation */
     struct kp_http *stream;
     struct kp_multipart parts;
-    struct kp_buf whole;             /* an answer that is no stream */
-    bool is_stream, known;           /* the head of the answer was looked at */
-    bool fresh_only;                 /* of the document under way only what has no value yet counts */
+    struct kp_buf whole;   /* an answer that is no stream */
+    bool is_stream, known; /* the head of the answer was looked at */
+    bool fresh_only;       /* of the document under way only what has no value yet counts */
     int64_t heard, begun_at, ask_at; /* monotonic: the last bytes; the request; when to ask again */
     struct kp_buf room;              /* of one value */
     uint64_t bad;
@@ -76,7 +77,8 @@ struct mtconnect {
 enum kp_code kp_mtc_publish(struct mtconnect *, struct kp_err *);
 struct mtc_item *kp_mtc_find(const struct mtconnect *, const char *id); /* NULL: none */
 
-/* ---- program.c: a program as an interval: from when it executes until it has ended or another is chosen ---- */
+/* ---- program.c: a program as an interval: from when it executes until it has ended or another is
+ * chosen ---- */
 bool kp_mtc_is_program(const struct kp_mtc_item *);
 bool kp_mtc_is_execution(const struct kp_mtc_item *);
 /* Finds each program's execution; what is known of those still there stays. */

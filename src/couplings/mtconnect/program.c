@@ -11,12 +11,14 @@ enum { KEY_MAX = MTC_ID_MAX + MTC_PROGRAM_NAME + 2 };
 static bool is_plain_event(const struct kp_mtc_item *i, const char *type)
 {
     return i->category == KP_MTC_EVENT && strcmp(i->type, type) == 0 &&
-           (!i->representation || strcmp(i->representation, "VALUE") == 0) && strlen(i->id) < MTC_ID_MAX;
+           (!i->representation || strcmp(i->representation, "VALUE") == 0) &&
+           strlen(i->id) < MTC_ID_MAX;
 }
 
 bool kp_mtc_is_program(const struct kp_mtc_item *i)
 {
-    return is_plain_event(i, "PROGRAM") && (!i->sub_type || strcmp(i->sub_type, "ACTIVE") == 0 || strcmp(i->sub_type, "MAIN") == 0);
+    return is_plain_event(i, "PROGRAM") &&
+           (!i->sub_type || strcmp(i->sub_type, "ACTIVE") == 0 || strcmp(i->sub_type, "MAIN") == 0);
 }
 
 bool kp_mtc_is_execution(const struct kp_mtc_item *i)
@@ -25,7 +27,8 @@ bool kp_mtc_is_execution(const struct kp_mtc_item *i)
 }
 
 /* Of the same component, else the first of the same device. */
-static const struct mtc_item *execution_of(const struct mtconnect *m, const struct mtc_item *program)
+static const struct mtc_item *execution_of(const struct mtconnect *m,
+                                           const struct mtc_item *program)
 {
     const struct mtc_item *found = NULL;
     for (size_t i = 0; i < m->n; i++) {
@@ -41,7 +44,8 @@ static const struct mtc_item *execution_of(const struct mtconnect *m, const stru
 }
 
 /* One component has one program at a time: of ACTIVE and MAIN the first counts. */
-static bool has_another(const struct mtconnect *m, const struct mtc_programs *p, const struct mtc_item *program)
+static bool has_another(const struct mtconnect *m, const struct mtc_programs *p,
+                        const struct mtc_item *program)
 {
     for (size_t i = 0; i < p->n; i++) {
         const struct mtc_item *other = kp_mtc_find(m, p->list[i].item);
@@ -86,7 +90,8 @@ static void make_key(char key[KEY_MAX], const struct mtc_program *p)
 }
 
 /* Opens or ends the interval, as the program runs or not. */
-static enum kp_code tell(struct mtconnect *m, struct mtc_program *p, bool running, int64_t at, struct kp_err *err)
+static enum kp_code tell(struct mtconnect *m, struct mtc_program *p, bool running, int64_t at,
+                         struct kp_err *err)
 {
     char key[KEY_MAX];
     struct kp_buf text;
@@ -97,8 +102,12 @@ static enum kp_code tell(struct mtconnect *m, struct mtc_program *p, bool runnin
     make_key(key, p);
     kp_buf_init(&text, 8 * MTC_PROGRAM_NAME);
     kp_json_put_text(&j, "name", p->name);
-    struct kp_lasting lasting = { .path = item->asset, .key = key, .kind = KP_INTERVAL_PROGRAM, .start = at,
-                                  .end = running ? KP_FOREVER : at, .attributes = kp_buf_text(&text) };
+    struct kp_lasting lasting = { .path = item->asset,
+                                  .key = key,
+                                  .kind = KP_INTERVAL_PROGRAM,
+                                  .start = at,
+                                  .end = running ? KP_FOREVER : at,
+                                  .attributes = kp_buf_text(&text) };
     p->open = running;
     if (text.failed)
         kp_fail(err, KP_ENOMEM, "out of memory");
@@ -111,15 +120,17 @@ static enum kp_code tell(struct mtconnect *m, struct mtc_program *p, bool runnin
 /* A program that is held or waits goes on; one that was stopped, or is ready, does not run. */
 static bool executes(const char *word)
 {
-    static const char *const words[] = { "ACTIVE",        "INTERRUPTED",           "FEED_HOLD",      "WAIT",
-                                         "OPTIONAL_STOP", "PROGRAM_OPTIONAL_STOP", "PROGRAM_STOPPED" };
+    static const char *const words[] = { "ACTIVE",         "INTERRUPTED",   "FEED_HOLD",
+                                         "WAIT",           "OPTIONAL_STOP", "PROGRAM_OPTIONAL_STOP",
+                                         "PROGRAM_STOPPED" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(word, words[i]) == 0)
             return true;
     return false;
 }
 
-enum kp_code kp_mtc_program_event(struct mtconnect *m, const struct mtc_event *e, struct kp_err *err)
+enum kp_code kp_mtc_program_event(struct mtconnect *m, const struct mtc_event *e,
+                                  struct kp_err *err)
 {
     for (size_t i = 0; i < m->programs.n && !err->code; i++) {
         struct mtc_program *p = &m->programs.list[i];
@@ -155,8 +166,11 @@ enum kp_code kp_mtc_programs_settle(struct mtconnect *m, int64_t at, struct kp_e
             n++;
         } else if (item && *p->name) { /* the agent knows when it ended, if it was the last one */
             kp_coupling_interval(m->c,
-                                 &(struct kp_lasting){ .path = item->asset, .key = keys[n], .kind = KP_INTERVAL_PROGRAM,
-                                                       .start = p->at, .end = p->at },
+                                 &(struct kp_lasting){ .path = item->asset,
+                                                       .key = keys[n],
+                                                       .kind = KP_INTERVAL_PROGRAM,
+                                                       .start = p->at,
+                                                       .end = p->at },
                                  err);
         }
     }
