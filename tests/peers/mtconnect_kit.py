@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of MTConnect share: a small machine, lines of its adapter, agents that answer as they are told."""
 import re
-import socket
 import ssl
 import subprocess
 import threading
@@ -91,43 +90,11 @@ def make_certificate(folder):
     return folder / "agent.pem", folder / "agent.key"
 
 
-class TlsFront:
-    """TLS in front of a server that speaks without."""
-
-    def __init__(self, port, certificate, key):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self.target = port
-        self.listener = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                near, _ = self.listener.accept()
-            except ssl.SSLError:
-                continue
-            except OSError:
-                return
-            far = socket.create_connection(("127.0.0.1", self.target))
-            for a, b in ((near, far), (far, near)):
-                threading.Thread(target=self.pump, args=(a, b), daemon=True).start()
-
-    def pump(self, source, sink):
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
-        for s in (source, sink):
-            s.close()
-
-
 class Scripted:
-    """An agent that answers as it is told: answers[word] is bytes, (status, type, bytes), or a function of handler and query."""
+    """An agent that answers as it is told: answers[word] is bytes, (status, type, bytes), or a function of handler and query.
+    `tls` is a certificate and its key."""
 
-    def __init__(self, **answers):
+    def __init__(self, tls=None, **answers):
         self.answers = answers
         self.asked = []
         outer = self
@@ -159,8 +126,11 @@ class Scripted:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        self.url = f"mtconnect+http://127.0.0.1:{self.port}"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"mtconnect+http{'s' if tls else ''}://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import comes, good, known, wait_for
-from mtconnect_kit import MILL, Mill, Scripted, TlsFront, devices, kept, make_certificate, next_sequence, observations, stamp, streams
+from mtconnect_kit import MILL, Mill, Scripted, devices, kept, make_certificate, next_sequence, observations, stamp, streams
 from relay import Relay
 from web_client import Api
 
@@ -265,15 +265,17 @@ def test_a_coupling_is_switched_off_at_once_though_the_agent_hangs(node, servers
 
 
 # ---- who is on the other side ----
-def test_https_takes_an_agent_only_when_somebody_vouches_for_it(node, servers, tmp_path, free_port):
-    Mill(servers, tmp_path, free_port)
+def test_https_takes_an_agent_only_when_somebody_vouches_for_it(node, tmp_path):
     certificate, key = make_certificate(tmp_path)
-    front = TlsFront(free_port, certificate, key)
-    node.cli("couple", f"mtconnect+https://127.0.0.1:{front.port}", "--name", "m", "--at", "m", "--no-wait")
+    agent = Scripted(tls=(certificate, key), probe=devices(MILL).encode(), sample=multipart(),
+                     current=streams("<m:Samples>" + event("Position", "x", "1.5") + "</m:Samples>"))
+    node.cli("couple", agent.url, "--name", "m", "--at", "m", "--no-wait", "--set", "clock=source")
     assert "certificate" in node.wait_link("m", "refused")["detail"]
+    assert agent.asked == []
     node.cli("couplings", "m", "--set", f"ca={certificate}")
     node.wait_link("m", "online")
     assert good(node, "m/X/Xact")["value"] == 1.5
+    agent.close()
 
 
 def guarded(answer):
