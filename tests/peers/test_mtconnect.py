@@ -122,8 +122,7 @@ def test_a_silent_agent_is_left(node, servers, free_port):
     couple(node, free_port, "--set", "heartbeat=200ms", "--set", "interval=100ms", "--set", "timeout=1s")
     good(node, "hall/lathe/C/speed")
     server.signal(signal.SIGSTOP)
-    seen = []
-    wait_for(lambda: seen.append(node.coupling("m")["detail"]) or "silent for twice the heartbeat" in seen[-1], 20, "the reason")
+    wait_for(lambda: "silent for twice the heartbeat" in node.log.read_text(), 20, "the reason")
     server.signal(signal.SIGCONT)
     node.wait_link("m", "online")
 
@@ -248,7 +247,7 @@ def test_an_agent_killed_and_started_again_is_read_on(node, servers, tmp_path, f
     mill.say("Xact|7")
     before = comes(node, "m/X/Xact", 7)
     mill.server.stop()
-    wait_for(lambda: "127.0.0.1" in node.coupling("m")["detail"], 10, "the address in the reason")
+    wait_for(lambda: "127.0.0.1 port" in node.log.read_text(), 10, "the address in the reason")
     mill.server.start()
     node.wait_link("m", "online", 30)
     mill.say("Xact|8")
@@ -366,6 +365,37 @@ def test_several_devices_stand_beside_each_other_and_a_new_look_finds_another(no
     node.cli("couplings", "m", "--browse")
     assert good(node, "m/Drill/X/Xact")["value"] == 3
     assert node.coupling("m")["counters"]["failures"] == 0
+    agent.close()
+
+
+@pytest.mark.parametrize("first, then", [('instanceId="1"', 'instanceId="2"'),
+                                         ('deviceModelChangeTime="a" instanceId="1"', 'deviceModelChangeTime="b" instanceId="1"')])
+def test_a_stream_that_goes_on_as_another_agent_or_with_other_devices_is_begun_anew(node, first, then):
+    head = {"now": first}
+
+    def of(text, header=None):
+        return text.replace('instanceId="1"', header or head["now"]).encode()
+
+    def probe(*_):
+        return of(devices(MILL if head["now"] == first else MILL.replace("Xact", "Xnew")))
+
+    def current(*_):
+        return of(streams("<m:Samples>" + event("Position", "x", "1" if head["now"] == first else "2") + "</m:Samples>", 10).decode())
+
+    def sample(handler, query):
+        old, head["now"] = head["now"], then
+        wrong = "<m:Samples>" + event("Position", "x", "77", 11).replace("10:00:00", "10:00:05") + "</m:Samples>"
+        parts = [part(of(streams("", 11).decode(), old)), part(of(streams(wrong, 12).decode(), then))]
+        return multipart(*parts[:1 if old == then else 2])(handler, query)
+
+    agent = Scripted(probe=probe, current=current, sample=sample)
+    couple_mill(node, agent.url)
+    wait_for(lambda: node.coupling("m")["counters"]["opens"] == 2 and node.coupling("m")["state"] == "online", 20, "a second look")
+    if "instanceId=\"2\"" in then:
+        comes(node, "m/X/Xact", lambda s: s["value"] == 2)
+    nodes = [n["path"] for n in map(json.loads, node.cli("couplings", "m", "--nodes", "--json").stdout.splitlines())]
+    assert "X/Xnew" in nodes, nodes
+    assert 77 not in [p[1] for p in node.history("m/X/Xact", "--from", "2026-03-01T00:00:00Z", "--to", "2026-03-02T00:00:00Z")], "not read by the old list"
     agent.close()
 
 
