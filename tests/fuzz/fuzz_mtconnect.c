@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* First byte 0: a probe's answer; 1: a document of streams; 2: a multipart stream in pieces, as long as the second byte says. */
+/* First byte by three leaves 0: a probe's answer, whole when the byte is odd; 1: a document of streams; 2: a multipart stream in
+ * pieces, as long as the second byte says. */
 #include "couplings/mtconnect/document.h"
 #include "couplings/mtconnect/multipart.h"
 #include "core/text.h"
@@ -18,11 +19,11 @@ static enum kp_code observed(void *arg, const struct kp_mtc_observation *o, stru
     return KP_OK;
 }
 
-static void devices(const char *xml, size_t n)
+static void devices(const char *xml, size_t n, bool whole)
 {
     struct kp_mtc_devices d;
     struct kp_err err = { 0 };
-    if (kp_mtc_read_devices(xml, n, &d, &err)) {
+    if (kp_mtc_read_devices(xml, n, whole, &d, &err)) {
         if (!*err.text)
             abort();
         return;
@@ -60,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2 || size > 1 << 16)
         return 0;
     if (data[0] % 3 == 0)
-        devices((const char *)data + 1, size - 1);
+        devices((const char *)data + 1, size - 1, data[0] & 1);
     else if (data[0] % 3 == 1)
         kp_mtc_read_streams((const char *)data + 1, size - 1, &header, observed, NULL, &err);
     else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SHDR: any bytes are lines whatever pieces they come in, what a line says lies within it, and sets
  * are JSON. */
-#include "couplings/shdr/observe.h"
+#include "couplings/mtconnect/observe.h"
 #include "couplings/shdr/line.h"
 
 #include <assert.h>
@@ -26,7 +26,7 @@ static void check_set(const char *text)
     struct kp_buf out;
     char *copy = kp_strdup(text);
     assert(copy);
-    kp_buf_init(&out, KP_SHDR_DATA_MAX);
+    kp_buf_init(&out, KP_MTC_DATA_MAX);
     kp_shdr_set_json(&out, copy);
     kp_free(copy);
     json_t *j = json_loads(kp_buf_text(&out), 0, NULL);

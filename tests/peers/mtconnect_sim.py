@@ -3,13 +3,14 @@
 """mtconnect_sim: a small MTConnect agent (standard library only) replaying a recorded SHDR file on loopback.
   --devices Devices.xml  --shdr okuma.txt  --device OKUMA  --speed 10 (replay factor; loops)  --port 5000  --buffer 16384
 Serves /probe, /current, /sample?from=&count=[&interval=MS&heartbeat=MS] (multipart/x-mixed-replace chunks) and MTConnectErrors.
+A line on its standard input, "key|value" as an adapter sends it, is observed now; without --shdr nothing else is.
 SIGUSR1: new instanceId and empty buffer, as after an agent restart. Prints READY."""
-import argparse, collections, re, signal, threading, time, urllib.parse as U, xml.etree.ElementTree as E
+import argparse, collections, re, signal, sys, threading, time, urllib.parse as U, xml.etree.ElementTree as E
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.sax.saxutils import escape, quoteattr as qa
 p = argparse.ArgumentParser(); A = p.add_argument
-A("--devices", required=True); A("--shdr", required=True); A("--device", default="OKUMA"); A("--port", type=int, default=5000)
+A("--devices", required=True); A("--shdr", default=""); A("--device", default="OKUMA"); A("--port", type=int, default=5000)
 A("--speed", type=float, default=10.0); A("--buffer", type=int, default=16384); a = p.parse_args()
 V = "2.7"; NS = "{urn:mtconnect.org:MTConnectDevices:%s}" % V
 tree = E.parse(a.devices).getroot(); devs = tree.find(NS + "Devices")
@@ -33,6 +34,16 @@ def reset(*_):
     with cv: st.update(seq=1, inst=st["inst"] + 1); buf.clear(); cur.clear()
     for d in items: put(d, "UNAVAILABLE", now())
     with cv: cv.notify_all()
+def observe(f):
+    d = byname.get(f[0])
+    if d and items[d]["category"] == "CONDITION": return put(d, tuple((f[1:] + [""] * 5)[:5]), now())
+    for k, v in zip(f[::2], f[1::2]):
+        if (d := byname.get(k)) and items[d]["category"] != "CONDITION": put(d, v or "UNAVAILABLE", now())
+def listen():
+    for ln in sys.stdin:
+        observe(ln.rstrip("\n").split("|"))
+        with cv: cv.notify_all()
+        print("OK", flush=True)
 def replay():
     rows = []
     for ln in open(a.shdr, errors="replace"):
@@ -47,10 +58,7 @@ def replay():
             if dt > 0:
                 with cv: cv.notify_all()
                 time.sleep(dt)
-            d = byname.get(f[0])
-            if d and items[d]["category"] == "CONDITION": put(d, tuple((f[1:] + [""] * 5)[:5]), now()); continue
-            for k, v in zip(f[::2], f[1::2]):
-                if (d := byname.get(k)) and items[d]["category"] != "CONDITION": put(d, v or "UNAVAILABLE", now())
+            observe(f)
 def obs(o):
     s, d, v, ts = o; it = items[d]; at = f'dataItemId={qa(d)} timestamp="{ts}" sequence="{s}"'
     if it.get("name"): at += f' name={qa(it["name"])}'
@@ -113,6 +121,7 @@ class H(BaseHTTPRequestHandler):
                 x, nxt = sample(nxt, cnt)
         except OSError: pass
         self.close_connection = True
-reset(); signal.signal(signal.SIGUSR1, reset); threading.Thread(target=replay, daemon=True).start()
+reset(); signal.signal(signal.SIGUSR1, reset); threading.Thread(target=listen, daemon=True).start()
+if a.shdr: threading.Thread(target=replay, daemon=True).start()
 srv = ThreadingHTTPServer(("127.0.0.1", a.port), H); srv.daemon_threads = True
 print(f"READY http://127.0.0.1:{a.port}/ dataitems={len(items)}", flush=True); srv.serve_forever()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import wait_for
+from mtconnect_kit import kept, stamp
 from web_client import Api
 
 DATA = Path(os.environ.get("KOPPEL_DATA", "/nonexistent")) / "mtconnect"
@@ -78,17 +79,6 @@ def adapter():
     yield make
     for a in made:
         a.close()
-
-
-def stamp(text):
-    """A time with six decimals, however many it has."""
-    whole, _, part = text.rstrip("Z").partition(".")
-    return f"{whole}.{part:0<6.6}"
-
-
-def kept(node, path, *options):
-    """{time: value} of a signal's history."""
-    return {stamp(point[0]): point[1] for point in node.history(path, *options)}
 
 
 def signals(node):

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MTConnect: agents by GET /probe, adapters by the first lines they send. Of a probe's answer only
- * the devices' names are taken; the coupling reads it properly. */
+/* MTConnect: agents by GET /probe, adapters by the first lines they send. Of a probe's answer the
+ * first 256 KiB are looked at. */
 #define _GNU_SOURCE /* memmem */
 #include "couplings/discover/probe.h"
+#include "couplings/mtconnect/document.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -20,82 +21,43 @@ enum {
     LINES_MAX = 4096
 };
 
-/* The five entities that XML itself has, in place; others stay as they are. */
-static void resolve(char *text)
+static void put(char *out, size_t size, const char *text)
 {
-    static const char *const names[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&apos;" };
-    static const char is[] = "&<>\"'";
-    char *to = text;
-    for (char *p = text; *p; to++) {
-        size_t i = 0;
-        while (i < 5 && strncmp(p, names[i], strlen(names[i])) != 0)
-            i++;
-        *to = i < 5 ? is[i] : *p;
-        p += i < 5 ? strlen(names[i]) : 1;
-    }
-    *to = 0;
+    if (text)
+        kp_probe_text(out, size, text, strlen(text));
 }
 
-/* The value of an attribute in a start tag that ends at `end`; false: it is not there. */
-static bool attribute(const char *tag, const char *end, const char *name, char *out, size_t size)
+static void tell_device(struct kp_probe *p, const struct kp_mtc_device *d)
 {
-    size_t n = strlen(name);
-    for (const char *p = tag; p < end && (p = memmem(p, (size_t)(end - p), name, n)); p += n) {
-        const char *at = p + n;
-        if (!isspace((unsigned char)p[-1]) || end - at < 2 || at[0] != '=' ||
-            (at[1] != '"' && at[1] != '\''))
-            continue;
-        const char *stop = memchr(at + 2, at[1], (size_t)(end - at - 2));
-        kp_probe_text(out, size, at + 2, stop ? (size_t)(stop - at - 2) : 0);
-        resolve(out);
-        return stop;
-    }
-    return false;
-}
-
-static const char *find(const char *p, const char *end, const char *what)
-{
-    return p < end ? memmem(p, (size_t)(end - p), what, strlen(what)) : NULL;
-}
-
-static void take_description(struct kp_discover_found *f, const char *from, const char *to)
-{
-    const char *p = find(from, to, "Description "),
-               *end = p ? memchr(p, '>', (size_t)(to - p)) : NULL;
+    struct kp_discover_found f = kp_probe_begin(p, "mtconnect");
     char serial[64] = "";
-    if (!end)
-        return;
-    attribute(p, end, "manufacturer", f->manufacturer, sizeof f->manufacturer);
-    attribute(p, end, "model", f->product, sizeof f->product);
-    if (attribute(p, end, "serialNumber", serial, sizeof serial) && *serial)
-        snprintf(f->detail, sizeof f->detail, "serial %s", serial);
+    put(f.name, sizeof f.name, d->name ? d->name : d->uuid);
+    put(f.manufacturer, sizeof f.manufacturer, d->manufacturer);
+    put(f.product, sizeof f.product, d->model);
+    put(serial, sizeof serial, d->serial);
+    if (*serial)
+        snprintf(f.detail, sizeof f.detail, "serial %s", serial);
+    kp_probe_couple(&f, "mtconnect+http", 0, "", NULL, 0);
+    kp_probe_tell(p, &f);
 }
 
-static unsigned take_devices(struct kp_probe *p, const char *text, const char *end)
+static void tell_devices(struct kp_probe *p, const struct kp_mtc_devices *all)
 {
     unsigned n = 0;
-    for (const char *tag = find(text, end, "<Device "), *next; tag && n < DEVICES_MAX;
-         tag = next, n++) {
-        const char *close = memchr(tag, '>', (size_t)(end - tag));
-        struct kp_discover_found f = kp_probe_begin(p, "mtconnect");
-        next = find(tag + 1, end, "<Device ");
-        if (!close)
-            break;
-        attribute(tag, close, "name", f.name, sizeof f.name);
-        if (!*f.name)
-            attribute(tag, close, "uuid", f.name, sizeof f.name);
-        const char *inside =
-            find(close, next ? next : end, "<DataItem"); /* what comes behind describes parts */
-        take_description(&f, close, inside ? inside : next ? next : end);
-        kp_probe_couple(&f, "mtconnect+http", 0, "", NULL, 0);
-        if (!*f.url)
-            kp_probe_couple(&f, "mtconnect", 0, "", NULL, 0);
-        kp_probe_tell(p, &f);
-    }
-    return n;
+    for (size_t i = 0; i < all->n_devices && n < DEVICES_MAX; i++)
+        if (!all->devices[i].agent) {
+            tell_device(p, &all->devices[i]);
+            n++;
+        }
+    if (n)
+        return;
+    struct kp_discover_found f = kp_probe_begin(p, "mtconnect");
+    snprintf(f.detail, sizeof f.detail, "an agent that names no device");
+    kp_probe_couple(&f, "mtconnect+http", 0, "", NULL, 0);
+    kp_probe_tell(p, &f);
 }
 
-static size_t get(struct kp_probe *p, char *body)
+static size_t get(struct kp_probe *p, char *answer)
 {
     char ask[160];
     size_t n = 0, got;
@@ -107,9 +69,9 @@ static size_t get(struct kp_probe *p, char *body)
     kp_probe_within(p, ANSWER_MS);
     if (!kp_probe_send(p, ask, (size_t)len))
         return 0;
-    while (n < BODY_MAX && (got = kp_probe_some(p, body + n, BODY_MAX - n))) {
+    while (n < BODY_MAX && (got = kp_probe_some(p, answer + n, BODY_MAX - n))) {
         n += got;
-        if (n >= 5 && memcmp(body, "HTTP/", 5) != 0)
+        if (n >= 5 && memcmp(answer, "HTTP/", 5) != 0)
             return 0; /* no server of HTTP */
     }
     return n;
@@ -117,20 +79,22 @@ static size_t get(struct kp_probe *p, char *body)
 
 bool kp_probe_mtconnect(struct kp_probe *p)
 {
-    char *body = kp_alloc(BODY_MAX + 1);
-    bool is = false;
-    if (!body)
+    char *answer = kp_alloc(BODY_MAX + 1);
+    struct kp_mtc_devices all;
+    struct kp_err why = { 0 };
+    if (!answer)
         return false;
-    size_t n = get(p, body);
-    const char *end = body + n, *root = find(body, end, "MTConnectDevices");
-    if (root && find(body, end, "HTTP/") == body && !take_devices(p, root, end)) {
-        struct kp_discover_found f = kp_probe_begin(p, "mtconnect");
-        snprintf(f.detail, sizeof f.detail, "an agent that names no device");
-        kp_probe_couple(&f, "mtconnect+http", 0, "", NULL, 0);
-        kp_probe_tell(p, &f);
+    size_t n = get(p, answer);
+    const char *body = n ? memmem(answer, n, "\r\n\r\n", 4) : NULL;
+    bool is =
+        body && !kp_mtc_read_devices(body + 4, n - (size_t)(body + 4 - answer), false, &all, &why);
+    if (is) {
+        is = all.n_devices || *all.header.instance;
+        if (is)
+            tell_devices(p, &all);
+        kp_mtc_devices_free(&all);
     }
-    is = root && n;
-    kp_free(body);
+    kp_free(answer);
     return is;
 }
 

@@ -38,13 +38,24 @@ static bool length_of(const char *head, size_t n, size_t *out)
         char digits[24] = "", *end;
         const char *p = head + i + sizeof key - 1;
         size_t k = 0;
-        for (; p < head + n && (*p == ' ' || (*p >= '0' && *p <= '9')) && k < sizeof digits - 1; p++)
+        for (; p < head + n && (*p == ' ' || (*p >= '0' && *p <= '9')) && k < sizeof digits - 1;
+             p++)
             if (*p != ' ')
                 digits[k++] = *p;
         *out = strtoul(digits, &end, 10);
-        return k > 0;
+        return k > 0 && p < head + n && (*p == '\r' || *p == '\n' || *p == ';');
     }
     return false;
+}
+
+/* As many as there are between two parts. */
+static void skip_line_ends(struct kp_multipart *m)
+{
+    size_t n = 0;
+    while (!m->body && n < m->buf.len && (m->buf.data[n] == '\r' || m->buf.data[n] == '\n'))
+        n++;
+    if (n)
+        consume(m, n);
 }
 
 static enum kp_code take_head(struct kp_multipart *m, size_t n, struct kp_err *err)
@@ -52,12 +63,14 @@ static enum kp_code take_head(struct kp_multipart *m, size_t n, struct kp_err *e
     if (!length_of(m->buf.data, n, &m->body))
         return kp_fail(err, KP_EPARSE, "a part of the stream has no Content-length");
     if (m->body < 1 || m->body > KP_PART_MAX)
-        return kp_fail(err, KP_EPARSE, "a part of the stream has %zu bytes, not 1 to %d", m->body, KP_PART_MAX);
+        return kp_fail(err, KP_EPARSE, "a part of the stream has %zu bytes, not 1 to %d", m->body,
+                       KP_PART_MAX);
     consume(m, n);
     return KP_OK;
 }
 
-enum kp_code kp_multipart_feed(struct kp_multipart *m, const char *data, size_t n, struct kp_err *err)
+enum kp_code kp_multipart_feed(struct kp_multipart *m, const char *data, size_t n,
+                               struct kp_err *err)
 {
     while (n || (m->body && m->buf.len >= m->body)) {
         /* no more at once than there is room for */
@@ -68,7 +81,11 @@ enum kp_code kp_multipart_feed(struct kp_multipart *m, const char *data, size_t 
         if (m->buf.failed)
             return kp_fail(err, KP_ENOMEM, "out of memory");
         for (;;) {
-            size_t head = m->body ? 0 : head_end(m->buf.data, m->buf.len < KP_PART_HEAD_MAX ? m->buf.len : KP_PART_HEAD_MAX);
+            skip_line_ends(m);
+            size_t head =
+                m->body ? 0
+                        : head_end(m->buf.data,
+                                   m->buf.len < KP_PART_HEAD_MAX ? m->buf.len : KP_PART_HEAD_MAX);
             if (!m->body && !head && m->buf.len >= KP_PART_HEAD_MAX)
                 return kp_fail(err, KP_EPARSE, "the head of a part of the stream has no end");
             if (!m->body && (!head || take_head(m, head, err)))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "couplings/shdr/line.h"
 
-#include "couplings/shdr/observe.h"
+#include "couplings/mtconnect/observe.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -80,7 +80,7 @@ static char *cut(char **rest)
         to[-1] = 0;
         from++;
     }
-    return kp_shdr_trim(from);
+    return kp_mtc_trim(from);
 }
 
 int64_t kp_shdr_time(struct kp_shdr_clock *clock, char *token, int64_t now)
@@ -128,8 +128,8 @@ static bool holds_numbers(const char *text, size_t wanted_n)
 /* A value may be UNAVAILABLE too: a condition that is so has nothing else to say. */
 static bool is_condition(char *const *t, size_t n)
 {
-    enum kp_shdr_level level = n == 6 ? kp_shdr_level(t[1]) : KP_SHDR_NO_LEVEL;
-    return level && (level != KP_SHDR_UNKNOWN || !(*t[2] || *t[3] || *t[4]));
+    enum kp_mtc_level level = n == 6 ? kp_mtc_level(t[1]) : KP_MTC_NO_LEVEL;
+    return level && (level != KP_MTC_UNKNOWN || !(*t[2] || *t[3] || *t[4]));
 }
 
 /* From the shape: `n` tokens from the key on. */
@@ -190,7 +190,7 @@ bool kp_shdr_read(char *line, struct kp_shdr_clock *clock, int64_t now,
         enum kp_shdr_form form = r->form ? r->form(r->arg, token[i]) : KP_SHDR_AUTO;
         if (form == KP_SHDR_AUTO)
             form = i ? KP_SHDR_VALUE : guess(token, n);
-        if (form != KP_SHDR_CONDITION && strcmp(token[i + 1], KP_SHDR_UNAVAILABLE) == 0)
+        if (form != KP_SHDR_CONDITION && strcmp(token[i + 1], KP_MTC_UNAVAILABLE) == 0)
             form = KP_SHDR_VALUE; /* whatever it is, it has one word for that */
         struct kp_shdr_seen s = make_seen(form, token + i, n - i);
         if (*s.key && !r->seen(r->arg, &s, at))
@@ -231,7 +231,7 @@ void kp_shdr_set_json(struct kp_buf *out, char *text)
         char *value = valued ? cut_value(&text) : NULL;
         kp_json_key(&j, key);
         if (value && *value)
-            kp_shdr_put_scalar(&j, value);
+            kp_mtc_put_scalar(&j, value);
         else
             kp_json_null(&j);
     }

@@ -4,7 +4,7 @@
 #include "couplings/shdr/shdr.h"
 
 #include "core/url.h"
-#include "couplings/shdr/observe.h"
+#include "couplings/mtconnect/observe.h"
 #include "couplings/shdr/line.h"
 #include "couplings/map.h"
 #include "couplings/offer.h"
@@ -46,7 +46,7 @@ struct key {
 };
 
 struct shdr {
-    struct kp_shdr_active active; /* outlives a lost link */
+    struct kp_mtc_active active; /* outlives a lost link */
 
     struct kp_coupling *c;
     const struct settings *set;
@@ -342,9 +342,9 @@ static uint8_t type_of(const struct kp_shdr_seen *v)
         return KP_DOUBLE | KP_ARRAY;
     if (v->form != KP_SHDR_VALUE)
         return KP_STRING;
-    if (!*v->value || strcmp(v->value, KP_SHDR_UNAVAILABLE) == 0)
+    if (!*v->value || strcmp(v->value, KP_MTC_UNAVAILABLE) == 0)
         return KP_NULL;
-    kp_shdr_value(KP_DOUBLE, v->value, NULL, &value);
+    kp_mtc_value(KP_DOUBLE, v->value, NULL, &value);
     return value.type;
 }
 
@@ -384,15 +384,15 @@ static bool take_condition(struct shdr *s, const struct kp_shdr_seen *v, int64_t
         return true;
     if (!k && colon)
         kp_name_clean(path, sizeof path, v->key, (size_t)(colon - v->key));
-    struct kp_shdr_condition c = { .item = v->key,
+    struct kp_mtc_condition c = { .item = v->key,
                                    .path = k ? k->asset : path,
                                    .code = v->code,
                                    .severity = v->severity,
                                    .qualifier = v->qualifier,
                                    .text = v->value,
-                                   .level = kp_shdr_level(v->level),
+                                   .level = kp_mtc_level(v->level),
                                    .at = at };
-    return !c.level || !kp_shdr_condition(s->c, &s->active, &c, &s->failure);
+    return !c.level || !kp_mtc_condition(s->c, &s->active, &c, &s->failure);
 }
 
 static bool make_value(struct shdr *s, const struct key *k, const struct kp_shdr_seen *v,
@@ -413,7 +413,7 @@ static bool make_value(struct shdr *s, const struct key *k, const struct kp_shdr
         *out = kp_string(s->value.data, s->value.len);
         return !s->value.failed;
     }
-    return kp_shdr_value(k->type, v->value, &s->value, out);
+    return kp_mtc_value(k->type, v->value, &s->value, out);
 }
 
 static void scale(const struct key *k, struct kp_value *v)
@@ -432,7 +432,7 @@ static bool observe(void *arg, const struct kp_shdr_seen *v, int64_t at)
     if (!k || !k->signal)
         return true;
     struct kp_sample sample = { .signal = k->signal, .at = at };
-    if (strcmp(v->value, KP_SHDR_UNAVAILABLE) == 0 || (!*v->value && k->type != KP_STRING))
+    if (strcmp(v->value, KP_MTC_UNAVAILABLE) == 0 || (!*v->value && k->type != KP_STRING))
         sample.status = KP_BAD_NO_COMMUNICATION;
     else if (!make_value(s, k, v, &sample.value))
         kp_fail(&s->failure, KP_ENOMEM, "out of memory");
@@ -504,7 +504,7 @@ static void take_command(struct shdr *s, char *line)
             say(s);
     } else if (colon) {
         *colon = 0;
-        take_name(s, kp_shdr_trim(line + 1), kp_shdr_trim(colon + 1));
+        take_name(s, kp_mtc_trim(line + 1), kp_mtc_trim(colon + 1));
     }
 }
 
@@ -626,7 +626,7 @@ static enum kp_code settle(struct shdr *s, int64_t now, struct kp_err *err)
     if (s->settled || now < s->settle_at || s->learned)
         return KP_OK;
     s->settled = true;
-    return kp_shdr_conditions_settle(s->c, &s->active, kp_coupling_utc(s->c), err);
+    return kp_mtc_conditions_settle(s->c, &s->active, kp_coupling_utc(s->c), err);
 }
 
 static enum kp_code turn(struct shdr *s, struct kp_err *err)
