@@ -30,7 +30,7 @@ enum {
     HEAD_MAX = 128 << 10, /* of a message, beside its payload: topic and properties */
 };
 #define COMMIT_GAP (20 * KP_MILLISECOND)
-enum { GATHER_MS = 3 };
+enum { GATHER_MS = 5 };
 
 /* ---- address ---- */
 enum kp_code kp_mqtt_address(const char *url, struct kp_mqtt_address *a, struct kp_err *err)
@@ -330,12 +330,16 @@ static int read_some(struct kp_mqtt_link *link)
     return MOSQ_ERR_SUCCESS;
 }
 
-/* A commit costs the disk a turn: while messages follow each other closely, a few milliseconds
- * gather more for the same one. */
+/* To wake up for each message, and hand each over, costs more than reading it; and a commit costs
+ * the disk a turn: while messages follow each other closely, a few milliseconds gather more. */
 static int gather(struct kp_mqtt_link *link)
 {
     struct pollfd fd = { .fd = mosquitto_socket(link->client), .events = POLLIN };
     int rc = MOSQ_ERR_SUCCESS;
+    if (link->n && !link->more && !link->down) {
+        nanosleep(&(struct timespec){ .tv_nsec = GATHER_MS * 1000000 }, NULL);
+        rc = read_some(link);
+    }
     while (!rc && !link->down && link->set->durable && link->unacknowledged && !link->more &&
            kp_coupling_mono(link->c) < link->committed + COMMIT_GAP && poll(&fd, 1, GATHER_MS) > 0)
         rc = read_some(link);

@@ -13,6 +13,7 @@
 #include "core/ban.h"
 
 enum { WAIT_MS = 100 };
+#define GRAIN (100 * KP_MILLISECOND)
 #define RETRY_DEAD    (10 * KP_SECOND) /* a unit that does not answer is asked this often */
 #define RETRY_REFUSED (60 * KP_SECOND) /* a place it does not know */
 #define RETRY_SOON    (1 * KP_SECOND)
@@ -214,6 +215,12 @@ static void set_behind(struct modbus *m, int64_t when)
         modbus_describe(m);
 }
 
+/* Questions that are due at nearly the same time are asked in one go: to wake up for each costs more than the question. */
+static int64_t together(int64_t due)
+{
+    return (due + GRAIN - 1) / GRAIN * GRAIN;
+}
+
 /* The first time all are asked at once; from then on they are spread over the time there is. */
 static void next_time(struct modbus *m, size_t i, int64_t now)
 {
@@ -223,7 +230,7 @@ static void next_time(struct modbus *m, size_t i, int64_t now)
         set_behind(m, now);
     r->due += r->every;
     if (first)
-        r->due = now + r->every / 2 + r->every / 2 / (int64_t)m->plan.n * (int64_t)i;
+        r->due = together(now + r->every / 2 + r->every / 2 / (int64_t)m->plan.n * (int64_t)i);
     else if (r->due < now) /* no rush after a rest */
         r->due = now + r->every;
 }
