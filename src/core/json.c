@@ -11,17 +11,27 @@
 
 #include "core/ban.h"
 
+/* Text that needs no quotes, behind its comma. */
+static void put(struct kp_json *j, const char *text, size_t n)
+{
+    char *p = kp_buf_room(j->out, n + 1);
+    if (!p)
+        return;
+    if (j->comma)
+        *p++ = ',';
+    memcpy(p, text, n);
+    j->out->len += n + j->comma;
+    j->comma = true;
+}
+
 static void item(struct kp_json *j)
 {
-    if (j->comma)
-        kp_buf_add(j->out, ",", 1);
-    j->comma = true;
+    put(j, "", 0);
 }
 
 void kp_json_begin(struct kp_json *j, char bracket)
 {
-    item(j);
-    kp_buf_add(j->out, &bracket, 1);
+    put(j, &bracket, 1);
     j->comma = false;
 }
 
@@ -71,17 +81,33 @@ static void quoted_clean(struct kp_buf *out, const char *text, size_t n)
     kp_free(clean);
 }
 
-/* ASCII with nothing to escape, as nearly every text is. */
-static bool plain(const char *text, size_t n)
+/* Eight bytes of ASCII with nothing to escape. */
+static bool plain_word(uint64_t eight)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-    for (; n >= sizeof(uint64_t); text += sizeof(uint64_t), n -= sizeof(uint64_t)) {
-        uint64_t eight;
-        memcpy(&eight, text, sizeof eight);
-        uint64_t quote = eight ^ ones * '"', slash = eight ^ ones * '\\';
-        /* a byte below k borrows from its top bit when k is taken off */
-        if ((eight | (eight - ones * 0x20) | (quote - ones) | (slash - ones)) & tops)
-            return false;
+    uint64_t quote = eight ^ ones * '"', slash = eight ^ ones * '\\';
+    /* a byte below k borrows from its top bit when k is taken off */
+    return !((eight | (eight - ones * 0x20) | (quote - ones) | (slash - ones)) & tops);
+}
+
+/* All of it, as nearly every text is; the last word overlaps the one before. */
+static bool plain(const char *text, size_t n)
+{
+    uint64_t word;
+    uint32_t low, high;
+    if (n >= sizeof word) {
+        for (size_t i = 0; i + sizeof word < n; i += sizeof word) {
+            memcpy(&word, text + i, sizeof word);
+            if (!plain_word(word))
+                return false;
+        }
+        memcpy(&word, text + n - sizeof word, sizeof word);
+        return plain_word(word);
+    }
+    if (n >= sizeof low) {
+        memcpy(&low, text, sizeof low);
+        memcpy(&high, text + n - sizeof high, sizeof high);
+        return plain_word((uint64_t)high << 32 | low);
     }
     for (; n; text++, n--)
         if (*text < 0x20 || *text == '"' || *text == '\\')
@@ -89,20 +115,29 @@ static bool plain(const char *text, size_t n)
     return true;
 }
 
+/* A plain text with its comma and quotes, and behind it a colon or nothing. */
+static void put_plain(struct kp_json *j, const char *text, size_t n, bool key)
+{
+    char *start = kp_buf_room(j->out, n + 4), *p = start;
+    if (!p)
+        return;
+    if (j->comma)
+        *p++ = ',';
+    *p++ = '"';
+    if (n)
+        memcpy(p, text, n);
+    p += n;
+    *p++ = '"';
+    if (key)
+        *p++ = ':';
+    j->out->len += (size_t)(p - start);
+    j->comma = !key;
+}
+
 void kp_json_textn(struct kp_json *j, const char *text, size_t n)
 {
     if (plain(text, n)) {
-        char *p = kp_buf_room(j->out, n + 3);
-        if (!p)
-            return;
-        if (j->comma)
-            *p++ = ',';
-        *p++ = '"';
-        if (n)
-            memcpy(p, text, n);
-        p[n] = '"';
-        j->out->len += n + 2 + j->comma;
-        j->comma = true;
+        put_plain(j, text, n, false);
         return;
     }
     item(j);
@@ -120,9 +155,13 @@ void kp_json_text(struct kp_json *j, const char *text)
         kp_json_null(j);
 }
 
-void kp_json_key(struct kp_json *j, const char *key)
+void kp_json_keyn(struct kp_json *j, const char *key, size_t n)
 {
-    kp_json_textn(j, key, strlen(key));
+    if (plain(key, n)) {
+        put_plain(j, key, n, true);
+        return;
+    }
+    kp_json_textn(j, key, n);
     kp_buf_add(j->out, ":", 1);
     j->comma = false;
 }
@@ -147,8 +186,7 @@ static void put_digits(struct kp_json *j, bool negative, uint64_t v, unsigned de
     char text[NUMBER], *end = text + NUMBER, *p = digits_before(end, v, decimals);
     if (negative)
         *--p = '-';
-    item(j);
-    kp_buf_add(j->out, p, (size_t)(end - p));
+    put(j, p, (size_t)(end - p));
 }
 
 void kp_json_int(struct kp_json *j, int64_t v)
@@ -191,8 +229,7 @@ static void real(struct kp_json *j, double v, bool is_float)
         if (is_float ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v)
             break;
     }
-    item(j);
-    kp_buf_add(j->out, text, (size_t)n);
+    put(j, text, (size_t)n);
 }
 
 void kp_json_double(struct kp_json *j, double v)
@@ -216,18 +253,16 @@ void kp_json_null(struct kp_json *j)
 void kp_json_time(struct kp_json *j, int64_t at)
 {
     char text[KP_TIME_TEXT];
-    if (at == KP_NO_TIME || at == KP_FOREVER) {
+    if (at == KP_NO_TIME || at == KP_FOREVER)
         kp_json_null(j);
-        return;
-    }
-    kp_time_print(at, text);
-    kp_json_textn(j, text, strlen(text));
+    else
+        put_plain(j, text, kp_time_print(at, text), false);
 }
 
 void kp_json_raw(struct kp_json *j, const char *text)
 {
-    item(j);
-    kp_buf_str(j->out, text && *text ? text : "null");
+    text = text && *text ? text : "null";
+    put(j, text, strlen(text));
 }
 
 static void base64(struct kp_json *j, const uint8_t *p, size_t n)
@@ -309,28 +344,4 @@ void kp_json_value(struct kp_json *j, const struct kp_value *v)
     while (kp_array_next(v, &pos, &e))
         scalar(j, &e);
     kp_json_end(j, ']');
-}
-
-void kp_json_put_text(struct kp_json *j, const char *key, const char *text)
-{
-    kp_json_key(j, key);
-    kp_json_text(j, text);
-}
-
-void kp_json_put_int(struct kp_json *j, const char *key, int64_t v)
-{
-    kp_json_key(j, key);
-    kp_json_int(j, v);
-}
-
-void kp_json_put_bool(struct kp_json *j, const char *key, bool v)
-{
-    kp_json_key(j, key);
-    kp_json_bool(j, v);
-}
-
-void kp_json_put_time(struct kp_json *j, const char *key, int64_t at)
-{
-    kp_json_key(j, key);
-    kp_json_time(j, at);
 }

@@ -5,6 +5,8 @@
  * quoting are its business; nesting is the caller's. (Reading JSON is jansson's.) */
 #include "core/value.h"
 
+#include <string.h>
+
 struct kp_json {
     struct kp_buf *out;
     bool comma;
@@ -16,7 +18,11 @@ static inline struct kp_json kp_json(struct kp_buf *out)
 }
 void kp_json_begin(struct kp_json *, char bracket); /* '{' or '[' */
 void kp_json_end(struct kp_json *, char bracket);   /* '}' or ']' */
-void kp_json_key(struct kp_json *, const char *key);
+void kp_json_keyn(struct kp_json *, const char *key, size_t n);
+static inline void kp_json_key(struct kp_json *j, const char *key) /* inline: most lengths are constants */
+{
+    kp_json_keyn(j, key, strlen(key));
+}
 void kp_json_text(struct kp_json *, const char *);              /* NULL gives null; invalid UTF-8 is cleaned */
 void kp_json_textn(struct kp_json *, const char *, size_t n);
 void kp_json_int(struct kp_json *, int64_t);
@@ -31,8 +37,24 @@ void kp_json_raw(struct kp_json *, const char *); /* text that is JSON already; 
 void kp_json_value(struct kp_json *, const struct kp_value *);
 
 /* key and value in one call */
-void kp_json_put_text(struct kp_json *, const char *key, const char *);
-void kp_json_put_int(struct kp_json *, const char *key, int64_t);
-void kp_json_put_bool(struct kp_json *, const char *key, bool);
-void kp_json_put_time(struct kp_json *, const char *key, int64_t at);
+static inline void kp_json_put_text(struct kp_json *j, const char *key, const char *text)
+{
+    kp_json_key(j, key);
+    kp_json_text(j, text);
+}
+static inline void kp_json_put_int(struct kp_json *j, const char *key, int64_t v)
+{
+    kp_json_key(j, key);
+    kp_json_int(j, v);
+}
+static inline void kp_json_put_bool(struct kp_json *j, const char *key, bool v)
+{
+    kp_json_key(j, key);
+    kp_json_bool(j, v);
+}
+static inline void kp_json_put_time(struct kp_json *j, const char *key, int64_t at)
+{
+    kp_json_key(j, key);
+    kp_json_time(j, at);
+}
 #endif

@@ -201,7 +201,7 @@ void kp_buf_free(struct kp_buf *b)
     *b = (struct kp_buf){ .limit = b->limit };
 }
 
-void *kp_buf_room(struct kp_buf *b, size_t n)
+void *kp_buf_grow(struct kp_buf *b, size_t n)
 {
     if (b->failed)
         return NULL;

@@ -48,7 +48,13 @@ void kp_buf_free(struct kp_buf *);
 void kp_buf_add(struct kp_buf *, const void *data, size_t n);
 void kp_buf_str(struct kp_buf *, const char *);
 void kp_buf_printf(struct kp_buf *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void *kp_buf_room(struct kp_buf *, size_t n); /* n writable bytes at the end, not yet counted; or NULL */
+void *kp_buf_grow(struct kp_buf *, size_t n); /* kp_buf_room, when there is no room yet */
+/* n writable bytes at the end, not yet counted; or NULL */
+static inline void *kp_buf_room(struct kp_buf *b, size_t n)
+{
+    bool fits = n < b->capacity - b->len && n <= b->limit - b->len && !b->failed;
+    return fits ? b->data + b->len : kp_buf_grow(b, n);
+}
 const char *kp_buf_text(struct kp_buf *);     /* "" when failed or empty */
 char *kp_buf_take(struct kp_buf *);           /* the text, now the caller's (kp_free); NULL when failed */
 #endif

@@ -227,9 +227,9 @@ static void walk_asset(struct walk *w, kp_asset a, const char *after)
         walk_signals(w, a, after);
     else
         i = children_find(w->m, c, model_asset_name, after, (size_t)(slash - after));
-    for (; i < c->n && w->n < w->max; i++) {
+    for (size_t first = i; i < c->n && w->n < w->max; i++) {
         const char *name = model_asset_name(w->m, c->id[i]);
-        bool on_way = slash && compare(name, after, (size_t)(slash - after)) == 0;
+        bool on_way = slash && i == first && compare(name, after, (size_t)(slash - after)) == 0;
         if (enter(w, name))
             walk_asset(w, c->id[i], on_way ? slash + 1 : NULL);
         leave(w, before);

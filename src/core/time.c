@@ -56,7 +56,7 @@ static int64_t floor_div(int64_t a, int64_t b, int64_t *rest)
     return q;
 }
 
-void kp_time_print(int64_t at, char *out)
+size_t kp_time_print(int64_t at, char *out)
 {
     int64_t ns, rest;
     int64_t days = floor_div(floor_div(at, KP_SECOND, &ns), DAY, &rest);
@@ -85,6 +85,7 @@ void kp_time_print(int64_t at, char *out)
     }
     *p++ = 'Z';
     *p = 0;
+    return (size_t)(p - out);
 }
 
 /* Exactly n digits; NULL when there are others. */

@@ -90,6 +90,30 @@ static void commas_stand_where_they_belong(void **state)
     kp_buf_free(&b);
 }
 
+/* The writer looks at texts by words of eight bytes: nothing may slip through at a border of one. */
+static void what_needs_escaping_is_found_at_every_place_of_every_length(void **state)
+{
+    (void)state;
+    static const char odd[] = { '"', '\\', '\n', 0x1f };
+    for (size_t n = 1; n <= 25; n++)
+        for (size_t at = 0; at < n; at++)
+            for (size_t i = 0; i < sizeof odd; i++) {
+                char text[32] = { 0 };
+                memset(text, '!', n);
+                text[at] = odd[i];
+                struct kp_buf b;
+                kp_buf_init(&b, LIMIT);
+                struct kp_json j = kp_json(&b);
+                kp_json_begin(&j, '{');
+                kp_json_put_text(&j, text, text);
+                kp_json_end(&j, '}');
+                json_t *read = json_loads(kp_buf_text(&b), 0, NULL);
+                assert_string_equal(json_string_value(json_object_get(read, text)), text);
+                json_decref(read);
+                kp_buf_free(&b);
+            }
+}
+
 /* ---- numbers ---- */
 static void doubles_have_the_fewest_digits_that_are_exact(void **state)
 {
@@ -342,6 +366,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commas_stand_where_they_belong),
+        cmocka_unit_test(what_needs_escaping_is_found_at_every_place_of_every_length),
         cmocka_unit_test(doubles_have_the_fewest_digits_that_are_exact),
         cmocka_unit_test(every_double_reads_back_bit_for_bit),
         cmocka_unit_test(every_float_reads_back_in_at_most_nine_digits),
