@@ -165,6 +165,9 @@ size_t kp_model_child_signals(const struct kp_model *, kp_asset, const kp_signal
 /* Collects the signals matching a pattern in path order, at most `max`, those after `*after` (a path,
  * "" = from the start) and sets `*after` (KP_PATH_MAX bytes) to the last. Returns the count. */
 size_t kp_model_match(const struct kp_model *, const char *pattern, char *after, kp_signal *out, size_t max);
+/* The same, each handed out with its path, which the walk has at hand. */
+size_t kp_model_each(const struct kp_model *, const char *pattern, char *after, size_t max,
+                     void (*each)(void *, kp_signal, const char *path), void *arg);
 /* Open intervals of an asset and all below it (0: all); stops when `each` returns false. */
 void kp_model_open_intervals(const struct kp_model *, kp_asset,
                              bool (*each)(void *, const struct kp_interval *), void *arg);

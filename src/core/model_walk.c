@@ -180,9 +180,18 @@ struct walk {
     const char *pattern;
     char path[KP_PATH_MAX]; /* no path of the model is longer */
     size_t len;             /* of the path of the asset the walk is in */
-    kp_signal *out;
+    void (*each)(void *, kp_signal, const char *);
+    void *arg;
+    kp_signal last;
     size_t n, max;
 };
+
+static void found(struct walk *w, kp_signal id, const char *path)
+{
+    w->each(w->arg, id, path);
+    w->last = id;
+    w->n++;
+}
 
 static bool enter(struct walk *w, const char *name)
 {
@@ -212,7 +221,7 @@ static void walk_signals(struct walk *w, kp_asset a, const char *after)
     }
     for (; i < c->n && w->n < w->max; i++) {
         if (enter(w, model_signal_name(w->m, c->id[i])) && kp_pattern_match(w->pattern, w->path))
-            w->out[w->n++] = c->id[i];
+            found(w, c->id[i], w->path);
         leave(w, before);
     }
 }
@@ -260,16 +269,16 @@ static bool walk_start(struct walk *w, kp_asset *start, kp_signal *only)
     return true;
 }
 
-size_t kp_model_match(const struct kp_model *m, const char *pattern, char *after, kp_signal *out,
-                      size_t max)
+size_t kp_model_each(const struct kp_model *m, const char *pattern, char *after, size_t max,
+                     void (*each)(void *, kp_signal, const char *), void *arg)
 {
-    struct walk w = { .m = m, .pattern = pattern, .out = out, .max = max };
+    struct walk w = { .m = m, .pattern = pattern, .each = each, .arg = arg, .max = max };
     kp_asset start;
     kp_signal only = 0;
     const char *rest = after;
     bool tree = walk_start(&w, &start, &only);
     if (only && max && !*after)
-        out[w.n++] = only;
+        found(&w, only, pattern);
     if (tree && *after && w.len) { /* the part of `after` below the start */
         tree = strncmp(after, w.path, w.len) == 0 && after[w.len] == '/';
         rest = after + w.len + 1;
@@ -277,6 +286,19 @@ size_t kp_model_match(const struct kp_model *m, const char *pattern, char *after
     if (tree)
         walk_asset(&w, start, rest);
     if (w.n)
-        kp_model_signal_path(m, out[w.n - 1], after, KP_PATH_MAX);
+        kp_model_signal_path(m, w.last, after, KP_PATH_MAX);
     return w.n;
+}
+
+static void collect(void *arg, kp_signal id, const char *path)
+{
+    (void)path;
+    kp_signal **out = arg;
+    *(*out)++ = id;
+}
+
+size_t kp_model_match(const struct kp_model *m, const char *pattern, char *after, kp_signal *out,
+                      size_t max)
+{
+    return kp_model_each(m, pattern, after, max, collect, &out);
 }

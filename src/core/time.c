@@ -44,6 +44,15 @@ static char *digits(char *p, unsigned value, int width)
     return p + width;
 }
 
+/* Two digits and what follows them. */
+static inline char *two(char *p, unsigned value, char next)
+{
+    p[0] = (char)('0' + value / 10);
+    p[1] = (char)('0' + value % 10);
+    p[2] = next;
+    return p + 3;
+}
+
 /* Division that rounds down, for times before 1970. */
 static int64_t floor_div(int64_t a, int64_t b, int64_t *rest)
 {
@@ -63,27 +72,24 @@ size_t kp_time_print(int64_t at, char *out)
     int year;
     unsigned month, day;
     date_of(days, &year, &month, &day);
+    unsigned seconds = (unsigned)rest;
     char *p = digits(out, (unsigned)year, 4);
     *p++ = '-';
-    p = digits(p, month, 2);
-    *p++ = '-';
-    p = digits(p, day, 2);
-    *p++ = 'T';
-    p = digits(p, (unsigned)(rest / 3600), 2);
-    *p++ = ':';
-    p = digits(p, (unsigned)(rest / 60 % 60), 2);
-    *p++ = ':';
-    p = digits(p, (unsigned)(rest % 60), 2);
+    p = two(p, month, '-');
+    p = two(p, day, 'T');
+    p = two(p, seconds / 3600, ':');
+    p = two(p, seconds / 60 % 60, ':');
+    p = two(p, seconds % 60, 'Z');
     if (ns) {
         int decimals = ns % 1000 ? 9 : ns % 1000000 ? 6 : 3;
-        *p++ = '.';
+        p[-1] = '.';
         p = digits(p,
                    (unsigned)(decimals == 9   ? ns
                               : decimals == 6 ? ns / 1000
                                               : ns / 1000000),
                    decimals);
+        *p++ = 'Z';
     }
-    *p++ = 'Z';
     *p = 0;
     return (size_t)(p - out);
 }

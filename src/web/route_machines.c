@@ -52,10 +52,12 @@ static void put_roles(struct kp_json *j, const struct kp_model *m, kp_asset id)
     kp_json_key(j, "signals");
     kp_json_begin(j, '{');
     for (size_t i = 0; i < r.n; i++) {
+        char path[KP_PATH_MAX];
         const struct kp_signal_info *s = kp_model_signal(m, r.list[i]);
+        kp_model_signal_path(m, r.list[i], path, sizeof path);
         kp_json_key(j, s->role);
         kp_json_begin(j, '{');
-        kp_view_value(j, m, s);
+        kp_view_value(j, m, s, path);
         kp_json_put_text(j, "unitText", s->unit_text);
         kp_json_key(j, "enums");
         kp_json_raw(j, s->enums);

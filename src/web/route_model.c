@@ -27,57 +27,69 @@ static void put_signal(struct kp_json *j, const struct kp_model *m, kp_signal id
     const struct kp_signal_info *s = kp_model_signal(m, id);
     if (!s)
         return;
+    char path[KP_PATH_MAX];
+    kp_model_signal_path(m, id, path, sizeof path);
     kp_json_begin(j, '{');
-    kp_view_signal(j, m, s);
+    kp_view_signal(j, m, s, path);
     kp_json_end(j, '}');
 }
 
-typedef void view_signal(struct kp_json *, const struct kp_model *, const struct kp_signal_info *);
+typedef void view_signal(struct kp_json *, const struct kp_model *, const struct kp_signal_info *, const char *path);
+
+struct page {
+    struct kp_json j;
+    const struct kp_model *m;
+    view_signal *put;
+};
+
+static void put_one(void *arg, kp_signal id, const char *path)
+{
+    struct page *page = arg;
+    kp_json_begin(&page->j, '{');
+    page->put(&page->j, page->m, kp_model_signal(page->m, id), path);
+    kp_json_end(&page->j, '}');
+}
 
 /* One page of signals, under `name`, each as `put` writes it. */
-static enum kp_code put_page(struct kp_request *r, const char *name, view_signal *put, struct kp_err *err)
+static void put_page(struct kp_request *r, const char *name, view_signal *put)
 {
-    const char *pattern = kp_arg_text(r, "match"), *first = kp_arg_text(r, "after");
+    const char *match = kp_arg_text(r, "match"), *pattern = match ? match : "", *first = kp_arg_text(r, "after");
     size_t left = (size_t)kp_arg_int(r, "limit"), n;
     char after[KP_PATH_MAX] = "", more[KP_PATH_MAX];
-    kp_signal *list = kp_arena_alloc(&r->arena, SLICE * sizeof *list);
-    if (!list)
-        return no_memory(err);
+    kp_signal beyond;
     if (first)
         memcpy(after, first, strlen(first) + 1); /* checked: shorter than KP_PATH_MAX */
-    struct kp_json j = kp_reply_json(r);
-    kp_json_begin(&j, '{');
-    kp_json_key(&j, name);
-    kp_json_begin(&j, '[');
+    struct page page = { .j = kp_reply_json(r), .m = model(r), .put = put };
+    kp_json_begin(&page.j, '{');
+    kp_json_key(&page.j, name);
+    kp_json_begin(&page.j, '[');
     do {
         kp_model_lock(model(r));
-        n = kp_model_match(model(r), pattern ? pattern : "", after, list, left < SLICE ? left : SLICE);
-        for (size_t i = 0; i < n; i++) {
-            kp_json_begin(&j, '{');
-            put(&j, model(r), kp_model_signal(model(r), list[i]));
-            kp_json_end(&j, '}');
-        }
+        n = kp_model_each(page.m, pattern, after, left < SLICE ? left : SLICE, put_one, &page);
         kp_model_unlock(model(r));
         left -= n;
     } while (n && left && !r->reply.body.failed);
-    kp_json_end(&j, ']');
+    kp_json_end(&page.j, ']');
     memcpy(more, after, sizeof more);
     kp_model_lock(model(r));
-    bool rest = n && kp_model_match(model(r), pattern ? pattern : "", more, list, 1);
+    bool rest = n && kp_model_match(page.m, pattern, more, &beyond, 1);
     kp_model_unlock(model(r));
-    kp_json_put_text(&j, "next", rest ? after : NULL);
-    kp_json_end(&j, '}');
-    return KP_OK;
+    kp_json_put_text(&page.j, "next", rest ? after : NULL);
+    kp_json_end(&page.j, '}');
 }
 
 enum kp_code kp_route_signals(struct kp_request *r, struct kp_err *err)
 {
-    return put_page(r, "signals", kp_view_signal, err);
+    (void)err;
+    put_page(r, "signals", kp_view_signal);
+    return KP_OK;
 }
 
 enum kp_code kp_route_values(struct kp_request *r, struct kp_err *err)
 {
-    return put_page(r, "values", kp_view_value, err);
+    (void)err;
+    put_page(r, "values", kp_view_value);
+    return KP_OK;
 }
 
 static bool asset_matches(const struct kp_model *m, kp_asset id, const char *pattern)

@@ -107,10 +107,8 @@ static void put_now(struct kp_json *j, const struct kp_now *now)
     kp_json_put_bool(j, "stale", now->stale);
 }
 
-void kp_view_signal(struct kp_json *j, const struct kp_model *m, const struct kp_signal_info *s)
+void kp_view_signal(struct kp_json *j, const struct kp_model *m, const struct kp_signal_info *s, const char *path)
 {
-    char path[KP_PATH_MAX];
-    kp_model_signal_path(m, s->id, path, sizeof path);
     kp_json_put_text(j, "path", path);
     kp_json_put_int(j, "id", s->id);
     kp_json_put_text(j, "type", kp_type_name(s->type));
@@ -135,11 +133,9 @@ void kp_view_signal(struct kp_json *j, const struct kp_model *m, const struct kp
     put_now(j, &now);
 }
 
-void kp_view_value(struct kp_json *j, const struct kp_model *m, const struct kp_signal_info *s)
+void kp_view_value(struct kp_json *j, const struct kp_model *m, const struct kp_signal_info *s, const char *path)
 {
-    char path[KP_PATH_MAX];
     struct kp_now now = kp_model_now(m, s->id);
-    kp_model_signal_path(m, s->id, path, sizeof path);
     kp_json_put_text(j, "path", path);
     kp_json_key(j, "value");
     if (now.known)

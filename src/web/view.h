@@ -18,9 +18,9 @@ struct kp_doing {
 struct kp_doing kp_view_doing(const struct kp_model *, kp_asset);
 /* Members only, without the braces, so that callers may add their own. */
 void kp_view_asset(struct kp_json *, const struct kp_model *, const struct kp_asset_info *);
-void kp_view_signal(struct kp_json *, const struct kp_model *, const struct kp_signal_info *);
+void kp_view_signal(struct kp_json *, const struct kp_model *, const struct kp_signal_info *, const char *path);
 /* The latest value alone: path, value, status code, time. */
-void kp_view_value(struct kp_json *, const struct kp_model *, const struct kp_signal_info *);
+void kp_view_value(struct kp_json *, const struct kp_model *, const struct kp_signal_info *, const char *path);
 /* The whole object; `removed` adds "removed":true. */
 void kp_view_interval(struct kp_json *, const struct kp_model *, const struct kp_interval *, bool removed);
 #endif
