@@ -112,7 +112,7 @@ static void look_blocks(struct check *c, struct kp_row_reader *reader, const cha
             ;
         if (err.code)
             fault(c, "%s row %lld, signal %u: %s", table, (long long)id, (unsigned)reader->signal, err.text);
-        else if (kp_stripe(reader->signal) != stripe)
+        else if (stripe != KP_STRIPE_YOUNG && kp_stripe(reader->signal) != stripe)
             fault(c, "%s row %lld has signal %u of another stripe", table, (long long)id, (unsigned)reader->signal);
     }
 }
@@ -124,9 +124,9 @@ static void look_row(struct check *c, struct kp_stmt *row, const char *table, un
     struct kp_err err = { 0 };
     size_t len;
     const void *data = kp_column_blob(row, 1, &len);
-    if (stripe >= KP_STRIPE_KEPT)
+    if (stripe >= KP_STRIPE_KEPT && stripe < KP_STRIPE_YOUNG)
         stripe -= KP_STRIPE_KEPT;
-    else if (stripe >= KP_STRIPE_DAMAGED) {
+    else if (stripe >= KP_STRIPE_DAMAGED && stripe < KP_STRIPE_KEPT) {
         fault(c, "journal row %lld was put aside as damaged; its points are not in the history", (long long)id);
         return;
     }

@@ -166,46 +166,53 @@ bool kp_commit_due(const struct kp_store *s, int64_t mono)
 
 /* ---- writing ---- */
 
-static enum kp_code write_row(struct kp_store *s, unsigned stripe, uint64_t seq, struct kp_err *err)
+enum kp_code kp_journal_insert(struct kp_store *s, int64_t id, struct kp_err *err)
 {
     struct kp_stmt *insert = kp_db_prepare(s->db, "insert into journal(id, data) values(?, ?)", err);
     if (!insert)
         return err->code;
-    kp_bind_int(insert, 1, kp_journal_id(stripe, seq));
+    kp_bind_int(insert, 1, id);
     kp_bind_blob(insert, 2, s->row.data, s->row.len);
-    enum kp_code code = kp_run(insert, err);
-    s->pending.written[stripe] = s->row.len;
-    return code;
+    return kp_run(insert, err);
 }
 
-/* Words w, w + 16, w + 32 ... of the bitmap are the signals of stripe w, ascending. */
-static enum kp_code write_stripe(struct kp_store *s, unsigned stripe, int64_t now, struct kp_err *err)
+/* Words w, w + 16, w + 32 ... of the bitmap are the signals of stripe w, ascending; all words those of all. */
+static enum kp_code write_row(struct kp_store *s, unsigned stripe, struct kp_err *err)
 {
     const struct kp_signals *g = &s->signals;
     const struct kp_pending *p = &s->pending;
-    kp_row_begin(&s->writer, now);
+    bool one = stripe < KP_STRIPES;
+    kp_row_begin(&s->writer, p->at);
     s->writer.historic = p->historic;
-    for (size_t w = stripe; w < g->n / 64; w += KP_STRIPES)
+    for (size_t w = one ? stripe : 0; w < g->n / 64; w += one ? KP_STRIPES : 1)
         for (uint64_t bits = g->touched[w]; bits; bits &= bits - 1)
             kp_row_add(&s->writer, p->samples, p->next, g->head[w * 64 + (unsigned)__builtin_ctzll(bits)]);
     s->row.len = 0;
     s->row.failed = false;
     enum kp_code code = kp_row_end(&s->writer, &s->row, err);
-    return code ? code : write_row(s, stripe, s->seq + s->extra + 1, err);
+    return code ? code : kp_journal_insert(s, kp_journal_id(stripe, s->seq + s->extra + 1), err);
 }
 
 static enum kp_code write_samples(struct kp_store *s, struct kp_err *err)
 {
     enum kp_code code = KP_OK;
     int64_t mono = kp_mono(s->clock);
-    s->pending.at = kp_utc(s->clock);
+    struct kp_pending *p = &s->pending;
+    p->at = kp_utc(s->clock);
+    p->young = kp_young_takes(s);
     for (unsigned i = 0; i < KP_STRIPES && !code; i++) {
-        s->pending.snapshot[i] = kp_snapshot_due(s, i, mono);
-        if (s->pending.snapshot[i])
+        p->snapshot[i] = kp_snapshot_due(s, i, mono);
+        if (p->snapshot[i])
             code = kp_snapshot_write(s, i, err);
-        if (!code && s->pending.points[i])
-            code = write_stripe(s, i, s->pending.at, err);
+        if (code || p->young || !p->points[i])
+            continue;
+        code = write_row(s, i, err);
+        p->written[i] = s->row.len;
     }
+    if (code || !p->young)
+        return code;
+    code = write_row(s, KP_STRIPE_YOUNG, err);
+    p->young_bytes = s->row.len;
     return code;
 }
 
@@ -249,7 +256,7 @@ static void settle_signal(struct kp_store *s, kp_signal signal)
 {
     struct kp_signals *g = &s->signals;
     struct kp_stripe_state *stripe = &s->stripes[kp_stripe(signal)];
-    if (g->seen[signal] != stripe->generation) {
+    if (!s->pending.young && g->seen[signal] != stripe->generation) {
         g->seen[signal] = stripe->generation;
         stripe->signals++;
     }
@@ -271,6 +278,8 @@ static void settle_stripe(struct kp_store *s, unsigned i, int64_t mono)
             settle_signal(s, (kp_signal)(w * 64 + (unsigned)__builtin_ctzll(bits)));
         s->signals.touched[w] = 0;
     }
+    if (p->young)
+        return;
     if (!stripe->fresh)
         stripe->fresh_since = mono;
     stripe->fresh += p->written[i];
@@ -287,6 +296,8 @@ static void settle_samples(struct kp_store *s)
     int64_t mono = kp_mono(s->clock);
     for (unsigned i = 0; i < KP_STRIPES; i++)
         settle_stripe(s, i, mono);
+    if (p->n && p->young)
+        kp_young_written(s, p->young_bytes);
     if (p->n) {
         s->seq++;
         s->last_commit = p->at;
@@ -371,8 +382,8 @@ static uint64_t find_newer(struct kp_store *s, unsigned stripe)
 static void settle_calls(struct kp_store *s)
 {
     s->seq += s->extra;
-    for (unsigned i = 0; s->extra && i < KP_STRIPES; i++)
-        s->stripes[i].counted = false;
+    if (s->extra && kp_young_count(s, NULL))
+        s->young.rows++; /* not known, but there are some */
     s->extra = 0;
 }
 
@@ -380,10 +391,11 @@ static void settle_calls(struct kp_store *s)
  * found there, and the checkpoint brings it to the disk for certain. */
 static void settle_written(struct kp_store *s)
 {
-    uint64_t newest = 0;
+    uint64_t newest = find_newer(s, KP_STRIPE_YOUNG);
     for (unsigned i = 0; i < KP_STRIPES; i++) {
         uint64_t one = find_newer(s, i);
         newest = one > newest ? one : newest;
+        s->stripes[i].counted = false; /* it may have been the dealing out that failed */
     }
     if (s->held.n && kp_held_is_written(s))
         kp_held_written(s);
@@ -392,6 +404,8 @@ static void settle_written(struct kp_store *s)
     if (newest <= s->seq)
         s->extra = 0;
     settle_calls(s);
+    if (kp_young_count(s, NULL))
+        s->young.rows++;
 }
 
 static enum kp_code revive(struct kp_store *s, struct kp_err *err)
@@ -464,6 +478,7 @@ void kp_commit_free(struct kp_store *s)
     kp_free(s->signals.span);
     kp_free(s->signals.dense);
     kp_free(s->signals.marked);
+    kp_young_free(s);
     kp_row_free(&s->writer);
     kp_buf_free(&s->row);
 }

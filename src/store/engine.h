@@ -58,6 +58,8 @@ struct kp_pending {
     int64_t at;             /* the commit's time, ns UTC */
     uint32_t points[KP_STRIPES];
     size_t written[KP_STRIPES];
+    bool young;                /* all in one row, */
+    size_t young_bytes;        /* of that size */
     bool snapshot[KP_STRIPES]; /* written with this commit */
 };
 
@@ -84,6 +86,16 @@ struct kp_stripe_state {
     size_t snapshot_bytes;
     uint64_t fresh;               /* journal bytes since that snapshot */
     int64_t fresh_since;          /* monotonic */
+};
+
+/* Rows of small commits, not yet dealt out to the stripes; young.c. */
+struct kp_young {
+    uint64_t rows, bytes;
+    uint64_t points[KP_STRIPES]; /* in rows of this run */
+    int64_t since;               /* monotonic time of the first */
+    bool wanted;                 /* to be dealt out soon, however few */
+    struct kp_row_writer writer[KP_STRIPES]; /* this and the next serve while they are */
+    struct kp_buf row;
 };
 
 /* A change of the table stored: what the chunks of a signal are in all. */
@@ -172,6 +184,7 @@ struct kp_store {
     uint64_t flush_to;  /* sync: commit without delay until so many are in */
     int64_t retry_at;   /* monotonic; after a failed commit */
     struct kp_stripe_state stripes[KP_STRIPES];
+    struct kp_young young;
     int64_t loaded_at;   /* ns UTC */
     int64_t last_commit; /* ns UTC; of an earlier run at first; KP_NO_TIME = none */
     int64_t next_ids[3]; /* as written: asset, signal, interval */
@@ -223,11 +236,20 @@ bool kp_commit_due(const struct kp_store *, int64_t mono);
 /* One transaction: changes of the model, calls, and with `samples` the journal rows. */
 enum kp_code kp_commit(struct kp_store *, bool samples, struct kp_err *);
 void kp_commit_free(struct kp_store *);
+enum kp_code kp_journal_insert(struct kp_store *, int64_t id, struct kp_err *); /* store->row */
 void kp_store_undo(struct kp_store *); /* rolls back and notes a failed fsync */
 /* Room for a signal's number in all arrays; false when out of memory. */
 bool kp_signals_room(struct kp_store *, kp_signal);
 void kp_signals_forget(struct kp_store *, kp_signal); /* its last value */
 bool kp_signals_keep(struct kp_store *, const struct kp_sample *); /* as its last value */
+
+/* ---- young.c ---- */
+bool kp_young_takes(const struct kp_store *); /* what is pending: as one row */
+void kp_young_written(struct kp_store *, size_t bytes); /* after its commit */
+enum kp_code kp_young_count(struct kp_store *, struct kp_err *); /* what the file has of them */
+bool kp_young_due(const struct kp_store *, bool all);
+enum kp_code kp_young_deal(struct kp_store *, struct kp_err *); /* one transaction */
+void kp_young_free(struct kp_store *);
 
 /* ---- quarantine.c ---- */
 enum kp_code kp_held_count(struct kp_store *, struct kp_err *); /* what the table holds */
@@ -313,6 +335,8 @@ static inline int64_t kp_journal_id(unsigned stripe, uint64_t seq)
 enum { KP_STRIPE_DAMAGED = 16 };
 /* Sealed rows that a consumer has not read yet move to stripe + 32: nobody else reads them there. */
 enum { KP_STRIPE_KEPT = 32 };
+/* Rows of small commits have the samples of all stripes, until they are dealt out; young.c. */
+enum { KP_STRIPE_YOUNG = 48 };
 
 /* A chunk's id carries its first time in eighths of a second since 2000. */
 static inline int64_t kp_chunk_tick(int64_t at)

@@ -203,10 +203,8 @@ static uint64_t sealed_to(const struct kp_history *h, struct kp_err *err)
     return cut;
 }
 
-static void read_rows(struct kp_history *h, struct kp_err *err)
+static void read_stripe(struct kp_history *h, unsigned stripe, uint64_t after, struct kp_err *err)
 {
-    unsigned stripe = kp_stripe(h->signal);
-    uint64_t cut = sealed_to(h, err);
     struct kp_stmt *get = err->code ? NULL
                                     : kp_db_prepare(h->db,
                                                     "select id, data from journal where id > ? and id <= ? "
@@ -214,11 +212,17 @@ static void read_rows(struct kp_history *h, struct kp_err *err)
                                                     err);
     if (!get)
         return;
-    kp_bind_int(get, 1, kp_journal_id(stripe, cut));
+    kp_bind_int(get, 1, kp_journal_id(stripe, after));
     kp_bind_int(get, 2, kp_journal_id(stripe, KP_JOURNAL_SEQ));
     while (!err->code && kp_step(get, err))
         add_row(h, get, err);
     kp_reset(get);
+}
+
+static void read_rows(struct kp_history *h, struct kp_err *err)
+{
+    read_stripe(h, kp_stripe(h->signal), sealed_to(h, err), err);
+    read_stripe(h, KP_STRIPE_YOUNG, 0, err);
 }
 
 /* ---- decoding ---- */

@@ -87,6 +87,20 @@ static void put_point(struct kp_buf *b, const struct kp_sample *s, int64_t time,
         kp_buf_add(b, s->value.data, s->value.len);
 }
 
+static void enter(struct kp_row_writer *w, kp_signal signal, size_t bytes)
+{
+    put_varint(&w->directory, signal - w->last);
+    put_varint(&w->directory, bytes);
+    w->last = signal;
+    w->signals++;
+}
+
+void kp_row_add_block(struct kp_row_writer *w, kp_signal signal, const uint8_t *block, size_t size)
+{
+    kp_buf_add(&w->blocks, block, size);
+    enter(w, signal, size);
+}
+
 void kp_row_add(struct kp_row_writer *w, const struct kp_sample *samples, const uint32_t *next,
                 uint32_t i)
 {
@@ -106,10 +120,7 @@ void kp_row_add(struct kp_row_writer *w, const struct kp_sample *samples, const 
             time = samples[i].at;
         }
     }
-    put_varint(&w->directory, signal - w->last);
-    put_varint(&w->directory, w->blocks.len - start);
-    w->last = signal;
-    w->signals++;
+    enter(w, signal, w->blocks.len - start);
 }
 
 enum kp_code kp_row_end(struct kp_row_writer *w, struct kp_buf *out, struct kp_err *err)

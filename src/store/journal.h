@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_STORE_JOURNAL_H
 #define KOPPEL_STORE_JOURNAL_H
-/* The journal's rows. Each commit writes one row per stripe that has samples:
+/* The journal's rows. A large commit writes one row per stripe that has samples:
  *     journal(id = stripe << 48 | commit sequence, data)
- * A signal's stripe is (signal >> 6) & 15: neighbours share one, so a small factory has one row a
- * commit and a large one sixteen, and sealing one stripe reads 1/16 of the journal, each byte once.
+ * A signal's stripe is (signal >> 6) & 15: neighbours share one, and sealing one stripe reads 1/16
+ * of the journal, each byte once. A small commit writes one row for all, with 48 as its stripe,
+ * which is dealt out to the stripes later, together with others (young.c).
  *
  * A row: version u8 | flags u8 (bit 0: historic) | commit time i64 LE | varint number of signals |
  * directory: per signal, ascending, varint (number - previous), varint block bytes |
@@ -43,6 +44,8 @@ void kp_row_free(struct kp_row_writer *);
  * samples[next[i]] until next is UINT32_MAX. */
 void kp_row_add(struct kp_row_writer *, const struct kp_sample *samples, const uint32_t *next,
                 uint32_t first);
+/* A block as another row has it, of the same base. */
+void kp_row_add_block(struct kp_row_writer *, kp_signal, const uint8_t *block, size_t size);
 /* Appends the finished row; KP_ENOMEM when anything failed since begin. */
 enum kp_code kp_row_end(struct kp_row_writer *, struct kp_buf *out, struct kp_err *);
 

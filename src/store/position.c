@@ -32,6 +32,8 @@ static enum kp_code newest_row(struct kp_db *db, uint64_t *newest, struct kp_err
     for (unsigned i = 0; i < KP_STRIPES; i++)
         if (stripe_number(db, "select max(id) from journal where id between ? and ?", i, newest, err))
             return err->code;
+    if (stripe_number(db, "select max(id) from journal where id between ? and ?", KP_STRIPE_YOUNG, newest, err))
+        return err->code;
     int64_t sealed = 0; /* there may be no row left */
     enum kp_code code = kp_db_number(db, "select max(seq) from snapshot", 0, &sealed, err);
     if ((uint64_t)sealed > *newest)
@@ -208,6 +210,8 @@ enum kp_code kp_position_read(struct kp_db *db, uint64_t after, size_t most, uin
     for (unsigned i = 0; i < KP_STRIPES && !failure.code; i++)
         if (!gather(&w, i, after, &failure))
             gather(&w, i + KP_STRIPE_KEPT, after, &failure);
+    if (!failure.code)
+        gather(&w, KP_STRIPE_YOUNG, after, &failure);
     if (!failure.code && w.n) {
         qsort(w.rows, w.n, sizeof *w.rows, by_commit);
         hand_out_all(&w, most, upto, &h, &failure);
@@ -363,12 +367,13 @@ static enum kp_code trim(struct kp_db *db, void *arg, struct kp_err *err)
     struct trim *t = arg;
     uint64_t least;
     struct kp_stmt *get = kp_db_prepare(db,
-                                        "select sum(length(data)), min(id & ?2), max(id & ?2) from journal where id >= ?1",
+                                        "select sum(length(data)), min(id & ?2), max(id & ?2) from journal where id between ?1 and ?3",
                                         err);
     if (!get)
         return err->code;
     kp_bind_int(get, 1, kp_journal_id(KP_STRIPE_KEPT, 0));
     kp_bind_int(get, 2, KP_JOURNAL_SEQ);
+    kp_bind_int(get, 3, kp_journal_id(KP_STRIPE_KEPT + KP_STRIPES - 1, KP_JOURNAL_SEQ));
     bool any = kp_step(get, err) && !kp_column_null(get, 0);
     uint64_t bytes = any ? (uint64_t)kp_column_int(get, 0) : 0, oldest = any ? (uint64_t)kp_column_int(get, 1) : 0;
     uint64_t newest = any ? (uint64_t)kp_column_int(get, 2) : 0;

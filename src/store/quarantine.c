@@ -271,27 +271,23 @@ struct leaving {
     int64_t last_received; /* the receive time it was given */
 };
 
-static enum kp_code write_row(struct leaving *l, unsigned stripe, uint64_t seq, struct kp_err *err)
+/* As one row for all stripes: theirs must be older than those that wait to be dealt out. */
+static enum kp_code write_row(struct leaving *l, uint64_t seq, struct kp_err *err)
 {
     struct kp_db *db = l->store->db;
-    bool any = false;
     kp_row_begin(&l->writer, kp_utc(l->store->clock));
     l->writer.historic = true;
-    for (uint32_t i = 0; i < l->n; i++) {
-        bool first = !i || l->samples[i].signal != l->samples[i - 1].signal;
-        if (!first || kp_stripe(l->samples[i].signal) != stripe)
-            continue;
-        kp_row_add(&l->writer, l->samples, l->next, i);
-        any = true;
-    }
+    for (uint32_t i = 0; i < l->n; i++)
+        if (!i || l->samples[i].signal != l->samples[i - 1].signal)
+            kp_row_add(&l->writer, l->samples, l->next, i);
     l->row.len = 0;
     l->row.failed = false;
-    if (!any || kp_row_end(&l->writer, &l->row, err))
+    if (kp_row_end(&l->writer, &l->row, err))
         return err->code;
     struct kp_stmt *put = kp_db_prepare(db, "insert into journal(id, data) values(?, ?)", err);
     if (!put)
         return err->code;
-    kp_bind_int(put, 1, kp_journal_id(stripe, seq));
+    kp_bind_int(put, 1, kp_journal_id(KP_STRIPE_YOUNG, seq));
     kp_bind_blob(put, 2, l->row.data, l->row.len);
     return kp_run(put, err);
 }
@@ -304,8 +300,7 @@ static enum kp_code write_commit(struct leaving *l, struct kp_err *err)
     uint64_t seq = l->store->seq + ++l->store->extra;
     for (uint32_t i = 0; i < l->n; i++)
         l->next[i] = i + 1 < l->n && l->samples[i + 1].signal == l->samples[i].signal ? i + 1 : UINT32_MAX;
-    for (unsigned i = 0; i < KP_STRIPES && !err->code; i++)
-        write_row(l, i, seq, err);
+    write_row(l, seq, err);
     l->count.done += l->n;
     l->n = 0;
     l->text = 0;

@@ -89,4 +89,7 @@ static const char schema_v3[] =
     "  line integer not null, print integer not null, head text, primary key(coupling, name)) without rowid;"
     "alter table node add column kind text;" /* the protocol's own word for what it is */
     "alter table signal add column states text;";
+
+/* Version 4: rows of the journal that belong to no stripe yet (journal.h); an older program would not see them. */
+static const char schema_v4[] = "";
 #endif

@@ -132,7 +132,7 @@ unsigned kp_seal_wanted(const struct kp_store *s)
     if (s->seal && kp_mono(s->clock) < s->seal->retry_at)
         return 0;
     due_stripe(s, false, &due);
-    return due + ((s->seal && s->seal->active) || uncounted(s) >= 0);
+    return due + ((s->seal && s->seal->active) || uncounted(s) >= 0 || kp_young_due(s, false));
 }
 
 /* ---- beginning ---- */
@@ -324,6 +324,8 @@ static enum kp_code turn(struct kp_store *s, bool all, bool *did, struct kp_err 
     struct kp_seal *seal = s->seal;
     int next = uncounted(s);
     *did = true;
+    if (kp_young_due(s, all))
+        return kp_young_deal(s, err);
     if (!seal->active && !seal->known && find_note(s, err))
         return err->code;
     if (!seal->active && next >= 0)

@@ -80,8 +80,8 @@ static enum kp_code take_block(struct kp_store *s, const struct kp_row_reader *r
     return KP_OK;
 }
 
-/* The last point of each signal in the row, unless a later row had one already (`seen` says so). */
-static enum kp_code take_row(struct kp_store *s, const void *data, size_t len, struct kp_err *err)
+/* The last point of each signal in the row, unless a later row had one already (`seen` says so) or the snapshot has it. */
+static enum kp_code take_row(struct kp_store *s, uint64_t seq, const void *data, size_t len, struct kp_err *err)
 {
     struct kp_row_reader row;
     const uint8_t *block;
@@ -90,7 +90,7 @@ static enum kp_code take_row(struct kp_store *s, const void *data, size_t len, s
     if (!code && row.base > s->last_commit)
         s->last_commit = row.base;
     while (!code && !row.historic && kp_row_next(&row, &block, &size)) {
-        if (row.signal > KP_SIGNAL_LAST)
+        if (row.signal > KP_SIGNAL_LAST || seq <= s->stripes[kp_stripe(row.signal)].snapshot_seq)
             continue;
         if (!kp_signals_room(s, row.signal))
             return kp_fail(err, KP_ENOMEM, "out of memory reading the last values");
@@ -103,13 +103,13 @@ static enum kp_code take_row(struct kp_store *s, const void *data, size_t len, s
 }
 
 /* A damaged row costs its values, not the start. */
-static enum kp_code take_or_skip(struct kp_store *s, struct kp_stmt *row, const char *what, int64_t id,
+static enum kp_code take_or_skip(struct kp_store *s, struct kp_stmt *row, const char *what, int64_t id, uint64_t seq,
                                  struct kp_err *err)
 {
     size_t len;
     struct kp_err failure = { 0 };
     const void *data = kp_column_blob(row, 1, &len);
-    if (take_row(s, data, len, &failure) == KP_ENOMEM)
+    if (take_row(s, seq, data, len, &failure) == KP_ENOMEM)
         return kp_fail(err, KP_ENOMEM, "%s", failure.text);
     if (failure.code)
         kp_error("store", "a damaged row was left out; run koppel check", "table=%s id=%lld why=%s", what,
@@ -118,14 +118,13 @@ static enum kp_code take_or_skip(struct kp_store *s, struct kp_stmt *row, const 
 }
 
 /* Newest first: of each signal only the last block is decoded. */
-static enum kp_code load_tail(struct kp_store *s, unsigned stripe, struct kp_err *err)
+static enum kp_code load_tail(struct kp_store *s, unsigned stripe, uint64_t after, uint64_t *bytes, struct kp_err *err)
 {
-    struct kp_stripe_state *st = &s->stripes[stripe];
     struct kp_stmt *get =
         kp_db_prepare(s->db, "select id, data from journal where id > ? and id <= ? order by id desc", err);
     if (!get)
         return err->code;
-    kp_bind_int(get, 1, kp_journal_id(stripe, st->snapshot_seq));
+    kp_bind_int(get, 1, kp_journal_id(stripe, after));
     kp_bind_int(get, 2, kp_journal_id(stripe, KP_JOURNAL_SEQ));
     while (!err->code && kp_step(get, err)) {
         size_t len;
@@ -133,8 +132,8 @@ static enum kp_code load_tail(struct kp_store *s, unsigned stripe, struct kp_err
         if (seq > s->seq)
             s->seq = seq;
         kp_column_blob(get, 1, &len);
-        st->fresh += len;
-        take_or_skip(s, get, "journal", kp_column_int(get, 0), err);
+        *bytes += len;
+        take_or_skip(s, get, "journal", kp_column_int(get, 0), seq, err);
     }
     kp_reset(get);
     return err->code;
@@ -149,22 +148,33 @@ static enum kp_code load_stripe(struct kp_store *s, unsigned stripe, struct kp_e
         return err->code;
     kp_bind_int(get, 1, stripe);
     bool any = kp_step(get, err);
-    if (any)
-        st->snapshot_seq = (uint64_t)kp_column_int(get, 0);
-    if (st->snapshot_seq > s->seq)
-        s->seq = st->snapshot_seq;
-    if (!err->code && load_tail(s, stripe, err) == KP_OK && any)
-        take_or_skip(s, get, "snapshot", stripe, err);
+    if (!err->code && load_tail(s, stripe, st->snapshot_seq, &st->fresh, err) == KP_OK && any)
+        take_or_skip(s, get, "snapshot", stripe, UINT64_MAX, err);
     kp_reset(get);
+    return err->code;
+}
+
+static enum kp_code find_snapshots(struct kp_store *s, struct kp_err *err)
+{
+    struct kp_stmt *get = kp_db_prepare(s->db, "select stripe, seq from snapshot where stripe between 0 and 15", err);
+    while (get && kp_step(get, err)) {
+        uint64_t seq = (uint64_t)kp_column_int(get, 1);
+        s->stripes[kp_column_int(get, 0)].snapshot_seq = seq;
+        if (seq > s->seq)
+            s->seq = seq;
+    }
     return err->code;
 }
 
 enum kp_code kp_snapshot_load(struct kp_store *s, struct kp_err *err)
 {
     struct kp_err failure = { 0 };
+    uint64_t young = 0;
     int64_t cut = 0, mono = kp_mono(s->clock);
     kp_db_number(s->db, "select max(cut) from seal", 0, &cut, &failure);
     s->seq = (uint64_t)cut;
+    if (!failure.code && !find_snapshots(s, &failure) && !kp_young_count(s, &failure))
+        load_tail(s, KP_STRIPE_YOUNG, 0, &young, &failure); /* they are later than all others */
     for (unsigned i = 0; i < KP_STRIPES && !failure.code; i++) {
         s->stripes[i].fresh_since = mono;
         load_stripe(s, i, &failure);

@@ -15,6 +15,8 @@ static void fill_defaults(struct kp_store_options *o)
         o->queue_budget = 16 << 20;
     if (!o->seal_points || o->seal_points > KP_CHUNK_MAX / 2)
         o->seal_points = 1024;
+    if (!o->young_bytes)
+        o->young_bytes = 512 << 10;
     if (!o->seal_bytes)
         o->seal_bytes = 8 << 20;
     if (!o->journal_bytes)
@@ -129,7 +131,9 @@ void kp_store_settings(struct kp_store *s)
 
 static enum kp_code write_snapshots(struct kp_store *s, struct kp_err *err)
 {
-    enum kp_code code = kp_db_exec(s->db, "begin immediate", err);
+    enum kp_code code = s->young.rows ? kp_young_deal(s, err) : KP_OK;
+    if (!code)
+        code = kp_db_exec(s->db, "begin immediate", err);
     for (unsigned i = 0; i < KP_STRIPES && !code; i++)
         if (s->stripes[i].fresh)
             code = kp_snapshot_write(s, i, err);

@@ -22,6 +22,7 @@ struct kp_store_options {
     size_t queue_budget;           /* bytes of samples waiting; 0 = 16 MiB */
     size_t seal_points;            /* points per signal that make a full chunk; 0 = 1024 */
     size_t seal_bytes;             /* of one stripe's journal read at once; 0 = 8 MiB */
+    size_t young_bytes;            /* of small commits' rows dealt out to the stripes at once; 0 = 512 KiB */
     size_t journal_bytes;          /* whole journal; 0 = 512 MiB */
     int64_t journal_age;           /* ns; 0 = 30 min */
     int64_t quarantine_rows;       /* the most that are held; 0 = 100,000 */

@@ -179,7 +179,7 @@ bool kp_store_checkpoint_due(struct kp_store *s)
 
 void kp_store_publish(struct kp_store *s)
 {
-    uint64_t rows = 0, bytes = 0;
+    uint64_t rows = s->young.rows, bytes = s->young.bytes;
     for (unsigned i = 0; i < KP_STRIPES; i++) {
         rows += s->stripes[i].rows;
         bytes += s->stripes[i].bytes;

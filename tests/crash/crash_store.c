@@ -130,7 +130,8 @@ int main(int argc, char **argv)
     if (argc != 3)
         return 1;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    struct kp_store_options options = { .commit_every = 5 * KP_MILLISECOND, .seal_points = 60, .seal_bytes = 200000 };
+    struct kp_store_options options = { .commit_every = 5 * KP_MILLISECOND, .seal_points = 60, .seal_bytes = 200000,
+                                        .young_bytes = 20000 };
     struct kp_store *store = kp_store_open(argv[1], &options, &err);
     struct kp_hub *hub = store ? kp_hub_new(&(struct kp_hub_options){ .context = store }, &err) : NULL;
     if (!hub || kp_store_load(store, hub, &err))

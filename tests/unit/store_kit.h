@@ -53,6 +53,14 @@ KIT void kit_open(struct kit *k)
     assert_non_null(k->store);
 }
 
+/* From now on each commit writes to the stripes of the journal at once. */
+KIT void kit_no_young(struct kit *k)
+{
+    k->options.young_bytes = 1;
+    if (k->store)
+        k->store->options.young_bytes = 1;
+}
+
 KIT void kit_remove(const char *dir)
 {
     char command[160];

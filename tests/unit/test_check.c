@@ -21,6 +21,7 @@ static int begin(void **state)
 {
     struct kit *k = kit_new();
     struct kp_err err = { 0 };
+    kit_no_young(k);
     kit_open(k);
     kp_db_exec(k->store->db,
                "insert into asset(id, parent, name, kind, label) values(1, 0, 'hall', 'area', 'inherit');"

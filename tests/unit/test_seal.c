@@ -176,6 +176,7 @@ static void more_than_one_reading_is_sealed_in_pieces(void **state)
 static void the_stripes_first_seal_at_different_levels(void **state)
 {
     struct kit *k = *state;
+    kit_no_young(k);
     struct kp_err err = { 0 };
     int at_once = 0;
     k->store->options.seal_points = 100;
@@ -207,6 +208,7 @@ static void spoil(struct kit *k, const char *sql)
 static void a_damaged_row_is_put_aside_and_the_rest_is_sealed(void **state)
 {
     struct kit *k = *state;
+    kit_no_young(k);
     for (int i = 0; i < 3; i++) {
         size_t before = k->n;
         offer_run(k, 1, 10, KIT_NOW + i * 100 * KP_SECOND, KP_SECOND);
@@ -228,6 +230,7 @@ static void a_damaged_row_is_put_aside_and_the_rest_is_sealed(void **state)
 static void a_row_cut_short_is_put_aside_too(void **state)
 {
     struct kit *k = *state;
+    kit_no_young(k);
     offer_run(k, 1, 10, KIT_NOW, KP_SECOND);
     kit_sync(k);
     k->n = 0;
@@ -240,6 +243,7 @@ static void a_row_cut_short_is_put_aside_too(void **state)
 static void a_damaged_row_is_put_aside_also_when_only_the_deletion_is_left(void **state)
 {
     struct kit *k = *state;
+    kit_no_young(k);
     struct kp_err err = { 0 };
     offer_run(k, 1, 10, KIT_NOW, KP_SECOND);
     kit_sync(k);

@@ -261,6 +261,7 @@ static void last_values_survive_sealing_and_a_crash(void **state)
 static void a_snapshot_is_written_after_a_minute_and_at_a_stop(void **state)
 {
     struct kit *k = *state;
+    kit_no_young(k);
     kp_signal d = declare(k, "a", "d", KP_DOUBLE);
     offer(k, d, 0, kp_double(1));
     kit_sync(k);
@@ -278,6 +279,7 @@ static void a_snapshot_is_written_after_a_minute_and_at_a_stop(void **state)
 static void a_snapshot_is_written_when_the_journal_has_grown(void **state)
 {
     struct kit *k = *state;
+    kit_no_young(k);
     static struct kp_sample s[KP_BATCH_MAX];
     int commits = 0;
     for (; commits < 1000 && !kit_number(k, "select count(*) from snapshot"); commits++) {
@@ -311,6 +313,7 @@ static void a_damaged_snapshot_costs_its_values_not_the_start(void **state)
 static void commit_numbers_go_on_after_everything_was_sealed(void **state)
 {
     struct kit *k = *state;
+    kit_no_young(k);
     struct kp_err err = { 0 };
     kp_signal d = declare(k, "a", "d", KP_DOUBLE);
     for (int i = 0; i < 5; i++) {

@@ -362,6 +362,7 @@ static void offer_mixed(struct kit *k, int from, int to)
 static void the_history_is_the_same_after_each_turn_of_sealing(void **state)
 {
     struct kit *k = *state;
+    kit_no_young(k);
     offer_mixed(k, 0, 25);
     struct kp_err err = { 0 };
     int turns = 0;
@@ -461,6 +462,7 @@ static void the_journal_of_an_earlier_run_is_sealed_too_when_it_is_old(void **st
 static void a_journal_above_its_bound_seals_the_fattest_stripe_first(void **state)
 {
     struct kit *k = *state;
+    kit_no_young(k);
     k->store->options.journal_bytes = 3000;
     for (int i = 0; i < 60; i++) {
         struct kp_sample s[] = { kit_sample(1, at(i), kp_double(i)), kit_sample(65, at(i), kp_double(i)),

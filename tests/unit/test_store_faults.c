@@ -68,6 +68,7 @@ static long tell(enum fault kind, long nth, bool lasting)
     size_t acked = 0;
     k->options.seal_points = 3;
     k->options.seal_bytes = 2000;
+    k->options.young_bytes = 600; /* dealt out every few rounds */
     kit_open(k);
     k->store->checkpoint_at = 8;
     plan_fault(kind, nth, lasting);

@@ -191,6 +191,7 @@ static void set_options(struct kp_store_options *o)
 {
     o->seal_points = 6;
     o->seal_bytes = 1500;
+    o->young_bytes = 1200; /* commits of both sizes, and often dealt out */
     o->journal_age = 600 * KP_SECOND;
 }
 
