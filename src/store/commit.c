@@ -439,6 +439,8 @@ enum kp_code kp_commit(struct kp_store *s, bool samples, struct kp_err *err)
     bool open = (s->db && !s->reopen) || revive(s, &failure) == KP_OK;
     if (open)
         s->extra = 0;
+    if (open && samples && kp_young_make_way(s, &failure))
+        open = false;
     if (open && write_all(s, samples, &failure))
         kp_store_undo(s);
     if (failure.code) {

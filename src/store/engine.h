@@ -245,6 +245,8 @@ bool kp_signals_keep(struct kp_store *, const struct kp_sample *); /* as its las
 
 /* ---- young.c ---- */
 bool kp_young_takes(const struct kp_store *); /* what is pending: as one row */
+/* Before a large commit: deals out what waits. Fails only when the file must be opened again. */
+enum kp_code kp_young_make_way(struct kp_store *, struct kp_err *);
 void kp_young_written(struct kp_store *, size_t bytes); /* after its commit */
 enum kp_code kp_young_count(struct kp_store *, struct kp_err *); /* what the file has of them */
 bool kp_young_due(const struct kp_store *, bool all);

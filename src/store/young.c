@@ -25,6 +25,16 @@ bool kp_young_takes(const struct kp_store *s)
     return s->young.rows || s->extra || is_small(s);
 }
 
+/* So that a large commit need not be written twice. Where this fails it goes the way of the small ones. */
+enum kp_code kp_young_make_way(struct kp_store *s, struct kp_err *err)
+{
+    struct kp_err failure = { 0 };
+    if (!s->young.rows || is_small(s) || !kp_young_deal(s, &failure))
+        return KP_OK;
+    kp_store_undo(s);
+    return s->reopen ? kp_fail(err, failure.code, "%s", failure.text) : KP_OK;
+}
+
 enum kp_code kp_young_count(struct kp_store *s, struct kp_err *err)
 {
     struct kp_stmt *count = kp_db_prepare(
