@@ -117,8 +117,11 @@ def shdr():
 
     def say(number):
         line = "|" + "|".join(f"v{i}|{number + i}" for i in range(count)) + "\n"
-        for peer in peers:
-            peer.sendall(line.encode())
+        for peer in list(peers):
+            try:
+                peer.sendall(line.encode())
+            except OSError:
+                peers.remove(peer)
 
     threading.Thread(target=accept, daemon=True).start()
     ready()
