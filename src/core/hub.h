@@ -64,6 +64,8 @@ enum kp_code kp_hub_add_coupling(struct kp_hub *, const struct kp_coupling_def *
 /* Stops it, joins its thread, forgets it; its signals stay, stale. Not from the hub's or a
  * coupling's thread. */
 enum kp_code kp_hub_remove_coupling(struct kp_hub *, uint16_t id, struct kp_err *);
+/* Ends what a coupling that is gone for good has left open: its alarms, programs and gaps. Not from the hub's thread. */
+enum kp_code kp_hub_end_intervals(struct kp_hub *, const char *coupling, struct kp_err *);
 /* Ends a wait, or drops the link to take up a change (a certificate trusted, a signal added). */
 enum kp_code kp_hub_reconnect(struct kp_hub *, uint16_t id, struct kp_err *);
 bool kp_hub_coupling_status(struct kp_hub *, uint16_t id, struct kp_coupling_status *);

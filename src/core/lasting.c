@@ -12,12 +12,12 @@
 enum { ATTRIBUTES_MAX = 64 << 10 };
 
 /* {"coupling":"dmu50","key":"..." and, unless it is only to be compared with, the rest. */
-static bool write_attributes(struct kp_buf *out, const struct kp_coupling *c, const char *key)
+static bool write_attributes(struct kp_buf *out, const char *coupling, const char *key)
 {
     struct kp_json j = kp_json(out);
     kp_buf_init(out, ATTRIBUTES_MAX);
     kp_json_begin(&j, '{');
-    kp_json_put_text(&j, "coupling", c->name);
+    kp_json_put_text(&j, "coupling", coupling);
     if (key)
         kp_json_put_text(&j, "key", key);
     return !out->failed;
@@ -90,7 +90,7 @@ static void do_interval(void *arg)
         return;
     if (!asset && !(asset = kp_model_make_path(m, path, KP_FOLDER, t->err)))
         return;
-    if (write_attributes(&attributes, t->c, t->lasting->key))
+    if (write_attributes(&attributes, t->c->name, t->lasting->key))
         put(t, asset, &attributes);
     else
         kp_fail(t->err, KP_ENOMEM, "out of memory");
@@ -108,7 +108,9 @@ enum kp_code kp_coupling_interval(struct kp_coupling *c, const struct kp_lasting
 
 /* ---- closing those that are over ---- */
 struct ending {
-    struct kp_coupling *c;
+    struct kp_hub *hub;
+    const char *coupling, *at_path;
+    bool any; /* kind */
     uint8_t kind;
     const char *const *keep;
     size_t n;
@@ -121,12 +123,13 @@ static bool find_over(void *arg, const struct kp_interval *v)
 {
     struct ending *e = arg;
     struct kp_buf prefix;
-    bool kept = v->kind != e->kind || !write_attributes(&prefix, e->c, NULL) ||
-                !begins(v->attributes, &prefix);
-    if (v->kind == e->kind)
-        kp_buf_free(&prefix);
+    if (v->kind != e->kind && !e->any)
+        return true;
+    bool kept = !write_attributes(&prefix, e->coupling, NULL) || !begins(v->attributes, &prefix);
+    kp_buf_free(&prefix);
     for (size_t i = 0; i < e->n && !kept; i++) {
-        kept = !write_attributes(&prefix, e->c, e->keep[i]) || begins(v->attributes, &prefix);
+        kept =
+            !write_attributes(&prefix, e->coupling, e->keep[i]) || begins(v->attributes, &prefix);
         kp_buf_free(&prefix);
     }
     if (!kept)
@@ -137,10 +140,10 @@ static bool find_over(void *arg, const struct kp_interval *v)
 static void do_end(void *arg)
 {
     struct ending *e = arg;
-    struct kp_model *m = e->c->hub->model;
+    struct kp_model *m = e->hub->model;
     for (;;) {
         e->over.id = 0;
-        kp_model_open_intervals(m, kp_model_find_asset(m, e->c->at), find_over, e);
+        kp_model_open_intervals(m, kp_model_find_asset(m, e->at_path), find_over, e);
         if (!e->over.id)
             return;
         e->over.end = e->at < e->over.start ? e->over.start : e->at;
@@ -152,8 +155,26 @@ static void do_end(void *arg)
 enum kp_code kp_coupling_intervals_end(struct kp_coupling *c, uint8_t kind, const char *const *keep,
                                        size_t n, int64_t at, struct kp_err *err)
 {
-    struct ending e = { c, kind, keep, n, at, err, { 0 } };
+    struct ending e = { .hub = c->hub,
+                        .coupling = c->name,
+                        .at_path = c->at,
+                        .kind = kind,
+                        .keep = keep,
+                        .n = n,
+                        .at = at,
+                        .err = err };
     if (kp_hub_call(c->hub, do_end, &e))
         return kp_fail(err, KP_ESTOPPED, "%s: stopping", c->name);
     return err->code ? kp_context(err, "%s", c->name) : KP_OK;
+}
+
+enum kp_code kp_hub_end_intervals(struct kp_hub *h, const char *coupling, struct kp_err *err)
+{
+    struct ending e = { .hub = h,
+                        .coupling = coupling,
+                        .at_path = "",
+                        .any = true,
+                        .at = kp_utc(h->clock),
+                        .err = err };
+    return kp_hub_call(h, do_end, &e) ? kp_fail(err, KP_ESTOPPED, "stopping") : err->code;
 }

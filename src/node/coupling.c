@@ -585,6 +585,7 @@ enum kp_code kp_node_uncouple(struct kp_node *node, const char *name, bool forge
     pthread_mutex_lock(&node->changing);
     struct coupling *c = coupling_find(node, name, err);
     if (c && !kp_hub_remove_coupling(node->hub, c->id, err) &&
+        !kp_hub_end_intervals(node->hub, name, err) &&
         !kp_store_do(node->store, row_delete, c, err)) {
         struct forgetting f = { kp_hub_model(node->hub), c->id, err };
         if (forget)

@@ -166,6 +166,8 @@ def test_conditions_are_alarms_and_end_when_normal_or_not_told_again(node, adapt
     a.drop()
     rest = alarms(node, lambda found: len([i for i in found if i["end"]]) == 2)
     assert [i["attributes"]["key"] for i in rest if not i["end"]] == ["system 205"]
+    node.cli("uncouple", "m")
+    assert all(i["end"] for i in alarms(node, lambda found: found))
 
 
 def test_series_messages_quotes_and_relative_times_are_read(node, adapter):
