@@ -17,3 +17,18 @@ function(koppel_embed_table target name symbol)
   target_sources(${target} PRIVATE ${out})
   target_include_directories(${target} PUBLIC ${CMAKE_BINARY_DIR}/generated)
 endfunction()
+
+# The web console: bundled by tools/console, embedded as kp_console[] of struct kp_embedded (console_embedded.h).
+function(koppel_console target)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/console/src/*)
+  set(out ${CMAKE_BINARY_DIR}/generated/console_embedded.c ${CMAKE_BINARY_DIR}/generated/console_embedded.h)
+  add_custom_command(OUTPUT ${out}
+    DEPENDS ${sources} ${CMAKE_SOURCE_DIR}/console/build.mjs ${CMAKE_SOURCE_DIR}/console/package-lock.json
+      ${CMAKE_SOURCE_DIR}/tools/console ${CMAKE_SOURCE_DIR}/cmake/embed.py
+    COMMAND ${CMAKE_SOURCE_DIR}/tools/console ${CMAKE_BINARY_DIR}/generated/console
+    COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/cmake/embed.py folder ${CMAKE_BINARY_DIR}/generated/console_embedded kp_console
+      ${CMAKE_BINARY_DIR}/generated/console
+    VERBATIM)
+  target_sources(${target} PRIVATE ${out})
+  target_include_directories(${target} PUBLIC ${CMAKE_BINARY_DIR}/generated)
+endfunction()

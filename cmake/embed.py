@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns files into C: embed.py file OUT.c SYMBOL FILE, or embed.py table OUT SYMBOL FILE... (OUT.c and OUT.h)."""
+"""Turns files into C: embed.py file OUT.c SYMBOL FILE, embed.py table OUT SYMBOL FILE... (OUT.c and OUT.h), or embed.py folder OUT SYMBOL
+FOLDER (the same of all files in it)."""
 import sys
 from pathlib import Path
 
@@ -34,5 +35,7 @@ def table(out, symbol, files):
 
 if sys.argv[1] == "file":
     one(*sys.argv[2:])
-else:
+elif sys.argv[1] == "table":
     table(sys.argv[2], sys.argv[3], sys.argv[4:])
+else:
+    table(sys.argv[2], sys.argv[3], Path(sys.argv[4]).iterdir())

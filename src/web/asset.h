@@ -4,8 +4,6 @@
 /* Files of this folder that the build puts into the program. */
 #include <stddef.h>
 
-extern const unsigned char kp_page_html[];
-extern const size_t kp_page_html_len;
 extern const unsigned char kp_openapi_json[];
 extern const size_t kp_openapi_json_len;
 #endif

@@ -331,16 +331,13 @@ static void add_headers(struct MHD_Response *response, const struct kp_reply *re
         { "Referrer-Policy", "no-referrer" },
         { "X-Frame-Options", "DENY" },
         { "Cross-Origin-Resource-Policy", "same-origin" },
+        { "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'" },
     };
-    bool policy = false;
-    for (unsigned i = 0; i < reply->n_headers; i++) {
+    for (unsigned i = 0; i < reply->n_headers; i++)
         MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
-        policy |= strcmp(reply->headers[i].name, "Content-Security-Policy") == 0;
-    }
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
-        MHD_add_response_header(response, always[i].name, always[i].value);
-    if (!policy)
-        MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+        if (!MHD_get_response_header(response, always[i].name)) /* a handler's own stands */
+            MHD_add_response_header(response, always[i].name, always[i].value);
     if (reply->type && reply->status != 204)
         MHD_add_response_header(response, "Content-Type", reply->type);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page, the contract, and how a browser gets in. */
+/* The contract, and how a browser gets in. */
 #include "web/asset.h"
 #include "web/body.h"
 #include "web/routes.h"
@@ -8,43 +8,6 @@
 #include <string.h>
 
 #include "core/ban.h"
-
-/* The page with a fresh nonce in its own script and style, so that nothing else can run in it. */
-static void put_page(struct kp_buf *out, const char *nonce)
-{
-    static const char mark[] = "@NONCE@";
-    const size_t n = sizeof mark - 1;
-    const unsigned char *p = kp_page_html, *end = p + kp_page_html_len, *at = p;
-    while (at < end && (at = memchr(at, '@', (size_t)(end - at)))) {
-        if ((size_t)(end - at) < n || memcmp(at, mark, n) != 0) {
-            at++;
-            continue;
-        }
-        kp_buf_add(out, p, (size_t)(at - p));
-        kp_buf_str(out, nonce);
-        p = at += n;
-    }
-    kp_buf_add(out, p, (size_t)(end - p));
-}
-
-enum kp_code kp_route_page(struct kp_request *r, struct kp_err *err)
-{
-    uint8_t random[16];
-    char nonce[2 * sizeof random + 1], policy[400];
-    kp_random(random, sizeof random);
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(nonce + 2 * i, 3, "%02x", random[i]);
-    snprintf(policy, sizeof policy,
-             "default-src 'none'; script-src 'nonce-%s'; style-src 'nonce-%s'; connect-src 'self'; img-src data:; "
-             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'", nonce, nonce);
-    const char *kept = kp_arena_strdup(&r->arena, policy);
-    if (!kept)
-        return kp_fail(err, KP_ENOMEM, "out of memory");
-    kp_reply_header(r, "Content-Security-Policy", kept);
-    r->reply.type = "text/html; charset=utf-8";
-    put_page(&r->reply.body, nonce);
-    return KP_OK;
-}
 
 enum kp_code kp_route_openapi(struct kp_request *r, struct kp_err *err)
 {

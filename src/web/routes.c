@@ -126,6 +126,7 @@ PARAMS apply_params[] = {
 #define API "/api/v1"
 const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, "/", kp_route_page, KP_OPEN | KP_QUICK, NULL },
+    { KP_HTTP_GET, "/assets/{name}", kp_route_console_asset, KP_OPEN | KP_QUICK, NULL },
     { KP_HTTP_GET, "/metrics", kp_route_metrics, 0, NULL },
     { KP_HTTP_GET, API "/openapi.json", kp_route_openapi, KP_OPEN | KP_QUICK, NULL },
     { KP_HTTP_POST, API "/session", kp_route_session_open, KP_OPEN | KP_QUICK | KP_BODY_JSON, NULL },

@@ -329,23 +329,57 @@ static void a_token_becomes_a_session_that_its_owner_can_close(void **state)
     kp_request_free(&a.r);
 }
 
-static void the_page_has_a_fresh_nonce_in_script_style_and_policy(void **state)
+/* The name of an asset of this ending, as the page has it. */
+static void named(const char *page, const char *ending, char out[80])
+{
+    const char *end = strstr(page, ending);
+    assert_non_null(end);
+    const char *begin = end;
+    while (begin[-1] != '"')
+        begin--;
+    snprintf(out, 80, "%.*s", (int)(end + strlen(ending) - begin), begin);
+}
+
+static void the_console_runs_nothing_that_is_not_its_own_file(void **state)
 {
     struct web_ask a;
-    char seen[2][40];
-    for (int i = 0; i < 2; i++) {
+    assert_int_equal(web_kit_ask(*state, &a, "GET", "/", NULL), 200);
+    const char *page = web_kit_text(&a), *policy = a.r.reply.headers[0].value;
+    assert_non_null(strstr(policy, "default-src 'none'; script-src 'self'; style-src 'self'"));
+    assert_non_null(strstr(policy, "frame-ancestors 'none'"));
+    assert_null(strstr(policy, "unsafe"));
+    assert_null(strstr(page, "<script>"));
+    assert_null(strstr(page, "<style"));
+    assert_null(strstr(page, " style="));
+    assert_null(strstr(page, " onclick="));
+    kp_request_free(&a.r);
+}
+
+static void assets_of_the_console_are_packed_and_kept_for_ever(void **state)
+{
+    static const char *const endings[] = { ".js", ".css", ".svg" };
+    for (size_t i = 0; i < 3; i++) {
+        struct web_ask a;
+        char name[80];
         assert_int_equal(web_kit_ask(*state, &a, "GET", "/", NULL), 200);
-        const char *at = strstr(web_kit_text(&a), "<script nonce=\"");
-        assert_non_null(at);
-        snprintf(seen[i], sizeof seen[i], "%.32s", at + 15);
-        assert_null(strstr(web_kit_text(&a), "@NONCE@"));
-        assert_non_null(strstr(a.r.reply.headers[0].value, seen[i]));
-        assert_non_null(strstr(a.r.reply.headers[0].value, "frame-ancestors 'none'"));
-        assert_null(strstr(web_kit_text(&a), " onclick="));
-        assert_null(strstr(web_kit_text(&a), " style="));
+        named(web_kit_text(&a), endings[i], name);
+        kp_request_free(&a.r);
+        assert_int_equal(web_kit_ask(*state, &a, "GET", name, NULL), 200);
+        assert_string_equal(a.r.reply.headers[1].value, "gzip");
+        assert_non_null(strstr(a.r.reply.headers[2].value, "immutable"));
+        assert_memory_equal(a.r.reply.body.data, "\x1f\x8b", 2);
         kp_request_free(&a.r);
     }
-    assert_string_not_equal(seen[0], seen[1]);
+}
+
+static void there_is_no_other_asset_than_the_consoles(void **state)
+{
+    static const char *const names[] = { "/assets/index.html", "/assets/app.js", "/assets/..%2findex.html" };
+    for (size_t i = 0; i < 3; i++) {
+        struct web_ask a;
+        assert_int_equal(web_kit_ask(*state, &a, "GET", names[i], NULL), 404);
+        kp_request_free(&a.r);
+    }
 }
 
 static void metrics_are_lines_of_name_and_number(void **state)
@@ -413,7 +447,9 @@ int main(void)
         cmocka_unit_test(sql_answers_rows_cut_at_the_limit),
         cmocka_unit_test(bad_bodies_change_nothing),
         cmocka_unit_test(a_token_becomes_a_session_that_its_owner_can_close),
-        cmocka_unit_test(the_page_has_a_fresh_nonce_in_script_style_and_policy),
+        cmocka_unit_test(the_console_runs_nothing_that_is_not_its_own_file),
+        cmocka_unit_test(assets_of_the_console_are_packed_and_kept_for_ever),
+        cmocka_unit_test(there_is_no_other_asset_than_the_consoles),
         cmocka_unit_test(metrics_are_lines_of_name_and_number),
         cmocka_unit_test(protocols_list_their_options),
         cmocka_unit_test(running_out_of_memory_is_a_503_and_nothing_leaks),

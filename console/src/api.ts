@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The REST API, the session, and fetching for components.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { cell } from "./cell";
+import { parse } from "./json";
+
+export class Failure extends Error {
+  constructor(readonly status: number, readonly word: string, message: string) {
+    super(message);
+  }
+}
+export const access = cell<"entering" | "in" | "out">("in");
+/** Counts up when what the node holds may be another: it was restarted, or its model changed. */
+export const epoch = cell(0);
+export interface Who { user: string; role: string; via: string }
+/** Null: this node tells no roles, so whoever is in may do everything. */
+export const who = cell<Who | null>(null);
+
+let token = ""; // of this visit, so that a restarted node lets us in again; kept nowhere else
+export const query = (o: Record<string, string | number | boolean | undefined>) =>
+  Object.entries(o).filter(([, v]) => v !== undefined).map(([k, v]) => `${k}=${encodeURIComponent(String(v))}`).join("&");
+
+async function failure(reply: Response): Promise<Failure> {
+  const text = await reply.text();
+  let word = String(reply.status), message = text.slice(0, 300) || reply.statusText;
+  try {
+    const said = JSON.parse(text);
+    const e = typeof said.error === "object" ? said.error : { word: said.error, message: said.message };
+    word = e.word ?? word;
+    message = e.message ?? message;
+  } catch { /* no JSON: the text as it is */ }
+  return new Failure(reply.status, word, message);
+}
+export async function raw(path: string, options: RequestInit = {}): Promise<Response> {
+  const send = () => fetch("/api/v1/" + path, { ...options, headers: { "X-Koppel": "1", ...(options.body ? { "Content-Type": "application/json" } : {}), ...options.headers } });
+  let reply = await send();
+  if (reply.status === 401 && !path.startsWith("session")) {
+    if (token && (await open({ token })).ok) reply = await send();
+    else access.set("out");
+  }
+  if (!reply.ok) throw await failure(reply);
+  return reply;
+}
+export async function api<T = any>(path: string, options?: RequestInit): Promise<T> {
+  const text = await (await raw(path, options)).text();
+  return text ? parse(text) : (null as T);
+}
+export const send = <T = any>(method: string, path: string, body?: unknown, options?: RequestInit) =>
+  api<T>(path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...options });
+
+// ---- in and out ----
+const open = (body: object) => fetch("/api/v1/session", { method: "POST", headers: { "Content-Type": "application/json", "X-Koppel": "1" }, body: JSON.stringify(body) });
+export async function login(body: { token?: string; code?: string; user?: string; password?: string; totp?: string }) {
+  const reply = await open(body);
+  if (!reply.ok) throw await failure(reply);
+  token = body.token ?? "";
+  await knowMe().catch(() => null);
+  access.set("in");
+  epoch.set(epoch.get() + 1);
+}
+export async function logout() {
+  token = "";
+  await send("DELETE", "session").catch(() => null);
+  who.set(null);
+  access.set("out");
+}
+/** Whether this node knows users: it then answers GET /session, if only that nobody is in. */
+export const users = cell(false);
+export async function knowMe() {
+  const reply = await fetch("/api/v1/session");
+  users.set(reply.status === 200 || reply.status === 401);
+  who.set(reply.status === 200 ? await reply.json() : null);
+  return reply.status;
+}
+
+// ---- for components ----
+export interface Fetched<T> { data: T | null; error: Error | null; again: () => void; busy: boolean }
+/** Asks when `path` or the epoch changes, and every so often while the page is seen. null: nothing is asked. */
+export function useApi<T = any>(path: string | null, everyMs = 0): Fetched<T> {
+  const [state, set] = useState<{ data: T | null; error: Error | null; of: string | null; busy: boolean }>({ data: null, error: null, of: null, busy: !!path });
+  const e = epoch.use(), round = useRef(0), [n, force] = useState(0);
+  useEffect(() => {
+    if (!path) return;
+    const mine = ++round.current;
+    let timer = 0;
+    const ask = async () => {
+      if (document.hidden && everyMs) return void (timer = window.setTimeout(ask, everyMs));
+      try {
+        const data = await api<T>(path);
+        if (mine === round.current) set({ data, error: null, of: path, busy: false });
+      } catch (error) {
+        if (mine === round.current) set((s) => ({ data: s.of === path ? s.data : null, error: error as Error, of: path, busy: false }));
+      }
+      if (everyMs && mine === round.current) timer = window.setTimeout(ask, everyMs);
+    };
+    ask();
+    return () => {
+      round.current++;
+      clearTimeout(timer);
+    };
+  }, [path, e, n, everyMs]);
+  const fresh = state.of === path;
+  return { data: fresh ? state.data : null, error: fresh ? state.error : null, busy: !fresh || state.busy, again: () => force((x) => x + 1) };
+}

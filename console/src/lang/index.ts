@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Texts, numbers and times as the reader writes them.
+import { kept } from "../cell";
+import en from "./en.json";
+import nl from "./nl.json";
+
+export type Key = keyof typeof en;
+const words: Record<string, Record<Key, string>> = { en, nl };
+export const languages = Object.keys(words);
+
+const preferred = () => navigator.languages?.map((l) => l.slice(0, 2)).find((l) => l in words) ?? "en";
+export const language = kept("language", preferred());
+
+let text = words.en, locale = "en", six: Intl.NumberFormat, whole: Intl.NumberFormat, three: Intl.NumberFormat;
+function use(l: string) {
+  text = words[l] ?? en;
+  locale = navigator.languages?.find((x) => x.startsWith(l)) ?? l;
+  six = new Intl.NumberFormat(locale, { maximumSignificantDigits: 6 });
+  whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+  three = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 });
+  document.documentElement.lang = l;
+}
+use(language.get());
+language.on(() => use(language.get()));
+
+export function t(key: Key, values?: Record<string, string | number>): string {
+  const said = text[key];
+  return values ? said.replace(/\{(\w+)\}/g, (_, k) => String(values[k] ?? "")) : said;
+}
+/** A word of the node such as "running", when there is a text for it: t("state.running"). */
+export const word = (group: string, name: string) => text[`${group}.${name}` as Key] ?? name;
+
+export const count = (n: number) => whole.format(n);
+export const short = (n: number) => three.format(n);
+export function number(n: number) {
+  if (!Number.isFinite(n)) return String(n);
+  if (Number.isInteger(n)) return whole.format(n);
+  return Math.abs(n) >= 1e9 || Math.abs(n) < 1e-4 ? n.toExponential(4) : six.format(n);
+}
+export function bytes(n: number) {
+  let i = 0;
+  for (; n >= 1000 && i < 4; i++) n /= 1000;
+  return `${three.format(n)} ${["B", "kB", "MB", "GB", "TB"][i]}`;
+}
+export const clock = (at: number | string) => new Date(at).toLocaleString(locale, { dateStyle: "short", timeStyle: "medium" });
+export const hour = (at: number | string) => new Date(at).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+export const day = (at: number | string) => new Date(at).toLocaleDateString(locale, { weekday: "short", day: "numeric", month: "short" });
+export function span(seconds: number) {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  const m = Math.floor((s / 60) % 60);
+  if (s < 86400) return `${Math.floor(s / 3600)} ${t("hours")}${m ? ` ${m} min` : ""}`;
+  return s < 172800 ? `${Math.floor(s / 3600)} ${t("hours")}` : `${Math.floor(s / 86400)} ${t("days")}`;
+}
+export function age(ms: number) {
+  const s = Math.round(ms / 1000);
+  if (s < 2) return t("now");
+  if (s < 60) return `${s} s`;
+  return s < 3600 ? `${Math.floor(s / 60)} min` : s < 172800 ? `${Math.floor(s / 3600)} ${t("hours")}` : `${Math.floor(s / 86400)} ${t("days")}`;
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a tab hears from the node: values of the signals that are seen, how the node is, whether it answers.
+import { access, epoch } from "./api";
+import { cell } from "./cell";
+import { Hub, type Said, type Value } from "./hub";
+
+declare const WORKER: string;
+export const link = cell<"open" | "lost" | "refused">("open");
+export const status = cell<any>(null);
+/** ms to add to this browser's clock to have the node's. */
+let skew = 0;
+export const now = () => Date.now() + skew;
+
+let post: (m: { paths?: string[]; bye?: true }) => void;
+const followers = new Map<string, Set<(v: Value) => void>>();
+let timer = 0;
+
+function tell() {
+  clearTimeout(timer);
+  timer = window.setTimeout(() => post({ paths: document.hidden ? [] : [...followers.keys()] }), 30);
+}
+/** Follows these signals until the returned function is called. */
+export function follow(paths: string[], f: (v: Value) => void): () => void {
+  for (const p of paths) {
+    if (!followers.has(p)) followers.set(p, new Set());
+    followers.get(p)!.add(f);
+  }
+  tell();
+  return () => {
+    for (const p of paths) {
+      const s = followers.get(p);
+      s?.delete(f);
+      if (!s?.size) followers.delete(p);
+    }
+    tell();
+  };
+}
+
+let waiting: Value[] = [], frame = 0;
+function deliver() {
+  frame = 0;
+  const list = waiting;
+  waiting = [];
+  for (const v of list) for (const f of followers.get(v.path) ?? []) f(v);
+}
+let model = "";
+function hear(m: Said) {
+  if ("values" in m) {
+    waiting.push(...m.values);
+    if (waiting.length > 20000) waiting = waiting.slice(-10000); // a tab that is not drawn
+    if (!frame) frame = requestAnimationFrame(deliver);
+  } else if ("status" in m) {
+    const s = m.status, off = Date.parse(s.now) - Date.now(), is = `${s.started} ${s.modelVersion}`;
+    skew = Math.abs(off) < 1500 ? 0 : off;
+    status.set(s);
+    document.title = `${s.node} · koppel`;
+    if (model && is !== model) epoch.set(epoch.get() + 1);
+    model = is;
+  } else {
+    if (m.link === "refused" && access.get() === "in") epoch.set(epoch.get() + 1); // whoever asks again finds out
+    if (m.link === "open" && link.get() === "lost") epoch.set(epoch.get() + 1);
+    link.set(m.link);
+  }
+}
+
+export function startLive() {
+  if (typeof SharedWorker !== "undefined") {
+    const { port } = new SharedWorker(WORKER, "koppel");
+    port.onmessage = (e) => hear(e.data);
+    post = (m) => port.postMessage(m);
+  } else {
+    const hub = new Hub(), guest = { say: hear };
+    post = (m) => (m.bye ? hub.leave(guest) : hub.hear(guest, m.paths));
+  }
+  tell();
+  setInterval(() => post({}), 15000);
+  document.addEventListener("visibilitychange", tell);
+  addEventListener("pagehide", () => post({ bye: true }));
+  addEventListener("pageshow", tell);
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// shots.mjs URL OUT [NAME ...]: pictures of the pages of a running demo, into the folder OUT. URL is what `koppel status --url` prints.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const [url, out, ...only] = process.argv.slice(2), origin = new URL(url).origin;
+const at = "eindhoven/hall1/Mill-01", signal = (n) => `s=${encodeURIComponent(`${at}/${n}`)}`;
+const pages = {
+  overview: "#/", asset: `#/asset/${at}`, couplings: "#/couplings", coupling: "#/couplings/mill", settings: "#/settings", sql: "#/sql", start: "#/start",
+  chart: `#/chart?${signal("Spindle/Load")}&${signal("Spindle/Temperature")}&${signal("Spindle/Speed")}&from=-15m`,
+  month: "#/chart?s=eindhoven%2Fhall1%2FMeter%2Fpower&from=-30d",
+};
+const looks = [["light", "en", 1280, 800], ["dark", "nl", 1280, 800], ["light", "nl", 360, 740], ["dark", "en", 360, 740]];
+mkdirSync(out, { recursive: true });
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const context = await browser.newContext();
+await (await context.newPage()).goto(url);
+await new Promise((r) => setTimeout(r, 1500));
+const state = await context.storageState();
+for (const [theme, lang, width, height] of looks) {
+  const c = await browser.newContext({ storageState: state, viewport: { width, height }, colorScheme: theme, locale: lang === "nl" ? "nl-NL" : "en-GB", timezoneId: "Europe/Amsterdam" });
+  await c.addInitScript((l) => localStorage.setItem("koppel.language", l), lang);
+  const page = await c.newPage();
+  page.on("console", (m) => ["error", "warning"].includes(m.type()) && console.log(m.text()));
+  page.on("pageerror", (e) => console.log("page error:", e.message));
+  for (const [name, hash] of Object.entries(pages)) {
+    if (only.length && !only.includes(name)) continue;
+    await page.goto(`${origin}/${hash}`);
+    if (name === "sql") await page.getByRole("button", { name: lang === "nl" ? "Uitvoeren" : "Run" }).click();
+    await page.waitForTimeout(1500);
+    await page.screenshot({ path: join(out, `${name}-${theme}-${lang}-${width}.png`) });
+  }
+  await c.close();
+}
+await browser.close();
