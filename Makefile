@@ -43,6 +43,8 @@ bench: build
 	@bench/ingest
 	@bench/size
 	@bench/query
+	@bench/console
+	@bench/http
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
 analyze:

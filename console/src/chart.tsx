@@ -7,7 +7,7 @@ import { clock, day, hour, language, number, short, span, t } from "./lang";
 import { follow, now } from "./live";
 import { above, type Bucket, discrete, type Interval, nameOf, numeric, show, type Signal, unit } from "./model";
 import { replace, route } from "./route";
-import { Band, csv, Dialog, download, Empty, Page, Problem } from "./ui";
+import { Band, csv, Dialog, download, Empty, Field, Page, Problem } from "./ui";
 
 const periods: [string, string][] = [["-15m", "15 min"], ["-1h", "1 h"], ["-8h", "8 h"], ["-24h", "24 h"], ["-7d", "7 d"], ["-30d", "30 d"], ["-365d", "1 y"]];
 const units: Record<string, number> = { s: 1e3, m: 60e3, h: 3600e3, d: 86400e3 };
@@ -113,9 +113,9 @@ function Plot({ data, hover, select, pan, place }: { place: (left: number, right
       axes: [{ ...axis, space: 90, size: 34, values: (u_, at) => {
         const length = (u_.scales.x.max! - u_.scales.x.min!) * 1000;
         return at.map((x) => (length > 4 * 86400e3 || (length > 86400e3 && new Date(x * 1000).getHours() === 0) ? day(x * 1000) : hour(x * 1000) + (length < 300e3 ? `:${String(new Date(x * 1000).getSeconds()).padStart(2, "0")}` : "")));
-      } }, ...scales.slice(0, 4).map((name, i): uPlot.Axis => {
+      } }, ...scales.slice(0, narrow ? 2 : 4).map((name, i): uPlot.Axis => {
         const named = data.lines.find((l) => (unit(l.signal) || "-") === name && l.signal.enums);
-        return { ...axis, scale: "y" + i, side: i % 2 ? 1 : 3, gap: 4, size: named ? 96 : narrow ? 42 : 48, label: name === "-" ? undefined : name, labelSize: 16, labelGap: 0, labelFont: "12px system-ui, sans-serif", grid: { ...axis.grid, show: !i },
+        return { ...axis, scale: "y" + i, side: i % 2 ? 1 : 3, gap: 4, size: named ? 96 : narrow ? 48 : 56, label: name === "-" || narrow ? undefined : name, labelSize: 16, labelGap: 0, labelFont: "12px system-ui, sans-serif", grid: { ...axis.grid, show: !i },
           values: (_, v) => v.map((x) => (x === null ? "" : named ? Number.isInteger(x) ? named.signal.enums![x] ?? "" : "" : short(x))) };
       })],
       hooks: {
@@ -196,9 +196,18 @@ function Add({ add, close }: { add: (path: string) => void; close: () => void })
     <div class="buttons"><button onClick={close}>{t("close")}</button></div></Dialog>;
 }
 
+/** An address that a spreadsheet asks for the same values. */
+function Sheet({ paths, from, close }: { paths: string[]; from: string; close: () => void }) {
+  const every = { "-15m": "1s", "-1h": "10s", "-8h": "1m", "-24h": "1m", "-7d": "10m", "-30d": "1h", "-365d": "1d" }[from] ?? "1m";
+  const url = `${location.origin}/api/v1/history?${paths.map((p) => "path=" + encodeURIComponent(p)).join("&")}&from=${periods.some((p) => p[0] === from) ? from : "-24h"}&every=${every}&fn=min,mean,max&format=csv`;
+  return <Dialog title={t("sheet.title")} close={close}><p>{t("sheet.text")}</p><Field label={t("sheet.url")}><textarea readOnly rows={4} value={url} onFocus={(e) => e.currentTarget.select()} /></Field>
+    <Field label={t("sheet.header")}><input readOnly value="Authorization: Bearer kp_..." /></Field>
+    <div class="buttons"><button onClick={close}>{t("close")}</button></div></Dialog>;
+}
+
 export function ChartPage() {
   const r = route.use(), paths = r.params.getAll("s"), names = paths.join("\n"), e = epoch.use();
-  const [signals, setSignals] = useState<Signal[] | null>(null), [data, setData] = useState<Data | null>(null), [error, setError] = useState<Error | null>(null), [at, setAt] = useState<number | null>(null), [adding, setAdding] = useState(false), [edges, setEdges] = useState<[number, number]>([0, 0]);
+  const [signals, setSignals] = useState<Signal[] | null>(null), [data, setData] = useState<Data | null>(null), [error, setError] = useState<Error | null>(null), [at, setAt] = useState<number | null>(null), [adding, setAdding] = useState(false), [sheet, setSheet] = useState(false), [edges, setEdges] = useState<[number, number]>([0, 0]);
   const box = useRef<HTMLDivElement>(null), [, seen] = useState(0);
   const from = r.params.get("from") ?? "-1h", to = r.params.get("to") ?? undefined, v = useMemo(() => view(r.params), [from, to]);
   useEffect(() => {
@@ -273,7 +282,7 @@ export function ChartPage() {
     out.toBlob((b) => b && download(file + ".png", b));
   };
   const set = (list: string[]) => replace(address(list, from, to));
-  return <Page title={t("chart")} tools={<><button onClick={() => setAdding(true)}>{t("chart.add")}</button><button disabled={!data} onClick={saveCsv}>CSV</button><button disabled={!data} onClick={savePng}>PNG</button></>}>
+  return <Page title={t("chart")} tools={<><button onClick={() => setAdding(true)}>{t("chart.add")}</button><button disabled={!data} onClick={saveCsv}>CSV</button><button disabled={!data} onClick={savePng}>PNG</button><button disabled={!paths.length} onClick={() => setSheet(true)}>Excel</button></>}>
     {!paths.length ? <Empty title={t("chart.empty")}><p>{t("chart.emptyText")}</p><p><button class="main" onClick={() => setAdding(true)}>{t("chart.add")}</button></p></Empty> : <>
       <div class="periods" role="group" aria-label={t("chart.period")}>
         <button onClick={() => pan(-0.5, 1)} aria-label={t("chart.back")} title={t("chart.back")}>‹</button>
@@ -287,6 +296,7 @@ export function ChartPage() {
       <div ref={box} class="chart-box">{data?.lines.length ? <Plot data={data} hover={setAt} select={show_} pan={pan} place={(a, b) => setEdges((x) => (x[0] === a && x[1] === b ? x : [a, b]))} /> : <p class="soft plot">{data || signals ? data ? t("chart.none") : t("loading") : t("loading")}</p>}</div>
       {data && <><Band intervals={data.bands} from={data.from} to={data.to} edges={edges} /><Legend data={data} at={at} remove={(p) => set(paths.filter((x) => x !== p))} /></>}
     </>}
+    {sheet && <Sheet paths={paths} from={from} close={() => setSheet(false)} />}
     {adding && <Add close={() => setAdding(false)} add={(p) => { if (!paths.includes(p)) set([...paths, p]); }} />}
   </Page>;
 }

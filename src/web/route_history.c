@@ -145,12 +145,21 @@ static double share(const struct kp_bucket *b, int64_t ns)
     return (double)ns / ((double)b->to - (double)b->from);
 }
 
+/* As `functions` has them. */
+static void bucket_values(const struct kp_bucket *b, double values[FUNCTIONS])
+{
+    const struct kp_chunk_summary *p = &b->points;
+    const double all[FUNCTIONS] = { p->min, p->good ? p->sum / (double)p->good : NAN, p->max, p->first, p->last,
+                                    b->time_mean, share(b, b->good_ns), share(b, b->bad_ns) };
+    memcpy(values, all, sizeof all);
+}
+
 static bool put_bucket(void *arg, const struct kp_bucket *b)
 {
     struct buckets *k = arg;
     const struct kp_chunk_summary *p = &b->points;
-    const double values[] = { p->min, p->good ? p->sum / (double)p->good : NAN, p->max, p->first, p->last,
-                              b->time_mean, share(b, b->good_ns), share(b, b->bad_ns) };
+    double values[FUNCTIONS];
+    bucket_values(b, values);
     kp_json_begin(&k->j, '{');
     kp_json_put_time(&k->j, "from", b->from);
     kp_json_put_time(&k->j, "to", b->to);
@@ -213,6 +222,95 @@ static enum kp_code read_step(struct kp_request *r, int64_t from, int64_t to, in
     return KP_OK;
 }
 
+/* ---- the same as CSV, for spreadsheets ---- */
+
+enum { FORMAT_CSV = 1 };
+
+static void csv_text(struct kp_buf *out, const char *text, size_t n)
+{
+    kp_buf_str(out, "\"");
+    for (size_t i = 0; i < n; i++) {
+        kp_buf_add(out, text + i, 1);
+        if (text[i] == '"')
+            kp_buf_str(out, "\"");
+    }
+    kp_buf_str(out, "\"");
+}
+
+static void csv_value(struct kp_buf *out, const struct kp_value *v)
+{
+    if (v->type == KP_STRING) {
+        csv_text(out, v->data, v->len);
+    } else if (v->type == KP_BYTES || v->type & KP_ARRAY) { /* as JSON in one cell */
+        struct kp_buf text;
+        kp_buf_init(&text, KP_REPLY_MAX);
+        struct kp_json j = kp_json(&text);
+        kp_json_value(&j, v);
+        csv_text(out, text.data ? text.data : "", text.len);
+        out->failed |= text.failed;
+        kp_buf_free(&text);
+    } else if (v->type != KP_NULL) {
+        struct kp_json j = kp_json(out);
+        kp_json_value(&j, v);
+    }
+}
+
+static void csv_time(struct kp_buf *out, int64_t at)
+{
+    char text[KP_TIME_TEXT];
+    kp_time_print(at, text);
+    kp_buf_printf(out, "%s,", text);
+}
+
+struct csv {
+    struct kp_request *r;
+    const char *path;
+    unsigned bits;
+    size_t budget; /* lines that may still be written */
+};
+
+static bool csv_bucket(void *arg, const struct kp_bucket *b)
+{
+    struct csv *c = arg;
+    struct kp_buf *out = &c->r->reply.body;
+    double values[FUNCTIONS];
+    bucket_values(b, values);
+    csv_text(out, c->path, strlen(c->path));
+    kp_buf_str(out, ",");
+    csv_time(out, b->from);
+    csv_time(out, b->to);
+    kp_buf_printf(out, "%llu,%llu", (unsigned long long)b->points.n, (unsigned long long)b->points.bad);
+    for (size_t i = 0; i < FUNCTIONS; i++)
+        if (c->bits & functions[i].bit) {
+            kp_buf_str(out, ",");
+            if (isfinite(values[i])) {
+                struct kp_json j = kp_json(out);
+                kp_json_double(&j, values[i]);
+            }
+        }
+    kp_buf_str(out, "\r\n");
+    return !c->r->gone && !out->failed;
+}
+
+static enum kp_code csv_points(struct csv *c, struct kp_db *db, kp_signal id, int64_t from, int64_t to,
+                               struct kp_err *err)
+{
+    struct kp_buf *out = &c->r->reply.body;
+    struct kp_history *h = kp_history_open(db, id, from, to, err);
+    if (!h)
+        return err->code;
+    struct kp_sample s;
+    for (; c->budget && !c->r->gone && !out->failed && kp_history_next(h, &s, err); c->budget--) {
+        csv_text(out, c->path, strlen(c->path));
+        kp_buf_str(out, ",");
+        csv_time(out, s.at);
+        csv_value(out, &s.value);
+        kp_buf_printf(out, ",%u\r\n", s.status);
+    }
+    kp_history_close(h);
+    return err->code;
+}
+
 /* ---- the request ---- */
 
 struct asked {
@@ -231,8 +329,8 @@ static enum kp_code read_asked(struct kp_request *r, struct asked *a, struct kp_
         return err->code;
     if (kp_arg_text(r, "fn") && !a->step)
         return kp_fail(err, KP_EINVALID, "fn goes with points or every");
-    if (kp_arg_text(r, "after") && (a->step || a->paths > 1))
-        return kp_fail(err, KP_EINVALID, "after goes with one path, without points and every");
+    if (kp_arg_text(r, "after") && (a->step || a->paths > 1 || kp_arg_int(r, "format") == FORMAT_CSV))
+        return kp_fail(err, KP_EINVALID, "after goes with one path, as JSON, without points and every");
     return KP_OK;
 }
 
@@ -270,11 +368,43 @@ static enum kp_code put_series(struct points *p, const struct asked *a, const ch
     return err->code;
 }
 
+static void csv_head(struct kp_buf *out, const struct asked *a)
+{
+    kp_buf_str(out, a->step ? "path,from,to,n,bad" : "path,time,value,status");
+    for (size_t i = 0; a->step && i < FUNCTIONS; i++)
+        if (a->bits & functions[i].bit)
+            kp_buf_printf(out, ",%s", functions[i].name);
+    kp_buf_str(out, "\r\n");
+}
+
+static enum kp_code reply_csv(struct kp_request *r, const struct asked *a, struct kp_err *err)
+{
+    struct csv c = { .r = r, .bits = a->bits,
+                     .budget = kp_arg_get(r, "limit")->given ? (size_t)kp_arg_int(r, "limit") : KP_POINTS_MAX };
+    struct kp_db *db = kp_store_reader(kp_node_store(r->node), err);
+    if (!db)
+        return err->code;
+    r->reply.type = "text/csv; charset=utf-8";
+    csv_head(&r->reply.body, a);
+    size_t pos = 0;
+    while (!err->code && !r->gone && (c.path = kp_query_next(&r->query, "path", &pos))) {
+        kp_signal id = find_signal(r, c.path, err);
+        if (id && a->step)
+            kp_history_aggregate(db, id, a->from, a->to, a->step, csv_bucket, &c, err);
+        else if (id)
+            csv_points(&c, db, id, a->from, a->to, err);
+    }
+    kp_store_reader_done(kp_node_store(r->node), db);
+    return err->code;
+}
+
 enum kp_code kp_route_history(struct kp_request *r, struct kp_err *err)
 {
     struct asked a = { 0 };
     if (read_asked(r, &a, err))
         return err->code;
+    if (kp_arg_int(r, "format") == FORMAT_CSV)
+        return reply_csv(r, &a, err);
     struct points p = { .r = r, .j = kp_reply_json(r), .from = a.from, .to = a.to, .budget = KP_POINTS_MAX,
                         .limit = (size_t)kp_arg_int(r, "limit"), .after = kp_arg_text(r, "after") };
     p.db = kp_store_reader(kp_node_store(r->node), err);

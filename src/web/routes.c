@@ -6,6 +6,7 @@
 #include "core/ban.h"
 
 static const char *const formats[] = { "pem", "der", NULL };
+static const char *const history_formats[] = { "json", "csv", NULL };
 static const char *const interval_kinds[] = { "state", "job", "program", "part", "stop", "shift",
                                               "batch", "alarm", "gap", NULL };
 static const int64_t year = INT64_C(365) * 86400 * KP_SECOND;
@@ -35,6 +36,7 @@ PARAMS history_params[] = {
     { .name = "points", .type = KP_PARAM_INT, .min = 2, .max = 100000 },
     { .name = "every", .type = KP_PARAM_DURATION, .min = KP_MILLISECOND, .max = year },
     { .name = "fn", .type = KP_PARAM_TEXT },
+    { .name = "format", .type = KP_PARAM_CHOICE, .choices = history_formats },
     END,
 };
 PARAMS interval_params[] = {

@@ -162,6 +162,9 @@ test("a chart's address holds its period; it zooms, is live again, and becomes a
     assert.ok(bytes.toString(button === "PNG" ? "latin1" : "utf8").startsWith(begin), `${button}: ${bytes.subarray(0, 40)}`);
     assert.ok(bytes.length > 500);
   }
+  await v.page.getByRole("button", { name: "Excel" }).click();
+  const sheet = await fetch(await v.page.getByLabel("Address").inputValue(), { headers: { Authorization: `Bearer ${node.token}` } });
+  assert.match(await sheet.text(), /^path,from,to,n,bad,min,mean,max\r\n"eindhoven/);
   assert.deepEqual(v.problems, []);
 });
 test("SQL is read, shown as a table and as a chart; a mistake is told", async () => {

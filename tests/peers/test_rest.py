@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each route of the REST API on a running node: what it does, what it refuses, and who may."""
 import calendar
+import csv
+import io
 import json
 import re
 import socket
@@ -61,7 +63,7 @@ def test_every_route_needs_a_token_but_for_the_open_ones(node):
         for headers in ({}, {"Authorization": "Bearer kp_wrong"}, {"Authorization": "Basic a29wcGVs"}, {"Cookie": f"koppel-{node.port}=x"}):
             r = requests.request(method, node.url + path, headers=headers, timeout=20, stream=True)
             if is_open:
-                assert r.status_code in (200, 400), (method, path, r.status_code)
+                assert r.status_code in (200, 400, 404), (method, path, r.status_code)
             else:
                 assert r.status_code == 401, (method, path, headers, r.status_code)
                 assert r.headers["WWW-Authenticate"].startswith("Bearer")
@@ -268,6 +270,20 @@ def test_signals_are_shown_described_and_written_only_when_opened(api, machine):
     api.refused(400, "PUT", "value", {"value": "fast"}, path="site/line/speed")
     api.ok("PUT", "value", {"value": 1234.5}, path="site/line/speed")
     wait_for(lambda: [p for p in api.ok("GET", "history", path="site/line/speed")["series"][0]["points"] if p[1] == 1234.5], 10, "the value written")
+
+
+def test_history_comes_as_csv_for_spreadsheets(node, api):
+    at = "2026-01-01T00:00:00Z"
+    api.ok("POST", "values", [{"path": "csv/n", "value": 1.5, "time": at}, {"path": "csv/t", "value": 'a "b", c', "time": at}])
+    ask = {"path": ["csv/n", "csv/t"], "from": "2025-12-31T00:00:00Z", "to": "2026-01-02T00:00:00Z", "format": "csv"}
+    reply = api.get("history", **ask)
+    assert reply.headers["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.reader(io.StringIO(reply.text, newline="")))
+    assert rows[0] == ["path", "time", "value", "status"] and [r[0] for r in rows[1:]] == ["csv/n", "csv/t"]
+    assert rows[1][1:] == ["2026-01-01T00:00:00Z", "1.5", "0"] and rows[2][2] == 'a "b", c'
+    steps = list(csv.reader(io.StringIO(api.get("history", **(ask | {"path": "csv/n", "every": "1d", "fn": "min,mean"})).text, newline="")))
+    assert steps == [["path", "from", "to", "n", "bad", "min", "mean"], ["csv/n", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "1", "0", "1.5", "1.5"]]
+    assert "no signal" in api.refused(404, "GET", "history", path="csv/none", format="csv")
 
 
 def test_history_pages_hold_every_point_once(api, machine):
