@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The REST API, the session, and fetching for components.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { cell } from "./cell";
 import { parse } from "./json";
 
@@ -79,7 +79,7 @@ export interface Fetched<T> { data: T | null; error: Error | null; again: () => 
 export function useApi<T = any>(path: string | null, everyMs = 0): Fetched<T> {
   const [state, set] = useState<{ data: T | null; error: Error | null; of: string | null; busy: boolean }>({ data: null, error: null, of: null, busy: !!path });
   const e = epoch.use(), round = useRef(0), [n, force] = useState(0);
-  useEffect(() => {
+  useLayoutEffect(() => { // not after the first paint: the answer is what is waited for
     if (!path) return;
     const mine = ++round.current;
     let timer = 0;

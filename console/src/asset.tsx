@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One asset: what it is, what it did today, its signals as they are now.
-import { useEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import { api, epoch, query, send, useApi } from "./api";
 import { age, count, t, word } from "./lang";
 import { follow, now } from "./live";
@@ -13,7 +13,7 @@ const plate = ["ManufacturerName", "ManufacturerProductDesignation", "OrderCodeO
 /** All signals below a path: the first at once, so that something is seen, the others behind them. */
 function useSignals(path: string) {
   const e = epoch.use(), [list, setList] = useState<Signal[] | null>(null), [error, setError] = useState<Error | null>(null), [n, again] = useReducer((x: number, _: void) => x + 1, 0), of = useRef(path);
-  useEffect(() => {
+  useLayoutEffect(() => {
     let alive = true;
     if (of.current !== path) setList(null);
     of.current = path;

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { api, epoch, query, useApi } from "./api";
-import { clock, day, hour, language, number, short, span, t } from "./lang";
+import { clock, day, hour, language, number, second, short, span, t } from "./lang";
 import { follow, now } from "./live";
 import { above, type Bucket, discrete, type Interval, nameOf, numeric, show, type Signal, unit } from "./model";
 import { replace, route } from "./route";
@@ -112,7 +112,7 @@ function Plot({ data, hover, select, pan, place }: { place: (left: number, right
       cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7 }, focus: { prox: 24 } },
       axes: [{ ...axis, space: 90, size: 34, values: (u_, at) => {
         const length = (u_.scales.x.max! - u_.scales.x.min!) * 1000;
-        return at.map((x) => (length > 4 * 86400e3 || (length > 86400e3 && new Date(x * 1000).getHours() === 0) ? day(x * 1000) : hour(x * 1000) + (length < 300e3 ? `:${String(new Date(x * 1000).getSeconds()).padStart(2, "0")}` : "")));
+        return at.map((x) => (length > 4 * 86400e3 || (length > 86400e3 && new Date(x * 1000).getHours() === 0) ? day(x * 1000) : (length < 300e3 ? second : hour)(x * 1000)));
       } }, ...scales.slice(0, narrow ? 2 : 4).map((name, i): uPlot.Axis => {
         const named = data.lines.find((l) => (unit(l.signal) || "-") === name && l.signal.enums);
         return { ...axis, scale: "y" + i, side: i % 2 ? 1 : 3, gap: 4, size: named ? 96 : narrow ? 48 : 56, label: name === "-" || narrow ? undefined : name, labelSize: 16, labelGap: 0, labelFont: "12px system-ui, sans-serif", grid: { ...axis.grid, show: !i },

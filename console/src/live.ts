@@ -11,7 +11,7 @@ export const status = cell<any>(null);
 let skew = 0;
 export const now = () => Date.now() + skew;
 
-let post: (m: { paths?: string[]; bye?: true }) => void;
+let post: (m: { paths?: string[]; bye?: true }) => void = () => undefined; // nobody listens yet
 const followers = new Map<string, Set<(v: Value) => void>>();
 let timer = 0;
 

@@ -70,8 +70,8 @@ async function enter() {
     route.set({ page: "", rest: "", params: new URLSearchParams() });
     access.set("entering");
     await login(code ? { code } : { token: token! }).catch((e) => (Login.said.set(e.message), access.set("out")));
-  } else void knowMe().catch(() => null);
-  startLive();
+  } else setTimeout(() => void knowMe().catch(() => null));
+  setTimeout(startLive); // what the page asks goes first
 }
 void enter();
 render(<App />, document.getElementById("app")!);

@@ -2,16 +2,15 @@
 // Small parts that pages are made of.
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { clock, t, word } from "./lang";
+import { clock, second, t, word } from "./lang";
 import { now } from "./live";
 import type { Interval, Quality } from "./model";
 import { stateInk, tell } from "./model";
 
-export function Time({ at, only }: { at: string | number | null | undefined; only?: "hour" }) {
+export function Time({ at, only }: { at: string | number | null | undefined; only?: "time" }) {
   if (at === null || at === undefined) return <>–</>;
   const iso = new Date(at).toISOString();
-  const said = clock(at);
-  return <time dateTime={iso} title={`${iso.replace("T", " ").slice(0, 19)} UTC`}>{only ? said.split(/,? /).pop() : said}</time>;
+  return <time dateTime={iso} title={`${iso.replace("T", " ").slice(0, 19)} UTC`}>{only ? second(at) : clock(at)}</time>;
 }
 export function Mark({ quality, text }: { quality: Quality; text?: string }) {
   return <span class={`mark ${quality}`}>{text ?? word("quality", quality)}</span>;

@@ -408,7 +408,7 @@ static void running_out_of_memory_is_a_503_and_nothing_leaks(void **state)
     static const char *const targets[] = {
         "/api/v1/status", "/api/v1/signals?limit=3", "/api/v1/assets", "/api/v1/tree?path=site/mill&depth=3", "/metrics", "/",
         "/api/v1/signal?path=site/mill/spindle/speed", "/api/v1/asset?path=site", "/api/v1/couplings", "/api/v1/protocols",
-        "/api/v1/openapi.json",
+        "/api/v1/openapi.json", "/api/v1/history?path=site/rack/v0001&format=csv", "/api/v1/history?path=site/rack/v0001&format=csv&points=9",
     };
     long total = 0;
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {

@@ -11,13 +11,21 @@ export const languages = Object.keys(words);
 const preferred = () => navigator.languages?.map((l) => l.slice(0, 2)).find((l) => l in words) ?? "en";
 export const language = kept("language", preferred());
 
-let text = words.en, locale = "en", six: Intl.NumberFormat, whole: Intl.NumberFormat, three: Intl.NumberFormat;
+/** Made when first needed and kept: making one takes longer than a hundred uses. */
+const made = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
+function kept_<T extends Intl.NumberFormat | Intl.DateTimeFormat>(name: string, make: () => T): T {
+  let f = made.get(name);
+  if (!f) made.set(name, (f = make()));
+  return f as T;
+}
+const numbers = (name: string, options: Intl.NumberFormatOptions) => kept_(name, () => new Intl.NumberFormat(locale, options));
+const times = (name: string, options: Intl.DateTimeFormatOptions) => kept_(name, () => new Intl.DateTimeFormat(locale, options));
+
+let text = words.en, locale = "en";
 function use(l: string) {
   text = words[l] ?? en;
   locale = navigator.languages?.find((x) => x.startsWith(l)) ?? l;
-  six = new Intl.NumberFormat(locale, { maximumSignificantDigits: 6 });
-  whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-  three = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 });
+  made.clear();
   document.documentElement.lang = l;
 }
 use(language.get());
@@ -30,21 +38,23 @@ export function t(key: Key, values?: Record<string, string | number>): string {
 /** A word of the node such as "running", when there is a text for it: t("state.running"). */
 export const word = (group: string, name: string) => text[`${group}.${name}` as Key] ?? name;
 
-export const count = (n: number) => whole.format(n);
-export const short = (n: number) => three.format(n);
+export const count = (n: number) => numbers("whole", { maximumFractionDigits: 0 }).format(n);
+export const short = (n: number) => numbers("three", { maximumSignificantDigits: 3 }).format(n);
 export function number(n: number) {
   if (!Number.isFinite(n)) return String(n);
-  if (Number.isInteger(n)) return whole.format(n);
-  return Math.abs(n) >= 1e9 || Math.abs(n) < 1e-4 ? n.toExponential(4) : six.format(n);
+  if (Number.isInteger(n)) return count(n);
+  return Math.abs(n) >= 1e9 || Math.abs(n) < 1e-4 ? n.toExponential(4) : numbers("six", { maximumSignificantDigits: 6 }).format(n);
 }
 export function bytes(n: number) {
   let i = 0;
   for (; n >= 1000 && i < 4; i++) n /= 1000;
-  return `${three.format(n)} ${["B", "kB", "MB", "GB", "TB"][i]}`;
+  return `${short(n)} ${["B", "kB", "MB", "GB", "TB"][i]}`;
 }
-export const clock = (at: number | string) => new Date(at).toLocaleString(locale, { dateStyle: "short", timeStyle: "medium" });
-export const hour = (at: number | string) => new Date(at).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
-export const day = (at: number | string) => new Date(at).toLocaleDateString(locale, { weekday: "short", day: "numeric", month: "short" });
+type At = number | string;
+export const clock = (at: At) => times("clock", { dateStyle: "short", timeStyle: "medium" }).format(new Date(at));
+export const second = (at: At) => times("second", { timeStyle: "medium" }).format(new Date(at));
+export const hour = (at: At) => times("hour", { hour: "2-digit", minute: "2-digit" }).format(new Date(at));
+export const day = (at: At) => times("day", { weekday: "short", day: "numeric", month: "short" }).format(new Date(at));
 export function span(seconds: number) {
   const s = Math.max(0, Math.round(seconds));
   if (s < 60) return `${s} s`;

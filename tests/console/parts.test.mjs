@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts of the console that need no browser.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { test } from "node:test";
+import { root } from "./kit.mjs";
+
+const { buildSync } = createRequire(join(root, "console/build.mjs"))("esbuild");
+async function load(file) {
+  const made = buildSync({ entryPoints: [join(root, "console/src", file)], bundle: true, write: false, format: "esm", absWorkingDir: join(root, "console") });
+  return import("data:text/javascript;base64," + Buffer.from(made.outputFiles[0].contents).toString("base64"));
+}
+const { patterns, Hub } = await load("hub.ts"), { parse } = await load("json.ts");
+
+test("few signals are asked for by name, each once, with nothing in a name that means something in a pattern", () => {
+  assert.deepEqual(patterns(["b/y", "a/x", "a/x"]), ["a/x", "b/y"]);
+  assert.deepEqual(patterns(["hall/a,b*"]), ["hall/a?b?"]);
+  assert.deepEqual(patterns([]), []);
+});
+test("more signals than the node takes patterns are asked for by their assets, and none is left out", () => {
+  const paths = Array.from({ length: 5000 }, (_, i) => `site/hall${i % 7}/m${i % 90}/s${i}`), asked = patterns(paths);
+  assert.ok(asked.length <= 60);
+  for (const p of paths) assert.ok(asked.some((a) => a === "**" || p === a || p.startsWith(a + "/")), p);
+  assert.deepEqual(patterns(Array.from({ length: 100 }, (_, i) => `s${i}`)), ["**"]);
+});
+test("integers beyond 2^53 stay exact, also beside texts that look like them", () => {
+  assert.deepEqual(parse('{"a":9007199254740993,"b":"12345678901234567","c":1.5,"d":[-9223372036854775808]}'), { a: "9007199254740993", b: "12345678901234567", c: 1.5, d: ["-9223372036854775808"] });
+});
+test("each guest of the hub hears of what it follows, over one stream for all", async () => {
+  const opened = [];
+  globalThis.EventSource = class {
+    constructor(url) {
+      this.url = url;
+      this.heard = {};
+      this.readyState = 1;
+      opened.push(this);
+    }
+    addEventListener(name, f) {
+      this.heard[name] = f;
+    }
+    close() {
+      this.readyState = 2;
+    }
+  };
+  globalThis.fetch = async () => new Response('{"now":"x"}');
+  const hub = new Hub(), said = { a: [], b: [] }, guest = (k) => ({ say: (m) => "values" in m && said[k].push(...m.values.map((v) => v.path)) }), a = guest("a"), b = guest("b");
+  hub.hear(a, ["m/x", "m/y"]);
+  hub.hear(b, ["m/y"]);
+  await new Promise((r) => setTimeout(r, 150));
+  const last = opened.at(-1);
+  assert.equal(decodeURIComponent(new URL(last.url, "http://x").searchParams.get("match")), "m/x,m/y");
+  assert.equal(opened.filter((s) => s.readyState === 1).length, 1);
+  last.heard.values({ data: JSON.stringify([{ path: "m/x" }, { path: "m/y" }, { path: "m/z" }]) });
+  assert.deepEqual(said, { a: ["m/x", "m/y"], b: ["m/y"] });
+  hub.leave(a);
+  hub.leave(b);
+  await new Promise((r) => setTimeout(r, 150));
+  assert.equal(opened.filter((s) => s.readyState === 1).length, 0);
+});
