@@ -91,7 +91,7 @@ function Write({ s, close }: { s: Signal; close: () => void }) {
 
 export function AssetPage() {
   const path = route.use().rest, tree = useApi<Asset>("tree?" + query({ path: path || undefined, depth: 16, signals: 0 }), 5000), signals = useSignals(path);
-  const intervals = useApi<{ intervals: Interval[] }>("intervals?" + query({ path: path || undefined, from: "-24h", limit: 3000 }), 15000);
+  const intervals = useApi<{ intervals: Interval[] }>("intervals?" + query({ path, from: "-24h", limit: 3000 }), 15000);
   const [want, setWant] = useState(""), [picked, setPicked] = useState<Set<string>>(new Set()), [edit, setEdit] = useState<Signal | "asset" | null>(null), [write, setWrite] = useState<Signal | null>(null);
   useEffect(() => {
     setPicked(new Set());

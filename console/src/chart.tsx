@@ -5,8 +5,9 @@ import uPlot from "uplot";
 import { api, epoch, query, useApi } from "./api";
 import { clock, day, hour, language, number, second, short, span, t } from "./lang";
 import { follow, now } from "./live";
-import { above, type Bucket, discrete, type Interval, nameOf, numeric, show, type Signal, unit } from "./model";
+import { type Bucket, discrete, type Interval, nameOf, numeric, show, type Signal, unit } from "./model";
 import { replace, route } from "./route";
+import { look } from "./theme";
 import { Band, csv, Dialog, download, Empty, Field, Page, Problem } from "./ui";
 
 const periods: [string, string][] = [["-15m", "15 min"], ["-1h", "1 h"], ["-8h", "8 h"], ["-24h", "24 h"], ["-7d", "7 d"], ["-30d", "30 d"], ["-365d", "1 y"]];
@@ -24,7 +25,7 @@ function view(p: URLSearchParams): View {
 const address = (paths: string[], from: string, to?: string) => `#/chart?${[...paths.map((s) => "s=" + encodeURIComponent(s)), `from=${encodeURIComponent(from)}`, ...(to ? [`to=${encodeURIComponent(to)}`] : [])].join("&")}`;
 
 interface Line { signal: Signal; at: number[]; end: number[]; min: (number | null)[]; mean: (number | null)[]; max: (number | null)[]; last: (number | null)[]; bad: boolean[] }
-interface Data { from: number; to: number; step: number; lines: Line[]; gaps: Interval[]; bands: Interval[] }
+interface Data { from: number; to: number; step: number; lines: Line[]; gaps: Interval[]; bands: Interval[]; tooMany: boolean; names: Map<string, number> }
 const line = (signal: Signal, b: Bucket[]): Line => {
   const steps = discrete(signal), l: Line = { signal, at: [], end: [], min: [], mean: [], max: [], last: [], bad: [] };
   for (const x of b) {
@@ -52,12 +53,16 @@ async function load(signals: Signal[], from: number, to: number, ask: { points?:
 }
 
 const ink = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const within = (path: string, asset: string | null) => asset === "" || path.startsWith(asset + "/");
+/** Whether a gap is one of this signal: that of another link at the same place is not. */
+const missing = (s: Signal, g: Interval, names: Map<string, number>) =>
+  (g.path === "" || s.path.startsWith(g.path + "/")) && (g.attributes.coupling === undefined || names.get(g.attributes.coupling) === s.coupling);
+/** The assets above a signal, and the node itself. */
+const places = (path: string) => path.split("/").map((_, i, names) => names.slice(0, i).join("/"));
 /** Columns for uPlot: one time axis for all; between two steps far apart the line is broken when the signal was cut off or bad. */
 function columns(d: Data): uPlot.AlignedData {
   const tables = d.lines.map((l) => {
     const x: number[] = [], a: (number | null)[] = [], b: (number | null)[] = [], c: (number | null)[] = [], holds = discrete(l.signal);
-    const gaps = d.gaps.filter((g) => within(l.signal.path, g.path)).map((g) => [Date.parse(g.start), g.end ? Date.parse(g.end) : Infinity]);
+    const gaps = d.gaps.filter((g) => missing(l.signal, g, d.names)).map((g) => [Date.parse(g.start), g.end ? Date.parse(g.end) : Infinity]);
     const put = (at: number, v: number | null, low = v, high = v) => {
       if (x.length && at <= x[x.length - 1]) return;
       x.push(at);
@@ -87,7 +92,7 @@ function Plot({ data, hover, select, pan, place }: { place: (left: number, right
   const box = useRef<HTMLDivElement>(null), plot = useRef<uPlot | null>(null), held = useRef({ data, hover, select, pan, place });
   held.current = { data, hover, select, pan, place };
   const shape = data.lines.map((l) => `${l.signal.id}${unit(l.signal)}`).join() + language.get();
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches + (document.documentElement.dataset.theme ?? "");
+  const colours = look.use();
   const drawn = () => {
     const u = plot.current!, d = held.current.data;
     u.batch(() => {
@@ -132,7 +137,7 @@ function Plot({ data, hover, select, pan, place }: { place: (left: number, right
             g.fillStyle = colour;
             if (b > a) g.fillRect(a, top, b - a, height);
           };
-          for (const i of d.gaps) shade(Date.parse(i.start), i.end ? Date.parse(i.end) : d.to, ink("--shade-gap"));
+          for (const i of d.gaps) if (d.lines.some((l) => missing(l.signal, i, d.names))) shade(Date.parse(i.start), i.end ? Date.parse(i.end) : d.to, ink("--shade-gap"));
           for (const l of d.lines) l.bad.forEach((bad, i) => bad && shade(l.at[i], l.end[i], ink("--shade-bad")));
         }],
       },
@@ -153,7 +158,7 @@ function Plot({ data, hover, select, pan, place }: { place: (left: number, right
       u.destroy();
       plot.current = null;
     };
-  }, [shape, dark]);
+  }, [shape, colours]);
   useEffect(() => void (plot.current && drawn()), [data]);
   const key = (e: KeyboardEvent) => {
     const u = plot.current!, x = u.cursor.left! < 0 ? u.over.clientWidth : u.cursor.left!;
@@ -219,12 +224,14 @@ export function ChartPage() {
   useEffect(() => {
     if (!signals?.length) return void setData(null);
     let alive = true, timer = 0, held: Data | null = null;
-    const mine = signals.filter(numeric), assets = [...new Set(mine.map((s) => above(s.path)))], points = Math.max(100, Math.min(MOST, Math.round((box.current?.clientWidth ?? 800) * 1.2)));
+    const mine = signals.filter(numeric), assets = [...new Set(mine.flatMap((s) => places(s.path)))].slice(0, 40), points = Math.max(100, Math.min(MOST, Math.round((box.current?.clientWidth ?? 800) * 1.2)));
     const whole = async () => {
       const w = view(r.params), time = { from: new Date(w.from).toISOString(), to: new Date(w.to).toISOString() };
-      const [h, i] = await Promise.all([load(mine, w.from, w.to, { points }), api<{ intervals: Interval[] }>("intervals?" + query({ ...time, limit: 3000 }))]);
-      const near = i.intervals.filter((x) => x.path !== null && assets.some((a) => a === x.path || x.path === "" || a.startsWith(x.path + "/")));
-      if (alive) setData((held = { ...w, step: h.step, lines: h.lines, gaps: near.filter((x) => x.kind === "gap"), bands: near.filter((x) => x.kind !== "gap") }));
+      const [h, links, ...lists] = await Promise.all([load(mine, w.from, w.to, { points }), api<{ couplings: { name: string; id: number }[] }>("couplings"),
+        ...assets.map((a) => api<{ intervals: Interval[]; more: boolean }>("intervals?" + query({ path: a, ...time, limit: 5000 })))]);
+      const all = lists.flatMap((l) => l.intervals), names = new Map(links.couplings.map((c) => [c.name, c.id]));
+      const mineOnly = all.filter((x) => x.kind !== "gap" || mine.some((s) => missing(s, x, names)));
+      if (alive) setData((held = { ...w, step: h.step, lines: h.lines, gaps: mineOnly.filter((x) => x.kind === "gap"), bands: mineOnly, tooMany: lists.some((l) => l.more), names }));
     };
     const tail = async () => {
       if (!held || document.hidden) return;
@@ -294,7 +301,7 @@ export function ChartPage() {
       </div>
       {error && <Problem error={error} />}
       <div ref={box} class="chart-box">{data?.lines.length ? <Plot data={data} hover={setAt} select={show_} pan={pan} place={(a, b) => setEdges((x) => (x[0] === a && x[1] === b ? x : [a, b]))} /> : <p class="soft plot">{data || signals ? data ? t("chart.none") : t("loading") : t("loading")}</p>}</div>
-      {data && <><Band intervals={data.bands} from={data.from} to={data.to} edges={edges} /><Legend data={data} at={at} remove={(p) => set(paths.filter((x) => x !== p))} /></>}
+      {data && <>{data.tooMany ? <p class="soft">{t("chart.tooMany")}</p> : <Band intervals={data.bands} from={data.from} to={data.to} edges={edges} />}<Legend data={data} at={at} remove={(p) => set(paths.filter((x) => x !== p))} /></>}
     </>}
     {sheet && <Sheet paths={paths} from={from} close={() => setSheet(false)} />}
     {adding && <Add close={() => setAdding(false)} add={(p) => { if (!paths.includes(p)) set([...paths, p]); }} />}

@@ -14,11 +14,12 @@ export interface Found { protocol: string; address: string; port: number; unit: 
 
 const look: Record<string, Quality> = { online: "good", connecting: "stale", waiting: "uncertain", refused: "bad", off: "none" };
 export const schemeOf = (url: string) => url.slice(0, Math.max(0, url.indexOf(":")));
-const isCertificate = (c: Coupling) => c.state === "refused" && /certificate|trust/i.test(c.detail);
+const isTheirs = (c: Coupling) => /does not trust|trust list|cert export/i.test(c.detail);
+const isCertificate = (c: Coupling) => c.state === "refused" && !isTheirs(c) && /certificate|trust/i.test(c.detail);
 /** What a person can do about a state. */
 function advice(c: Coupling): string | null {
   if (c.state === "online" || c.state === "connecting" || c.state === "off") return null;
-  if (/does not trust/i.test(c.detail)) return t("advice.theirs");
+  if (isTheirs(c)) return t("advice.theirs");
   if (isCertificate(c)) return t("advice.certificate");
   if (/user|password|denied|authori/i.test(c.detail)) return t("advice.password");
   if (/refused|unreachable|timeout|timed out|resolve|no route|answer/i.test(c.detail)) return t("advice.reach");

@@ -5,7 +5,7 @@ import { clock, count, number, t, word } from "./lang";
 export interface Signal {
   path: string; id: number; type: string; unit: string | null; unitText: string | null; description: string | null;
   low: number | null; high: number | null; enums: Record<string, string> | null; label: string; labelInForce: string;
-  stored: boolean; writable: boolean; source: string | null; role: string | null;
+  stored: boolean; writable: boolean; coupling: number; source: string | null; role: string | null;
   value: any; status: { code: number; name: string }; time: string | null; stale: boolean;
 }
 export interface Counts { signals: number; good: number; uncertain: number; bad: number; stale: number }

@@ -48,7 +48,7 @@ async function moving(path: string): Promise<Moving[]> {
   const { signals } = await api<{ signals: Signal[] }>("signals?" + query({ match: path.replace(/[,*?]/g, "?"), limit: 200 }));
   const some = signals.filter((s) => /^(u?int64|float|double)$/.test(s.type) && !s.enums && s.stored).sort((a, b) => Number(!!b.role) - Number(!!a.role)).slice(0, 12);
   if (!some.length) return [];
-  const h = await api<{ series: { id: number; buckets: Bucket[] }[] }>(`history?${some.map((s) => "path=" + encodeURIComponent(s.path)).join("&")}&from=-15m&points=60&fn=mean,last`);
+  const h = await api<{ series: { id: number; buckets: Bucket[] }[] }>(`history?${some.map((s) => "path=" + encodeURIComponent(s.path)).join("&")}&from=-15m&points=180&fn=mean,last`);
   const found = some.map((signal) => {
     const points = (h.series.find((x) => x.id === signal.id)?.buckets ?? []).filter((b) => b.mean !== null).map((b) => [Date.parse(b.to), b.mean!] as [number, number]);
     return { signal, points, value: signal.value, code: signal.status.code, time: signal.time };
@@ -87,7 +87,7 @@ function Machine({ card, roles }: { card: Card; roles?: Record<string, any> }) {
       m.code = v.status;
       m.time = v.time;
       const at = v.time ? Date.parse(v.time) : 0, last = m.points[m.points.length - 1];
-      if (typeof v.value === "number" && (!last || at - last[0] > WINDOW / 60)) m.points.push([at, v.value]);
+      if (typeof v.value === "number" && (!last || at - last[0] > WINDOW / 180)) m.points.push([at, v.value]);
       while (m.points.length > 2 && m.points[0][0] < now() - WINDOW) m.points.shift();
       dirty = true;
     });

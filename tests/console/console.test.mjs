@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { factory, launch, Node, root, until, visit } from "./kit.mjs";
+import { factory, freePort, launch, Node, root, server, until, visit } from "./kit.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const mill = "eindhoven/hall1/Mill-01", at = (p) => encodeURIComponent(p);
@@ -156,6 +157,8 @@ test("a chart's address holds its period; it zooms, is live again, and becomes a
   await seen.locator(".plot canvas").waitFor();
   await v.page.getByRole("button", { name: "Live", exact: true }).click();
   await v.page.waitForURL((u) => !u.hash.includes("to="));
+  await v.page.reload();
+  await v.page.locator(".plot canvas").waitFor();
   for (const [button, begin] of [["CSV", "\ufefftime,path,min,mean,max\r\n20"], ["PNG", "\x89PNG"]]) {
     const [file] = await Promise.all([v.page.waitForEvent("download"), v.page.getByRole("button", { name: button }).click()]);
     const bytes = readFileSync(await file.path());
@@ -210,6 +213,36 @@ test("the form of a coupling is made of its protocol's options, and what is save
   await v.page.getByRole("dialog").getByRole("button", { name: "Switch on" }).click();
   await node.online("laser");
 });
+test("a certificate is trusted when a person has compared its fingerprint", async () => {
+  node.cli("cert", "export", join(node.folder, "client.der"));
+  const secure = await server("peer_opcua_server", ["--port", await freePort(), "--rate", 5, "--secure", node.folder]);
+  node.cli("couple", secure.urls[0], "--name", "secure", "--at", "safe", "--no-wait");
+  const refused = await until("it is refused", () => ((c) => c.state === "refused" && c)(node.json("couplings", "secure")));
+  const v = await visit(browser, node);
+  await v.go("#/couplings/secure");
+  await v.page.getByText("Look at its fingerprint and trust it").waitFor();
+  await v.page.getByRole("button", { name: "Look at the certificate" }).click();
+  const fingerprint = await v.page.getByRole("dialog").locator("code").textContent();
+  assert.equal(fingerprint.split(":").length, 32);
+  assert.ok(refused.detail.includes(fingerprint));
+  await v.page.getByRole("dialog").getByRole("button", { name: "Trust" }).click();
+  await node.online("secure");
+  await v.page.getByText(/signed and encrypted/).waitFor();
+  node.cli("uncouple", "secure");
+  await secure.stop();
+});
+test("a look for machines shows how far it is, and can be ended", async () => {
+  const port = await freePort(), targets = Array.from({ length: 12 }, (_, i) => `127.0.0.${i + 1}`), v = await visit(browser, node);
+  const silent = targets.map((t) => createServer().listen(port, t)); // they take a connection and say nothing
+  const asked = await v.context.request.post(node.url + "/api/v1/discover", { data: { targets, ports: [port], parallel: 1 }, headers: { "X-Koppel": "1" } });
+  assert.equal(asked.status(), 202);
+  await v.go("#/couplings");
+  await v.page.getByRole("button", { name: "Find machines" }).click();
+  await v.page.getByRole("progressbar").waitFor();
+  await v.page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+  await v.page.getByText(/Looked at \d+ of 12/).waitFor();
+  silent.forEach((s) => s.close());
+});
 test("language and colours are chosen and remembered", async () => {
   const v = await visit(browser, node);
   await v.go("#/settings");
@@ -219,6 +252,10 @@ test("language and colours are chosen and remembered", async () => {
   await v.page.reload();
   await v.page.getByRole("heading", { level: 1, name: "Instellingen" }).waitFor();
   assert.equal(await v.page.evaluate(() => document.documentElement.lang + document.documentElement.dataset.theme), "nldark");
+  await v.page.getByLabel("Kleuren").selectOption("auto");
+  assert.equal(await v.page.evaluate(() => document.documentElement.dataset.theme), "light");
+  await v.page.emulateMedia({ colorScheme: "dark" });
+  await until("as the system", () => v.page.evaluate(() => document.documentElement.dataset.theme === "dark"));
 });
 test("ten tabs of a browser are live, and take one stream of the node", async () => {
   const v = await visit(browser, node), pages = [v.page, ...(await Promise.all(Array.from({ length: 9 }, () => v.context.newPage())))];
@@ -246,4 +283,6 @@ test("a node that is started again is found again, and the page goes on", async 
   const first = await row.locator(".value").textContent();
   await until("a live value", async () => (await row.locator(".value").textContent()) !== first);
   assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Mill-01");
+  await page.goto(`${node.url}/${chart}`);
+  await page.getByRole("img", { name: /^Gap:/ }).waitFor(); // and what was missed is shown as missed
 });

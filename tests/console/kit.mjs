@@ -21,7 +21,7 @@ export async function until(what, check, ms = 20000) {
     if (Date.now() > end) throw new Error(`${what} did not come within ${ms} ms`);
   }
 }
-const freePort = () => new Promise((done) => {
+export const freePort = () => new Promise((done) => {
   const s = createServer().listen(0, "127.0.0.1", () => {
     const { port } = s.address();
     s.close(() => done(port));
@@ -36,7 +36,7 @@ function start(command, args) {
 const ended = (p) => (p.exitCode !== null || p.signalCode !== null ? p.exitCode : new Promise((r) => p.once("exit", r)));
 /** A peer program that prints READY and a URL as often as `ready` says. */
 export async function server(script, args, ready = 1) {
-  const p = start(python, [join(root, script), ...args.map(String)]);
+  const p = script.endsWith(".py") ? start(python, [join(root, script), ...args.map(String)]) : start(join(dirname(koppel), script), args.map(String));
   let said = "";
   p.stdout.on("data", (d) => (said += d));
   await until(`${script}: READY`, () => {
