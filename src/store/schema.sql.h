@@ -92,4 +92,9 @@ static const char schema_v3[] =
 
 /* Version 4: rows of the journal that belong to no stripe yet (journal.h); an older program would not see them. */
 static const char schema_v4[] = "";
+
+/* Version 5: what a token may do (null: everything) and until when (null: for ever). */
+static const char schema_v5[] =
+    "alter table token add column role text;"
+    "alter table token add column expires integer;";
 #endif

@@ -16,21 +16,29 @@ enum kp_code kp_secret_put(struct kp_store *, const char *name, const void *data
 enum kp_code kp_secret_get(struct kp_store *, const char *name, struct kp_arena *, void **data, size_t *len,
                            struct kp_err *);
 
+/* What somebody may do: each role all that those before it may. */
+enum kp_role { KP_NOBODY, KP_VIEWER, KP_OPERATOR, KP_ENGINEER, KP_OWNER };
+extern const char *const kp_role_words[]; /* by enum kp_role: "nobody", "viewer" ... ; ends with NULL */
+enum kp_role kp_role_find(const char *word); /* KP_NOBODY: it is none */
+
 /* Tokens: "kp_" and 43 characters of base64url. */
 enum { KP_TOKEN_TEXT = 48 };
 enum kp_code kp_token_create(struct kp_store *, const char *name, char out[KP_TOKEN_TEXT], struct kp_err *);
-/* One that may do nothing but post values to the signals that match the pattern; NULL: as above. */
-enum kp_code kp_token_create_for(struct kp_store *, const char *name, const char *writes, char out[KP_TOKEN_TEXT],
-                                 struct kp_err *);
-/* True for one that may do everything. Constant time in the token. Copies the token's name when it is known. Cached in memory. */
-bool kp_token_check(struct kp_store *, const char *token, char *name, size_t size);
-/* True for one that may only post values: copies the pattern of where. */
-bool kp_token_writes(struct kp_store *, const char *token, char *pattern, size_t size);
 struct kp_token_view {
     const char *name;
     int64_t created;    /* ns UTC */
-    const char *writes; /* NULL: everything */
+    const char *writes; /* it may post values to the signals that match, and nothing else; NULL: what its role may */
+    enum kp_role role;  /* KP_NOBODY: with writes */
+    int64_t expires;    /* ns UTC, from then on it opens nothing; 0 = never */
 };
+/* As `wanted` says (`created` is set here): with a pattern or a role, with neither for an owner. */
+enum kp_code kp_token_create_for(struct kp_store *, const struct kp_token_view *wanted, char out[KP_TOKEN_TEXT],
+                                 struct kp_err *);
+/* What it may do: KP_NOBODY for one that is not known, has expired, or may only post values. Constant time in the token.
+ * Copies the token's name when it is known. Cached in memory. */
+enum kp_role kp_token_check(struct kp_store *, const char *token, char *name, size_t size);
+/* True for one that may only post values: copies the pattern of where. */
+bool kp_token_writes(struct kp_store *, const char *token, char *pattern, size_t size);
 enum kp_code kp_token_list(struct kp_store *, bool (*each)(void *, const struct kp_token_view *), void *arg, struct kp_err *);
 enum kp_code kp_token_remove(struct kp_store *, const char *name, struct kp_err *);
 #endif

@@ -192,41 +192,60 @@ static bool unauthorized(struct kp_request *r, const char *why)
 static bool check_bearer(struct kp_request *r)
 {
     const char *given = r->client.authorization;
-    char name[KP_NAME_MAX];
     const char *token = strchr(given, ' ');
     bool known = strncasecmp(given, "Bearer ", 7) == 0 || strncasecmp(given, "Token ", 6) == 0; /* the latter: clients of InfluxDB */
-    if (known && kp_token_check(kp_node_store(r->node), token + strspn(token, " "), name, sizeof name))
+    r->who.via = "token";
+    if (known)
+        r->who.role = kp_token_check(kp_node_store(r->node), token + strspn(token, " "), r->who.user, sizeof r->who.user);
+    if (r->who.role)
         return true;
     char pattern[KP_PATH_MAX];
     if (!known || !kp_token_writes(kp_node_store(r->node), token + strspn(token, " "), pattern, sizeof pattern))
-        return unauthorized(r, "the token is not known to this node");
+        return unauthorized(r, "the token is not known to this node, or has expired");
     r->only = kp_arena_strdup(&r->arena, pattern);
     return (r->route->needs & KP_POSTS && r->only) || deny(r, "this token may only post values: POST /api/v1/values");
 }
 
+static bool check_session(struct kp_request *r)
+{
+    char id[KP_SESSION_TEXT];
+    if (!kp_cookie_find(r->client.cookie, r->port, id))
+        return unauthorized(r, "give a token: Authorization: Bearer TOKEN; `koppel init` printed the first");
+    r->who.role = kp_session_check(r->sessions, kp_node_store(r->node), id, r->who.user, sizeof r->who.user);
+    if (!r->who.role)
+        return unauthorized(r, "the session has ended: give the token again");
+    r->who.via = r->who.user[0] ? "token" : "code";
+    if (!r->who.user[0])
+        snprintf(r->who.user, sizeof r->who.user, "local");
+    if (r->method != KP_HTTP_GET && (!r->client.koppel || strcmp(r->client.koppel, "1") != 0))
+        return deny(r, "a change made with a session's cookie needs the header X-Koppel: 1");
+    return true;
+}
+
+static bool check_role(struct kp_request *r)
+{
+    if (r->only || r->who.role >= r->route->role)
+        return true;
+    kp_reply_error(r, 403, "denied", "the role %s may not do this: it takes %s", kp_role_words[r->who.role],
+                   kp_role_words[r->route->role]);
+    return false;
+}
+
 static bool check_access(struct kp_request *r)
 {
-    if (r->client.local)
+    if (r->client.local) {
+        r->who = (struct kp_who){ "local", KP_OWNER, "local" };
         return true;
+    }
     if (!r->client.host || !kp_host_is_loopback(r->client.host))
         return deny(r, "the Host header must be localhost, 127.0.0.1 or [::1]");
     if (r->route->needs & KP_OPEN)
         return true;
-    if (r->client.authorization) {
-        if (!check_bearer(r))
-            return false;
-    } else {
-        char id[KP_SESSION_TEXT];
-        if (!kp_cookie_find(r->client.cookie, r->port, id))
-            return unauthorized(r, "give a token: Authorization: Bearer TOKEN; `koppel init` printed the first");
-        if (!kp_session_check(r->sessions, kp_node_store(r->node), id))
-            return unauthorized(r, "the session has ended: give the token again");
-        if (r->method != KP_HTTP_GET && (!r->client.koppel || strcmp(r->client.koppel, "1") != 0))
-            return deny(r, "a change made with a session's cookie needs the header X-Koppel: 1");
-    }
+    if (r->client.authorization ? !check_bearer(r) : !check_session(r))
+        return false;
     if (r->route->needs & KP_LOCAL)
         return deny(r, "only possible over the node's Unix socket");
-    return true;
+    return check_role(r);
 }
 
 /* ---- the request as a whole ---- */

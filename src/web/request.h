@@ -35,10 +35,18 @@ enum kp_needs {
     KP_FLOWS = 64, /* the reply goes on after the handler has begun it: no HEAD */
 };
 
+/* Who asks. */
+struct kp_who {
+    char user[64]; /* a token's name, cut; "local": whoever has the right to the Unix socket */
+    enum kp_role role;
+    const char *via; /* "local", "token", "code" (a link made over the Unix socket) */
+};
+
 struct kp_route {
     enum kp_method method;
     const char *path; /* "/api/v1/couplings/{name}/nodes": at most one {...} */
     kp_handler *handler;
+    enum kp_role role;             /* the least that may; KP_NOBODY: with KP_OPEN */
     unsigned needs;                /* enum kp_needs bits */
     const struct kp_param *params; /* the query parameters it takes; NULL = none */
 };
@@ -85,6 +93,7 @@ struct kp_request {
     struct kp_sessions *sessions;
     unsigned port; /* the TCP port served: part of the cookie's name */
     struct kp_client client;
+    struct kp_who who; /* empty on a route with KP_OPEN and of a token with r->only */
     const struct kp_route *route;
     enum kp_method method;
     bool head;            /* HEAD: as GET, without the body */

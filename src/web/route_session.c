@@ -48,7 +48,7 @@ enum kp_code kp_route_session_open(struct kp_request *r, struct kp_err *err)
     } else if (!token == !code) {
         kp_fail(err, KP_EINVALID, "give {\"token\": ...} or {\"code\": ...}");
     } else if (token && !kp_token_check(kp_node_store(r->node), token, name, sizeof name)) {
-        refuse(r, "the token is not known to this node");
+        refuse(r, "the token is not known to this node, or has expired");
     } else if (code && !kp_code_use(r->sessions, code)) {
         refuse(r, "the link was used already or is older than a minute: make a new one with koppel status --url");
     } else {
@@ -57,6 +57,18 @@ enum kp_code kp_route_session_open(struct kp_request *r, struct kp_err *err)
     }
     json_decref(body);
     return err->code;
+}
+
+enum kp_code kp_route_session(struct kp_request *r, struct kp_err *err)
+{
+    (void)err;
+    struct kp_json j = kp_reply_json(r);
+    kp_json_begin(&j, '{');
+    kp_json_put_text(&j, "user", r->who.user);
+    kp_json_put_text(&j, "role", kp_role_words[r->who.role]);
+    kp_json_put_text(&j, "via", r->who.via);
+    kp_json_end(&j, '}');
+    return KP_OK;
 }
 
 enum kp_code kp_route_session_close(struct kp_request *r, struct kp_err *err)

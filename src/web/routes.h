@@ -9,7 +9,7 @@ extern const struct kp_route kp_routes[]; /* ends with a NULL path */
 
 kp_handler kp_route_page, kp_route_console_asset; /* route_console.c */
 kp_handler kp_route_openapi, kp_route_metrics;
-kp_handler kp_route_session_open, kp_route_session_close, kp_route_session_link;
+kp_handler kp_route_session, kp_route_session_open, kp_route_session_close, kp_route_session_link;
 kp_handler kp_route_status, kp_route_protocols, kp_route_certificate;
 kp_handler kp_route_tree;
 kp_handler kp_route_profiles, kp_route_profile, kp_route_profile_try; /* route_profile.c */

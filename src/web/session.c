@@ -113,9 +113,10 @@ static struct session *find(struct kp_sessions *s, const char *text)
     return found;
 }
 
-bool kp_session_check(struct kp_sessions *s, struct kp_store *store, const char *id)
+enum kp_role kp_session_check(struct kp_sessions *s, struct kp_store *store, const char *id, char *name, size_t size)
 {
-    char token[KP_TOKEN_TEXT] = "", name[KP_NAME_MAX];
+    char token[KP_TOKEN_TEXT] = "";
+    name[0] = 0;
     pthread_mutex_lock(&s->lock);
     struct session *found = find(s, id);
     int64_t now = kp_mono(s->clock);
@@ -128,7 +129,11 @@ bool kp_session_check(struct kp_sessions *s, struct kp_store *store, const char 
         memcpy(token, found->token, sizeof token);
     }
     pthread_mutex_unlock(&s->lock);
-    return found && (!token[0] || kp_token_check(store, token, name, sizeof name));
+    if (!found || !token[0])
+        return found ? KP_OWNER : KP_NOBODY;
+    enum kp_role role = kp_token_check(store, token, name, size);
+    explicit_bzero(token, sizeof token);
+    return role;
 }
 
 void kp_session_close(struct kp_sessions *s, const char *id)

@@ -19,7 +19,8 @@ void kp_sessions_free(struct kp_sessions *);
 /* A session for this token (NULL: for a code). It ends when the token is removed, after 12 hours without
  * use and after 30 days. */
 void kp_session_open(struct kp_sessions *, const char *token, char id[KP_SESSION_TEXT]);
-bool kp_session_check(struct kp_sessions *, struct kp_store *, const char *id);
+/* What its asker may do now, KP_NOBODY when it has ended, and the token's name; "" for one by code, which may all. */
+enum kp_role kp_session_check(struct kp_sessions *, struct kp_store *, const char *id, char *name, size_t size);
 void kp_session_close(struct kp_sessions *, const char *id);
 
 /* A code that opens one session within a minute. */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values that a script posts: with curl as people type it, and with a token that may do nothing else."""
+import datetime
 import json
 import subprocess
 import time
@@ -112,6 +113,42 @@ def test_tokens_are_listed_without_themselves_and_end_when_removed(node):
     full = node.json("token", "add", "second")["token"]
     assert curl(node, full, node.url + "/api/v1/status")[0] == 200
     assert curl(node, full, node.url + "/api/v1/tokens")[0] == 403, "tokens are made over the socket only"
+
+
+def test_a_token_with_a_role_may_what_its_role_may(node):
+    assert post(node, node.token, "-d", "hall/oven/temperature 231.5")[0] == 200
+    interval = json.dumps({"path": "hall/oven", "kind": "shift", "start": "2026-01-01T06:00:00Z", "end": "2026-01-01T14:00:00Z"})
+    asked = [("viewer", ["/api/v1/signals"]), ("operator", ["-H", "Content-Type: application/json", "-d", interval, "/api/v1/intervals"]),
+             ("engineer", ["-d", "hall/oven/door 1", "/api/v1/values"])]
+    for may in range(len(asked)):
+        token = node.json("token", "add", asked[may][0], "--role", asked[may][0])["token"]
+        said = json.loads(curl(node, token, node.url + "/api/v1/session")[1])
+        assert said == {"user": asked[may][0], "role": asked[may][0], "via": "token"}
+        for i, (role, words) in enumerate(asked):
+            code, body = curl(node, token, *words[:-1], node.url + words[-1])
+            assert code in (200, 201) if i <= may else code == 403, (asked[may][0], words, code, body)
+            assert i <= may or f"the role {asked[may][0]} may not do this: it takes {role}" in body
+    roles = {t["name"]: t["role"] for t in node.json("token")["tokens"]}
+    assert roles == {"init": "owner", "viewer": "viewer", "operator": "operator", "engineer": "engineer"}
+    assert "no role" in node.cli("token", "add", "x", "--role", "boss", check=False).stderr
+    assert "not both" in node.cli("token", "add", "x", "--role", "viewer", "--write", "hall", check=False).stderr
+    assert node.cli("token", "--role", "viewer", check=False).returncode == 2
+
+
+def test_a_token_that_has_expired_opens_nothing_nor_does_a_session_made_with_it(node):
+    made = node.json("token", "add", "guest", "--role", "viewer", "--expires", "5s")
+    s = requests.Session()
+    assert s.post(node.url + "/api/v1/session", json={"token": made["token"]}, timeout=20).status_code == 204
+    until = datetime.datetime.fromisoformat(made["expires"].replace("Z", "+00:00"))
+    while (seen := s.get(node.url + "/api/v1/status", timeout=20).status_code) == 200:
+        assert datetime.datetime.now(datetime.timezone.utc) < until + datetime.timedelta(seconds=1)
+        time.sleep(0.05)
+    assert seen == 401 and datetime.datetime.now(datetime.timezone.utc) >= until
+    code, body = curl(node, made["token"], node.url + "/api/v1/status")
+    assert code == 401 and "has expired" in body
+    assert s.post(node.url + "/api/v1/session", json={"token": made["token"]}, timeout=20).status_code == 401
+    assert "expired already" in node.cli("token", "add", "x", "--expires", "2020-01-01", check=False).stderr
+    assert node.cli("token", "add", "x", "--expires", "soon", check=False).returncode == 2
 
 
 def test_what_was_acknowledged_is_there_after_a_kill(node):

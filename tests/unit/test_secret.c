@@ -222,7 +222,7 @@ static void a_token_for_posting_opens_nothing_else(void **state)
     char full[KP_TOKEN_TEXT], token[KP_TOKEN_TEXT], pattern[64] = "";
     size_t n = 0;
     kp_token_create(k->store, "first", full, &err);
-    kp_token_create_for(k->store, "second", "hall/oven", token, &err);
+    kp_token_create_for(k->store, &(struct kp_token_view){ .name = "second", .writes = "hall/oven" }, token, &err);
     kit_ok(&err);
     for (int again = 0; again < 2; again++) {
         assert_false(kp_token_check(k->store, token, NULL, 0));
@@ -236,9 +236,52 @@ static void a_token_for_posting_opens_nothing_else(void **state)
     kp_token_list(k->store, see, &n, &err);
     kit_ok(&err);
     assert_int_equal(n, 2);
-    assert_int_equal(kp_token_create_for(k->store, "third", "a//b", token, &err), KP_EINVALID);
+    assert_int_equal(kp_token_create_for(k->store, &(struct kp_token_view){ .name = "third", .writes = "a//b" }, token, &err), KP_EINVALID);
     err = (struct kp_err){ 0 };
-    assert_int_equal(kp_token_create_for(k->store, "third", "", token, &err), KP_EINVALID);
+    assert_int_equal(kp_token_create_for(k->store, &(struct kp_token_view){ .name = "third", .writes = "" }, token, &err), KP_EINVALID);
+}
+
+static void a_token_has_the_role_it_was_made_with(void **state)
+{
+    struct kit *k = *state;
+    struct kp_err err = { 0 };
+    char token[KP_OWNER + 1][KP_TOKEN_TEXT];
+    kp_token_create(k->store, "without", token[0], &err);
+    for (enum kp_role role = KP_VIEWER; role <= KP_OWNER; role++)
+        kp_token_create_for(k->store, &(struct kp_token_view){ .name = kp_role_words[role], .role = role }, token[role], &err);
+    kit_ok(&err);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(kp_token_check(k->store, token[0], NULL, 0), KP_OWNER);
+        for (enum kp_role role = KP_VIEWER; role <= KP_OWNER; role++)
+            assert_int_equal(kp_token_check(k->store, token[role], NULL, 0), role);
+        kit_close(k);
+        kit_open(k);
+    }
+    const struct kp_token_view both = { .name = "both", .role = KP_VIEWER, .writes = "hall" };
+    assert_int_equal(kp_token_create_for(k->store, &both, token[0], &err), KP_EINVALID);
+    for (enum kp_role role = KP_VIEWER; role <= KP_OWNER; role++)
+        assert_int_equal(kp_role_find(kp_role_words[role]), role);
+    assert_int_equal(kp_role_find("nobody"), KP_NOBODY);
+    assert_int_equal(kp_role_find("Owner"), KP_NOBODY);
+}
+
+static void a_token_opens_nothing_from_the_time_it_expires(void **state)
+{
+    struct kit *k = *state;
+    struct kp_err err = { 0 };
+    char full[KP_TOKEN_TEXT], posts[KP_TOKEN_TEXT], pattern[64];
+    const int64_t until = kp_utc(&k->clock.clock) + KP_SECOND;
+    kp_token_create_for(k->store, &(struct kp_token_view){ .name = "full", .expires = until }, full, &err);
+    kp_token_create_for(k->store, &(struct kp_token_view){ .name = "posts", .writes = "hall", .expires = until }, posts, &err);
+    kit_ok(&err);
+    kp_clock_advance(&k->clock, KP_SECOND - 1);
+    assert_int_equal(kp_token_check(k->store, full, NULL, 0), KP_OWNER);
+    assert_true(kp_token_writes(k->store, posts, pattern, sizeof pattern));
+    kp_clock_advance(&k->clock, 1);
+    assert_int_equal(kp_token_check(k->store, full, NULL, 0), KP_NOBODY);
+    assert_false(kp_token_writes(k->store, posts, pattern, sizeof pattern));
+    const struct kp_token_view late = { .name = "late", .expires = until };
+    assert_int_equal(kp_token_create_for(k->store, &late, full, &err), KP_EINVALID);
 }
 
 static void names_of_tokens_are_unique_and_sane(void **state)
@@ -326,6 +369,8 @@ int main(void)
         T(a_wrong_token_does_not_open),
         T(a_removed_token_does_not_open_any_more),
         T(a_token_for_posting_opens_nothing_else),
+        T(a_token_has_the_role_it_was_made_with),
+        T(a_token_opens_nothing_from_the_time_it_expires),
         T(names_of_tokens_are_unique_and_sane),
         T(tokens_are_known_after_a_restart),
         T(out_of_memory_lets_nobody_in_and_leaks_nothing),

@@ -73,6 +73,10 @@ static void every_route_is_an_operation_with_the_same_rights_and_body(void **sta
     for (const struct kp_route *r = kp_routes; r->path; r++) {
         json_t *o = operation(r), *security = json_object_get(o, "security");
         json_t *content = json_object_get(json_object_get(o, "requestBody"), "content");
+        const char *role = json_string_value(json_object_get(o, "x-role"));
+        if (r->role ? !role || strcmp(role, kp_role_words[r->role]) != 0 : role != NULL)
+            fail_msg("%s %s: its role is another one in openapi.json", kp_method_names[r->method], r->path);
+        assert_int_equal(!r->role, !!(r->needs & KP_OPEN));
         bool open = security && json_array_size(security) == 0;
         if (open != !!(r->needs & KP_OPEN))
             fail_msg("%s: open in one of the two only", r->path);
@@ -246,6 +250,65 @@ static void rights_are_checked_on_every_route(void **state)
     }
 }
 
+static void passes(struct web_kit *k, struct kp_client c, const struct kp_route *r, const char *target, bool should)
+{
+    struct web_ask a;
+    bool passed = web_kit_begin(k, &a, c, kp_method_names[r->method], target);
+    if (passed != should)
+        fail_msg("%s %s: %s", kp_method_names[r->method], target, passed ? "passed" : web_kit_text(&a));
+    if (!passed)
+        assert_int_equal(a.r.reply.status, 403);
+    kp_request_free(&a.r);
+}
+
+static void every_route_is_open_to_its_role_and_those_above_and_to_none_below(void **state)
+{
+    struct web_kit *k = *state;
+    char header[KP_TOKEN_TEXT + 8], cookie[100], id[KP_SESSION_TEXT], target[200];
+    struct web_kit with = *k;
+    struct kp_err err = { 0 };
+    kp_store_start(kp_node_store(k->node), &err);
+    for (enum kp_role role = KP_VIEWER; role <= KP_OWNER; role++) {
+        const struct kp_token_view wanted = { .name = kp_role_words[role], .role = role };
+        kp_token_create_for(kp_node_store(k->node), &wanted, with.token, &err);
+        assert_string_equal(err.text, "");
+        struct kp_client program = web_kit_tcp(&with, header);
+        kp_session_open(k->sessions, with.token, id);
+        snprintf(cookie, sizeof cookie, "koppel-8420=%s", id);
+        struct kp_client browser = { .host = program.host, .cookie = cookie, .koppel = "1" };
+        for (const struct kp_route *r = kp_routes; r->path; r++) {
+            bool may = role >= r->role && !(r->needs & KP_LOCAL);
+            target_of(r, target, sizeof target);
+            passes(k, program, r, target, may);
+            passes(k, browser, r, target, may);
+        }
+        kp_token_remove(kp_node_store(k->node), wanted.name, &err);
+        refused(k, program, "GET", "/api/v1/status", 401);
+        refused(k, browser, "GET", "/api/v1/status", 401);
+    }
+    kp_store_stop(kp_node_store(k->node));
+}
+
+static void who_asks_is_known_to_the_handler(void **state)
+{
+    struct web_kit *k = *state;
+    char header[KP_TOKEN_TEXT + 8], cookie[100], id[KP_SESSION_TEXT];
+    kp_session_open(k->sessions, NULL, id);
+    snprintf(cookie, sizeof cookie, "koppel-8420=%s", id);
+    const struct { struct kp_client client; const char *said; } asked[] = {
+        { web_kit_local, "{\"user\":\"local\",\"role\":\"owner\",\"via\":\"local\"}" },
+        { web_kit_tcp(k, header), "{\"user\":\"init\",\"role\":\"owner\",\"via\":\"token\"}" },
+        { { .host = "localhost", .cookie = cookie }, "{\"user\":\"local\",\"role\":\"owner\",\"via\":\"code\"}" },
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        struct web_ask a;
+        assert_true(web_kit_begin(k, &a, asked[i].client, "GET", "/api/v1/session"));
+        kp_request_serve(&a.r);
+        assert_string_equal(web_kit_text(&a), asked[i].said);
+        kp_request_free(&a.r);
+    }
+}
+
 static void a_refusal_for_lack_of_a_token_says_how_to_give_one(void **state)
 {
     struct web_ask a;
@@ -283,6 +346,8 @@ int main(void)
         cmocka_unit_test(head_is_get),
         cmocka_unit_test(a_name_in_the_address_is_decoded_and_may_hold_a_slash),
         cmocka_unit_test(rights_are_checked_on_every_route),
+        cmocka_unit_test(every_route_is_open_to_its_role_and_those_above_and_to_none_below),
+        cmocka_unit_test(who_asks_is_known_to_the_handler),
         cmocka_unit_test(a_refusal_for_lack_of_a_token_says_how_to_give_one),
         cmocka_unit_test(a_body_of_another_type_is_refused),
     };
