@@ -192,6 +192,19 @@ static const struct kp_flag quarantine_flags[] = {
     { "yes", NULL, "do not ask" },
     { 0 },
 };
+static const struct kp_flag alarms_flags[] = {
+    { "state", "STATE", "active, unacknowledged, shelved, suppressed or all (active)" },
+    { "from", "TIME", "only those that lasted until then or later" },
+    { "to", "TIME", "only those that began before" },
+    { "limit", "N", "at most that many (1000)" },
+    { "comment", "TEXT", "with ack: what was found" },
+    { "for", "TIME", "with shelve: 30m, 8h; it ends by itself" },
+    { "reason", "TEXT", "with shelve: why" },
+    { "set", "KEY=VALUE", "with rule: kind, match, high, low, hysteresis, delay, offDelay, priority, text, enabled, outOfService" },
+    { "new", NULL, "with rule: make it" },
+    { "remove", NULL, "with rule: remove it; its alarms end" },
+    { 0 },
+};
 static const struct kp_flag check_flags[] = {
     { "repair", "OUT", "of a damaged data file: write a sound copy of all that can be read" },
     { 0 },
@@ -237,6 +250,10 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_import, import_flags, 1, 1 },
     { "quarantine", "[SIGNAL]", "samples held because their time cannot be right",
       "koppel quarantine --coupling dmu50 --release receive", kp_verb_quarantine, quarantine_flags, 0, 1 },
+    { "alarms", "[list [PATTERN] | ack, shelve, unshelve, suppress, unsuppress NUMBER | rules | rule NAME | delivery [FILE | log] | test CHANNEL]",
+      "what is wrong, who has seen to it, and what counts as wrong",
+      "koppel alarms rule hot --new --set kind=limit --set 'match=hall/**/temperature' --set high=80 --set delay=10s", kp_verb_alarms,
+      alarms_flags, 0, 2 },
     { "token", "[add|remove NAME]", "who may use the API over the network", "koppel token add oven-sensor --write hall/oven", kp_verb_token,
       token_flags, 0, 2 },
     { "sql", "STATEMENT", "ask the data file",

@@ -84,6 +84,9 @@ static void print_status(struct kp_cli *c, const json_t *s)
     printf("\n");
     if (kp_backup_doing(json_object_get(s, "backup"), doing, sizeof doing))
         printf("backup    %s\n", doing);
+    const json_t *alarms = json_object_get(s, "alarms");
+    printf("alarms    %s active, %s not acknowledged, %s shelved\n", grouped(kp_integer(alarms, "active")),
+           grouped(kp_integer(alarms, "unacknowledged")), grouped(kp_integer(alarms, "shelved")));
     print_conditions(c, json_object_get(s, "conditions"));
 }
 

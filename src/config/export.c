@@ -2,6 +2,7 @@
 /* Writes what kp_apply reads, in a stable order: settings, assets and signals by path, couplings by name. */
 #include "config/apply.h"
 
+#include "alarm/alarm.h"
 #include "config/file.h"
 #include "core/json.h"
 #include "store/retention.h"
@@ -26,6 +27,7 @@ struct exporting {
     size_t n_couplings, n_seen, capacity;
     struct kp_coupling_view *couplings;
     struct seen *seen; /* in path order */
+    bool any_alarm;
     struct kp_err *err;
 };
 
@@ -93,6 +95,33 @@ static void put_retention(struct exporting *x)
         put(x->out, "    ", "rollups", rollups);
         put(x->out, "    ", "size", size);
     }
+}
+
+/* ---- alarms ---- */
+static bool put_alarm(void *arg, const struct kp_alarm_rule *r)
+{
+    struct exporting *x = arg;
+    char delay[40], off[40];
+    kp_duration_exact(r->delay, delay, sizeof delay);
+    kp_duration_exact(r->off_delay, off, sizeof off);
+    kp_buf_str(x->out, x->any_alarm ? "" : "\nalarms:\n");
+    x->any_alarm = true;
+    put(x->out, "  - ", "name", r->name);
+    put(x->out, "    ", "kind", kp_alarm_kinds[r->kind]);
+    put(x->out, "    ", "match", r->match);
+    if (!isnan(r->high))
+        put_number(x->out, "high", r->high);
+    if (!isnan(r->low))
+        put_number(x->out, "low", r->low);
+    if (r->hysteresis > 0)
+        put_number(x->out, "hysteresis", r->hysteresis);
+    put(x->out, "    ", "delay", r->delay ? delay : "");
+    put(x->out, "    ", "offDelay", r->off_delay ? off : "");
+    put(x->out, "    ", "priority", kp_alarm_priorities[r->priority]);
+    put(x->out, "    ", "text", r->text);
+    put(x->out, "    ", "enabled", r->enabled ? "" : "false");
+    put(x->out, "    ", "outOfService", r->out_of_service ? "true" : "");
+    return true;
 }
 
 /* ---- assets ---- */
@@ -279,6 +308,8 @@ static enum kp_code write_all(struct exporting *x)
         kp_buf_str(x->out, "\nsignals:\n");
         kp_buf_add(x->out, x->signals.data, x->signals.len);
     }
+    if (kp_alarms_rules(kp_node_alarms(x->node), NULL, put_alarm, x, x->err))
+        return x->err->code;
     return x->out->failed || x->signals.failed ? no_memory(x) : KP_OK;
 }
 

@@ -65,6 +65,8 @@ bool kp_plan_yes(const char *text);
 enum kp_code kp_plan_assets(struct kp_plan *);
 enum kp_code kp_plan_settings(struct kp_plan *);
 enum kp_code kp_plan_retention(struct kp_plan *);
+enum kp_code kp_plan_alarms(struct kp_plan *);
+enum kp_code kp_plan_remove_alarms(struct kp_plan *);
 enum kp_code kp_plan_couplings(struct kp_plan *);
 enum kp_code kp_plan_nodes(struct kp_plan *);
 enum kp_code kp_plan_signals(struct kp_plan *);

@@ -336,6 +336,28 @@ static enum kp_code read_list(struct reading *r, const struct kp_yaml *y, struct
     return check_names(r, list);
 }
 
+/* ---- alarms: checked as a whole when the plan is made ---- */
+static enum kp_code read_alarm(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
+{
+    static const char *const known[] = { "name", "kind", "match", "high", "low", "hysteresis", "delay", "offDelay", "priority", "text",
+                                         "enabled", "outOfService", NULL };
+    const struct kp_yaml *name = child(map, "name");
+    if (!name)
+        return wrong(r, map->at, "a rule of alarms needs a 'name'");
+    for (const struct kp_yaml *y = map->first; y && !r->err->code; y = y->next) {
+        size_t k = 0;
+        while (known[k] && strcmp(known[k], y->key) != 0)
+            k++;
+        if (!known[k])
+            return unknown_key(r, y, known);
+        if (!need_kind(r, y, KP_YAML_TEXT, y->key) && k)
+            add_field(r, e, y, y->text);
+    }
+    e->name = name->text;
+    e->at = name->at;
+    return r->err->code;
+}
+
 /* ---- retention ---- */
 static enum kp_code read_rule(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
 {
@@ -449,6 +471,7 @@ static const struct {
     [KP_CONFIG_SIGNAL] = { "signals", "signal", read_signal },
     [KP_CONFIG_SETTING] = { "settings", "setting", NULL },
     [KP_CONFIG_RETENTION] = { "retention", "rule of retention", read_rule },
+    [KP_CONFIG_ALARM] = { "alarms", "rule of alarms", read_alarm },
 };
 
 const char *kp_config_kind_name(enum kp_config_kind kind)
@@ -480,7 +503,7 @@ enum kp_code kp_config_read(struct kp_config *c, const char *yaml, size_t len, c
     if (!root || (root->kind == KP_YAML_TEXT && !*root->text))
         return KP_OK;
     if (root->kind != KP_YAML_MAP)
-        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings or retention");
+        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings, retention or alarms");
     for (const struct kp_yaml *y = root->first; y && !err->code; y = y->next)
         read_kind(&r, y);
     return err->code;

@@ -122,6 +122,24 @@ void kp_hub_set_sink(struct kp_hub *h, struct kp_sink sink)
     h->sink = sink;
 }
 
+void kp_hub_listen(struct kp_hub *h, struct kp_listener listener)
+{
+    h->listener = listener;
+}
+
+void kp_hub_each_link(struct kp_hub *h, void (*each)(void *, const struct kp_link_view *), void *arg)
+{
+    pthread_mutex_lock(&h->lock);
+    for (size_t i = 0; i < h->n_couplings; i++) {
+        struct kp_coupling *c = h->couplings[i];
+        pthread_mutex_lock(&c->lock);
+        struct kp_link_view v = { c->id, c->name, c->at, c->status.link, c->status.since };
+        pthread_mutex_unlock(&c->lock);
+        each(arg, &v);
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
 struct kp_model *kp_hub_model(struct kp_hub *h)
 {
     return h->model;
@@ -211,6 +229,8 @@ static void take_batch(struct kp_hub *h, struct kp_batch *b)
     if (!b->historic) {
         subscribers_give(h, b, taken.news);
         states_take(h, b, taken.news);
+        if (h->listener.take)
+            h->listener.take(h->listener.self, b, taken.news);
     }
     if (c && taken.set_back) {
         char by[32];
@@ -269,6 +289,8 @@ bool kp_hub_turn(struct kp_hub *h, int timeout_ms)
         for (size_t i = 0; (c = hub_nth(h, i)); i++)
             gap_link(h, c);
         states_turn(h);
+        if (h->listener.turn)
+            h->listener.turn(h->listener.self);
     }
     conditions_show(h);
     int soon = subscribers_feed(h);

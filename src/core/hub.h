@@ -81,6 +81,7 @@ enum kp_code kp_hub_write(struct kp_hub *, const struct kp_sample *, struct kp_e
 struct kp_subscriber_def {
     struct kp_filter_def filter; /* which signals, what rate */
     bool intervals;              /* also intervals of matching assets */
+    bool notes;                  /* also notes about them (kp_hub_note) */
     bool feed;                   /* start with the current values */
     size_t budget;               /* bytes queued before it counts as behind; 0 = 256 KiB */
     /* Hub thread: the queue is no longer empty. The reader then takes until there is nothing
@@ -88,14 +89,36 @@ struct kp_subscriber_def {
     void (*ready)(void *arg);
     void *arg;
 };
+struct kp_note_msg { /* one block */
+    struct kp_msg msg;
+    char json[];
+};
 struct kp_subscriber;
 struct kp_subscriber *kp_hub_subscribe(struct kp_hub *, const struct kp_subscriber_def *, struct kp_err *);
 void kp_hub_unsubscribe(struct kp_hub *, struct kp_subscriber *); /* no `ready` after it returns */
-/* Next message: struct kp_batch or struct kp_interval_msg, freed by kp_batch_drop; NULL: none in time. */
+/* Next message: struct kp_batch, struct kp_interval_msg or struct kp_note_msg, freed by kp_batch_drop; NULL: none in time. */
 struct kp_msg *kp_subscriber_next(struct kp_subscriber *, int timeout_ms);
 /* Times it fell behind. What it missed is not delivered later; when it has drained its queue it is
  * fed the current values again. */
 uint64_t kp_subscriber_behind(const struct kp_subscriber *);
+
+/* Whoever judges values as they come (alarms): called in the hub thread, must not block. One, set before start. */
+struct kp_listener {
+    void *self;
+    void (*take)(void *self, const struct kp_batch *, const uint64_t *news); /* news: a bit per sample, as kp_taken */
+    void (*turn)(void *self);                                               /* four times a second */
+};
+void kp_hub_listen(struct kp_hub *, struct kp_listener);
+struct kp_link_view {
+    uint16_t id;
+    const char *name, *at;
+    enum kp_link link;
+    int64_t since; /* ns UTC */
+};
+/* Calls `each` for every coupling; it may ask nothing of the hub. */
+void kp_hub_each_link(struct kp_hub *, void (*each)(void *arg, const struct kp_link_view *), void *arg);
+/* Hands a JSON text about an asset to the subscribers that want notes. Hub thread. */
+void kp_hub_note(struct kp_hub *, kp_asset, const char *json);
 
 /* ---- conditions of the node itself, shown as alarms ---- */
 /* Opens an alarm interval at the root (text = what and what to do) or, with text NULL, closes it.

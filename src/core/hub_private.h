@@ -65,7 +65,7 @@ struct far_off;
 struct kp_subscriber {
     struct kp_queue *queue;
     struct kp_filter *filter;
-    bool intervals, behind;
+    bool intervals, notes, behind;
     void (*ready)(void *);
     void *arg;
     uint64_t times_behind;
@@ -88,6 +88,7 @@ struct kp_hub {
     struct kp_model *model;
     struct kp_queue *in;
     struct kp_sink sink;
+    struct kp_listener listener;
     void *context;
     int64_t stale_after;
     pthread_t thread;

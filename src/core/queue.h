@@ -15,6 +15,7 @@ enum kp_msg_kind {
     KP_MSG_BATCH,    /* struct kp_batch */
     KP_MSG_CALL,     /* struct kp_call: run something in the consumer's thread */
     KP_MSG_INTERVAL, /* struct kp_interval_msg: an interval opened, changed or closed */
+    KP_MSG_NOTE,     /* struct kp_note_msg: a text for subscribers */
     KP_MSG_ROW,      /* the store's: a change of the model to write down */
     KP_MSG_NUDGE,    /* the hub's own: there is something to look at; never freed */
 };

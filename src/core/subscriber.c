@@ -41,6 +41,7 @@ struct kp_subscriber *kp_hub_subscribe(struct kp_hub *h, const struct kp_subscri
     }
     pthread_mutex_init(&s->lock, NULL);
     s->intervals = def->intervals;
+    s->notes = def->notes;
     s->ready = def->ready;
     s->arg = def->arg;
     s->feed = def->feed ? 1 : 0;
@@ -227,6 +228,29 @@ void subscribers_changed(struct kp_hub *h, enum kp_change change, int64_t id,
         else if (change == KP_ASSET_PUT &&
                  s->wants_capacity) /* moved, perhaps: every path below is another */
             memset(s->wants, 0, s->wants_capacity);
+    }
+    pthread_mutex_unlock(&h->people);
+}
+
+void kp_hub_note(struct kp_hub *h, kp_asset asset, const char *json)
+{
+    char path[KP_PATH_MAX];
+    size_t n = strlen(json) + 1;
+    kp_model_asset_path(h->model, asset, path, sizeof path);
+    pthread_mutex_lock(&h->people);
+    for (unsigned k = 0; k < h->n_subscribers; k++) {
+        struct kp_subscriber *s = h->subscribers[k];
+        if (!s->notes || s->behind || !kp_filter_wants(s->filter, path))
+            continue;
+        struct kp_note_msg *m = kp_alloc(sizeof *m + n);
+        if (!m) {
+            fall_behind(s);
+            continue;
+        }
+        m->msg.kind = KP_MSG_NOTE;
+        m->msg.cost = (uint32_t)(sizeof *m + n);
+        memcpy(m->json, json, n);
+        send(s, &m->msg);
     }
     pthread_mutex_unlock(&h->people);
 }

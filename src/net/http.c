@@ -26,6 +26,12 @@ static void start_library(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+void kp_net_begin(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, start_library);
+}
+
 static size_t receive(char *data, size_t size, size_t n, void *arg)
 {
     struct kp_http *h = arg;
@@ -63,8 +69,7 @@ static bool furnish(struct kp_http *h, const struct kp_http_options *o)
 
 struct kp_http *kp_http_open(const struct kp_http_options *o, kp_http_take *take, void *arg, struct kp_err *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, start_library);
+    kp_net_begin();
     struct kp_http *h = kp_alloc(sizeof *h);
     if (!h) {
         kp_fail(err, KP_ENOMEM, "out of memory");

@@ -16,6 +16,9 @@ struct kp_http_options {
 /* One piece; an error ends the request. */
 typedef enum kp_code kp_http_take(void *arg, const char *data, size_t n, struct kp_err *);
 
+/* Starts the library once; every call that needs it does so. */
+void kp_net_begin(void);
+
 struct kp_http;
 struct kp_http *kp_http_open(const struct kp_http_options *, kp_http_take *, void *arg, struct kp_err *);
 /* Waits up to timeout_ms for something and handles it; *done when the answer is whole. */

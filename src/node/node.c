@@ -114,7 +114,10 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
     char profiles[KP_PATH_MAX];
     snprintf(profiles, sizeof profiles, "%s/profiles", node->dir);
     kp_profiles_folder(profiles);
-    return couplings_load(node, err);
+    if (couplings_load(node, err))
+        return err->code;
+    node->alarms = kp_alarms_new(node->hub, node->store, err);
+    return err->code;
 }
 
 struct kp_node *kp_node_open(const char *dir, const struct kp_node_options *o, struct kp_err *err)
@@ -138,7 +141,9 @@ enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
 {
     if (kp_store_start(node->store, err))
         return err->code;
-    if (kp_couplings_make_identity(node->store, node->name, err) || kp_hub_start(node->hub, err)) {
+    if (kp_couplings_make_identity(node->store, node->name, err) || kp_alarms_start(node->alarms, err) ||
+        kp_hub_start(node->hub, err)) {
+        kp_alarms_stop(node->alarms);
         kp_store_stop(node->store);
         return err->code;
     }
@@ -152,6 +157,7 @@ void kp_node_stop(struct kp_node *node)
         return;
     kp_discover_cancel(node->discover);
     kp_hub_stop(node->hub); /* the last batches go to the store, which then commits them */
+    kp_alarms_stop(node->alarms);
     kp_store_stop(node->store);
     node->running = false;
 }
@@ -163,6 +169,7 @@ void kp_node_free(struct kp_node *node)
     kp_discover_free(node->discover);
     if (node->hub)
         kp_hub_free(node->hub);
+    kp_alarms_free(node->alarms);
     if (node->store)
         kp_store_close(node->store);
     couplings_free(node);
@@ -185,6 +192,11 @@ struct kp_store *kp_node_store(struct kp_node *node)
 struct kp_discover *kp_node_discover(struct kp_node *node)
 {
     return node->discover;
+}
+
+struct kp_alarms *kp_node_alarms(struct kp_node *node)
+{
+    return node->alarms;
 }
 
 const char *kp_node_dir(const struct kp_node *node)

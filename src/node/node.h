@@ -26,9 +26,11 @@ void kp_node_stop(struct kp_node *);
 void kp_node_free(struct kp_node *);
 
 struct kp_discover;
+struct kp_alarms;
 struct kp_hub *kp_node_hub(struct kp_node *);
 struct kp_store *kp_node_store(struct kp_node *);
 struct kp_discover *kp_node_discover(struct kp_node *); /* looking for machines; couplings/discover/discover.h */
+struct kp_alarms *kp_node_alarms(struct kp_node *); /* alarm/alarm.h */
 const char *kp_node_dir(const struct kp_node *);
 const char *kp_node_name(const struct kp_node *);
 int64_t kp_node_started(const struct kp_node *); /* ns UTC */

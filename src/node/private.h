@@ -2,6 +2,7 @@
 #ifndef KOPPEL_NODE_PRIVATE_H
 #define KOPPEL_NODE_PRIVATE_H
 /* What the files of src/node share. */
+#include "alarm/alarm.h"
 #include "node/node.h"
 
 #include <pthread.h>
@@ -21,6 +22,7 @@ struct kp_node {
     const struct kp_clock *clock;
     struct kp_store *store;
     struct kp_hub *hub;
+    struct kp_alarms *alarms;
     struct kp_discover *discover;
     int64_t started;
     bool running;

@@ -93,8 +93,28 @@ static const char schema_v3[] =
 /* Version 4: rows of the journal that belong to no stripe yet (journal.h); an older program would not see them. */
 static const char schema_v4[] = "";
 
-/* Version 5: what a token may do (null: everything) and until when (null: for ever). */
+/* Version 5: what a token may do (null: everything) and until when (null: for ever); alarms. */
 static const char schema_v5[] =
     "alter table token add column role text;"
-    "alter table token add column expires integer;";
+    "alter table token add column expires integer;"
+    /* Alarms (src/alarm): id = the interval's; grp = the first of those that came together; subject = what it is about.
+     * Rules are JSON, as REST has them. */
+    "create table alarm(id integer primary key, grp integer not null, subject text not null, asset integer not null,"
+    "  source integer not null, rule text, text text, priority integer not null, state text not null, active integer not null,"
+    "  since integer not null, ended integer, value real, lim real, times integer not null, first_out integer not null,"
+    "  who text, acknowledged integer, comment text, shelved integer);"
+    "create index alarm_living on alarm(state) where state <> 'normal';"
+    "create index alarm_group on alarm(grp desc, id);"
+    /* Messages about alarms: waiting, sent, failed or dropped; kept over a restart, and for the log. */
+    "create table alarm_outbox(id integer primary key autoincrement, alarm integer not null, person text not null,"
+    "  step integer not null, due integer not null, tries integer not null default 0, state text not null default 'waiting',"
+    "  error text, done integer);"
+    "create index alarm_outbox_due on alarm_outbox(due) where state = 'waiting';"
+    "create index alarm_outbox_alarm on alarm_outbox(alarm);"
+    "create table alarm_rule(name text primary key, data text not null) without rowid;"
+    "insert into alarm_rule values"
+    "  ('link down', '{\"name\":\"link down\",\"kind\":\"link-down\",\"delay\":\"1m\",\"priority\":\"medium\"}'),"
+    "  ('disk', '{\"name\":\"disk\",\"kind\":\"disk\",\"priority\":\"high\"}'),"
+    "  ('backup failed', '{\"name\":\"backup failed\",\"kind\":\"backup-failed\",\"priority\":\"high\"}'),"
+    "  ('certificate expires', '{\"name\":\"certificate expires\",\"kind\":\"certificate-expires\",\"delay\":\"30d\",\"priority\":\"medium\"}');";
 #endif

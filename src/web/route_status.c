@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the node itself is. */
+#include "alarm/alarm.h"
 #include "web/routes.h"
 
 #include "store/backup.h"
@@ -156,6 +157,14 @@ enum kp_code kp_route_status(struct kp_request *r, struct kp_err *err)
     put_store(&j, kp_node_store(r->node));
     put_backup(&j, kp_node_store(r->node));
     put_conditions(r, &j);
+    struct kp_alarm_counts alarms = kp_alarms_count(kp_node_alarms(r->node));
+    kp_json_key(&j, "alarms");
+    kp_json_begin(&j, '{');
+    put_count(&j, "unacknowledged", alarms.unacknowledged);
+    put_count(&j, "active", alarms.active);
+    put_count(&j, "shelved", alarms.shelved);
+    put_count(&j, "dropped", alarms.dropped);
+    kp_json_end(&j, '}');
     kp_json_end(&j, '}');
     return KP_OK;
 }

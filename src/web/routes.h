@@ -30,6 +30,11 @@ extern const char *const kp_precisions[], *const kp_import_formats[]; /* end wit
 kp_handler kp_route_values_post, kp_route_tokens, kp_route_token_make, kp_route_token_remove;
 kp_handler kp_route_discover, kp_route_discover_start, kp_route_discover_cancel;
 kp_handler kp_route_quarantine, kp_route_quarantine_release, kp_route_quarantine_drop;
+extern const char *const kp_alarm_which_words[]; /* ends with NULL */
+kp_handler kp_route_alarms, kp_route_alarm_acknowledge, kp_route_alarm_shelve, kp_route_alarm_unshelve; /* route_alarms.c */
+kp_handler kp_route_alarm_suppress, kp_route_alarm_unsuppress;
+kp_handler kp_route_alarm_delivery, kp_route_alarm_delivery_put, kp_route_alarm_delivery_test, kp_route_alarm_delivery_log;
+kp_handler kp_route_alarm_rules, kp_route_alarm_rule, kp_route_alarm_rule_make, kp_route_alarm_rule_change, kp_route_alarm_rule_remove;
 kp_handler kp_route_sql, kp_route_backup, kp_route_apply, kp_route_export;
 
 /* Points of history: of one series when nothing is said; of one reply, and steps of one aggregate. */

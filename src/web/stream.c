@@ -58,6 +58,8 @@ static void put_message(struct stream *s, struct kp_buf *out, const struct kp_ms
         kp_buf_str(out, "event: interval\ndata: ");
         kp_view_interval(&j, m, &i->interval, i->removed);
         kp_buf_str(out, "\n\n");
+    } else if (msg->kind == KP_MSG_NOTE) {
+        kp_buf_printf(out, "event: alarm\ndata: %s\n\n", ((const struct kp_note_msg *)msg)->json);
     }
     kp_model_unlock(m);
 }
@@ -98,6 +100,7 @@ enum kp_code kp_route_stream(struct kp_request *r, struct kp_err *err)
         .filter = { .include = kp_arg_text(r, "match"), .every = kp_arg_int(r, "every"),
                     .deadband = kp_arg_get(r, "deadband")->real },
         .intervals = kp_arg_int(r, "intervals"),
+        .notes = kp_arg_int(r, "alarms"),
         .feed = true,
         .budget = STREAM_BUDGET,
         .ready = ready,
