@@ -105,7 +105,7 @@ static enum kp_code act(struct kp_request *r, struct kp_alarm_act *a, struct kp_
 {
     int64_t id;
     struct kp_alarm now;
-    a->user = r->client.local ? "local" : "api";
+    a->user = r->who.user;
     if (read_id(r, &id, err) || kp_alarms_act(alarms(r), id, a, err))
         return err->code;
     struct kp_db *db = kp_store_reader(kp_node_store(r->node), err);
