@@ -37,7 +37,7 @@ static void describe(const struct kp_alarms *e, const struct point *p, char out[
     if (*p->rule->text)
         snprintf(out, KP_ALARM_TEXT, "%s", p->rule->text);
     else
-        snprintf(out, KP_ALARM_TEXT, "%s %.10g %s is %s %.10g", info->name, p->value, unit,
+        snprintf(out, KP_ALARM_TEXT, "%s %.10g%s%s is %s %.10g", info->name, p->value, *unit ? " " : "", unit,
                  limit == p->rule->high ? "above" : "below", limit);
     kp_utf8_trim(out);
 }

@@ -47,6 +47,7 @@ struct kp_alarms {
     bool dirty, full; /* full: no room until the next turn */
 
     pthread_mutex_t writing; /* one at a time */
+    int64_t certificates; /* the writing thread: monotonic, last looked at */
     pthread_t thread, deliverer;
     pthread_mutex_t sleep;
     pthread_cond_t wake;
@@ -87,6 +88,9 @@ void rule_key(char out[KP_ALARM_KEY], const char *rule, char letter, uint32_t id
 /* ---- sweep.c; hub thread: stale signals, stopped machines, links that are down ---- */
 void sweep(struct kp_alarms *);
 void sweep_end(struct kp_alarms *, const struct kp_alarm_rule *); /* its alarms, for it goes */
+
+/* ---- certificates.c; the writing thread ---- */
+void certificates_turn(struct kp_alarms *, struct kp_err *);
 
 /* ---- rows.c ---- */
 enum kp_code alarm_rows_load(struct kp_alarms *, struct kp_db *, struct kp_err *);

@@ -317,7 +317,8 @@ static void *run(void *arg)
     bool failing = false;
     while (wait_a_little(e)) {
         struct kp_err err = { 0 };
-        alarm_rows_write(e, &err);
+        if (!alarm_rows_write(e, &err))
+            certificates_turn(e, &err);
         if (err.code && !failing)
             kp_warn("alarm", "cannot be written now, tried again", "why=%s",
                     kp_log_quote(err.text));

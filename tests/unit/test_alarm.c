@@ -4,6 +4,7 @@
 #include "store_kit.h"
 
 #include "alarm/private.h"
+#include "store/trust.h"
 
 #include "core/ban.h"
 
@@ -439,6 +440,28 @@ static void a_condition_of_the_node_has_the_priority_of_its_rule(void **state)
     assert_int_equal(list(KP_WHICH_ACTIVE).n, 0);
 }
 
+static void a_trusted_certificate_that_expires_soon_is_an_alarm_of_its_rule(void **state)
+{
+    (void)state;
+    int64_t now = kp_utc(&k->clock.clock);
+    struct kp_certificate c = { .fingerprint = "AA:01", .first_seen = now, .coupling = "press", .subject = "CN=press",
+                                .not_after = now + 10 * 86400 * KP_SECOND, .der = "x", .len = 1 };
+    kp_trust_note(k->store, &c, &err);
+    certificates_turn(alarms, &err);
+    pass(KP_SECOND);
+    assert_int_equal(list(KP_WHICH_ACTIVE).n, 0); /* nobody trusts it */
+    int n;
+    kp_trust_set(k->store, "press", NULL, true, &n, &err);
+    kit_ok(&err);
+    alarms->certificates = 0;
+    certificates_turn(alarms, &err);
+    pass(KP_SECOND);
+    struct found f = list(KP_WHICH_ACTIVE);
+    assert_int_equal(f.n, 1);
+    assert_string_equal(f.a[0].rule, "certificate expires");
+    assert_non_null(strstr(f.a[0].text, "press"));
+}
+
 static void a_signal_without_news_and_a_machine_that_stands_still_are_alarms(void **state)
 {
     (void)state;
@@ -611,6 +634,7 @@ int main(void)
         TEST(a_rule_out_of_service_raises_silently_and_one_that_goes_takes_its_alarms_along),
         TEST(a_machines_own_alarm_goes_through_the_same_states),
         TEST(a_condition_of_the_node_has_the_priority_of_its_rule),
+        TEST(a_trusted_certificate_that_expires_soon_is_an_alarm_of_its_rule),
         TEST(a_signal_without_news_and_a_machine_that_stands_still_are_alarms),
         TEST(a_restart_neither_loses_nor_doubles_nor_raises_again),
         TEST(an_alarm_whose_row_was_not_written_follows_from_its_interval),
