@@ -274,6 +274,7 @@ enum kp_code kp_route_alarm_rule_remove(struct kp_request *r, struct kp_err *err
 /* ---- delivery ---- */
 enum kp_code kp_route_alarm_delivery(struct kp_request *r, struct kp_err *err)
 {
+    kp_reply_json(r);
     return kp_alarms_delivery(alarms(r), &r->reply.body, err);
 }
 
@@ -284,7 +285,7 @@ enum kp_code kp_route_alarm_delivery_put(struct kp_request *r, struct kp_err *er
     if (body && !text)
         kp_fail(err, KP_ENOMEM, "out of memory");
     if (text && !kp_alarms_put_delivery(alarms(r), text, err))
-        kp_alarms_delivery(alarms(r), &r->reply.body, err);
+        kp_route_alarm_delivery(r, err);
     kp_free(text);
     json_decref(body);
     return err->code;
