@@ -50,7 +50,7 @@ export const send = <T = any>(method: string, path: string, body?: unknown, opti
 
 // ---- in and out ----
 const open = (body: object) => fetch("/api/v1/session", { method: "POST", headers: { "Content-Type": "application/json", "X-Koppel": "1" }, body: JSON.stringify(body) });
-export async function login(body: { token?: string; code?: string; user?: string; password?: string; totp?: string }) {
+export async function login(body: { token?: string; code?: string }) {
   const reply = await open(body);
   if (!reply.ok) throw await failure(reply);
   token = body.token ?? "";
@@ -64,11 +64,9 @@ export async function logout() {
   who.set(null);
   access.set("out");
 }
-/** Whether this node knows users: it then answers GET /session, if only that nobody is in. */
-export const users = cell(false);
+/** Who is in, and what that role may do; 401: nobody. */
 export async function knowMe() {
   const reply = await fetch("/api/v1/session");
-  users.set(reply.status === 200 || reply.status === 401);
   who.set(reply.status === 200 ? await reply.json() : null);
   return reply.status;
 }

@@ -365,7 +365,7 @@ static enum kp_code trim(struct kp_db *db, void *arg, struct kp_err *err)
 {
     enum { CROWD = 1000 }; /* commits that go at a time when there are too many */
     struct trim *t = arg;
-    uint64_t least;
+    uint64_t least = 0;
     struct kp_stmt *get = kp_db_prepare(db,
                                         "select sum(length(data)), min(id & ?2), max(id & ?2) from journal where id between ?1 and ?3",
                                         err);
