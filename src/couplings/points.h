@@ -44,6 +44,7 @@ struct kp_series {
     bool texts, truths, numbers; /* what of these its words look like */
     /* for whoever takes them */
     kp_signal signal;
+    kp_asset made; /* the topmost folder that was made for it; 0 = none */
     uint8_t type;
     bool is_new;
     int64_t latest; /* time of the latest value the node has; KP_NO_TIME = none */

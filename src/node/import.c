@@ -101,9 +101,41 @@ static enum kp_code read_values(struct importing *m)
 static void remove_made(struct importing *m, struct kp_model *model)
 {
     struct kp_err ignored = { 0 };
-    for (size_t i = 0; i < m->p.n_series; i++)
-        if (m->p.series[i].is_new && m->p.series[i].signal)
-            kp_model_remove_signal(model, m->p.series[i].signal, &ignored);
+    for (size_t i = 0; i < m->p.n_series; i++) {
+        const struct kp_series *s = &m->p.series[i];
+        if (s->is_new && s->signal)
+            kp_model_remove_signal(model, s->signal, &ignored);
+        if (s->made)
+            kp_model_remove_asset(model, s->made, &ignored);
+    }
+}
+
+/* Cuts a path behind its first folder that is not there yet. False: all are there. */
+static bool cut_at_missing(const struct kp_model *model, char *path)
+{
+    for (char *end = path; *end; end++) {
+        end += strcspn(end, "/");
+        char was = *end;
+        *end = 0;
+        if (!kp_model_find_asset(model, path))
+            return true;
+        *end = was;
+        if (!was)
+            break;
+    }
+    return false;
+}
+
+/* It notes what it made, so that a fault in a later line can take it away again. */
+static kp_asset make_folder(struct kp_model *model, struct kp_series *s, const char *path, struct kp_err *err)
+{
+    char top[KP_PATH_MAX];
+    snprintf(top, sizeof top, "%s", path);
+    bool missing = cut_at_missing(model, top);
+    kp_asset folder = kp_model_make_path(model, path, KP_FOLDER, err);
+    if (folder && missing)
+        s->made = kp_model_find_asset(model, top);
+    return folder;
 }
 
 static enum kp_code make_signal(struct importing *m, struct kp_model *model, struct kp_series *s)
@@ -118,7 +150,7 @@ static enum kp_code make_signal(struct importing *m, struct kp_model *model, str
     struct kp_signal_info info = { .name = slash + 1, .type = s->type, .stored = true };
     if (kp_model_find_signal(model, s->path)) /* two names that are made valid alike */
         return kp_fail(m->err, KP_EEXISTS, "line %" PRIu64 ": there is another '%.200s'", s->line, s->path);
-    info.asset = kp_model_make_path(model, parent, KP_FOLDER, m->err);
+    info.asset = make_folder(model, s, parent, m->err);
     if (info.asset)
         s->signal = kp_model_put_signal(model, &info, m->err);
     m->made += s->signal != 0;

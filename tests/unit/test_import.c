@@ -97,6 +97,7 @@ static int64_t count(struct place *p, const char *sql)
     int64_t n = -1;
     kp_db_number(db, sql, -1, &n, &p->err);
     kp_store_reader_done(kp_node_store(p->n), db);
+    assert_string_equal(p->err.text, "");
     return n;
 }
 
@@ -270,6 +271,7 @@ static void a_fault_names_its_line_and_changes_nothing(void **state)
         { &csv, "time,signal,value,status\n2026-01-05,h/b,1,Fine\n", "line 2: this is no status such as Good or BadSensorFailure: 'Fine'" },
         { &csv, "time,b\n2026-01-05,1\n", "line 1: 'b' would be no signal of any asset; say below which one" },
         { &csv, "time,h/b,h//b\n2026-01-05,1,2\n", "line 1: there is another 'h/b'" },
+        { &csv, "time,new/hall/b,new/c,new/hall//b\n2026-01-05,1,2,3\n", "line 1: there is another 'new/hall/b'" },
         { &csv, "time,h/a\n2026-01-05,1\n2026-01-06,x\n", "line 3: h/a is of type double, which 'x' is not" },
         { &csv, "time,h\n2026-01-05,1\n", "line 1: 'h' is an asset, not a signal" },
         { &piece, "time,h/b\nx,1\n", "line 500: this is no time such as 2026-11-24T10:02:31Z: 'x'" },
@@ -291,6 +293,7 @@ static void a_fault_names_its_line_and_changes_nothing(void **state)
             fail_msg("%s\nsaid: %s\nnot:  %s", faults[i].text, p->err.text, faults[i].said);
         p->err = (struct kp_err){ 0 };
         assert_int_equal(count(p, "select count(*) from signal"), 1);
+        assert_int_equal(count(p, "select count(*) from asset"), 1);
         assert_string_equal(history(p, "h/a"), "2026-01-04T00:00:00Z double 1");
     }
 }
