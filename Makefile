@@ -43,6 +43,8 @@ bench: build
 	@bench/ingest
 	@bench/size
 	@bench/query
+	@bench/couplings
+	@bench/alarms
 	@bench/console
 	@bench/http
 format:
