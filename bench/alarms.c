@@ -136,7 +136,7 @@ int main(void)
 {
     static struct bench b;
     kp_log_setup(KP_LOG_ERROR, STDERR_FILENO);
-    snprintf(b.dir, sizeof b.dir, "bench-alarms-XXXXXX");
+    snprintf(b.dir, sizeof b.dir, "/var/tmp/koppel-alarms-XXXXXX");
     if (!mkdtemp(b.dir))
         return 1;
     kp_store_create(b.dir, "bench", &err);

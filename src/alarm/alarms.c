@@ -2,6 +2,7 @@
 /* The list of alarms that live: what raised them, and what people did about them. */
 #include "alarm/private.h"
 
+#include "core/hash.h"
 #include "core/log.h"
 
 #include <jansson.h>
@@ -18,10 +19,7 @@ enum { ATTRIBUTES = 8 << 10, NOTE = 16 << 10, TOLD_LATE_S = 3600 };
 
 static uint64_t hash_of(const char *key)
 {
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (; *key; key++)
-        h = (h ^ (unsigned char)*key) * UINT64_C(1099511628211);
-    return h;
+    return kp_hash(KP_HASH_START, key, strlen(key));
 }
 
 void alarm_rehash(struct kp_alarm *a)
@@ -172,15 +170,41 @@ static int64_t open_interval(struct kp_alarms *e, const struct kp_alarm *a)
     return id;
 }
 
+/* What people did about it. */
+static void keep_marks(struct kp_alarm *new, const struct kp_alarm *old)
+{
+    new->state = old->state;
+    new->shelved_until = old->shelved_until;
+    snprintf(new->user, sizeof new->user, "%s", old->user);
+    snprintf(new->comment, sizeof new->comment, "%s", old->comment);
+}
+
 static void take_over(struct kp_alarm *new, const struct kp_alarm *old)
 {
     new->count = old->count + 1;
-    if (old->state >= KP_ALARM_SHELVED) {
-        new->state = old->state;
-        new->shelved_until = old->shelved_until;
-        snprintf(new->user, sizeof new->user, "%s", old->user);
-        snprintf(new->comment, sizeof new->comment, "%s", old->comment);
-    }
+    if (old->state >= KP_ALARM_SHELVED)
+        keep_marks(new, old);
+}
+
+/* The node told it before it was restarted. */
+static void resume(struct kp_alarm *new, const struct kp_alarm *old)
+{
+    new->count = old->count;
+    new->acknowledged_at = old->acknowledged_at;
+    new->fresh = false;
+    keep_marks(new, old);
+}
+
+/* It lives on as another one. */
+static void retire(struct kp_alarms *e, struct kp_alarm *old, int64_t at)
+{
+    old->state = KP_ALARM_NORMAL;
+    old->active = false;
+    old->until = old->until == KP_FOREVER ? at : old->until;
+    old->hash = 0;
+    old->key[0] = 0;
+    old->resume_until = 0;
+    alarm_changed(e, old);
 }
 
 /* The time a machine gives counts when it can be right. */
@@ -190,7 +214,7 @@ static int64_t usable(const struct kp_alarms *e, int64_t at)
     return at == KP_NO_TIME || at > now || at < now - INT64_C(86400) * KP_SECOND ? now : at;
 }
 
-int64_t alarm_raise(struct kp_alarms *e, const struct raising *r)
+static struct kp_alarm made_of(const struct kp_alarms *e, const struct raising *r)
 {
     struct kp_alarm a = { .asset = r->asset,
                           .source = r->source,
@@ -209,6 +233,12 @@ int64_t alarm_raise(struct kp_alarms *e, const struct raising *r)
     snprintf(a.rule, sizeof a.rule, "%s", r->rule ? r->rule : "");
     snprintf(a.text, sizeof a.text, "%s", r->text ? r->text : "");
     kp_utf8_trim(a.text);
+    return a;
+}
+
+int64_t alarm_raise(struct kp_alarms *e, const struct raising *r)
+{
+    struct kp_alarm a = made_of(e, r);
     pthread_mutex_lock(&e->lock);
     struct kp_alarm *place = new_entry(e);
     if (place)
@@ -219,31 +249,16 @@ int64_t alarm_raise(struct kp_alarms *e, const struct raising *r)
         return 0;
     }
     struct kp_alarm *old = alarm_of(e, a.key);
-    bool resumes = old && old->resume_until && !r->out_of_service;
     kp_alarm_step(&a.state, true, KP_ALARM_RAISE, NULL);
-    if (resumes) { /* the node told it before it was restarted */
-        a.state = old->state;
-        a.count = old->count;
-        a.acknowledged_at = old->acknowledged_at;
-        a.shelved_until = old->shelved_until;
-        a.fresh = false;
-        snprintf(a.user, sizeof a.user, "%s", old->user);
-        snprintf(a.comment, sizeof a.comment, "%s", old->comment);
-    } else if (old) {
+    if (old && old->resume_until && !r->out_of_service)
+        resume(&a, old);
+    else if (old)
         take_over(&a, old);
-    }
     if (r->out_of_service && a.state != KP_ALARM_OUT_OF_SERVICE)
         kp_alarm_step(&a.state, true, KP_ALARM_REMOVE_FROM_SERVICE, NULL);
     a.fresh = a.fresh && a.state == KP_ALARM_UNACKNOWLEDGED;
-    if (old) { /* it lives on as this one */
-        old->state = KP_ALARM_NORMAL;
-        old->active = false;
-        old->until = old->until == KP_FOREVER ? a.since : old->until;
-        old->hash = 0;
-        old->key[0] = 0;
-        old->resume_until = 0;
-        alarm_changed(e, old);
-    }
+    if (old)
+        retire(e, old, a.since);
     *place = a;
     group(e, place);
     alarm_changed(e, place);
@@ -251,6 +266,22 @@ int64_t alarm_raise(struct kp_alarms *e, const struct raising *r)
     kp_info("alarm", "raised", "id=%lld priority=%s text=%s", (long long)a.id,
             kp_alarm_priorities[a.priority], kp_log_quote(a.text));
     return a.id;
+}
+
+int64_t alarm_raise_by_rule(struct kp_alarms *e, const struct kp_alarm_rule *rule, const char *key, kp_asset asset, int64_t at,
+                            const char *text)
+{
+    struct raising r = { .asset = asset,
+                         .source = KP_ALARM_RULE,
+                         .priority = rule->priority,
+                         .at = at,
+                         .value = NAN,
+                         .limit = NAN,
+                         .key = key,
+                         .rule = rule->name,
+                         .text = *rule->text ? rule->text : text,
+                         .out_of_service = rule->out_of_service };
+    return alarm_raise(e, &r);
 }
 
 void alarm_again(struct kp_alarms *e, int64_t id, double value)

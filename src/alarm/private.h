@@ -65,6 +65,8 @@ struct raising {
     bool out_of_service;
 };
 int64_t alarm_raise(struct kp_alarms *, const struct raising *); /* its id; 0 when it cannot be */
+/* Without a value; `text` where the rule has none. */
+int64_t alarm_raise_by_rule(struct kp_alarms *, const struct kp_alarm_rule *, const char *key, kp_asset, int64_t at, const char *text);
 void alarm_clear(struct kp_alarms *, int64_t id, int64_t at);
 void alarm_again(struct kp_alarms *, int64_t id, double value); /* one that chatters came once more */
 struct kp_alarm *alarm_find(struct kp_alarms *, int64_t id);

@@ -15,21 +15,10 @@ static void tell(struct kp_alarms *e, const struct kp_alarm_rule *rule, char let
     char key[KP_ALARM_KEY];
     rule_key(key, rule->name, letter, id);
     const struct kp_alarm *a = alarm_of(e, key);
-    if (is && (!a || !a->active)) {
-        struct raising r = { .asset = asset,
-                             .source = KP_ALARM_RULE,
-                             .priority = rule->priority,
-                             .at = at,
-                             .value = NAN,
-                             .limit = NAN,
-                             .key = key,
-                             .rule = rule->name,
-                             .text = *rule->text ? rule->text : text,
-                             .out_of_service = rule->out_of_service };
-        alarm_raise(e, &r);
-    } else if (!is && a && a->active) {
+    if (is && (!a || !a->active))
+        alarm_raise_by_rule(e, rule, key, asset, at, text);
+    else if (!is && a && a->active)
         alarm_clear(e, a->id, at);
-    }
 }
 
 /* ---- stale ---- */
@@ -49,20 +38,10 @@ static void sweep_stale(struct kp_alarms *e, int64_t utc)
         kp_duration_print(p->rule->delay, age, sizeof age);
         snprintf(text, sizeof text, "%s has had no new value for %s", info->name, age);
         kp_utf8_trim(text);
-        struct raising r = { .asset = info->asset,
-                             .source = KP_ALARM_RULE,
-                             .priority = p->rule->priority,
-                             .at = utc,
-                             .value = NAN,
-                             .limit = NAN,
-                             .rule = p->rule->name,
-                             .text = *p->rule->text ? p->rule->text : text,
-                             .out_of_service = p->rule->out_of_service };
         char key[KP_ALARM_KEY];
         rule_key(key, p->rule->name, 's', p->signal);
-        r.key = key;
         if (is)
-            p->alarm = alarm_raise(e, &r);
+            p->alarm = alarm_raise_by_rule(e, p->rule, key, info->asset, utc, text);
         else
             alarm_clear(e, p->alarm, utc);
         p->active = is && p->alarm;

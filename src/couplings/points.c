@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "couplings/points.h"
 
+#include "core/hash.h"
 #include "core/text.h"
 
 #include <errno.h>
@@ -10,13 +11,6 @@
 #include <string.h>
 
 #include "core/ban.h"
-
-static uint64_t hash_of(uint64_t h, const char *text, size_t n) /* FNV-1a */
-{
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
-    return h;
-}
 
 static enum kp_code out_of_memory(struct kp_err *err)
 {
@@ -60,7 +54,7 @@ static bool is_it(const struct kp_series *s, uint64_t hash, const char *key, siz
 uint32_t kp_points_series(struct kp_points *p, const char *key, size_t key_len, const char *rest, size_t rest_len, uint64_t line,
                        bool *made, struct kp_err *err)
 {
-    uint64_t hash = hash_of(hash_of(UINT64_C(0xcbf29ce484222325), key, key_len) ^ key_len, rest, rest_len);
+    uint64_t hash = kp_hash(kp_hash(KP_HASH_START, key, key_len) ^ key_len, rest, rest_len);
     *made = false;
     if (!make_room(p) || !kp_grow(&p->series, &p->series_room, p->n_series + 1, sizeof *p->series)) {
         out_of_memory(err);

@@ -4,6 +4,8 @@
  * others in one question. */
 #include "couplings/ads/ads_private.h"
 
+#include "core/hash.h"
+
 #include <string.h>
 
 #include "core/ban.h"
@@ -179,9 +181,7 @@ enum kp_code ads_look_after(struct ads *a, struct kp_err *err)
 /* ---- asking ---- */
 static uint64_t hash_of(const uint8_t *d, size_t n)
 {
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ d[i]) * UINT64_C(1099511628211);
+    uint64_t h = kp_hash(KP_HASH_START, d, n);
     return h ? h : 1;
 }
 

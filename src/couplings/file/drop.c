@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "couplings/file/file_private.h"
 
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/text.h"
 
@@ -203,25 +204,18 @@ static enum kp_code forget(struct kp_coupling *c, struct kp_drop *d, struct kp_e
 
 /* ---- whether it is the file it was ---- */
 
-static uint64_t mix(uint64_t h, const unsigned char *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-    return h;
-}
-
 static bool mix_piece(int fd, int64_t from, size_t n, uint64_t *h)
 {
     unsigned char piece[KP_FILE_PRINT];
     if (pread(fd, piece, n, from) != (ssize_t)n)
         return false;
-    *h = mix(*h, piece, n);
+    *h = kp_hash(*h, piece, n);
     return true;
 }
 
 int64_t kp_drop_print(int fd, int64_t offset)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    uint64_t h = KP_HASH_START;
     size_t n = offset < KP_FILE_PRINT ? (size_t)offset : KP_FILE_PRINT;
     if (!mix_piece(fd, 0, n, &h) || !mix_piece(fd, offset - (int64_t)n, n, &h))
         return -1;

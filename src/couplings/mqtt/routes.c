@@ -3,6 +3,7 @@
  * it is first seen; from then on it is found by name. */
 #include "couplings/mqtt/mqtt_private.h"
 
+#include "core/hash.h"
 #include "core/json.h"
 #include "core/log.h"
 
@@ -334,10 +335,7 @@ static enum kp_code report(struct mqtt *m, struct mqtt_bound *b, const struct kp
 /* What the broker kept and we had already, which it sends at each subscription. */
 static bool again(struct mqtt_topic *t, const struct kp_mqtt_message *msg)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < msg->len; i++)
-        h = (h ^ (unsigned char)msg->payload[i]) * UINT64_C(0x100000001b3);
-    h |= 1;
+    uint64_t h = kp_hash(KP_HASH_START, msg->payload, msg->len) | 1;
     bool same = msg->retained && t->last == h;
     t->last = h;
     return same;
