@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -188,6 +189,32 @@ def servers():
     yield start
     for server in running:
         server.stop()
+
+
+@pytest.fixture
+def impostor():
+    """impostor(talk) is the port of a server that is none of the protocol: talk(socket) with each that connects, until the test ends."""
+    listeners = []
+
+    def start(talk):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def serve():
+            while True:
+                try:
+                    peer, _ = listener.accept()
+                except OSError:
+                    return
+                talk(peer)
+                peer.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        return listener.getsockname()[1]
+
+    yield start
+    for listener in listeners:
+        listener.close()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 """The ADS coupling against the test server of pyads (ads_sim.py)."""
 import json
 import signal
-import socket
-import threading
 import time
 
 import pytest
@@ -185,37 +183,19 @@ def test_a_wrong_net_id_is_refused(node, path):
     assert done.returncode == 1 and "AMS Net Id" in done.stderr, done.stderr
 
 
-def test_a_port_where_nothing_runs_is_told(node):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        def serve():
-            while True:
-                try:
-                    client, _ = server.accept()
-                except OSError:
-                    return
-                while ask := client.recv(1000):  # back to the sender, as an answer without data, with the error 6
-                    client.sendall(ask[:2] + b"\x20\0\0\0" + ask[14:22] + ask[6:14] + ask[22:24] + b"\5\0" + bytes(4) + b"\6\0\0\0" + ask[34:38])
-                client.close()
-        threading.Thread(target=serve, daemon=True).start()
-        couple(node, server.getsockname()[1])
-        assert "AMS port 851: nothing runs" in node.wait_link("plc", "waiting")["detail"]
+def test_a_port_where_nothing_runs_is_told(node, impostor):
+    def talk(peer):
+        while ask := peer.recv(1000):  # back to the sender, as an answer without data, with the error 6
+            peer.sendall(ask[:2] + b"\x20\0\0\0" + ask[14:22] + ask[6:14] + ask[22:24] + b"\5\0" + bytes(4) + b"\6\0\0\0" + ask[34:38])
+
+    couple(node, impostor(talk))
+    assert "AMS port 851: nothing runs" in node.wait_link("plc", "waiting")["detail"]
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 no\r\nContent-Length: 0\r\nServer: x\r\n\r\n", b"\0\0\xff\xff\xff\x7f" + b"\0" * 100, b"\0\0\x20\0\0\0" + b"\0" * 32])
-def test_something_else_at_the_port_is_told(node, answer):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        def serve():
-            while True:
-                try:
-                    client, _ = server.accept()
-                except OSError:
-                    return
-                client.recv(100)
-                client.sendall(answer)
-                client.close()
-        threading.Thread(target=serve, daemon=True).start()
-        couple(node, server.getsockname()[1])
-        assert "route" in node.wait_link("plc", "waiting")["detail"]
+def test_something_else_at_the_port_is_told(node, impostor, answer):
+    couple(node, impostor(lambda peer: (peer.recv(100), peer.sendall(answer))))
+    assert "route" in node.wait_link("plc", "waiting")["detail"]
 
 
 def test_it_ends_promptly_while_a_controller_hangs(node, servers, free_port):

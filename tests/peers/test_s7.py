@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The S7 coupling against the server of snap7."""
 import signal
-import socket
 import struct
-import threading
 import time
 
 import pytest
@@ -161,7 +159,7 @@ def test_a_wrong_map_is_refused_with_its_line(node, tmp_path, text, complaint):
     assert done.returncode == 1 and complaint in done.stderr, done.stderr
 
 
-def test_a_plc_that_does_not_permit_put_get_is_told_with_what_to_tick(node, tmp_path):
+def test_a_plc_that_does_not_permit_put_get_is_told_with_what_to_tick(node, tmp_path, impostor):
     def packet(message):
         return struct.pack(">BBH", 3, 0, 7 + len(message)) + b"\x02\xf0\x80" + message
 
@@ -173,33 +171,16 @@ def test_a_plc_that_does_not_permit_put_get_is_told_with_what_to_tick(node, tmp_
             return packet(b"\x32\3\0\0" + reference + b"\0\x08\0\0\0\0\xf0\0\0\1\0\1\0\xf0")
         return packet(b"\x32\3\0\0" + reference + b"\0\0\0\0\x81\4")
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        def serve():
-            while True:
-                try:
-                    client, _ = server.accept()
-                except OSError:
-                    return
-                while ask := client.recv(1000):
-                    client.sendall(answer(ask))
-                client.close()
-        threading.Thread(target=serve, daemon=True).start()
-        couple(node, server.getsockname()[1], write(tmp_path, MAP))
-        assert "Permit access with PUT/GET" in node.wait_link("plc", "refused")["detail"]
+    def talk(peer):
+        while ask := peer.recv(1000):
+            peer.sendall(answer(ask))
+
+    couple(node, impostor(talk), write(tmp_path, MAP))
+    assert "Permit access with PUT/GET" in node.wait_link("plc", "refused")["detail"]
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 no\r\n\r\n", b"\x03\x00\x00\x16" + b"\xff" * 18, b"\x03\x00\xff\xff" + b"\0" * 100])
-def test_something_else_at_the_port_is_told(node, answer):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        def serve():
-            while True:
-                try:
-                    client, _ = server.accept()
-                except OSError:
-                    return
-                client.recv(100)
-                client.sendall(answer)
-                client.close()
-        threading.Thread(target=serve, daemon=True).start()
-        node.cli("couple", f"s7://127.0.0.1:{server.getsockname()[1]}", "--name", "plc", "--no-wait")
-        assert node.wait_link("plc", "waiting")["detail"]
+def test_something_else_at_the_port_is_told(node, impostor, answer):
+    port = impostor(lambda peer: (peer.recv(100), peer.sendall(answer)))
+    node.cli("couple", f"s7://127.0.0.1:{port}", "--name", "plc", "--no-wait")
+    assert node.wait_link("plc", "waiting")["detail"]
