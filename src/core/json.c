@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/json.h"
 
-#include "core/text.h"
-
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -166,27 +164,59 @@ void kp_json_keyn(struct kp_json *j, const char *key, size_t n)
     j->comma = false;
 }
 
-enum { NUMBER = 32 };
-
-/* Writes the digits of `v`, `decimals` of them behind a point, so that they end at `end`; where they begin. */
-static char *digits_before(char *end, uint64_t v, unsigned decimals)
+static char *two_before(char *end, unsigned v)
 {
-    for (unsigned i = 0; i < decimals; i++, v /= 10)
+    static const char pairs[] = "0001020304050607080910111213141516171819"
+                                "2021222324252627282930313233343536373839"
+                                "4041424344454647484950515253545556575859"
+                                "6061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    memcpy(end - 2, pairs + 2 * (size_t)v, 2);
+    return end - 2;
+}
+
+/* Writes the digits of `v`, `decimals` of them behind a point, so that they end at `end`. */
+static void digits_before(char *end, uint64_t v, unsigned decimals)
+{
+    unsigned left = decimals;
+    for (; left >= 2; left -= 2, v /= 100)
+        end = two_before(end, v % 100);
+    if (left) {
         *--end = (char)('0' + v % 10);
+        v /= 10;
+    }
     if (decimals)
         *--end = '.';
-    do
-        *--end = (char)('0' + v % 10);
-    while (v /= 10);
-    return end;
+    for (; v >= 100; v /= 100)
+        end = two_before(end, v % 100);
+    if (v >= 10)
+        two_before(end, (unsigned)v);
+    else
+        end[-1] = (char)('0' + v);
+}
+
+static unsigned digits_of(uint64_t v)
+{
+    unsigned n = 1;
+    for (uint64_t ten = 10; n < 20 && v >= ten; ten *= 10)
+        n++;
+    return n;
 }
 
 static void put_digits(struct kp_json *j, bool negative, uint64_t v, unsigned decimals)
 {
-    char text[NUMBER], *end = text + NUMBER, *p = digits_before(end, v, decimals);
+    unsigned n = digits_of(v);
+    n = decimals ? (n > decimals ? n : decimals + 1) + 1 : n;
+    char *start = kp_buf_room(j->out, n + 2), *p = start;
+    if (!p)
+        return;
+    if (j->comma)
+        *p++ = ',';
     if (negative)
-        *--p = '-';
-    put(j, p, (size_t)(end - p));
+        *p++ = '-';
+    digits_before(p + n, v, decimals);
+    j->out->len += (size_t)(p - start) + n;
+    j->comma = true;
 }
 
 void kp_json_int(struct kp_json *j, int64_t v)
@@ -208,8 +238,9 @@ static bool put_decimal(struct kp_json *j, double v)
     if (!(size >= 1e-4 && size < 1e9))
         return false;
     for (unsigned k = 0; k < sizeof powers / sizeof powers[0]; k++) {
-        double whole = rint(size * powers[k]);
-        if (whole / powers[k] == size) {
+        double product = size * powers[k], whole = rint(product);
+        bool near = fabs(product - whole) <= product * 0x1p-50; /* a division for those alone */
+        if (near && whole / powers[k] == size) {
             put_digits(j, v < 0, (uint64_t)whole, k);
             return true;
         }
@@ -252,11 +283,20 @@ void kp_json_null(struct kp_json *j)
 
 void kp_json_time(struct kp_json *j, int64_t at)
 {
-    char text[KP_TIME_TEXT];
-    if (at == KP_NO_TIME || at == KP_FOREVER)
+    if (at == KP_NO_TIME || at == KP_FOREVER) {
         kp_json_null(j);
-    else
-        put_plain(j, text, kp_time_print(at, text), false);
+        return;
+    }
+    char *start = kp_buf_room(j->out, KP_TIME_TEXT + 3), *p = start;
+    if (!p)
+        return;
+    if (j->comma)
+        *p++ = ',';
+    *p++ = '"';
+    p += kp_time_print_near(&j->minute, at, p);
+    *p++ = '"';
+    j->out->len += (size_t)(p - start);
+    j->comma = true;
 }
 
 void kp_json_raw(struct kp_json *j, const char *text)

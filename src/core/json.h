@@ -3,6 +3,7 @@
 #define KOPPEL_CORE_JSON_H
 /* Writes JSON straight into a buffer, without a tree: for telemetry and replies. Commas and
  * quoting are its business; nesting is the caller's. (Reading JSON is jansson's.) */
+#include "core/text.h"
 #include "core/value.h"
 
 #include <string.h>
@@ -10,6 +11,7 @@
 struct kp_json {
     struct kp_buf *out;
     bool comma;
+    struct kp_minute minute; /* of the last time written */
 };
 
 static inline struct kp_json kp_json(struct kp_buf *out)

@@ -23,6 +23,12 @@ void kp_utf8_clean(char *out, size_t size, const char *in, size_t n);
 /* RFC 3339 with as many decimals as the value needs (0, 3, 6 or 9): "2026-11-24T10:02:31.5Z"
  * is printed as "2026-11-24T10:02:31.500Z". `out` has KP_TIME_TEXT bytes; returns the length. */
 size_t kp_time_print(int64_t at, char *out);
+/* The same for one time after another: the minute printed last is known. Begin with zeroes. */
+struct kp_minute {
+    int64_t number; /* since 1970 */
+    char text[17];
+};
+size_t kp_time_print_near(struct kp_minute *, int64_t at, char *out);
 /* RFC 3339 with any offset, or a date alone. */
 bool kp_time_parse(const char *text, int64_t *at);
 /* What people type: RFC 3339, "now", "-90m", "-2d", "14:30" (today, UTC). `now` is the clock's. */

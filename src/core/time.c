@@ -65,33 +65,49 @@ static int64_t floor_div(int64_t a, int64_t b, int64_t *rest)
     return q;
 }
 
-size_t kp_time_print(int64_t at, char *out)
+/* "2026-11-24T10:02:", whatever the second. */
+static void print_minute(struct kp_minute *m, int64_t minute)
 {
-    int64_t ns, rest;
-    int64_t days = floor_div(floor_div(at, KP_SECOND, &ns), DAY, &rest);
+    int64_t rest;
+    int64_t days = floor_div(minute, DAY / 60, &rest);
     int year;
-    unsigned month, day;
+    unsigned month, day, of_day = (unsigned)rest;
     date_of(days, &year, &month, &day);
-    unsigned seconds = (unsigned)rest;
-    char *p = digits(out, (unsigned)year, 4);
+    char *p = digits(m->text, (unsigned)year, 4);
     *p++ = '-';
     p = two(p, month, '-');
     p = two(p, day, 'T');
-    p = two(p, seconds / 3600, ':');
-    p = two(p, seconds / 60 % 60, ':');
-    p = two(p, seconds % 60, 'Z');
+    p = two(p, of_day / 60, ':');
+    two(p, of_day % 60, ':');
+    m->number = minute;
+}
+
+size_t kp_time_print_near(struct kp_minute *m, int64_t at, char *out)
+{
+    int64_t rest, minute = floor_div(at, 60 * KP_SECOND, &rest);
+    if (minute != m->number || !m->text[0])
+        print_minute(m, minute);
+    memcpy(out, m->text, sizeof m->text);
+    unsigned ns = (unsigned)(rest % KP_SECOND);
+    char *p = two(out + sizeof m->text, (unsigned)(rest / KP_SECOND), 'Z');
     if (ns) {
-        int decimals = ns % 1000 ? 9 : ns % 1000000 ? 6 : 3;
         p[-1] = '.';
-        p = digits(p,
-                   (unsigned)(decimals == 9   ? ns
-                              : decimals == 6 ? ns / 1000
-                                              : ns / 1000000),
-                   decimals);
+        if (ns % 1000)
+            p = digits(p, ns, 9);
+        else if (ns % 1000000)
+            p = digits(p, ns / 1000, 6);
+        else
+            p = digits(p, ns / 1000000, 3);
         *p++ = 'Z';
     }
     *p = 0;
     return (size_t)(p - out);
+}
+
+size_t kp_time_print(int64_t at, char *out)
+{
+    struct kp_minute m = { 0 };
+    return kp_time_print_near(&m, at, out);
 }
 
 /* Exactly n digits; NULL when there are others. */

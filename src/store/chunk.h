@@ -59,7 +59,14 @@ uint32_t kp_crc32c_by_table(const void *data, size_t n);
 /* ---- varints, shared with journal.h: LEB128, at most 10 bytes ---- */
 size_t kp_varint_put(uint8_t *out, uint64_t); /* bytes written */
 /* False: cut off or too long. */
-bool kp_varint_get(const uint8_t **p, const uint8_t *end, uint64_t *out);
+bool kp_varint_get_long(const uint8_t **p, const uint8_t *end, uint64_t *out);
+static inline bool kp_varint_get(const uint8_t **p, const uint8_t *end, uint64_t *out)
+{
+    if (*p == end || **p >= 0x80)
+        return kp_varint_get_long(p, end, out);
+    *out = *(*p)++; /* most are of one byte */
+    return true;
+}
 static inline uint64_t kp_zigzag(int64_t v)
 {
     return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);

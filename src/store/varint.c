@@ -12,7 +12,7 @@ size_t kp_varint_put(uint8_t *out, uint64_t v)
     return n;
 }
 
-bool kp_varint_get(const uint8_t **p, const uint8_t *end, uint64_t *out)
+bool kp_varint_get_long(const uint8_t **p, const uint8_t *end, uint64_t *out)
 {
     uint64_t v = 0;
     for (unsigned shift = 0; shift < 64 && *p < end; shift += 7) {
