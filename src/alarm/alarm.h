@@ -51,7 +51,15 @@ struct kp_alarm_counts {
 };
 struct kp_alarm_counts kp_alarms_count(struct kp_alarms *);
 
-enum kp_alarm_which { KP_WHICH_ACTIVE, KP_WHICH_UNACKNOWLEDGED, KP_WHICH_SHELVED, KP_WHICH_SUPPRESSED, KP_WHICH_ALL };
+/* Open: somebody has to do something, for it is active or nobody has acknowledged it. */
+enum kp_alarm_which {
+    KP_WHICH_OPEN,
+    KP_WHICH_ACTIVE,
+    KP_WHICH_UNACKNOWLEDGED,
+    KP_WHICH_SHELVED,
+    KP_WHICH_SUPPRESSED,
+    KP_WHICH_ALL
+};
 struct kp_alarm_filter {
     enum kp_alarm_which which;
     int64_t from, to; /* those that lasted into this time; KP_NO_TIME = all */

@@ -694,6 +694,60 @@ static enum kp_code secrets(struct kp_alarms *e, json_t *root, bool show, struct
     return err->code;
 }
 
+/* Whether both lead to one server: "https://host:443". */
+static bool same_server(const char *a, const char *b)
+{
+    const char *host = strstr(a, "://");
+    size_t n = host ? (size_t)(host - a) + 3 : 0;
+    n += strcspn(a + n, "/?#");
+    return strncmp(a, b, n) == 0 && (!b[n] || strchr("/?#", b[n]));
+}
+
+static const json_t *find_channel(const json_t *plan, const char *name)
+{
+    const json_t *list = json_object_get(plan, "channels");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        if (strcmp(json_string_value(json_object_get(one, "name")), name) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+/* A secret was given for one server: it goes when that server is no longer in the plan. */
+static enum kp_code forget(struct kp_alarms *e, const char *name, const json_t *was,
+                           const json_t *is, struct kp_err *err)
+{
+    const char *old = json_string_value(json_object_get(was, "url")),
+               *new = json_string_value(json_object_get(is, "url"));
+    if (old && !(new && same_server(old, new)))
+        kp_secret_put(e->store, name, NULL, 0, err);
+    return err->code;
+}
+
+static enum kp_code forget_secrets(struct kp_alarms *e, const json_t *plan, struct kp_err *err)
+{
+    struct kp_arena arena = { 0 };
+    struct kp_db *db = kp_store_reader(e->store, err);
+    if (!db)
+        return err->code;
+    const char *stored = kp_setting_get(db, &arena, PLAN_KEY);
+    kp_store_reader_done(e->store, db);
+    json_t *before = json_loads(stored ? stored : "{}", 0, NULL);
+    const json_t *one, *list = json_object_get(before, "channels");
+    forget(e, "alarm/mail", json_object_get(before, "mail"), json_object_get(plan, "mail"), err);
+    for (size_t i = 0; !err->code && i < json_array_size(list); i++) {
+        char name[200];
+        one = json_array_get(list, i);
+        const char *channel = json_string_value(json_object_get(one, "name"));
+        snprintf(name, sizeof name, "alarm/channel/%.120s", channel);
+        forget(e, name, one, find_channel(plan, channel), err);
+    }
+    json_decref(before);
+    kp_arena_free(&arena);
+    return err->code;
+}
+
 static enum kp_code write_plan(struct kp_db *db, void *text, struct kp_err *err)
 {
     return kp_setting_put(db, PLAN_KEY, text, err);
@@ -706,7 +760,8 @@ enum kp_code kp_alarms_put_delivery(struct kp_alarms *e, const char *json, struc
     char *text = NULL;
     if (!d)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    if (!kp_delivery_parse(json, d, &own) && !secrets(e, d->document, false, &own)) {
+    if (!kp_delivery_parse(json, d, &own) && !forget_secrets(e, d->document, &own) &&
+        !secrets(e, d->document, false, &own)) {
         text = json_dumps(d->document, JSON_COMPACT);
         if (!text)
             kp_fail(&own, KP_ENOMEM, "out of memory");

@@ -169,6 +169,7 @@ enum kp_code kp_alarms_list(struct kp_db *db, const struct kp_alarm_filter *f,
                             struct kp_err *err)
 {
     static const char *const which[] = {
+        [KP_WHICH_OPEN] = "state in ('unacknowledged', 'acknowledged', 'returned')",
         [KP_WHICH_ACTIVE] = "state <> 'normal' and active and state not in ('shelved', "
                             "'suppressed', 'out-of-service')",
         [KP_WHICH_UNACKNOWLEDGED] = "state <> 'normal' and state in ('unacknowledged', 'returned')",

@@ -193,7 +193,7 @@ static const struct kp_flag quarantine_flags[] = {
     { 0 },
 };
 static const struct kp_flag alarms_flags[] = {
-    { "state", "STATE", "active, unacknowledged, shelved, suppressed or all (active)" },
+    { "state", "STATE", "open (active or not acknowledged), active, unacknowledged, shelved, suppressed or all (open)" },
     { "from", "TIME", "only those that lasted until then or later" },
     { "to", "TIME", "only those that began before" },
     { "limit", "N", "at most that many (1000)" },

@@ -10,9 +10,9 @@
 
 #include "core/ban.h"
 
-const char *const kp_alarm_which_words[] = { "active",  "unacknowledged",
-                                             "shelved", "suppressed",
-                                             "all",     NULL };
+const char *const kp_alarm_which_words[] = {
+    "open", "active", "unacknowledged", "shelved", "suppressed", "all", NULL
+};
 
 static struct kp_alarms *alarms(struct kp_request *r)
 {
@@ -64,7 +64,7 @@ enum kp_code kp_route_alarms(struct kp_request *r, struct kp_err *err)
 {
     const struct kp_arg *which = kp_arg_get(r, "state");
     struct kp_alarm_filter f = { .which = which->given ? (enum kp_alarm_which)which->number
-                                                       : KP_WHICH_ACTIVE,
+                                                       : KP_WHICH_OPEN,
                                  .from = kp_arg_int(r, "from"),
                                  .to = kp_arg_int(r, "to"),
                                  .after = kp_arg_int(r, "after") };

@@ -143,6 +143,21 @@ def test_a_password_is_never_shown_and_stays_until_it_is_taken_away(node, mailbo
     assert api.ok("PUT", "alarm-delivery", answer)["mail"]["password"] == {"set": False}
 
 
+def test_a_secret_goes_with_the_server_it_was_given_for(node, web):
+    def put(*channels):
+        return {c["name"]: c["token"]["set"] for c in api.ok("PUT", "alarm-delivery", {"channels": list(channels)})["channels"]}
+
+    api, phone = Api(node), {"name": "phone", "kind": "ntfy", "url": web.url + "/factory"}
+    assert put({**phone, "token": SECRET}) == {"phone": True}
+    assert put({**phone, "url": web.url + "/hall"}) == {"phone": True}  # another place on it
+    assert put({**phone, "url": "https://localhost.example/factory"}) == {"phone": False}
+    assert put({**phone, "token": SECRET}) == {"phone": True}
+    assert put({**phone, "url": web.url + "1/factory"}) == {"phone": False}  # another port, of which the old is the beginning
+    assert put({**phone, "token": SECRET}, {**phone, "name": "other"}) == {"phone": True, "other": False}
+    assert put({**phone, "name": "other"}) == {"other": False}
+    assert put(phone) == {"phone": False}
+
+
 def test_a_wrong_password_and_an_unknown_certificate_are_told_in_words(node, mailbox, certificate):
     mail = mail_plan(mailbox, certificate, "wrong")
     api, _ = begin(node, {"mail": mail, "channels": [{"name": "post", "kind": "mail", "to": "anna@example.test"}]})

@@ -205,11 +205,14 @@ static void a_value_above_its_limit_is_an_alarm_until_it_is_below_by_the_hystere
     assert_int_equal(open_intervals(), 1);
     hear(s, 77);
     assert_int_equal(open_intervals(), 0);
+    assert_int_equal(list(KP_WHICH_ACTIVE).n, 0);
+    assert_int_equal(list(KP_WHICH_OPEN).n, 1);
     f = list(KP_WHICH_UNACKNOWLEDGED);
     assert_int_equal(f.n, 1);
     assert_int_equal(f.a[0].state, KP_ALARM_RETURNED);
     assert_int_equal(act(f.a[0].id, KP_ALARM_ACKNOWLEDGE), KP_OK);
     assert_int_equal(list(KP_WHICH_UNACKNOWLEDGED).n, 0);
+    assert_int_equal(list(KP_WHICH_OPEN).n, 0);
     f = list(KP_WHICH_ALL);
     assert_int_equal(f.a[0].state, KP_ALARM_NORMAL);
     assert_string_equal(f.a[0].user, "anna");
