@@ -4,6 +4,7 @@
 
 #include "core/hash.h"
 #include "core/log.h"
+#include "net/json_memory.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -418,7 +419,7 @@ void alarm_told(struct kp_alarms *e, const struct kp_interval *v)
 {
     struct kp_alarm *a = alarm_find(e, v->id);
     bool open = v->end == KP_FOREVER;
-    json_t *o = json_loads(v->attributes ? v->attributes : "{}", 0, NULL);
+    json_t *o = v->attributes ? kp_json_load(v->attributes, strlen(v->attributes), 0, NULL) : NULL;
     if (a && a->source != KP_ALARM_RULE && open)
         retell(e, a, o);
     else if (!a && (open || v->end > kp_utc(e->clock) - TOLD_LATE_S * KP_SECOND) &&
@@ -537,7 +538,7 @@ static bool see(void *arg, const struct kp_interval *v)
 /* An interval of a rule whose row was not written any more. */
 static void adopt(struct kp_alarms *e, const struct kp_interval *v)
 {
-    json_t *o = json_loads(v->attributes, 0, NULL);
+    json_t *o = kp_json_load(v->attributes, strlen(v->attributes), 0, NULL);
     const char *key = json_string_value(json_object_get(o, "alarm"));
     const json_t *value = json_object_get(o, "value"), *limit = json_object_get(o, "limit");
     struct raising r = { .asset = v->asset,

@@ -15,19 +15,8 @@
 #include "core/ban.h"
 
 enum { DIGEST = 20, TRIES = 14, LOG_ROWS = 1000, MESSAGE = 128 << 10 };
-#define GAP      (30 * KP_SECOND)
-#define LONGEST  (3600 * KP_SECOND)
-#define PLAN_KEY "alarm.delivery"
-
-/* ---- the plan in the file ---- */
-static enum kp_code read_plan(struct kp_db *db, struct kp_delivery *d, struct kp_err *err)
-{
-    struct kp_arena arena = { 0 };
-    const char *text = kp_setting_get(db, &arena, PLAN_KEY);
-    kp_delivery_parse(text ? text : "{}", d, err);
-    kp_arena_free(&arena);
-    return err->code;
-}
+#define GAP     (30 * KP_SECOND)
+#define LONGEST (3600 * KP_SECOND)
 
 /* ---- messages to come ---- */
 static enum kp_code add_row(struct kp_db *db, const struct kp_alarm *a, const char *person,
@@ -51,7 +40,7 @@ enum kp_code delivery_plan(struct kp_db *db, const struct kp_alarm *a, struct kp
     struct kp_err wrong = { 0 };
     if (!d)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    bool readable = !read_plan(db, d, &wrong);
+    bool readable = !delivery_read(db, d, &wrong);
     for (size_t i = 0; readable && i < d->n_steps && !err->code; i++)
         for (size_t k = 0; k < d->steps[i].n && !err->code; k++)
             add_row(db, a, d->steps[i].to[k], i, a->since + d->steps[i].after, err);
@@ -275,7 +264,7 @@ static enum kp_code send_one(struct kp_alarms *e, const struct message *m, struc
 {
     struct kp_arena arena = { 0 };
     struct kp_buf subject;
-    char name[200];
+    char name[SECRET_NAME];
     void *secret = NULL;
     size_t len;
     kp_buf_init(&subject, 4096);
@@ -284,9 +273,8 @@ static enum kp_code send_one(struct kp_alarms *e, const struct message *m, struc
         if ((unsigned char)subject.data[i] < 0x20)
             subject.data[i] = ' ';
     bool mail = m->channel->kind == KP_CHANNEL_MAIL;
-    snprintf(name, sizeof name, mail ? "alarm/mail" : "alarm/channel/%s", m->channel->name);
     struct kp_err none = { 0 };
-    if (kp_secret_get(e->store, name, &arena, &secret, &len, &none) && none.code != KP_ENOTFOUND)
+    if (kp_secret_get(e->store, mail ? MAIL_SECRET : channel_secret(name, m->channel->name), &arena, &secret, &len, &none) && none.code != KP_ENOTFOUND)
         kp_fail(err, none.code, "%s", none.text);
     else if (mail)
         send_mail(e, m, kp_buf_text(&subject), secret, err);
@@ -548,7 +536,7 @@ bool delivery_turn(struct kp_alarms *e, struct kp_err *err)
     if (db && (!d || !m || !people))
         kp_fail(err, KP_ENOMEM, "out of memory");
     size_t n = db && !err->code ? people_due(e, db, people, err) : 0;
-    if (n && !err->code && !read_plan(db, d, err)) {
+    if (n && !err->code && !delivery_read(db, d, err)) {
         const char *node = node_name(db, &arena);
         for (size_t i = 0; i < n && !err->code && !delivery_stopping(e); i++) {
             int64_t tries = 0;
@@ -582,7 +570,7 @@ enum kp_code kp_alarms_test_channel(struct kp_alarms *e, const char *channel, st
     struct kp_db *db = d && m ? kp_store_reader(e->store, err) : NULL;
     if (!d || !m)
         kp_fail(err, KP_ENOMEM, "out of memory");
-    if (db && !read_plan(db, d, err)) {
+    if (db && !delivery_read(db, d, err)) {
         *m = (struct message){ .d = d, .node = node_name(db, &arena), .n = 1 };
         m->list[0] = (struct kp_alarm){ .since = kp_utc(e->clock),
                                         .until = KP_FOREVER,
@@ -639,167 +627,5 @@ enum kp_code kp_alarms_delivered(struct kp_db *db, size_t limit,
             break;
         }
     }
-    return err->code;
-}
-
-/* ---- changing the plan ---- */
-/* What happens to a secret: kept when the plan does not name it, sealed when it is a text,
- * forgotten when it is null. */
-static enum kp_code take_secret(struct kp_alarms *e, json_t *holder, const char *key,
-                                const char *name, struct kp_err *err)
-{
-    json_t *v = json_object_get(holder, key);
-    bool keeps = !v || (json_is_object(v) && json_is_true(json_object_get(v, "set")));
-    if (!keeps && !json_is_null(v) && !json_is_string(v))
-        return kp_fail(err, KP_EINVALID, "%s: must be a text, or null to forget it", key);
-    if (!keeps)
-        kp_secret_put(e->store, name, json_is_string(v) ? json_string_value(v) : NULL,
-                      json_string_length(v), err);
-    json_object_del(holder, key);
-    return err->code;
-}
-
-static bool has_secret(struct kp_alarms *e, const char *name)
-{
-    struct kp_arena arena = { 0 };
-    struct kp_err none = { 0 };
-    void *data;
-    size_t len;
-    bool there = !kp_secret_get(e->store, name, &arena, &data, &len, &none);
-    kp_arena_free(&arena);
-    return there;
-}
-
-static enum kp_code secrets(struct kp_alarms *e, json_t *root, bool show, struct kp_err *err)
-{
-    json_t *mail = json_object_get(root, "mail"), *one;
-    size_t i;
-    char name[200];
-    if (json_is_object(mail) && !show)
-        take_secret(e, mail, "password", "alarm/mail", err);
-    else if (json_is_object(mail))
-        json_object_set_new(mail, "password",
-                            json_pack("{s:b}", "set", has_secret(e, "alarm/mail")));
-    json_array_foreach(json_object_get(root, "channels"), i, one)
-    {
-        const char *channel = json_string_value(json_object_get(one, "name"));
-        if (!channel || err->code)
-            continue;
-        snprintf(name, sizeof name, "alarm/channel/%.120s", channel);
-        if (!show)
-            take_secret(e, one, "token", name, err);
-        else if (strcmp(json_string_value(json_object_get(one, "kind")), "mail") != 0)
-            json_object_set_new(one, "token", json_pack("{s:b}", "set", has_secret(e, name)));
-    }
-    return err->code;
-}
-
-/* Whether both lead to one server: "https://host:443". */
-static bool same_server(const char *a, const char *b)
-{
-    const char *host = strstr(a, "://");
-    size_t n = host ? (size_t)(host - a) + 3 : 0;
-    n += strcspn(a + n, "/?#");
-    return strncmp(a, b, n) == 0 && (!b[n] || strchr("/?#", b[n]));
-}
-
-static const json_t *find_channel(const json_t *plan, const char *name)
-{
-    const json_t *list = json_object_get(plan, "channels");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *one = json_array_get(list, i);
-        if (strcmp(json_string_value(json_object_get(one, "name")), name) == 0)
-            return one;
-    }
-    return NULL;
-}
-
-/* A secret was given for one server: it goes when that server is no longer in the plan. */
-static enum kp_code forget(struct kp_alarms *e, const char *name, const json_t *was,
-                           const json_t *is, struct kp_err *err)
-{
-    const char *old = json_string_value(json_object_get(was, "url")),
-               *new = json_string_value(json_object_get(is, "url"));
-    if (old && !(new && same_server(old, new)))
-        kp_secret_put(e->store, name, NULL, 0, err);
-    return err->code;
-}
-
-static enum kp_code forget_secrets(struct kp_alarms *e, const json_t *plan, struct kp_err *err)
-{
-    struct kp_arena arena = { 0 };
-    struct kp_db *db = kp_store_reader(e->store, err);
-    if (!db)
-        return err->code;
-    const char *stored = kp_setting_get(db, &arena, PLAN_KEY);
-    kp_store_reader_done(e->store, db);
-    json_t *before = json_loads(stored ? stored : "{}", 0, NULL);
-    const json_t *one, *list = json_object_get(before, "channels");
-    forget(e, "alarm/mail", json_object_get(before, "mail"), json_object_get(plan, "mail"), err);
-    for (size_t i = 0; !err->code && i < json_array_size(list); i++) {
-        char name[200];
-        one = json_array_get(list, i);
-        const char *channel = json_string_value(json_object_get(one, "name"));
-        snprintf(name, sizeof name, "alarm/channel/%.120s", channel);
-        forget(e, name, one, find_channel(plan, channel), err);
-    }
-    json_decref(before);
-    kp_arena_free(&arena);
-    return err->code;
-}
-
-static enum kp_code write_plan(struct kp_db *db, void *text, struct kp_err *err)
-{
-    return kp_setting_put(db, PLAN_KEY, text, err);
-}
-
-enum kp_code kp_alarms_put_delivery(struct kp_alarms *e, const char *json, struct kp_err *err)
-{
-    struct kp_delivery *d = kp_alloc(sizeof *d);
-    struct kp_err own = { 0 };
-    char *text = NULL;
-    if (!d)
-        return kp_fail(err, KP_ENOMEM, "out of memory");
-    if (!kp_delivery_parse(json, d, &own) && !forget_secrets(e, d->document, &own) &&
-        !secrets(e, d->document, false, &own)) {
-        text = json_dumps(d->document, JSON_COMPACT);
-        if (!text)
-            kp_fail(&own, KP_ENOMEM, "out of memory");
-        else if (strlen(text) > KP_DELIVERY_TEXT)
-            kp_fail(&own, KP_EFULL, "the plan is larger than 64 KiB");
-        else
-            kp_store_do(e->store, write_plan, text, &own);
-    }
-    kp_free(text);
-    kp_delivery_free(d);
-    kp_free(d);
-    return own.code ? kp_fail(err, own.code, "%s", own.text) : KP_OK;
-}
-
-enum kp_code kp_alarms_delivery(struct kp_alarms *e, struct kp_buf *out, struct kp_err *err)
-{
-    struct kp_arena arena = { 0 };
-    struct kp_db *db = kp_store_reader(e->store, err);
-    if (!db)
-        return err->code;
-    const char *stored = kp_setting_get(db, &arena, PLAN_KEY);
-    kp_store_reader_done(e->store, db);
-    json_t *root = json_loads(stored ? stored : "{}", 0, NULL);
-    static const char *const lists[] = { "channels", "roster", "escalation", "quiet" };
-    for (size_t i = 0; root && i < 4; i++)
-        if (!json_object_get(root, lists[i]))
-            json_object_set_new(root, lists[i], json_array());
-    if (root && !json_object_get(root, "mail"))
-        json_object_set_new(root, "mail", json_null());
-    if (root)
-        secrets(e, root, true, err);
-    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
-    if (text)
-        kp_buf_str(out, text);
-    else
-        kp_fail(err, KP_ENOMEM, "out of memory");
-    kp_free(text);
-    json_decref(root);
-    kp_arena_free(&arena);
     return err->code;
 }

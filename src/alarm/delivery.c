@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plan of delivery: reading and checking it, templates. */
 #include "alarm/delivery.h"
+#include "net/json_memory.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -292,8 +293,10 @@ enum kp_code kp_delivery_parse(const char *json, struct kp_delivery *d, struct k
     json_error_t where;
     struct kp_err own = { 0 };
     *d = (struct kp_delivery){ 0 };
-    json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &where);
+    json_t *root = kp_json_load(json, strlen(json), JSON_REJECT_DUPLICATES, &where);
     d->document = root;
+    if (!root && kp_json_starved())
+        return kp_fail(err, KP_ENOMEM, "out of memory reading the delivery");
     if (!root)
         return kp_fail(err, KP_EPARSE, "delivery: %d:%d: %s", where.line, where.column, where.text);
     if (!known_keys(root, "delivery", known, &own) &&

@@ -5,6 +5,8 @@
  * Messages wait in the table alarm_outbox, so that none is lost by a restart. */
 #include "alarm/alarm.h"
 
+#include <stdio.h>
+
 enum { KP_CHANNELS_MAX = 50, KP_PEOPLE_MAX = 100, KP_STEPS_MAX = 20, KP_QUIET_MAX = 20, KP_STEP_PEOPLE = 20, KP_DELIVERY_TEXT = 64 << 10 };
 enum kp_channel_kind { KP_CHANNEL_MAIL, KP_CHANNEL_NTFY, KP_CHANNEL_TEAMS, KP_CHANNEL_WEBHOOK };
 
@@ -50,6 +52,8 @@ void kp_template_fill(struct kp_buf *, const char *template, const struct kp_ala
 /* The plan without secrets ("set": true in their place); in `out`. */
 enum kp_code kp_alarms_delivery(struct kp_alarms *, struct kp_buf *out, struct kp_err *);
 enum kp_code kp_alarms_put_delivery(struct kp_alarms *, const char *json, struct kp_err *);
+/* Whether putting this plan, which is a good one, would change nothing. */
+enum kp_code kp_alarms_delivery_is(struct kp_alarms *, const char *json, bool *same, struct kp_err *);
 /* Sends a test message now; the error is what the other side said. */
 enum kp_code kp_alarms_test_channel(struct kp_alarms *, const char *channel, struct kp_err *);
 
@@ -63,6 +67,14 @@ enum kp_code kp_alarms_delivered(struct kp_db *, size_t limit, bool (*each)(void
                                  struct kp_err *);
 
 /* ---- for the engine's files ---- */
+enum { SECRET_NAME = 200 };
+#define MAIL_SECRET "alarm/mail"
+static inline const char *channel_secret(char out[SECRET_NAME], const char *channel)
+{
+    snprintf(out, SECRET_NAME, "alarm/channel/%s", channel);
+    return out;
+}
+enum kp_code delivery_read(struct kp_db *, struct kp_delivery *, struct kp_err *); /* the stored plan */
 enum kp_code delivery_plan(struct kp_db *, const struct kp_alarm *, struct kp_err *); /* of a fresh alarm, in its transaction */
 bool delivery_stopping(void *engine);
 bool delivery_turn(struct kp_alarms *, struct kp_err *); /* sends what is due; true: there was something */

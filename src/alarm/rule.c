@@ -2,6 +2,7 @@
 #include "alarm/rule.h"
 
 #include "core/json.h"
+#include "net/json_memory.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -157,7 +158,7 @@ enum kp_code kp_alarm_rule_parse(const char *json, struct kp_alarm_rule *r, stru
     *r = (struct kp_alarm_rule){
         .priority = KP_PRIORITY_MEDIUM, .enabled = true, .high = NAN, .low = NAN
     };
-    json_t *o = json_loads(json, JSON_REJECT_DUPLICATES, &where);
+    json_t *o = kp_json_load(json, strlen(json), JSON_REJECT_DUPLICATES, &where);
     if (!o)
         return kp_fail(err, KP_EPARSE, "rule: %d:%d: %s", where.line, where.column, where.text);
     read_all(o, r, &own);

@@ -16,7 +16,7 @@ enum { KP_APPLY_BYTES_MAX = 4 << 20 };
 /* Makes the node match the file. The plan, also of a dry run, is appended to `plan_json` as
  * [{"action":"add|change|remove","kind":"asset|coupling|node|signal|setting|retention","name":...,"detail":...}].
  * `prune` removes what the node has and the file does not, within the kinds the file names: couplings;
- * subscribed nodes of a coupling that lists nodes; signals that no coupling feeds; assets without signals. */
+ * subscribed nodes of a coupling that lists nodes; signals that no coupling feeds; assets without signals. The delivery of alarms is one whole and a setting. */
 enum kp_code kp_apply(struct kp_node *, const char *yaml, size_t len, const char *file_name, bool dry_run,
                       bool prune, struct kp_buf *plan_json, struct kp_err *);
 

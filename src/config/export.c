@@ -3,7 +3,7 @@
 #include "config/apply.h"
 
 #include "alarm/alarm.h"
-#include "config/file.h"
+#include "config/plan.h"
 #include "core/json.h"
 #include "store/retention.h"
 
@@ -308,7 +308,8 @@ static enum kp_code write_all(struct exporting *x)
         kp_buf_str(x->out, "\nsignals:\n");
         kp_buf_add(x->out, x->signals.data, x->signals.len);
     }
-    if (kp_alarms_rules(kp_node_alarms(x->node), NULL, put_alarm, x, x->err))
+    if (kp_alarms_rules(kp_node_alarms(x->node), NULL, put_alarm, x, x->err) ||
+        kp_export_delivery(x->node, x->out, x->err))
         return x->err->code;
     return x->out->failed || x->signals.failed ? no_memory(x) : KP_OK;
 }

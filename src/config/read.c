@@ -151,6 +151,27 @@ static enum kp_code unknown_word(struct reading *r, const struct kp_yaml *y, con
     return unknown_key(r, y, known);
 }
 
+/* The file that holds what belongs to `key`. */
+static enum kp_code add_file(struct reading *r, struct kp_config_entry *e, const struct kp_yaml *y, const char *key,
+                             bool secret)
+{
+    if (y->text[0] != '/')
+        return kp_yaml_fail(r->file, y->at, r->err, KP_EINVALID, "%s must be a file's full path, beginning with '/'",
+                            y->key);
+    add_field(r, e, y, NULL);
+    e->fields[e->n - 1].f.key = key;
+    e->fields[e->n - 1].file = y->text;
+    e->fields[e->n - 1].secret = secret;
+    return KP_OK;
+}
+
+static enum kp_code secret_here(struct reading *r, const struct kp_yaml *y, const char *key)
+{
+    return kp_yaml_fail(r->file, y->key_at, r->err, KP_EINVALID,
+                        "a secret does not stand in this file: put it into a file of its own and write '%s%s: /PATH'",
+                        key, file_suffix);
+}
+
 /* A setting of the class, or the file a secret or a map stands in. */
 static enum kp_code read_option(struct reading *r, const struct kp_yaml *y, struct kp_config_entry *e)
 {
@@ -161,20 +182,10 @@ static enum kp_code read_option(struct reading *r, const struct kp_yaml *y, stru
         return unknown_word(r, y, e->class);
     if (need_kind(r, y, KP_YAML_TEXT, y->key))
         return r->err->code;
-    if (is_in_file(o, y->key)) {
-        if (y->text[0] != '/')
-            return kp_yaml_fail(r->file, y->at, r->err, KP_EINVALID, "%s must be a file's full path, beginning with '/'",
-                                y->key);
-        add_field(r, e, y, NULL);
-        e->fields[e->n - 1].f.key = o->name;
-        e->fields[e->n - 1].file = y->text;
-        e->fields[e->n - 1].secret = o->type == KP_OPT_SECRET;
-        return KP_OK;
-    }
+    if (is_in_file(o, y->key))
+        return add_file(r, e, y, o->name, o->type == KP_OPT_SECRET);
     if (o->type == KP_OPT_SECRET)
-        return kp_yaml_fail(r->file, y->key_at, r->err, KP_EINVALID,
-                            "a secret does not stand in this file: put it into a file of its own and write '%s%s: /PATH'",
-                            o->name, file_suffix);
+        return secret_here(r, y, o->name);
     if (*y->text && kp_options_check(e->class->options, y->key, y->text, r->err))
         return kp_yaml_context(r->file, y->at, r->err);
     return add_field(r, e, y, y->text);
@@ -461,17 +472,68 @@ static enum kp_code read_settings(struct reading *r, const struct kp_yaml *y, st
     return r->err->code;
 }
 
+/* ---- the delivery of alarms: checked as a whole when the plan is made ---- */
+static const char *const delivery_secrets[] = { "password", "token" };
+
+/* The key of the secret that stands in the file this text names; NULL when it names none. */
+static const char *secret_in_file(const struct kp_yaml *y)
+{
+    for (size_t i = 0; y->key && i < sizeof delivery_secrets / sizeof *delivery_secrets; i++) {
+        size_t n = strlen(delivery_secrets[i]);
+        if (strncmp(y->key, delivery_secrets[i], n) == 0 && strcmp(y->key + n, file_suffix) == 0)
+            return delivery_secrets[i];
+    }
+    return NULL;
+}
+
+static size_t count_all(const struct kp_yaml *y)
+{
+    size_t n = 1;
+    for (const struct kp_yaml *i = y->first; i; i = i->next)
+        n += count_all(i);
+    return n;
+}
+
+/* Notes the secrets below, in the order of the file. */
+static enum kp_code note_secrets(struct reading *r, const struct kp_yaml *y, struct kp_config_entry *e)
+{
+    const char *secret = secret_in_file(y);
+    for (size_t i = 0; y->key && i < sizeof delivery_secrets / sizeof *delivery_secrets; i++)
+        if (strcmp(y->key, delivery_secrets[i]) == 0)
+            return secret_here(r, y, y->key);
+    if (secret && !need_kind(r, y, KP_YAML_TEXT, y->key))
+        add_file(r, e, y, secret, true);
+    for (const struct kp_yaml *i = y->first; i && !r->err->code; i = i->next)
+        note_secrets(r, i, e);
+    return r->err->code;
+}
+
+static enum kp_code read_delivery(struct reading *r, const struct kp_yaml *y, struct kp_config_list *list)
+{
+    if (need_kind(r, y, KP_YAML_MAP, y->key))
+        return r->err->code;
+    struct kp_config_entry *e = list->entries = kp_arena_alloc(&r->c->arena, sizeof *e);
+    struct kp_config_field *fields = e ? kp_arena_alloc(&r->c->arena, count_all(y) * sizeof *fields) : NULL;
+    if (!fields)
+        return no_memory(r);
+    list->n = 1;
+    *e = (struct kp_config_entry){ .name = y->key, .at = y->key_at, .tree = y, .fields = fields };
+    return note_secrets(r, y, e);
+}
+
 /* ---- the file ---- */
 static const struct {
     const char *key, *name;
-    read_fn *read;
+    read_fn *read; /* an entry of a list; NULL: `whole` reads the section */
+    enum kp_code (*whole)(struct reading *, const struct kp_yaml *, struct kp_config_list *);
 } kinds[] = {
     [KP_CONFIG_ASSET] = { "assets", "asset", read_asset },
     [KP_CONFIG_COUPLING] = { "couplings", "coupling", read_coupling },
     [KP_CONFIG_SIGNAL] = { "signals", "signal", read_signal },
-    [KP_CONFIG_SETTING] = { "settings", "setting", NULL },
+    [KP_CONFIG_SETTING] = { "settings", "setting", NULL, read_settings },
     [KP_CONFIG_RETENTION] = { "retention", "rule of retention", read_rule },
     [KP_CONFIG_ALARM] = { "alarms", "rule of alarms", read_alarm },
+    [KP_CONFIG_DELIVERY] = { "alarm-delivery", "delivery of alarms", NULL, read_delivery },
 };
 
 const char *kp_config_kind_name(enum kp_config_kind kind)
@@ -488,7 +550,7 @@ static enum kp_code read_kind(struct reading *r, const struct kp_yaml *y)
         if (strcmp(kinds[i].key, y->key) != 0)
             continue;
         list->present = true;
-        return kinds[i].read ? read_list(r, y, list, kinds[i].read) : read_settings(r, y, list);
+        return kinds[i].read ? read_list(r, y, list, kinds[i].read) : kinds[i].whole(r, y, list);
     }
     return unknown_key(r, y, known);
 }
@@ -503,7 +565,7 @@ enum kp_code kp_config_read(struct kp_config *c, const char *yaml, size_t len, c
     if (!root || (root->kind == KP_YAML_TEXT && !*root->text))
         return KP_OK;
     if (root->kind != KP_YAML_MAP)
-        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings, retention or alarms");
+        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings, retention, alarms or alarm-delivery");
     for (const struct kp_yaml *y = root->first; y && !err->code; y = y->next)
         read_kind(&r, y);
     return err->code;

@@ -56,14 +56,22 @@ static enum kp_code read_side_file(struct kp_config *c, struct kp_config_field *
     return err->code;
 }
 
+static enum kp_code read_files_of(struct kp_config *c, struct kp_config_entry *e, struct kp_err *err)
+{
+    for (size_t i = 0; i < e->n; i++)
+        if (e->fields[i].file && read_side_file(c, &e->fields[i], err))
+            return err->code;
+    return KP_OK;
+}
+
 enum kp_code kp_config_side_files(struct kp_config *c, struct kp_err *err)
 {
-    struct kp_config_list *list = &c->list[KP_CONFIG_COUPLING];
-    for (size_t i = 0; i < list->n; i++)
-        for (size_t k = 0; k < list->entries[i].n; k++) {
-            struct kp_config_field *f = &list->entries[i].fields[k];
-            if (f->file && read_side_file(c, f, err))
+    static const enum kp_config_kind kinds[] = { KP_CONFIG_COUPLING, KP_CONFIG_DELIVERY };
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        struct kp_config_list *list = &c->list[kinds[k]];
+        for (size_t i = 0; i < list->n; i++)
+            if (read_files_of(c, &list->entries[i], err))
                 return err->code;
-        }
+    }
     return KP_OK;
 }

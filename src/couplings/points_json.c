@@ -5,7 +5,7 @@
 #include "couplings/points.h"
 
 #include "core/text.h"
-#include "couplings/json_memory.h"
+#include "net/json_memory.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -172,8 +172,7 @@ static enum kp_code take_object(struct reading *r, const json_t *object)
 static json_t *parse(struct reading *r, const char *text, size_t len)
 {
     json_error_t why;
-    kp_json_starved();
-    json_t *j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+    json_t *j = kp_json_load(text, len, JSON_REJECT_DUPLICATES, &why);
     uint64_t line = r->line + (uint64_t)(why.line > 0 ? why.line - 1 : 0);
     if (!j && kp_json_starved())
         kp_fail(r->err, KP_ENOMEM, "out of memory reading points");

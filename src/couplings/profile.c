@@ -7,6 +7,7 @@
 #include "core/value.h"
 
 #include "profiles_embedded.h"
+#include "net/json_memory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -190,7 +191,7 @@ struct kp_profile *kp_profile_parse(const char *name, const void *json, size_t l
                                     struct kp_err *err)
 {
     json_error_t where;
-    json_t *j = json_loadb(json, len, JSON_REJECT_DUPLICATES, &where);
+    json_t *j = kp_json_load(json, len, JSON_REJECT_DUPLICATES, &where);
     struct kp_profile *p = kp_alloc(sizeof *p);
     struct kp_err local = { 0 };
     if (!p)

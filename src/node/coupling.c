@@ -6,6 +6,7 @@
 #include "couplings/all.h"
 #include "couplings/catalogue.h"
 #include "store/secret.h"
+#include "net/json_memory.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -264,7 +265,7 @@ static char *json_of(const struct coupling *c, bool filter)
         if (filter ? of_filter : !is_common(f->key) && !is_secret(c->class, f->key))
             json_object_set_new(j, f->key, json_string(f->value));
     }
-    char *text = json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = kp_json_dump(j, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(j);
     return text;
 }
@@ -345,7 +346,7 @@ static enum kp_code record_save(struct kp_node *node, struct coupling *c, struct
 
 static void fields_of_json(struct coupling *c, const char *text, struct kp_err *err)
 {
-    json_t *j = text ? json_loads(text, 0, NULL) : NULL, *value;
+    json_t *j = text ? kp_json_load(text, strlen(text), 0, NULL) : NULL, *value;
     const char *key;
     json_object_foreach(j, key, value) if (json_is_string(value))
         record_set(c, key, json_string_value(value), err);

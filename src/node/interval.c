@@ -3,6 +3,7 @@
  */
 #include "node/private.h"
 #include "store/history.h"
+#include "net/json_memory.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 static enum kp_code check_object(const char *text, struct kp_err *err)
 {
     json_error_t e;
-    json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, &e);
+    json_t *j = kp_json_load(text, strlen(text), JSON_REJECT_DUPLICATES, &e);
     bool good = json_is_object(j);
     json_decref(j);
     return good ? KP_OK

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/body.h"
 
-#include "couplings/json_memory.h"
+#include "net/json_memory.h"
 
 #include "core/json.h"
 
@@ -69,8 +69,7 @@ json_t *kp_body_object(const char *body, size_t len, const char *const *known, s
         return NULL;
     }
     json_error_t where;
-    kp_json_starved();
-    json_t *root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &where);
+    json_t *root = kp_json_load(body, len, JSON_REJECT_DUPLICATES, &where);
     if (!root) {
         if (kp_json_starved())
             kp_fail(err, KP_ENOMEM, "out of memory reading the body");
@@ -115,7 +114,7 @@ enum kp_code kp_body_int(const json_t *object, const char *key, int64_t min, int
 
 static enum kp_code dumped(const json_t *v, struct kp_arena *arena, const char **out, struct kp_err *err)
 {
-    char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = kp_json_dump(v, JSON_COMPACT | JSON_ENCODE_ANY);
     *out = text ? kp_arena_strdup(arena, text) : NULL;
     kp_free(text);
     return *out ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory reading the body");

@@ -3,6 +3,7 @@
 #include "alarm/delivery.h"
 #include "web/body.h"
 #include "web/routes.h"
+#include "net/json_memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -216,7 +217,7 @@ enum kp_code kp_route_alarm_rule(struct kp_request *r, struct kp_err *err)
 static enum kp_code take_rule(struct kp_request *r, json_t *body, bool new, struct kp_err *err)
 {
     struct kp_alarm_rule rule;
-    char *text = json_dumps(body, JSON_COMPACT);
+    char *text = kp_json_dump(body, JSON_COMPACT);
     if (!text)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     if (!kp_alarm_rule_parse(text, &rule, err) && !kp_alarms_put_rule(alarms(r), &rule, new, err)) {
@@ -252,7 +253,7 @@ enum kp_code kp_route_alarm_rule_change(struct kp_request *r, struct kp_err *err
     if (body && json_object_get(body, "name"))
         kp_fail(err, KP_EINVALID, "name: a rule keeps its name; make another and remove this one");
     if (!err->code && !kp_alarms_rules(alarms(r), r->name, print_rule, &text, err)) {
-        old = json_loads(kp_buf_text(&text), 0, NULL);
+        old = kp_json_load(kp_buf_text(&text), text.len, 0, NULL);
         if (!old || json_object_update(old, body))
             kp_fail(err, KP_ENOMEM, "out of memory");
         else
@@ -281,7 +282,7 @@ enum kp_code kp_route_alarm_delivery(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_alarm_delivery_put(struct kp_request *r, struct kp_err *err)
 {
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    char *text = body ? kp_json_dump(body, JSON_COMPACT) : NULL;
     if (body && !text)
         kp_fail(err, KP_ENOMEM, "out of memory");
     if (text && !kp_alarms_put_delivery(alarms(r), text, err))

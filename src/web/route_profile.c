@@ -4,6 +4,7 @@
 #include "couplings/profile.h"
 #include "web/body.h"
 #include "web/routes.h"
+#include "net/json_memory.h"
 
 #include <string.h>
 
@@ -49,7 +50,7 @@ static bool show(void *arg, struct kp_profile *p, const char *json)
 {
     struct showing *s = arg;
     if (strcmp(kp_profile_name(p), s->name) == 0)
-        s->found = json_loads(json, 0, NULL);
+        s->found = kp_json_load(json, strlen(json), 0, NULL);
     kp_profile_free(p);
     return !s->found;
 }
@@ -61,7 +62,7 @@ enum kp_code kp_route_profile(struct kp_request *r, struct kp_err *err)
         return err->code;
     if (!s.found)
         return kp_fail(err, KP_ENOTFOUND, "there is no profile '%.60s'; koppel profile list shows all", r->name);
-    char *text = json_dumps(s.found, JSON_COMPACT);
+    char *text = kp_json_dump(s.found, JSON_COMPACT);
     json_decref(s.found);
     if (!text)
         return kp_fail(err, KP_ENOMEM, "out of memory");

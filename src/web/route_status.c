@@ -4,6 +4,7 @@
 #include "web/routes.h"
 
 #include "store/backup.h"
+#include "net/json_memory.h"
 
 #include <jansson.h>
 
@@ -104,7 +105,7 @@ static void put_conditions(struct kp_request *r, struct kp_json *j)
     kp_json_key(j, "conditions");
     kp_json_begin(j, '[');
     for (struct condition *one = c.first; one; one = one->next) {
-        json_t *a = one->attributes ? json_loads(one->attributes, 0, NULL) : NULL;
+        json_t *a = one->attributes ? kp_json_load(one->attributes, strlen(one->attributes), 0, NULL) : NULL;
         kp_json_begin(j, '{');
         kp_json_put_text(j, "key", json_string_value(json_object_get(a, "key")));
         kp_json_put_text(j, "text", json_string_value(json_object_get(a, "text")));

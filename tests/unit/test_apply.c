@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "config/apply.h"
+#include "net/json_memory.h"
 #include "store/secret.h"
 
 #include <stdio.h>
@@ -272,6 +273,37 @@ static void a_secret_comes_from_its_file_and_is_neither_shown_nor_exported(void 
     assert_int_equal(apply(p, yaml, false, false), KP_EINVALID);
 }
 
+#define CHANGED "[{\"action\":\"change\",\"kind\":\"setting\",\"name\":\"alarm-delivery\",\"detail\":null}]"
+
+static void who_is_told_of_alarms_is_one_whole_and_its_secrets_come_from_files(void **state)
+{
+    struct place *p = *state;
+    char yaml[1000];
+    struct kp_buf out;
+    write_secret(p, "tk_first\n");
+    snprintf(yaml, sizeof yaml,
+             "alarm-delivery:\n  channels:\n    - name: phone\n      kind: ntfy\n      url: https://ntfy.example/x\n"
+             "      token-file: %s\n    - name: own\n      kind: webhook\n      url: https://own.example\n"
+             "      template: |\n        {\"what\":\n          \"{text}\"}\n"
+             "  roster:\n    - name: anna\n      channel: phone\n      days: [mon, fri]\n"
+             "  escalation:\n    - after: 10m\n      to: [anna]\n",
+             p->file);
+    applied(p, yaml, false, CHANGED);
+    applied(p, yaml, true, "[]");
+    kp_buf_init(&out, 1 << 20);
+    assert_int_equal(kp_export(p->n, &out, &p->err), KP_OK);
+    const char *exported = kp_buf_text(&out), *section = strstr(exported, "\nalarm-delivery:");
+    assert_null(strstr(exported, "tk_first"));
+    assert_non_null(section);
+    applied(p, exported, true, "[]"); /* the token stays */
+    write_secret(p, "tk_second\n");
+    applied(p, yaml, false, CHANGED);
+    applied(p, "alarm-delivery: {}\n", false, CHANGED);
+    applied(p, section + 1, false, CHANGED); /* all of it but the token, which went with its server */
+    kp_buf_free(&out);
+    applied(p, yaml, false, CHANGED);
+}
+
 static void pruning_removes_only_within_the_kinds_the_file_names(void **state)
 {
     struct place *p = *state;
@@ -336,7 +368,8 @@ static void running_out_of_memory_while_planning_or_exporting_is_an_error_and_no
     open_node(p);
     static const char changed[] = "couplings:\n  - name: mill\n    url: opc.tcp://127.0.0.1:1\n    nodes:\n      - source: new\n"
                                   "signals:\n  - path: hall/door/open\n    unit: X\nassets:\n  - path: yard\n"
-                                  "retention:\n  - pattern: hall\n    points: 9d\n";
+                                  "retention:\n  - pattern: hall\n    points: 9d\n"
+                                  "alarm-delivery:\n  channels:\n    - {name: phone, kind: ntfy, url: http://localhost}\n";
     kp_buf_free(&p->plan);
     apply(p, changed, true, true); /* fills the caches of the reader */
     kp_buf_free(&p->plan);
@@ -377,11 +410,13 @@ int main(void)
         WITH_NODE(an_empty_value_goes_back_to_the_default),
         WITH_NODE(an_export_applied_to_its_node_and_to_a_fresh_one_gives_the_same_export),
         WITH_NODE(a_secret_comes_from_its_file_and_is_neither_shown_nor_exported),
+        WITH_NODE(who_is_told_of_alarms_is_one_whole_and_its_secrets_come_from_files),
         WITH_NODE(pruning_removes_only_within_the_kinds_the_file_names),
         WITH_NODE(a_node_listed_at_another_place_moves_with_its_history),
         WITH_NODE(a_coupling_made_anew_takes_over_the_signals_it_left),
         WITH_NODE(a_node_cannot_take_the_place_of_another_couplings_signal),
         WITH_NODE(running_out_of_memory_while_planning_or_exporting_is_an_error_and_no_leak),
     };
+    kp_json_memory_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

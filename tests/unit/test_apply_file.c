@@ -79,7 +79,20 @@ static void what_is_not_taken_of_yaml_is_refused_with_its_place(void **state)
         { "a: \"\\0\"\n", "f.yaml:1:4: a text holds a zero byte or is not valid UTF-8" },
         { "a: b\nc: \x01\n", "f.yaml:2:4: a control character" },
         { "a: \xff\n", "f.yaml: not valid UTF-8; save the file as UTF-8" },
-        { "just a text\n", "f.yaml:1:1: the file must be a map with assets, couplings, signals, settings, retention or alarms" },
+        { "just a text\n", "f.yaml:1:1: the file must be a map with assets, couplings, signals, settings, retention, alarms or alarm-delivery" },
+    };
+    EXPECT(faults);
+}
+
+static void the_delivery_of_alarms_is_checked_where_it_stands(void **state)
+{
+    (void)state;
+    static const struct fault faults[] = {
+        { "alarm-delivery: on\n", "f.yaml:1:17: alarm-delivery must be a map, not a text" },
+        { "alarm-delivery:\n  mail:\n    password: x\n",
+          "f.yaml:3:5: a secret does not stand in this file: put it into a file of its own and write 'password-file: /PATH'" },
+        { "alarm-delivery:\n  channels:\n    - token-file: x\n",
+          "f.yaml:3:19: token-file must be a file's full path, beginning with '/'" },
     };
     EXPECT(faults);
 }
@@ -135,7 +148,7 @@ static void an_unknown_word_is_answered_with_the_nearest_known(void **state)
     (void)state;
     static const struct fault faults[] = {
         { "asets: []\n", "f.yaml:1:1: unknown key 'asets', did you mean 'assets'?" },
-        { "machines: []\n", "f.yaml:1:1: unknown key 'machines'; known are assets, couplings, signals, settings, retention, alarms" },
+        { "machines: []\n", "f.yaml:1:1: unknown key 'machines'; known are assets, couplings, signals, settings, retention, alarms, alarm-delivery" },
         { "assets:\n  - path: a\n    descriptoin: x\n", "f.yaml:3:5: unknown key 'descriptoin', did you mean 'description'?" },
         { "assets:\n  - path: a\n    SerialNummer: x\n", "f.yaml:3:5: unknown key 'SerialNummer', did you mean 'SerialNumber'?" },
         { "signals:\n  - path: a/b\n    storred: on\n", "f.yaml:3:5: unknown key 'storred', did you mean 'stored'?" },
@@ -281,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_document_keeps_every_text_as_typed_with_its_place),
         cmocka_unit_test(what_is_not_taken_of_yaml_is_refused_with_its_place),
+        cmocka_unit_test(the_delivery_of_alarms_is_checked_where_it_stands),
         cmocka_unit_test(rules_of_retention_are_checked_where_they_stand),
         cmocka_unit_test(a_file_cut_off_at_a_zero_byte_is_no_shorter_file),
         cmocka_unit_test(a_file_that_says_nothing_is_fine),

@@ -4,7 +4,7 @@
 
 #include "core/text.h"
 #include "couplings/points.h"
-#include "couplings/json_memory.h"
+#include "net/json_memory.h"
 
 #include <stdio.h>
 

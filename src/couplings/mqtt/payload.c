@@ -2,6 +2,7 @@
 #include "couplings/mqtt/payload.h"
 
 #include "core/text.h"
+#include "net/json_memory.h"
 
 #include <errno.h>
 #include <math.h>
@@ -106,9 +107,9 @@ json_t *kp_payload_json(const char *payload, size_t len, struct kp_err *err)
         kp_fail(err, KP_EPARSE, "JSON more than %d levels deep", KP_JSON_DEPTH_MAX);
         return NULL;
     }
-    json_t *j = json_loadb(payload, len, JSON_DECODE_ANY, &where);
+    json_t *j = kp_json_load(payload, len, JSON_DECODE_ANY, &where);
     if (!j && json_error_code(&where) == json_error_numeric_overflow)
-        j = json_loadb(payload, len, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &where);
+        j = kp_json_load(payload, len, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &where);
     if (!j)
         kp_fail(err, KP_EPARSE, "not JSON: %d:%d: %.100s", where.line, where.column, where.text);
     return j;
@@ -211,7 +212,7 @@ static enum kp_code from_text(const char *text, size_t len, enum kp_payload_type
 static enum kp_code as_json(const json_t *j, struct kp_arena *arena, struct kp_value *v,
                             struct kp_err *err)
 {
-    char *text = json_dumps(j, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *text = kp_json_dump(j, JSON_ENCODE_ANY | JSON_COMPACT);
     size_t len = text ? strlen(text) : 0;
     const char *copy = text && len <= TEXT_MAX ? kp_arena_strdup(arena, text) : NULL;
     free(text);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_NET_JSON_MEMORY_H
+#define KOPPEL_NET_JSON_MEMORY_H
+/* jansson does not tell a lack of memory from a fault in the text, and may go on with a hole in
+ * what it reads or writes; its allocations go through here, so that nothing with a hole comes out.
+ */
+#include <jansson.h>
+#include <stdbool.h>
+
+void kp_json_memory_init(void); /* once, before threads */
+
+/* As json_loadb and json_dumps, but NULL when memory ended on the way; then kp_json_starved() says
+ * so. json_decref and kp_free them. */
+json_t *kp_json_load(const char *text, size_t len, size_t flags, json_error_t *);
+char *kp_json_dump(const json_t *, size_t flags);
+bool kp_json_starved(void); /* whether the last of them in this thread had too little memory */
+#endif
