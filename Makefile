@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: the work is in tools/ and in CMakePresets.json.
-.PHONY: help build run check fuzz torture power bench format analyze clean
+.PHONY: help build run check fuzz torture power check-ubl bench format analyze clean
 help:
 	@echo "make run      install what is missing, build, start a demo factory and a node coupled to it"
 	@echo "make check    install what the tests need and pass them all"
@@ -9,6 +9,7 @@ help:
 	@echo "make fuzz     every fuzz target for ten minutes (FUZZ_SECONDS=...)"
 	@echo "make torture  kill -9 a thousand times"
 	@echo "make power    a thousand power cuts"
+	@echo "make check-ubl  orders and invoices judged beside the public rules (Java)"
 	@echo "make analyze  gcc's static analyser over everything"
 	@echo "make format   clang-format over everything"
 	@echo "make clean    remove build/"
@@ -37,6 +38,9 @@ power:
 	@cmake --preset dev > /dev/null
 	@cmake --build --preset dev --target test_store_power
 	@KOPPEL_POWER_CUTS=1000 KOPPEL_POWER_SEED=$${POWER_SEED:-1} build/dev/test_store_power
+check-ubl: build
+	@tools/setup check-ubl
+	@tests/flex/agree.py build/release/koppel $${UBL_DOCUMENTS:-1000} $${UBL_SEED:-1}
 bench: build
 	@bench/start
 	@bench/opcua

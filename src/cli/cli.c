@@ -264,6 +264,8 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_restore, restore_flags, 2, 2 },
     { "apply", "FILE", "make the node match a file", "koppel apply factory.yaml --dry-run", kp_verb_apply, apply_flags, 1, 1 },
     { "export", "[FILE]", "write that file", "koppel export factory.yaml", kp_verb_export, no_flags, 0, 1 },
+    { "flex", "check FILE...", "orders between companies: whether UBL documents are as they should be", "koppel flex check out/*.xml",
+      kp_verb_flex, no_flags, 1, -1 },
     { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1 },
     { "rollback", "[DIR]", "go back to the data file before an upgrade", "koppel rollback ~/factory", kp_verb_rollback,
       no_flags, 0, 1 },

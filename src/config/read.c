@@ -527,12 +527,12 @@ static const struct {
     read_fn *read; /* an entry of a list; NULL: `whole` reads the section */
     enum kp_code (*whole)(struct reading *, const struct kp_yaml *, struct kp_config_list *);
 } kinds[] = {
-    [KP_CONFIG_ASSET] = { "assets", "asset", read_asset },
-    [KP_CONFIG_COUPLING] = { "couplings", "coupling", read_coupling },
-    [KP_CONFIG_SIGNAL] = { "signals", "signal", read_signal },
+    [KP_CONFIG_ASSET] = { "assets", "asset", read_asset, NULL },
+    [KP_CONFIG_COUPLING] = { "couplings", "coupling", read_coupling, NULL },
+    [KP_CONFIG_SIGNAL] = { "signals", "signal", read_signal, NULL },
     [KP_CONFIG_SETTING] = { "settings", "setting", NULL, read_settings },
-    [KP_CONFIG_RETENTION] = { "retention", "rule of retention", read_rule },
-    [KP_CONFIG_ALARM] = { "alarms", "rule of alarms", read_alarm },
+    [KP_CONFIG_RETENTION] = { "retention", "rule of retention", read_rule, NULL },
+    [KP_CONFIG_ALARM] = { "alarms", "rule of alarms", read_alarm, NULL },
     [KP_CONFIG_DELIVERY] = { "alarm-delivery", "delivery of alarms", NULL, read_delivery },
 };
 
