@@ -246,7 +246,7 @@ const struct kp_verb kp_verbs[] = {
       retain_flags, 0, 1 },
     { "usage", "[PATTERN]", "which signals take the room, and when the disk is full", "koppel usage", kp_verb_usage, usage_flags,
       0, 1 },
-    { "import", "FILE", "points of a file, CSV or line protocol, into the history", "koppel import old-scada.csv --at eindhoven/dmu50",
+    { "import", "FILE", "points or intervals of a file, CSV or line protocol, into the history", "koppel import old-scada.csv --at eindhoven/dmu50",
       kp_verb_import, import_flags, 1, 1 },
     { "quarantine", "[SIGNAL]", "samples held because their time cannot be right",
       "koppel quarantine --coupling dmu50 --release receive", kp_verb_quarantine, quarantine_flags, 0, 1 },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* import: points of a file, sent in pieces that end at the end of a line. */
+/* import: points or intervals of a file, sent in pieces that end at the end of a line. */
 #include "cli/client.h"
 
 #include "core/text.h"
@@ -21,7 +21,7 @@ struct sending {
     int64_t size; /* of the file; 0 = not known */
     struct kp_buf head, piece;
     uint64_t line, piece_line; /* of the next line; of the piece's first */
-    json_int_t points, made;
+    json_int_t points, intervals, made;
     int64_t from, to;
 };
 
@@ -31,6 +31,7 @@ static void add_reply(struct sending *s, const json_t *reply)
 {
     int64_t from, to;
     s->points += kp_integer(reply, "points");
+    s->intervals += kp_integer(reply, "intervals");
     s->made += kp_integer(reply, "made");
     if (kp_time_parse(kp_text(reply, "from"), &from) && kp_time_parse(kp_text(reply, "to"), &to)) {
         s->from = from < s->from ? from : s->from;
@@ -103,7 +104,7 @@ static enum kp_code send_all(struct sending *s, struct kp_err *err)
     size_t room = 0;
     bool quoted = false;
     s->line = s->piece_line = 1;
-    s->points = s->made = 0;
+    s->points = s->intervals = s->made = 0;
     s->from = INT64_MAX;
     s->to = INT64_MIN;
     kp_buf_init(&s->head, HEAD);
@@ -130,9 +131,11 @@ static int print_result(const struct sending *s)
         kp_time_print(s->to, to);
     }
     if (s->c->json) {
-        json_t *j = json_pack("{s:I, s:I, s:s, s:s}", "points", s->points, "made", s->made, "from", from, "to", to);
+        json_t *j = json_pack("{s:I, s:I, s:I, s:s, s:s}", "points", s->points, "intervals", s->intervals, "made", s->made, "from", from, "to", to);
         kp_print_json(j);
         json_decref(j);
+    } else if (s->intervals) {
+        printf("%lld intervals %s, from %s to %s\n", (long long)s->intervals, s->dry ? "can be imported" : "imported", from, to);
     } else if (!s->points) {
         printf("there are no points in it\n");
     } else {
@@ -178,7 +181,7 @@ int kp_verb_import(struct kp_cli *c)
         fclose(s.file);
     if (!code)
         return print_result(&s);
-    bool half = !s.dry && s.points;
+    bool half = !s.dry && (s.points || s.intervals);
     return kp_complain(c, KP_FAILED, "%s: %s%s", name, err.text,
                        half ? "; what stands before is stored: after a correction import the whole file again" : "");
 }

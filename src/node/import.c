@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/import.h"
-
-#include "couplings/points.h"
-#include "node/private.h"
+#include "node/import_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,6 +34,8 @@ enum kp_code kp_import_check(const char *text, size_t len, const struct kp_impor
                              struct kp_import_count *out, struct kp_err *err)
 {
     struct kp_points p = { .options = options, .now = now };
+    if (import_is_intervals(options, text, len))
+        return import_intervals_check(text, len, options, out, err);
     if (!kp_points_read(&p, text, len, err))
         count(&p, out);
     kp_points_free(&p);
@@ -186,22 +185,22 @@ static void make_signals(void *arg)
 
 /* Whatever the disk lacks, for the sender it is the same: later it will work. Those who are told of a fault of theirs
  * give up. */
-static enum kp_code not_now(struct importing *m, const char *why)
+enum kp_code import_not_now(struct kp_err *err, const char *why)
 {
-    return kp_fail(m->err, KP_ESTOPPED, "the history takes nothing now, send it again later: %s", why);
+    return kp_fail(err, KP_ESTOPPED, "the history takes nothing now, send it again later: %s", why);
 }
 
-static enum kp_code check_store(struct importing *m)
+enum kp_code import_check_store(struct kp_node *node, struct kp_err *err)
 {
-    struct kp_store_stats s = kp_store_stats(m->node->store);
-    return s.stalled ? not_now(m, s.stalled_why) : KP_OK;
+    struct kp_store_stats s = kp_store_stats(node->store);
+    return s.stalled ? import_not_now(err, s.stalled_why) : KP_OK;
 }
 
 static enum kp_code make_missing(struct importing *m)
 {
     struct kp_err failure = { 0 };
     node_change(m->node, make_signals, m, &failure);
-    return m->err->code || !failure.code ? m->err->code : not_now(m, failure.text);
+    return m->err->code || !failure.code ? m->err->code : import_not_now(m->err, failure.text);
 }
 
 /* What was pushed has gone through the hub and is committed. */
@@ -212,8 +211,8 @@ static enum kp_code commit(struct importing *m)
     if (kp_hub_drain(m->node->hub))
         return kp_fail(m->err, KP_ESTOPPED, "the node is stopping; send it again when it runs");
     if (kp_hub_holds(m->node->hub))
-        return not_now(m, "the disk does not keep up");
-    return kp_store_sync(m->node->store, &failure) ? not_now(m, failure.text) : KP_OK;
+        return import_not_now(m->err, "the disk does not keep up");
+    return kp_store_sync(m->node->store, &failure) ? import_not_now(m->err, failure.text) : KP_OK;
 }
 
 static enum kp_code push(struct importing *m, struct kp_batch **b)
@@ -223,7 +222,7 @@ static enum kp_code push(struct importing *m, struct kp_batch **b)
     (*b)->arrived = kp_utc(m->node->clock);
     for (int waits = 0; !kp_hub_push(m->node->hub, *b, WAIT_MS); waits++)
         if (waits == WAITS_MAX)
-            return not_now(m, "the disk does not keep up");
+            return import_not_now(m->err, "the disk does not keep up");
     *b = NULL;
     return ++m->pushed == SYNC_BATCHES ? commit(m) : KP_OK;
 }
@@ -271,11 +270,13 @@ enum kp_code kp_node_import(struct kp_node *node, const char *text, size_t len, 
     struct importing m = { .node = node, .p = { .options = options, .now = kp_utc(node->clock) }, .err = err };
     if (options->at && *options->at && !kp_path_valid(options->at))
         return kp_fail(err, KP_EINVALID, "at: '%.120s' is not a path such as eindhoven/milling", options->at);
+    if (import_is_intervals(options, text, len))
+        return import_intervals(node, text, len, options, out, err);
     if (!kp_points_read(&m.p, text, len, err) && !find_signals(&m) && !read_values(&m)) {
         count(&m.p, out);
         for (size_t i = 0; i < m.p.n_series; i++)
             out->made += m.p.series[i].is_new && m.p.series[i].n;
-        if (!options->dry && !check_store(&m) && (!out->made || !make_missing(&m)))
+        if (!options->dry && !import_check_store(node, err) && (!out->made || !make_missing(&m)))
             store_points(&m);
     }
     kp_points_free(&m.p);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Points from elsewhere: CSV and line protocol, also at the addresses where InfluxDB takes them. */
+/* Points and intervals from elsewhere: CSV and line protocol, also at the addresses where InfluxDB takes them. */
 #include "node/import.h"
 #include "web/gzip.h"
 #include "web/routes.h"
@@ -46,6 +46,7 @@ enum kp_code kp_route_import(struct kp_request *r, struct kp_err *err)
     struct kp_json j = kp_reply_json(r);
     kp_json_begin(&j, '{');
     kp_json_put_int(&j, "points", (int64_t)n.points);
+    kp_json_put_int(&j, "intervals", (int64_t)n.intervals);
     kp_json_put_int(&j, "signals", n.signals);
     kp_json_put_int(&j, "made", n.made);
     kp_json_put_time(&j, "from", n.from);

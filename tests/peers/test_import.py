@@ -79,3 +79,31 @@ def test_a_packed_body_that_is_damaged_or_a_bomb_is_refused(node):
     assert bomb.status_code in (409, 413) and "pieces" in bomb.text
     assert post(b"", "br").status_code == 400
     assert len(rows(node, "m/a/v")) == 1
+
+
+def test_intervals_that_are_listed_are_imported_as_they_are(node, tmp_path):
+    """More than one piece of a MiB; sent twice they are there once."""
+    rows = ["asset,kind,start,end,state,reason,note"]
+    for i in range(20000):
+        start = 1767592800 + 60 * i
+        rows.append(f"hall/m{i % 3},state,{start},{start + 60},running,," if i % 2 else
+                    f'hall/m{i % 3},stop,{start},{start + 30},,"no material","{"déjà vu, " * 6}{i}"')
+    csv = tmp_path / "in.csv"
+    csv.write_text("\n".join(rows) + "\n")
+    assert csv.stat().st_size > 1 << 20
+    for _ in range(2):
+        assert "20000 intervals imported, from 2026-01-05T06:00:00Z to 2026-01-19T" in node.cli("import", csv).stdout
+    listed = lambda path: node.cli("intervals", path, "--from", "2026-01-01", "--to", "2026-02-01", "--csv").stdout
+    first = listed("hall/m1")
+    assert len(first.splitlines()) == 1 + 20000 // 3 + (20000 % 3 > 1)
+    (tmp_path / "out.csv").write_text(first)
+    node.cli("import", tmp_path / "out.csv", "--at", "copy")
+    bare = lambda text: [line.split(",", 1)[1] for line in text.splitlines()]
+    assert [line.replace("copy/hall", "hall", 1) for line in bare(listed("copy/hall/m1"))] == bare(first)
+    sums = node.json("intervals", "hall/m1", "--sum", "--from", "2026-01-01", "--to", "2026-02-01")
+    values = {v["value"]: v["ns"] for v in sums["assets"][0]["steps"][0]["values"]}
+    assert values["running"] == sum(60 * 10**9 for i in range(1, 20000, 2) if i % 3 == 1)
+    csv.write_text("\n".join(rows + ["hall/m0,nap,1,2,,,"]) + "\n")
+    failed = node.cli("import", csv, "--at", "other", check=False)
+    assert failed.returncode == 1 and "line 20002" in failed.stderr and "nap" in failed.stderr
+    assert node.cli("ls", "other", check=False).returncode == 1

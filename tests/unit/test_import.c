@@ -298,6 +298,107 @@ static void a_fault_names_its_line_and_changes_nothing(void **state)
     }
 }
 
+/* ---- intervals ---- */
+
+static const char *text_of(struct place *p, const char *sql)
+{
+    static char out[2000];
+    size_t n = 0;
+    struct kp_db *db = kp_store_reader(kp_node_store(p->n), &p->err);
+    struct kp_stmt *s = kp_db_prepare(db, sql, &p->err);
+    out[0] = 0;
+    while (s && kp_step(s, &p->err) && n < sizeof out)
+        n += (size_t)snprintf(out + n, sizeof out - n, "%s%s", n ? "; " : "", kp_column_text(s, 0));
+    kp_store_reader_done(kp_node_store(p->n), db);
+    return out;
+}
+
+static const char of_all[] = "select format('%s %s %d-%s %s %s', a.name, i.kind, (i.start - 1767592800000000000) / 1000000000,"
+                             " iif(i.\"end\" = 9223372036854775807, 'open', (i.\"end\" - 1767592800000000000) / 1000000000),"
+                             " i.label, attributes) from interval i join asset a on a.id = asset order by i.start, i.id";
+
+static void intervals_are_taken_with_a_column_for_each_attribute(void **state)
+{
+    struct place *p = *state;
+    struct kp_import_options below = { .at = "hall" };
+    struct kp_import_count n = fine(p, &below,
+                                    "asset;kind;start;end;state;reason;n\r\n"
+                                    "mill;state;2026-01-05T06:00:00Z;2026-01-05T06:10:00Z;running;;\r\n"
+                                    "mill;stop;1767593400;1767593460;;tool change;3\r\n"
+                                    "\r\n"
+                                    "mill;state;2026-01-05 06:10;;idle;;\r\n");
+    assert_int_equal(n.intervals, 3);
+    assert_int_equal(n.points, 0);
+    assert_string_equal(text_of(p, of_all), "mill state 0-600 inherit {\"state\":\"running\"}; mill state 600-open inherit "
+                                            "{\"state\":\"idle\"}; mill stop 600-660 inherit {\"reason\":\"tool change\",\"n\":3}");
+    assert_int_equal(n.from, INT64_C(1767592800000000000));
+    assert_int_equal(n.to, INT64_C(1767593460000000000));
+}
+
+static void intervals_sent_again_are_there_once_with_the_end_said_last(void **state)
+{
+    struct place *p = *state;
+    static const char first[] = "number,asset,kind,start,end,label,attributes\n"
+                                "7,h/m,job,2026-01-05T06:00:00Z,2026-01-05T06:01:00Z,inherit,\"{\"\"name\"\":\"\"A\"\"}\"\n"
+                                "8,h/m,job,2026-01-05T06:02:00Z,,secret,\"{\"\"name\"\":\"\"B\"\"}\"\n"
+                                "8,h/m,job,2026-01-05T06:02:00Z,,secret,\"{\"\"name\"\":\"\"B\"\"}\"\n";
+    static const char once[] = "m job 0-60 inherit {\"name\":\"A\"}; m job 120-open secret {\"name\":\"B\"}";
+    fine(p, &csv, first);
+    assert_string_equal(text_of(p, of_all), once);
+    fine(p, &csv, first);
+    assert_string_equal(text_of(p, of_all), once);
+    fine(p, &csv,
+         "asset,kind,start,end,name\nh/m,job,2026-01-05T06:02:00Z,2026-01-05T06:05:00Z,B\n"
+         "h/m,job,2026-01-05T06:00:00Z,2026-01-05T06:01:30Z,A\n");
+    assert_string_equal(text_of(p, of_all), "m job 0-90 inherit {\"name\":\"A\"}; m job 120-300 inherit {\"name\":\"B\"}");
+    fine(p, &csv, "asset,kind,start,end,name\nh/m,job,2026-01-05T06:02:00Z,open,B\n"); /* what has ended stays so */
+    assert_string_equal(text_of(p, of_all), "m job 0-90 inherit {\"name\":\"A\"}; m job 120-300 inherit {\"name\":\"B\"}");
+}
+
+static void many_intervals_arrive_whole_and_a_dry_run_brings_none(void **state)
+{
+    struct place *p = *state;
+    struct kp_buf text;
+    struct kp_import_options dry = { .dry = true };
+    kp_buf_init(&text, 1 << 20);
+    kp_buf_str(&text, "path,kind,from,to,state\n");
+    for (int i = 0; i < 10000; i++)
+        kp_buf_printf(&text, "h/m%d,state,%d,%d,%s\n", i % 7, 1767592800 + i, 1767592801 + i, i % 2 ? "running" : "idle");
+    assert_int_equal(fine(p, &dry, kp_buf_text(&text)).intervals, 10000);
+    assert_int_equal(count(p, "select count(*) from interval"), 0);
+    assert_int_equal(count(p, "select count(*) from asset"), 0);
+    assert_int_equal(fine(p, &csv, kp_buf_text(&text)).intervals, 10000);
+    assert_int_equal(count(p, "select count(*) from interval where kind = 'state' and attributes = '{\"state\":\"running\"}'"), 5000);
+    assert_int_equal(count(p, "select count(*) from asset where name like 'm_'"), 7);
+    kp_buf_free(&text);
+}
+
+static void a_fault_in_intervals_names_its_line_and_stores_none(void **state)
+{
+    struct place *p = *state;
+#define HEAD "asset,kind,start,end,label,attributes\nh/x,stop,2026-01-05,2026-01-06,,\n"
+    static const char *const faults[][2] = {
+        { HEAD "h/m,nap,2026-01-05,2026-01-06,,\n", "line 3: this is no kind of interval: 'nap'" },
+        { HEAD "h/m,alarm,2026-01-05,2026-01-06,,\n", "line 3: alarms are raised, not imported" },
+        { HEAD "h/m,stop,soon,2026-01-06,,\n", "line 3: this is no time such as 2026-11-24T10:02:31Z: 'soon'" },
+        { HEAD "h/m,stop,2026-01-05,later,,\n", "line 3: this is no time such as 2026-11-24T10:02:31Z: 'later'" },
+        { HEAD "h/m,stop,2026-01-05,2026-01-04,,\n", "line 3: the interval ends before it starts: '2026-01-04'" },
+        { HEAD "h/m,stop,2026-01-05,2026-01-06,mine,\n", "line 3: this is no label: 'mine'" },
+        { HEAD "h/m,stop,2026-01-05,2026-01-06,,[1]\n", "line 3: the attributes are not a JSON object: '[1]'" },
+        { HEAD "h//m,stop,2026-01-05,2026-01-06,,\n", "line 3: this cannot be the path of an asset: 'h//m'" },
+        { HEAD "h/m,stop,2026-01-05\n", "line 3: 3 columns where the first line has 6" },
+        { HEAD "h/a,stop,2026-01-05,2026-01-06,,\n", "line 3: 'h/a' is a signal, not an asset" },
+    };
+    fine(p, &csv, "time,h/a\n2026-01-04,1\n");
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        import(p, &csv, faults[i][0]);
+        assert_string_equal(p->err.text, faults[i][1]);
+        p->err = (struct kp_err){ 0 };
+        assert_int_equal(count(p, "select count(*) from interval"), 0);
+        assert_int_equal(count(p, "select count(*) from asset"), 1);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -312,6 +413,10 @@ int main(void)
         T(a_text_of_many_points_arrives_whole),
         T(a_dry_run_changes_nothing),
         T(a_fault_names_its_line_and_changes_nothing),
+        T(intervals_are_taken_with_a_column_for_each_attribute),
+        T(intervals_sent_again_are_there_once_with_the_end_said_last),
+        T(many_intervals_arrive_whole_and_a_dry_run_brings_none),
+        T(a_fault_in_intervals_names_its_line_and_stores_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
