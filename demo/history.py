@@ -1,19 +1,109 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""history.py: thirty days of the hall's energy meter as CSV, a value a minute, up to now; for koppel import."""
-import math
-import random
-import time
+"""history.py OUT [--shop PLAN]: the past of the demo shop as files for koppel import: NAME.csv with the points of each
+machine, for the path its live signals have; intervals.csv with states, stops, programs and shifts; truth.json with what
+each machine did on each day. Prints a line PATH FILE for each file to import below that path."""
+import json
+from pathlib import Path
 
-random.seed(1)
-now = int(time.time()) // 60 * 60
-energy = 48211.0 - 30 * 24 * 22
-print("time,signal,value")
-for at in range(now - 30 * 86400, now, 60):
-    hour = at / 3600 % 24
-    day = 1 if 6 <= hour < 22 and at // 86400 % 7 < 5 else 0.15
-    breaks = 0.5 if any(b <= hour < b + 0.4 for b in (9, 12, 15, 18)) else 1
-    power = 6 + 38 * day * breaks * (1 + 0.15 * math.sin(at / 210)) + random.uniform(0, 2)
-    energy += power / 60
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
-    print(f"{stamp},power,{1000 * power:.1f}\n{stamp},energy,{energy:.2f}")
+import shop_model as shop
+from shop_names import HALL, PATHS, SIGNALS
+
+def energy_text(kwh, unit):
+    return f"{kwh:.3f}" if unit == 1 else str(round(kwh / unit))
+
+
+def points(timeline):
+    """(second, signal, value) of a machine's past: changes, and of what it draws a point a slot."""
+    states, programs, good, scrap, total, load, (power, watts), (energy, unit) = SIGNALS[timeline.machine.name]
+    segments, parts = timeline.past()
+    live, last = timeline.plan.live, {}
+
+    def new(at, signal, value):
+        if last.get(signal) != value:
+            last[signal] = value
+            yield at, signal, value
+
+    for s in segments:
+        for signal, words in states.items():
+            yield from new(s.start, signal, words[s.state])
+        for signal in programs if s.program else ():
+            yield from new(s.start, signal, s.program)
+    marks = {*map(shop.midnight, timeline.plan.days()), live - 1}  # the counters say it then, changed or not
+    for at in sorted({*marks, *(p[0] for p in parts)}):
+        g, bad = timeline.counts(at)
+        for signal, value in ((good, g), (scrap, bad), *([(total, g + bad)] if total else [])):
+            yield from [(at, signal, value)] if at in marks else new(at, signal, value)
+    edges = {s.start for s in segments}
+    for (at, w, hard), joules in zip(timeline.slots, timeline.joules):
+        if at >= live:
+            break
+        yield from new(at, load, hard)
+        yield at, power, w / watts
+        if at in edges or at % 60 == 0:
+            yield at, energy, energy_text(timeline.kwh_of(joules), unit)
+    yield live, energy, energy_text(timeline.kwh(live), unit)
+
+
+def meter_points(all_of):
+    """The hall's meter, a value a minute."""
+    plan = all_of.plan
+    for at in [*range(plan.start, plan.live, 60), plan.live]:
+        yield at, "power", all_of.meter_watts(at)
+        yield at, "energy", f"{all_of.meter_kwh(at):.2f}"
+
+
+def intervals(all_of):
+    """Rows of states, stops, programs and shifts."""
+    for name, timeline in all_of.machines.items():
+        segments, _ = timeline.past()
+        begun = None
+        for i, s in enumerate(segments):
+            path, end = PATHS[name], min(s.end, all_of.plan.live)
+            after = segments[i + 1] if i + 1 < len(segments) else None
+            begun = begun or s
+            if not after or after.state != s.state:
+                yield path, "state", begun.start, end, shop.CANONICAL[s.state], "true", "", ""
+                begun = None
+            if s.reason:
+                yield path, "stop", s.start, end, "", "", s.reason, ""
+        for program, start, end in runs(segments):
+            yield PATHS[name], "program", start, min(end, all_of.plan.live), "", "", "", program
+    for day in all_of.plan.days():
+        for name, start, end in shop.shifts_of(day):
+            yield HALL, "shift", start, end, "", "", "", name
+
+
+def runs(segments):
+    """[(program, start, end)]: segments of one program joined."""
+    out = []
+    for s in segments:
+        if out and out[-1][0] == s.program and out[-1][2] == s.start:
+            out[-1] = (s.program, out[-1][1], s.end)
+        elif s.program:
+            out.append((s.program, s.start, s.end))
+    return out
+
+
+def write(path, head, rows):
+    with path.open("w") as f:
+        f.write(head + "\n")
+        f.writelines(",".join(map(str, row)) + "\n" for row in rows)
+
+
+def main():
+    a = shop.arguments("writes the past of the demo shop", ("out", {"type": Path}))
+    all_of = shop.Shop(shop.Plan.read(a.shop))
+    a.out.mkdir(parents=True, exist_ok=True)
+    for name, path in PATHS.items():
+        file = a.out / f"{name}.csv"
+        rows = meter_points(all_of) if name == shop.METER else points(all_of.machines[name])
+        write(file, "time,signal,value", rows)
+        print(path, file, flush=True)
+    write(a.out / "intervals.csv", "asset,kind,start,end,state,derived,reason,name", intervals(all_of))
+    print("-", a.out / "intervals.csv", flush=True)
+    (a.out / "truth.json").write_text(json.dumps(all_of.truth(), indent=1))
+
+
+if __name__ == "__main__":
+    main()
