@@ -57,9 +57,11 @@ bool import_is_intervals(const struct kp_import_options *options, const char *te
     char head[HEAD_MAX + 1];
     struct reading m = { 0 };
     struct kp_err ignored = { 0 };
-    const char *end = len ? memchr(text, '\n', len) : NULL;
+    if (!len || options->format != KP_IMPORT_CSV || options->column)
+        return false;
+    const char *end = memchr(text, '\n', len);
     size_t n = end ? (size_t)(end - text) + 1 : len;
-    if (options->format != KP_IMPORT_CSV || options->column || n > HEAD_MAX || memchr(text, 0, n))
+    if (n > HEAD_MAX || memchr(text, 0, n))
         return false;
     memcpy(head, text, n);
     head[n] = 0;

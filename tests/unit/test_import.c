@@ -373,6 +373,14 @@ static void many_intervals_arrive_whole_and_a_dry_run_brings_none(void **state)
     kp_buf_free(&text);
 }
 
+static void no_body_at_all_is_refused(void **state)
+{
+    struct place *p = *state;
+    struct kp_import_count n;
+    assert_int_equal(kp_node_import(p->n, NULL, 0, &csv, &n, &p->err), KP_EPARSE);
+    assert_string_equal(p->err.text, "line 1: there is nothing");
+}
+
 static void a_fault_in_intervals_names_its_line_and_stores_none(void **state)
 {
     struct place *p = *state;
@@ -416,6 +424,7 @@ int main(void)
         T(intervals_are_taken_with_a_column_for_each_attribute),
         T(intervals_sent_again_are_there_once_with_the_end_said_last),
         T(many_intervals_arrive_whole_and_a_dry_run_brings_none),
+        T(no_body_at_all_is_refused),
         T(a_fault_in_intervals_names_its_line_and_stores_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
