@@ -99,10 +99,9 @@ def test_every_machine_shows_a_state_within_a_minute_and_goes_on_where_its_past_
         used = float(shop.node.value(f"{PATHS[name]}/{energy}")["value"]) * unit
         assert timeline.kwh(shop.plan.live) - 0.01 <= used <= timeline.kwh(time.time()) + 0.01, name
     roles = lambda name: {s["role"] for s in shop.api.ok("GET", "signals", match=PATHS[name], limit=200)["signals"]}
-    for mill in ("Mill-01", "Mill-02", "Mill-03"):
-        assert roles(mill) >= {"state", "program", "part-count", "mode", "override", "load"}, mill
-    for name in ("Laser-01", "Lathe-01", "Press-01", "Oven-01"):
-        assert roles(name) >= {"state", "program", "part-count"}, name
+    for name in MACHINES:
+        more = {"mode", "override"} if name.startswith("Mill") else set()
+        assert roles(name) >= {"state", "program", "part-count", "load", "power", "energy"} | more, name
 
 
 def points_of(shop, name, days):

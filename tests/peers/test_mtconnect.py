@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import comes, good, known, wait_for
+from conftest import ROOT, comes, good, known, wait_for
 from mtconnect_kit import MILL, Mill, Scripted, devices, kept, make_certificate, next_sequence, observations, stamp, streams
 from relay import Relay
 from web_client import Api
@@ -51,6 +51,18 @@ def test_a_device_with_units_roles_and_a_nameplate(node, servers, free_port):
     wait_for(lambda: states.add(node.json("get", "hall/lathe")["assets"][0]["state"]) or {"running", "idle"} <= states, 30, "running and idle")
     first = good(node, "hall/lathe/C/speed")["time"]
     wait_for(lambda: good(node, "hall/lathe/C/speed")["time"] > first, 10, "a stream of values")
+
+
+def test_a_machine_that_says_it_is_set_up_is_in_setup(node, servers, free_port):
+    """FUNCTIONAL_MODE, beside an execution that says READY; what runs counts before it."""
+    lathe = servers("mtconnect_sim", "--devices", ROOT / "demo/lathe.xml", "--device", "Lathe-01", "--port", free_port)
+    couple(node, free_port)
+    state = lambda: node.json("get", "hall/lathe")["assets"][0]["state"]
+    for said, expected in (("execution|READY|function|SETUP", "setup"), ("execution|ACTIVE", "running"),
+                           ("execution|READY|function|PRODUCTION", "idle"), ("function|MAINTENANCE", "maintenance"),
+                           ("execution|INTERRUPTED|function|PRODUCTION", "stopped"), ("execution|UNAVAILABLE", None)):
+        lathe.say(said)
+        wait_for(lambda: state() == expected, 20, f"{expected} after {said}")
 
 
 def test_conditions_are_alarms_several_at_once(node, servers, free_port):

@@ -198,6 +198,8 @@ static void any_server_gets_the_generic_profile(void **state)
     assert_string_equal(role_of(&all, "Mill-01/Monitoring/FeedOverride", KP_DOUBLE), "override");
     assert_string_equal(role_of(&all, "Mill-01/Monitoring/SpindleLoad", KP_DOUBLE), "load");
     assert_string_equal(role_of(&all, "Mill-01/Energy", KP_DOUBLE), "energy");
+    assert_string_equal(role_of(&all, "Mill-01/Energy/Total", KP_DOUBLE), "energy");
+    assert_string_equal(role_of(&all, "Mill-01/Energy/Power", KP_DOUBLE), "power");
     assert_string_equal(role_of(&all, "Mill-01/Monitoring/SpindleSpeed", KP_DOUBLE), "");
     assert_false(subscribed(&all, "Mill-01/Identification/SerialNumber", KP_STRING, true));
     assert_false(subscribed(&all, "Mill-01/Image", KP_BYTES, false));
