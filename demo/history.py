@@ -20,7 +20,7 @@ def points(timeline):
     live, last = timeline.plan.live, {}
 
     def new(at, signal, value):
-        if last.get(signal) != value:
+        if last.get(signal, signal) != value:  # None is a value too
             last[signal] = value
             yield at, signal, value
 
@@ -91,6 +91,11 @@ def write(path, head, rows):
         f.writelines(",".join(map(str, row)) + "\n" for row in rows)
 
 
+def with_status(rows):
+    """What a control that is off says has a status and no value."""
+    return ((at, signal, "", "BadNoCommunication") if value is None else (at, signal, value, "") for at, signal, value in rows)
+
+
 def main():
     a = shop.arguments("writes the past of the demo shop", ("out", {"type": Path}))
     all_of = shop.Shop(shop.Plan.read(a.shop))
@@ -98,7 +103,7 @@ def main():
     for name, path in PATHS.items():
         file = a.out / f"{name}.csv"
         rows = meter_points(all_of) if name == shop.METER else points(all_of.machines[name])
-        write(file, "time,signal,value", rows)
+        write(file, "time,signal,value,status", with_status(rows))
         print(path, file, flush=True)
     write(a.out / "intervals.csv", "asset,kind,start,end,state,derived,reason,name", intervals(all_of))
     print("-", a.out / "intervals.csv", flush=True)

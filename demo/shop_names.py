@@ -6,15 +6,16 @@ import shop_model as shop
 HALL = "eindhoven/hall1"
 # Where each machine stands once it is coupled, and what its signals are called there.
 PATHS = {n: f"{HALL}/Gateway/{n}" if n == "Oven-01" else f"{HALL}/{n}" for n in [*shop.MACHINES, shop.METER]}
+# None: a control that is off says nothing.
 ITEM_STATE = {"running": 3, "idle": 2, "setup": 4, "fault": 5, "offline": 6}
 ITEM_WORDS = ["NotAvailable", "OutOfService", "NotExecuting", "Executing", "Setup", "Error", "Off"]
-CHANNEL_STATE = {"running": 0, "idle": 2, "setup": 2, "fault": 1, "offline": 2}
-OPERATION_MODE = {"running": 1, "idle": 1, "setup": 2, "fault": 1, "offline": 0}
-PROGRAM_STATE = {"running": "Running", "idle": "Ended", "setup": "Initializing", "fault": "Interrupted", "offline": "Ended"}
+CHANNEL_STATE = {"running": 0, "idle": 2, "setup": 2, "fault": 1, "offline": None}
+OPERATION_MODE = {"running": 1, "idle": 1, "setup": 2, "fault": 1, "offline": None}
+PROGRAM_STATE = {"running": "Running", "idle": "Ended", "setup": "Initializing", "fault": "Interrupted", "offline": None}
 MACHINERY = {"running": "Executing", "idle": "NotExecuting", "setup": "NotExecuting", "fault": "NotExecuting",
              "offline": "NotAvailable"}
-EXECUTION = {"running": "ACTIVE", "idle": "READY", "setup": "READY", "fault": "INTERRUPTED", "offline": "UNAVAILABLE"}
-FUNCTION = {"running": "PRODUCTION", "idle": "PRODUCTION", "setup": "SETUP", "fault": "PRODUCTION", "offline": "UNAVAILABLE"}
+EXECUTION = {"running": "ACTIVE", "idle": "READY", "setup": "READY", "fault": "INTERRUPTED", "offline": None}
+FUNCTION = {"running": "PRODUCTION", "idle": "PRODUCTION", "setup": "SETUP", "fault": "PRODUCTION", "offline": None}
 PRESS_STATE = {"offline": 0, "idle": 1, "setup": 2, "running": 3, "fault": 7}
 OVEN_STATE = {"running": "Running", "idle": "Idle", "setup": "Setup", "fault": "Fault", "offline": "Off"}
 
