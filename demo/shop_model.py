@@ -120,13 +120,13 @@ class Plan:
 class Work:
     """A machine at work from `start` to `end`, written down as segments and parts."""
 
-    def __init__(self, machine, rng, start, end, calm=0):
+    def __init__(self, machine, rng, start, end, calm=0, ready=False):
+        """ready: the first batch needs no set-up; calm: for so many seconds nothing stops."""
         self.m, self.rng, self.t, self.end, self.calm = machine, rng, start, end, start + calm
         self.segments, self.parts, self.program = [], [], ""
-        first = bool(calm)
         while self.t < self.end:
-            self.batch(first)
-            first = False
+            self.batch(ready)
+            ready = False
 
     def go(self, seconds, state, reason=None):
         """Spends time; what does not fit is cut."""
@@ -141,10 +141,10 @@ class Work:
     def happens(self, every, seconds):
         return every and self.t >= self.calm and self.rng.random() < seconds / every
 
-    def batch(self, first):
+    def batch(self, ready):
         program = self.rng.choice(self.m.programs)
         self.program = program.name
-        if not first:
+        if not ready:
             self.go(self.rng.randint(*self.m.setup), "setup", "set-up")
         for _ in range(self.rng.randint(*self.m.batch)):
             if self.t >= self.end:
@@ -201,7 +201,7 @@ def work_day(plan, machine, day):
     if plan.live < end:
         begin = max(begin, plan.live)
         add(Work(machine, random.Random(f"{plan.seed}/{machine.name}/{day}/live"), begin, end,
-                 CALM if begin == plan.live else 0), end)
+                 CALM if begin == plan.live else 0, ready=True), end)
     return segments, parts
 
 

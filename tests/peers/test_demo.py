@@ -22,32 +22,29 @@ NAMES = {"Mill-01": "mill", "Mill-02": "mill-02", "Mill-03": "mill-03", "Laser-0
 
 
 class Shop:
-    """The simulators and a node coupled to them, as tools/demo does it, the history in it; fewer points of power."""
+    """The simulators and a node coupled to them, as tools/demo does it."""
 
-    def __init__(self, folder):
-        plan = folder / "shop.json"
-        plan.write_text(subprocess.run([sys.executable, DEMO / "shop_model.py", "--step", "120"], check=True,
-                                       capture_output=True, text=True).stdout)
-        self.plan = shop_model.Plan.read(plan)
-        self.floor = subprocess.Popen([sys.executable, DEMO / "floor.py", folder / "logs", "--free", "--shop", plan],
+    def __init__(self, folder, plan):
+        self.plan, self.file = plan, folder / "shop.json"
+        self.file.write_text(json.dumps(plan.__dict__))
+        self.floor = subprocess.Popen([sys.executable, DEMO / "floor.py", folder / "logs", "--free", "--shop", self.file],
                                       stdout=subprocess.PIPE, text=True)
         self.node = Node(folder).start()
+        self.api = Api(self.node)
         self.coupled = {}
         for line in self.floor.stdout:
             if line == "OPEN\n":
                 break
             self.couple(*line.split()[1:])
-        self.api = Api(self.node)
         wait_for(lambda: known(self.node, PATHS["Oven-01"] + "/State"), 30, "the oven")
-        self.bring_past(folder / "past", plan)
 
     def couple(self, name, url, at, card=None):
         self.coupled[name] = time.monotonic()
         self.node.cli("couple", url, "--name", name, "--at", at, *(["--map", card] if card else []))
 
-    def bring_past(self, out, plan):
-        files = subprocess.run([sys.executable, DEMO / "history.py", out, "--shop", plan], check=True, capture_output=True,
-                               text=True).stdout
+    def bring_past(self, out):
+        files = subprocess.run([sys.executable, DEMO / "history.py", out, "--shop", self.file], check=True,
+                               capture_output=True, text=True).stdout
         for path, file in map(str.split, files.splitlines()):
             self.node.cli("import", file, *(["--at", path] if path != "-" else []), timeout=120)
         self.truth = json.loads((out / "truth.json").read_text())
@@ -77,7 +74,10 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    s = Shop(tmp_path_factory.mktemp("shop"))
+    """Thirty days in it; fewer points of power than the demo has."""
+    folder = tmp_path_factory.mktemp("shop")
+    s = Shop(folder, shop_model.Plan.new(step=120))
+    s.bring_past(folder / "past")
     yield s
     s.stop()
 
@@ -149,3 +149,29 @@ def test_each_day_of_thirty_is_what_the_truth_says(shop):
     meter = shop.values("Meter/energy", *edges)
     for (day, truth), (begin, end) in zip(shop.whole_days("Meter"), zip(edges, edges[1:])):
         within(meter[end] - meter[begin], truth["kwh"], f"Meter {day}")
+
+
+def plans_that_stop():
+    """Two plans by which as many machines as there are stand still now, each in another way, and for a minute to come."""
+    now, found = int(time.time()), []
+    for ago in range(900, 36000, 300):
+        plan = shop_model.Plan.new(days=0, live=now - ago)
+        of = {n: shop_model.Timeline(plan, m) for n, m in shop_model.MACHINES.items()}
+        still = {(n, t.now(now + 60).state) for n, t in of.items() if t.now(now + 60).since < now}
+        found.append((plan, {x for x in still if x[1] != "running"}))
+    first = max(found, key=lambda f: (len({state for _, state in f[1]}), len(f[1])))
+    return [first, max(found, key=lambda f: len(f[1] - first[1]))]
+
+
+def test_what_a_machine_does_is_what_koppel_says_of_it(tmp_path):
+    """The history's intervals are made from the model; live ones are made by koppel from what the machines say."""
+    for i, (plan, _) in enumerate(plans_that_stop()):
+        (tmp_path / str(i)).mkdir()
+        s = Shop(tmp_path / str(i), plan)
+        try:
+            for name, machine in shop_model.MACHINES.items():
+                timeline = shop_model.Timeline(plan, machine)
+                does = lambda: shop_model.CANONICAL[timeline.now(time.time()).state]
+                wait_for(lambda: s.states()[PATHS[name]] == does(), 20, f"{name}: what the model says, {does()}")
+        finally:
+            s.stop()
