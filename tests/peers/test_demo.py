@@ -29,18 +29,23 @@ class Shop:
         self.file.write_text(json.dumps(plan.__dict__))
         self.floor = subprocess.Popen([sys.executable, DEMO / "floor.py", folder / "logs", "--free", "--shop", self.file],
                                       stdout=subprocess.PIPE, text=True)
-        self.node = Node(folder).start()
-        self.api = Api(self.node)
+        self.node = Node(folder)
         self.coupled = {}
+
+    def open(self):
+        self.node.start()
+        self.api = Api(self.node)
         for line in self.floor.stdout:
             if line == "OPEN\n":
                 break
             self.couple(*line.split()[1:])
+        for name, coupled in self.coupled.items():
+            self.node.wait_link(name, "online", max(1, coupled + 60 - time.monotonic()))
         wait_for(lambda: known(self.node, PATHS["Oven-01"] + "/State"), 30, "the oven")
 
     def couple(self, name, url, at, card=None):
         self.coupled[name] = time.monotonic()
-        self.node.cli("couple", url, "--name", name, "--at", at, *(["--map", card] if card else []))
+        self.node.cli("couple", url, "--name", name, "--at", at, "--no-wait", *(["--map", card] if card else []))
 
     def bring_past(self, out):
         files = subprocess.run([sys.executable, DEMO / "history.py", out, "--shop", self.file], check=True,
@@ -77,9 +82,12 @@ def shop(tmp_path_factory):
     """Thirty days in it; fewer points of power than the demo has."""
     folder = tmp_path_factory.mktemp("shop")
     s = Shop(folder, shop_model.Plan.new(step=120))
-    s.bring_past(folder / "past")
-    yield s
-    s.stop()
+    try:
+        s.open()
+        s.bring_past(folder / "past")
+        yield s
+    finally:
+        s.stop()
 
 
 def test_every_machine_shows_a_state_within_a_minute_and_goes_on_where_its_past_ends(shop):
@@ -169,6 +177,7 @@ def test_what_a_machine_does_is_what_koppel_says_of_it(tmp_path):
         (tmp_path / str(i)).mkdir()
         s = Shop(tmp_path / str(i), plan)
         try:
+            s.open()
             for name, machine in shop_model.MACHINES.items():
                 timeline = shop_model.Timeline(plan, machine)
                 does = lambda: shop_model.CANONICAL[timeline.now(time.time()).state]
