@@ -2,7 +2,7 @@
 # A thin front: the work is in tools/ and in CMakePresets.json.
 .PHONY: help build run check fuzz torture power check-ubl bench format analyze clean
 help:
-	@echo "make run      install what is missing, build, start a demo factory and a node coupled to it"
+	@echo "make run      install what is missing, build, start a demo shop and a node coupled to it"
 	@echo "make check    install what the tests need and pass them all"
 	@echo "make build    the release binary, build/release/koppel"
 	@echo "make bench    the figures of docs/figures.md"
