@@ -34,9 +34,9 @@ enum kp_code kp_import_check(const char *text, size_t len, const struct kp_impor
                              struct kp_import_count *out, struct kp_err *err)
 {
     struct kp_points p = { .options = options, .now = now };
-    if (import_is_intervals(options, text, len))
+    if (import_is_intervals(options, text, len, err))
         return import_intervals_check(text, len, options, out, err);
-    if (!kp_points_read(&p, text, len, err))
+    if (!err->code && !kp_points_read(&p, text, len, err))
         count(&p, out);
     kp_points_free(&p);
     return err->code;
@@ -270,9 +270,9 @@ enum kp_code kp_node_import(struct kp_node *node, const char *text, size_t len, 
     struct importing m = { .node = node, .p = { .options = options, .now = kp_utc(node->clock) }, .err = err };
     if (options->at && *options->at && !kp_path_valid(options->at))
         return kp_fail(err, KP_EINVALID, "at: '%.120s' is not a path such as eindhoven/milling", options->at);
-    if (import_is_intervals(options, text, len))
+    if (import_is_intervals(options, text, len, err))
         return import_intervals(node, text, len, options, out, err);
-    if (!kp_points_read(&m.p, text, len, err) && !find_signals(&m) && !read_values(&m)) {
+    if (!err->code && !kp_points_read(&m.p, text, len, err) && !find_signals(&m) && !read_values(&m)) {
         count(&m.p, out);
         for (size_t i = 0; i < m.p.n_series; i++)
             out->made += m.p.series[i].is_new && m.p.series[i].n;

@@ -5,6 +5,7 @@
 
 #include "core/csv.h"
 #include "core/text.h"
+#include "net/json_memory.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -42,6 +43,11 @@ struct reading {
     struct kp_err *err;
 };
 
+static enum kp_code out_of_memory(struct reading *m)
+{
+    return kp_fail(m->err, KP_ENOMEM, "out of memory reading intervals");
+}
+
 /* ---- the head ---- */
 
 static bool find_columns(struct reading *m)
@@ -52,11 +58,12 @@ static bool find_columns(struct reading *m)
            m->place[C_START] != SIZE_MAX && kp_csv_find(&m->r, kp_points_times) == SIZE_MAX;
 }
 
-bool import_is_intervals(const struct kp_import_options *options, const char *text, size_t len)
+bool import_is_intervals(const struct kp_import_options *options, const char *text, size_t len,
+                         struct kp_err *err)
 {
     char head[HEAD_MAX + 1];
     struct reading m = { 0 };
-    struct kp_err ignored = { 0 };
+    struct kp_err fault = { 0 }; /* of the text: whoever reads it as points tells it */
     if (!len || options->format != KP_IMPORT_CSV || options->column)
         return false;
     const char *end = memchr(text, '\n', len);
@@ -66,8 +73,10 @@ bool import_is_intervals(const struct kp_import_options *options, const char *te
     memcpy(head, text, n);
     head[n] = 0;
     kp_csv_begin(&m.r, head, n);
-    bool is = kp_csv_more(&m.r) && !kp_csv_next(&m.r, &ignored) && find_columns(&m);
+    bool is = kp_csv_more(&m.r) && !kp_csv_next(&m.r, &fault) && find_columns(&m);
     kp_csv_end(&m.r);
+    if (fault.code == KP_ENOMEM)
+        *err = fault;
     return is;
 }
 
@@ -80,7 +89,7 @@ static enum kp_code take_head(struct reading *m)
     m->names = kp_arena_alloc(&m->arena, m->columns * sizeof *m->names);
     for (size_t i = 0; m->names && i < m->columns; i++)
         m->names[i] = m->r.cell[i];
-    return m->names ? KP_OK : kp_fail(m->err, KP_ENOMEM, "out of memory reading intervals");
+    return m->names ? KP_OK : out_of_memory(m);
 }
 
 /* ---- rows ---- */
@@ -103,33 +112,43 @@ static bool is_attribute(const struct reading *m, size_t column)
     return *m->names[column] && *m->r.cell[column];
 }
 
-/* What reads as a number, true or false is one; the rest is text. */
+/* What reads as a number, true or false is one; the rest is text. NULL: out of memory. */
 static json_t *value_of(const char *word)
 {
-    json_t *v = json_loads(word, JSON_DECODE_ANY, NULL);
+    json_t *v = kp_json_load(word, strlen(word), JSON_DECODE_ANY, NULL);
     if (json_is_number(v) || json_is_boolean(v))
         return v;
     json_decref(v);
-    return json_string(word);
+    return kp_json_starved() ? NULL : json_string(word);
+}
+
+/* What the column `attributes` holds, or an empty object; NULL: it failed. */
+static json_t *given_attributes(struct reading *m)
+{
+    const char *given = cell(m, C_ATTRIBUTES);
+    json_t *all =
+        *given ? kp_json_load(given, strlen(given), JSON_REJECT_DUPLICATES, NULL) : json_object();
+    if (json_is_object(all))
+        return all;
+    if (!all && (!*given || kp_json_starved()))
+        out_of_memory(m);
+    else
+        refuse(m, "the attributes are not a JSON object:", given);
+    json_decref(all);
+    return NULL;
 }
 
 static enum kp_code take_attributes(struct reading *m, struct row *row)
 {
-    const char *given = cell(m, C_ATTRIBUTES);
-    json_t *all = *given ? json_loads(given, JSON_REJECT_DUPLICATES, NULL) : json_object();
-    if (!json_is_object(all)) {
-        json_decref(all);
-        return refuse(m, "the attributes are not a JSON object:", given);
-    }
-    for (size_t i = 0; i < m->columns; i++)
-        if (is_attribute(m, i))
-            json_object_set_new(all, m->names[i], value_of(m->r.cell[i]));
-    char *text = json_dumps(all, JSON_COMPACT);
+    json_t *all = given_attributes(m);
+    for (size_t i = 0; all && !m->err->code && i < m->columns; i++)
+        if (is_attribute(m, i) && json_object_set_new(all, m->names[i], value_of(m->r.cell[i])))
+            out_of_memory(m);
+    char *text = m->err->code ? NULL : kp_json_dump(all, JSON_COMPACT);
     row->v.attributes = text ? kp_arena_strdup(&m->arena, text) : NULL;
-    free(text); /* jansson's */
+    kp_free(text);
     json_decref(all);
-    return row->v.attributes ? KP_OK
-                             : kp_fail(m->err, KP_ENOMEM, "out of memory reading intervals");
+    return row->v.attributes || m->err->code ? m->err->code : out_of_memory(m);
 }
 
 static enum kp_code take_path(struct reading *m, struct row *row)
@@ -140,7 +159,7 @@ static enum kp_code take_path(struct reading *m, struct row *row)
     if (n >= (int)sizeof path || (*path && !kp_path_valid(path)))
         return refuse(m, "this cannot be the path of an asset:", below);
     row->path = kp_arena_strdup(&m->arena, path);
-    return row->path ? KP_OK : kp_fail(m->err, KP_ENOMEM, "out of memory reading intervals");
+    return row->path ? KP_OK : out_of_memory(m);
 }
 
 static enum kp_code take_times(struct reading *m, struct row *row)
@@ -175,7 +194,7 @@ static enum kp_code take_row(struct reading *m)
     if (take_path(m, &row) || take_times(m, &row) || take_attributes(m, &row))
         return m->err->code;
     if (!kp_grow(&m->list, &m->room, m->n + 1, sizeof *m->list))
-        return kp_fail(m->err, KP_ENOMEM, "out of memory reading intervals");
+        return out_of_memory(m);
     m->list[m->n++] = row;
     return KP_OK;
 }
@@ -214,7 +233,7 @@ static enum kp_code read_rows(struct reading *m, const char *text, size_t len)
     if (memchr(text, 0, len) || !kp_utf8_valid(text, len))
         return kp_fail(m->err, KP_EPARSE, "the text is not UTF-8");
     if (!(copy = kp_arena_alloc(&m->arena, len + 1)))
-        return kp_fail(m->err, KP_ENOMEM, "out of memory reading intervals");
+        return out_of_memory(m);
     memcpy(copy, text, len);
     copy[len] = 0;
     kp_csv_begin(&m->r, copy, len);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "net/json_memory.h"
 #include "node/import.h"
 #include "store/internal.h"
 #include "store/history.h"
@@ -407,6 +408,31 @@ static void a_fault_in_intervals_names_its_line_and_stores_none(void **state)
     }
 }
 
+static void each_allocation_may_fail_while_intervals_are_read(void **state)
+{
+    (void)state;
+    static const char text[] = "asset,kind,start,end,label,attributes,n,name\n"
+                               "h/m,job,2026-01-05,2026-01-06,secret,\"{\"\"a\"\":[1,2]}\",3,x\n"
+                               "h/m,stop,2026-01-05,,,,true,\n";
+    kp_json_memory_init();
+    long n = 0, live = kp_mem_live();
+    for (bool failed = true; failed;) {
+        struct kp_err err = { 0 };
+        struct kp_import_count count = { 0 };
+        long before = kp_mem_count();
+        kp_mem_fail_at(++n);
+        enum kp_code code = kp_import_check(text, strlen(text), &csv, 0, &count, &err);
+        kp_mem_fail_at(0);
+        failed = kp_mem_count() - before >= n;
+        if (code && code != KP_ENOMEM)
+            fail_msg("allocation %ld: code %d: %s", n, code, err.text);
+        if (!code)
+            assert_int_equal(count.intervals, 2);
+        assert_int_equal(kp_mem_live(), live);
+    }
+    assert_true(n > 10);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -425,6 +451,7 @@ int main(void)
         T(intervals_sent_again_are_there_once_with_the_end_said_last),
         T(many_intervals_arrive_whole_and_a_dry_run_brings_none),
         T(no_body_at_all_is_refused),
+        cmocka_unit_test(each_allocation_may_fail_while_intervals_are_read),
         T(a_fault_in_intervals_names_its_line_and_stores_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
