@@ -163,7 +163,7 @@ def test_each_day_of_thirty_is_what_the_truth_says(shop):
 def plans_that_stop():
     """Two plans by which as many machines as there are stand still now, each in another way, and for a minute to come."""
     now, found = int(time.time()), []
-    for ago in range(900, 36000, 300):
+    for ago in range(900, 36000, 600):
         plan = shop_model.Plan.new(days=0, live=now - ago)
         of = {n: shop_model.Timeline(plan, m) for n, m in shop_model.MACHINES.items()}
         still = {(n, t.now(now + 60).state) for n, t in of.items() if t.now(now + 60).since < now}
