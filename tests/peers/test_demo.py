@@ -77,6 +77,25 @@ class Shop:
         return dict(map(tuple, reply["rows"]))
 
 
+@pytest.mark.parametrize("last, days", [("2026-10-27T12:00", 3), ("2027-03-30T07:31", 3)])
+def test_the_model_is_the_same_each_time_and_fills_days_of_23_to_25_hours(last, days):
+    """Its counters, states and stops say one thing; a live plan goes on where its past ended."""
+    live = int(datetime.fromisoformat(last).replace(tzinfo=shop_model.ZONE).timestamp())
+    plan = shop_model.Plan.new(days=days, live=live)
+    truth = shop_model.Shop(plan).truth()
+    assert truth == shop_model.Shop(plan).truth()
+    assert {(t["to"] - t["from"]) // 3600 for t in list(truth["Mill-01"].values())[:-1]} in ({24, 25}, {23, 24})
+    for name, machine in shop_model.MACHINES.items():
+        timeline = shop_model.Timeline(plan, machine)
+        timeline.extend(live + 3 * 86400)
+        assert all(a.end == b.start for a, b in zip(timeline.segments, timeline.segments[1:])), name
+        assert all(sum(t["seconds"].values()) == t["to"] - t["from"] for t in truth[name].values()), name
+        assert sum(t["good"] for t in truth[name].values()) == timeline.counts(live - 1)[0] - machine.counters[0], name
+        assert all(timeline.now(live + hour * 3600).state != "offline" for hour in range(72)), name
+        of_stops = {s["reason"] for t in truth[name].values() for s in t["stops"]}
+        assert of_stops <= {"breakdown", "no material", "tool change", "set-up"} and "set-up" in of_stops, name
+
+
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """Thirty days in it; fewer points of power than the demo has."""
