@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""factory.py [PORT] [--mills PORT PORT] [--shop PLAN]: the machines of the demo shop that speak OPC UA, each a server on
-loopback: a milling machine at PORT, a laser cutter at PORT + 1, and with --mills two more milling machines.
+"""factory.py [PORT] [--mills PORT PORT] [--shop PLAN]: the machines of the demo shop that speak
+OPC UA, each a server on loopback: a milling machine at PORT, a laser cutter at PORT + 1, and
+with --mills two more milling machines.
 
-What they do is the shop's model: states, programs, parts, loads and energy go on where its past ends. Around that each
-has what a machine has: temperatures follow the loads, tools change, and now and then a sensor fails or doubts. Each
-identifies itself as OPC 40001 Machinery asks; the milling machines are laid out as OPC 40501 Machine Tools says. Prints
-a line READY URL per machine."""
+What they do is the shop's model: states, programs, parts, loads and energy go on where its past
+ends. Around that each has what a machine has: temperatures follow the loads, tools change, and now
+and then a sensor fails or doubts. Each identifies itself as OPC 40001 Machinery asks; the milling
+machines are laid out as OPC 40501 Machine Tools says. Prints a line READY URL per machine."""
+
 import asyncio
 import logging
 import math
@@ -17,16 +19,44 @@ from datetime import datetime, timezone
 from asyncua import Server, ua
 
 import shop_model as shop
-from shop_names import CHANNEL_STATE, ITEM_STATE, ITEM_WORDS, MACHINERY, OPERATION_MODE, PROGRAM_STATE
+from shop_names import (
+    CHANNEL_STATE,
+    ITEM_STATE,
+    ITEM_WORDS,
+    MACHINERY,
+    OPERATION_MODE,
+    PROGRAM_STATE,
+)
 
 DI, MACHINERY_NS = "http://opcfoundation.org/UA/DI/", "http://opcfoundation.org/UA/Machinery/"
 MACHINE_TOOL = "http://opcfoundation.org/UA/MachineTool/"
 UNITS = {  # UN/CEFACT common code: text
-    "CEL": "°C", "P1": "%", "RPM": "rpm", "MMT": "mm", "AMP": "A", "WTT": "W", "KWT": "kW", "KWH": "kWh", "BAR": "bar",
-    "C16": "mm/s", "H79": "mm/min", "MTR": "m", "SEC": "s", "LTR": "l",
+    "CEL": "°C",
+    "P1": "%",
+    "RPM": "rpm",
+    "MMT": "mm",
+    "AMP": "A",
+    "WTT": "W",
+    "KWT": "kW",
+    "KWH": "kWh",
+    "BAR": "bar",
+    "C16": "mm/s",
+    "H79": "mm/min",
+    "MTR": "m",
+    "SEC": "s",
+    "LTR": "l",
 }
 MODES = ["Manual", "Automatic", "Setup", "AutoWithManualIntervention", "Service", "Other"]
-CHANNEL_MODES = ["Automatic", "MdaMdi", "JogManual", "JogIncrement", "TeachingHandle", "Remote", "Reference", "Other"]
+CHANNEL_MODES = [
+    "Automatic",
+    "MdaMdi",
+    "JogManual",
+    "JogIncrement",
+    "TeachingHandle",
+    "Remote",
+    "Reference",
+    "Other",
+]
 NOISE = random.Random(7)
 
 
@@ -79,29 +109,62 @@ class Machine:
         machinery = await self.server.register_namespace(MACHINERY_NS)
         self.ns = await self.server.register_namespace(f"urn:demo:{self.name}")
         machines = await self.server.nodes.objects.add_object(
-            ua.NodeId(1001, machinery), ua.QualifiedName("Machines", machinery))
-        self.root = await machines.add_object(ua.NodeId(self.name, self.ns), ua.QualifiedName(self.name, self.ns))
-        plate = await self.root.add_object(ua.NodeId("Identification", self.ns), ua.QualifiedName("Identification", di))
+            ua.NodeId(1001, machinery), ua.QualifiedName("Machines", machinery)
+        )
+        self.root = await machines.add_object(
+            ua.NodeId(self.name, self.ns), ua.QualifiedName(self.name, self.ns)
+        )
+        plate = await self.root.add_object(
+            ua.NodeId("Identification", self.ns), ua.QualifiedName("Identification", di)
+        )
         for key, value in self.nameplate.items():
             ns = machinery if key in ("YearOfConstruction", "Location") else di
-            await plate.add_property(ua.NodeId(f"Identification.{key}", self.ns), ua.QualifiedName(key, ns), value)
+            await plate.add_property(
+                ua.NodeId(f"Identification.{key}", self.ns), ua.QualifiedName(key, ns), value
+            )
 
-    async def add(self, path, value, unit=None, low=None, high=None, enum=None, text="", writable=False, ns=None):
+    async def add(
+        self,
+        path,
+        value,
+        unit=None,
+        low=None,
+        high=None,
+        enum=None,
+        text="",
+        writable=False,
+        ns=None,
+    ):
         parent, ns = self.root, ns or self.ns
         *folders, name = path.split("/")
         for depth, folder in enumerate(folders):
-            key = "/".join(folders[:depth + 1])
+            key = "/".join(folders[: depth + 1])
             if key not in self.folders:
-                self.folders[key] = await parent.add_folder(ua.NodeId(key, self.ns), ua.QualifiedName(folder, ns))
+                self.folders[key] = await parent.add_folder(
+                    ua.NodeId(key, self.ns), ua.QualifiedName(folder, ns)
+                )
             parent = self.folders[key]
-        node = await parent.add_variable(ua.NodeId(path, self.ns), ua.QualifiedName(name, ns), value)
+        node = await parent.add_variable(
+            ua.NodeId(path, self.ns), ua.QualifiedName(name, ns), value
+        )
         if text:
-            await node.write_attribute(ua.AttributeIds.Description, ua.DataValue(ua.Variant(
-                ua.LocalizedText(text, "en"), ua.VariantType.LocalizedText)))
+            await node.write_attribute(
+                ua.AttributeIds.Description,
+                ua.DataValue(
+                    ua.Variant(ua.LocalizedText(text, "en"), ua.VariantType.LocalizedText)
+                ),
+            )
         if unit:
-            await node.add_property(0, "EngineeringUnits", ua.EUInformation(
-                "http://www.opcfoundation.org/UA/units/un/cefact", unit_id(unit), ua.LocalizedText(UNITS[unit]),
-                ua.LocalizedText(UNITS[unit])))
+            await node.add_property(
+                0,
+                "EngineeringUnits",
+                ua.EUInformation(
+                    "http://www.opcfoundation.org/UA/units/un/cefact",
+                    unit_id(unit),
+                    ua.LocalizedText(UNITS[unit]),
+                    ua.LocalizedText(UNITS[unit]),
+                ),
+            )
         if low is not None:
             await node.add_property(0, "EURange", ua.Range(float(low), float(high)))
         if enum:
@@ -116,25 +179,46 @@ class Machine:
             return
         self.last[path] = (value, status)
         node, kind = self.nodes[path]
-        await self.server.write_attribute_value(node.nodeid, ua.DataValue(
-            ua.Variant(value, kind), StatusCode=ua.StatusCode(status), SourceTimestamp=datetime.now(timezone.utc)))
+        await self.server.write_attribute_value(
+            node.nodeid,
+            ua.DataValue(
+                ua.Variant(value, kind),
+                StatusCode=ua.StatusCode(status),
+                SourceTimestamp=datetime.now(timezone.utc),
+            ),
+        )
 
 
 def nameplate(maker, language, model, serial, code, hardware, software, year, device, location):
-    return {"Manufacturer": ua.LocalizedText(maker, language), "Model": ua.LocalizedText(model, "en"), "SerialNumber": serial,
-            "ProductInstanceUri": f"https://example.com/pi/{serial}", "ProductCode": code, "HardwareRevision": hardware,
-            "SoftwareRevision": software, "YearOfConstruction": ua.Variant(year, ua.VariantType.UInt16),
-            "DeviceClass": device, "Location": location}
+    return {
+        "Manufacturer": ua.LocalizedText(maker, language),
+        "Model": ua.LocalizedText(model, "en"),
+        "SerialNumber": serial,
+        "ProductInstanceUri": f"https://example.com/pi/{serial}",
+        "ProductCode": code,
+        "HardwareRevision": hardware,
+        "SoftwareRevision": software,
+        "YearOfConstruction": ua.Variant(year, ua.VariantType.UInt16),
+        "DeviceClass": device,
+        "Location": location,
+    }
 
 
 # ---- what OPC 40501 asks of a machine tool ----
 
+
 async def add_machine_tool(m):
     ns, n = await m.server.register_namespace(MACHINE_TOOL), m.now()
     add = lambda path, value, **more: m.add(path, value, ns=ns, **more)
-    await add("Monitoring/Channel1/ChannelState", typed("Int32", CHANNEL_STATE[n.state]), enum=["Active", "Interrupted", "Reset"])
+    await add(
+        "Monitoring/Channel1/ChannelState",
+        typed("Int32", CHANNEL_STATE[n.state]),
+        enum=["Active", "Interrupted", "Reset"],
+    )
     await add("Monitoring/Channel1/ChannelMode", typed("Int32", 0), enum=CHANNEL_MODES)
-    await add("Monitoring/MachineTool/OperationMode", typed("Int32", OPERATION_MODE[n.state]), enum=MODES)
+    await add(
+        "Monitoring/MachineTool/OperationMode", typed("Int32", OPERATION_MODE[n.state]), enum=MODES
+    )
     await add("Production/ActiveProgram/Name", typed("String", n.program))
     await add("Production/ActiveProgram/State/CurrentState", words(PROGRAM_STATE[n.state]))
     await add("Production/Statistics/PartsProducedInLifetime", typed("UInt32", n.good + n.scrap))
@@ -145,19 +229,41 @@ async def show_machine_tool(m, n):
     await m.set("Monitoring/Channel1/ChannelMode", 2 if n.state == "setup" else 0)
     await m.set("Monitoring/MachineTool/OperationMode", OPERATION_MODE[n.state])
     await m.set("Production/ActiveProgram/Name", n.program)
-    await m.set("Production/ActiveProgram/State/CurrentState", ua.LocalizedText(PROGRAM_STATE[n.state], "en"))
+    await m.set(
+        "Production/ActiveProgram/State/CurrentState",
+        ua.LocalizedText(PROGRAM_STATE[n.state], "en"),
+    )
     await m.set("Production/Statistics/PartsProducedInLifetime", n.good + n.scrap)
 
 
 # ---- Mill-01: with much beside it ----
 
+
 async def make_mill(port, timeline):
-    m = Machine(port, timeline, nameplate("Beispiel Maschinenbau", "de", "FZ 500", "BM-4711", "FZ500-5AX", "B", "3.2.1", 2019,
-                                          "Milling machine", "Hall 1/1"))
+    m = Machine(
+        port,
+        timeline,
+        nameplate(
+            "Beispiel Maschinenbau",
+            "de",
+            "FZ 500",
+            "BM-4711",
+            "FZ500-5AX",
+            "B",
+            "3.2.1",
+            2019,
+            "Milling machine",
+            "Hall 1/1",
+        ),
+    )
     await m.open()
     n = m.now()
-    await m.add("State", typed("Int32", ITEM_STATE[n.state]), enum=ITEM_WORDS, text="machinery item state")
-    await m.add("OperationMode", typed("Int32", 1), enum=["None", "Processing", "Setup", "Maintenance"])
+    await m.add(
+        "State", typed("Int32", ITEM_STATE[n.state]), enum=ITEM_WORDS, text="machinery item state"
+    )
+    await m.add(
+        "OperationMode", typed("Int32", 1), enum=["None", "Processing", "Setup", "Maintenance"]
+    )
     await m.add("Program/Name", typed("String", n.program), text="running NC program")
     await m.add("Program/Block", typed("Int64", 0))
     await m.add("Program/FeedOverride", double(100.0), "P1", 0, 150, writable=True)
@@ -165,7 +271,11 @@ async def make_mill(port, timeline):
     await m.add("Spindle/Load", double(), "P1", 0, 120)
     await m.add("Spindle/Temperature", double(24.0), "CEL", 0, 90, text="front bearing")
     await m.add("Spindle/Vibration", double(), "C16", 0, 20)
-    await m.add("Spindle/Spectrum", ua.Variant([0.0] * 32, ua.VariantType.Float, is_array=True), text="vibration, 32 bands")
+    await m.add(
+        "Spindle/Spectrum",
+        ua.Variant([0.0] * 32, ua.VariantType.Float, is_array=True),
+        text="vibration, 32 bands",
+    )
     for axis in "XYZ":
         await m.add(f"Axes/{axis}/Position", double(), "MMT", 0, 500)
         await m.add(f"Axes/{axis}/Current", single(), "AMP", 0, 20)
@@ -191,7 +301,11 @@ async def run_mill(m):
         t, cutting, broken = n.into_part, n.state == "running", n.state == "fault"
         phase = t % 26
         changing = cutting and phase < 3
-        load = 0.0 if not cutting or changing else n.load + 12 * math.sin(t / 4) + (9 if 9 < phase < 13 else 0)
+        load = (
+            0.0
+            if not cutting or changing
+            else n.load + 12 * math.sin(t / 4) + (9 if 9 < phase < 13 else 0)
+        )
         speed = 0.0 if not cutting else 800.0 if changing else 8000 + 60 * math.sin(t * 2)
         spindle_heat += (24 + load * 0.55 - spindle_heat) * 0.004
         coolant_heat += (21 + load * 0.12 - coolant_heat) * 0.003
@@ -202,15 +316,30 @@ async def run_mill(m):
         await m.set("Spindle/Speed", noisy(speed, 4, 0) if speed else 0.0)
         await m.set("Spindle/Load", max(0.0, noisy(load, 0.9, 1)))
         bad = int(now) % 173 < 4
-        await m.set("Spindle/Temperature", noisy(spindle_heat, 0.03, 1),
-                    ua.StatusCodes.UncertainSensorNotAccurate if int(now) % 97 < 5 else 0)
-        await m.set("Spindle/Vibration", max(0.0, noisy(0.3 + load * 0.02, 0.05, 3)),
-                    ua.StatusCodes.BadSensorFailure if bad else 0)
+        await m.set(
+            "Spindle/Temperature",
+            noisy(spindle_heat, 0.03, 1),
+            ua.StatusCodes.UncertainSensorNotAccurate if int(now) % 97 < 5 else 0,
+        )
+        await m.set(
+            "Spindle/Vibration",
+            max(0.0, noisy(0.3 + load * 0.02, 0.05, 3)),
+            ua.StatusCodes.BadSensorFailure if bad else 0,
+        )
         for i, axis in enumerate("XYZ"):
             moving = cutting and not changing
-            await m.set(f"Axes/{axis}/Position", round(250 + 200 * math.sin(t * (0.5 + 0.13 * i) + i), 3) if moving
-                        else m.last.get(f"Axes/{axis}/Position", (250.0,))[0])
-            await m.set(f"Axes/{axis}/Current", max(0.1, noisy(2.5 + load * 0.06, 0.1, 2)) if moving else 0.5)
+            await m.set(
+                f"Axes/{axis}/Position",
+                (
+                    round(250 + 200 * math.sin(t * (0.5 + 0.13 * i) + i), 3)
+                    if moving
+                    else m.last.get(f"Axes/{axis}/Position", (250.0,))[0]
+                ),
+            )
+            await m.set(
+                f"Axes/{axis}/Current",
+                max(0.1, noisy(2.5 + load * 0.06, 0.1, 2)) if moving else 0.5,
+            )
         await m.set("Coolant/Temperature", noisy(coolant_heat, 0.02, 1))
         await m.set("Coolant/Level", round(86 - (now % 7200) / 400, 1))
         await m.set("Hydraulics/Pressure", noisy(180, 0.6, 1))
@@ -224,16 +353,36 @@ async def run_mill(m):
         await m.set("Energy/Total", n.kwh)
         await show_machine_tool(m, n)
         if int(now * 5) % 10 == 0:
-            await m.set("Spindle/Spectrum", [round(abs(NOISE.gauss(0.02, 0.01)) + (load / 200 if b == 7 else 0), 4)
-                                             for b in range(32)])
+            await m.set(
+                "Spindle/Spectrum",
+                [
+                    round(abs(NOISE.gauss(0.02, 0.01)) + (load / 200 if b == 7 else 0), 4)
+                    for b in range(32)
+                ],
+            )
         await asyncio.sleep(0.2)
 
 
 # ---- Laser-01 ----
 
+
 async def make_laser(port, timeline):
-    m = Machine(port, timeline, nameplate("Voorbeeld Laser BV", "nl", "L3015", "VL-20177", "L3015-6KW", "2.4", "11.0.8", 2022,
-                                          "Laser cutting machine", "Hall 1/2"))
+    m = Machine(
+        port,
+        timeline,
+        nameplate(
+            "Voorbeeld Laser BV",
+            "nl",
+            "L3015",
+            "VL-20177",
+            "L3015-6KW",
+            "2.4",
+            "11.0.8",
+            2022,
+            "Laser cutting machine",
+            "Hall 1/2",
+        ),
+    )
     await m.open()
     n = m.now()
     await m.add("State", typed("Int32", ITEM_STATE[n.state]), enum=ITEM_WORDS)
@@ -246,7 +395,10 @@ async def make_laser(port, timeline):
     await m.add("Head/Y", double(), "MMT", 0, 1500)
     await m.add("Head/Speed", double(), "H79", 0, 60000)
     await m.add("Gas/Pressure", single(14.0), "BAR", 0, 25)
-    await m.add("Gas/Cylinders", ua.Variant([True, True, False, True], ua.VariantType.Boolean, is_array=True))
+    await m.add(
+        "Gas/Cylinders",
+        ua.Variant([True, True, False, True], ua.VariantType.Boolean, is_array=True),
+    )
     await m.add("Table/Loaded", typed("Boolean", False))
     await m.add("Counters/Sheets", typed("UInt64", n.good))
     await m.add("Counters/Scrap", typed("UInt64", n.scrap))
@@ -267,15 +419,25 @@ async def run_laser(m):
         beam += 0.5 * cutting
         await m.set("State", ITEM_STATE[n.state])
         await m.set("Job/Name", n.program)
-        await m.set("Job/Progress", min(100.0, round(100 * t / cycles[n.program], 1)) if cutting else 0.0)
+        await m.set(
+            "Job/Progress", min(100.0, round(100 * t / cycles[n.program], 1)) if cutting else 0.0
+        )
         await m.set("Laser/Power", max(0.0, noisy(power, 0.02, 2)) if cutting else 0.0)
         await m.set("Laser/Load", n.load)
-        await m.set("Laser/Temperature", noisy(heat, 0.04, 1), ua.StatusCodes.UncertainLastUsableValue if int(now) % 211 < 6 else 0)
+        await m.set(
+            "Laser/Temperature",
+            noisy(heat, 0.04, 1),
+            ua.StatusCodes.UncertainLastUsableValue if int(now) % 211 < 6 else 0,
+        )
         if cutting:
             await m.set("Head/X", round(1500 + 1400 * math.sin(t / 5), 2))
             await m.set("Head/Y", round(750 + 700 * math.cos(t / 3.1), 2))
         await m.set("Head/Speed", noisy(18000, 120, 0) if cutting else 0.0)
-        await m.set("Gas/Pressure", noisy(14, 0.08, 2), ua.StatusCodes.BadSensorFailure if int(now) % 301 < 5 else 0)
+        await m.set(
+            "Gas/Pressure",
+            noisy(14, 0.08, 2),
+            ua.StatusCodes.BadSensorFailure if int(now) % 301 < 5 else 0,
+        )
         await m.set("Table/Loaded", cutting)
         await m.set("Counters/Sheets", n.good)
         await m.set("Counters/Scrap", n.scrap)
@@ -288,8 +450,30 @@ async def run_laser(m):
 # ---- Mill-02 and Mill-03: what OPC 40501 and OPC 40001 say, and little else ----
 
 PLATES = {
-    "Mill-02": ("Voorbeeld Verspaning BV", "nl", "VM 800", "VV-0817", "VM800", "3", "6.14", 2017, "Milling machine", "Hall 1/3"),
-    "Mill-03": ("Exemple Usinage SA", "fr", "CU 1200", "EU-93311", "CU1200-5", "C", "2.0.11", 2023, "Milling machine", "Hall 1/4"),
+    "Mill-02": (
+        "Voorbeeld Verspaning BV",
+        "nl",
+        "VM 800",
+        "VV-0817",
+        "VM800",
+        "3",
+        "6.14",
+        2017,
+        "Milling machine",
+        "Hall 1/3",
+    ),
+    "Mill-03": (
+        "Exemple Usinage SA",
+        "fr",
+        "CU 1200",
+        "EU-93311",
+        "CU1200-5",
+        "C",
+        "2.0.11",
+        2023,
+        "Milling machine",
+        "Hall 1/4",
+    ),
 }
 
 
@@ -299,7 +483,9 @@ async def make_tool(port, timeline):
     n = m.now()
     await add_machine_tool(m)
     await m.add("Monitoring/Channel1/FeedOverride", double(100.0), "P1", 0, 150, writable=True)
-    await m.add("MachineryBuildingBlocks/MachineryItemState/CurrentState", words(MACHINERY[n.state]))
+    await m.add(
+        "MachineryBuildingBlocks/MachineryItemState/CurrentState", words(MACHINERY[n.state])
+    )
     await m.add("Production/Statistics/PartsGoodInLifetime", typed("UInt32", n.good))
     await m.add("Production/Statistics/PartsScrapInLifetime", typed("UInt32", n.scrap))
     await m.add("Monitoring/Spindle1/Load", double(n.load), "P1", 0, 120)
@@ -313,11 +499,16 @@ async def run_tool(m):
     while True:
         n = m.now()
         await show_machine_tool(m, n)
-        await m.set("MachineryBuildingBlocks/MachineryItemState/CurrentState", ua.LocalizedText(MACHINERY[n.state], "en"))
+        await m.set(
+            "MachineryBuildingBlocks/MachineryItemState/CurrentState",
+            ua.LocalizedText(MACHINERY[n.state], "en"),
+        )
         await m.set("Production/Statistics/PartsGoodInLifetime", n.good)
         await m.set("Production/Statistics/PartsScrapInLifetime", n.scrap)
         await m.set("Monitoring/Spindle1/Load", n.load)
-        await m.set("Monitoring/Spindle1/Speed", noisy(5200, 30, 0) if n.state == "running" else 0.0)
+        await m.set(
+            "Monitoring/Spindle1/Speed", noisy(5200, 30, 0) if n.state == "running" else 0.0
+        )
         await m.set("Electrical/ActivePower", float(n.watts))
         await m.set("Electrical/ActiveEnergy", n.kwh)
         await asyncio.sleep(1)
@@ -325,11 +516,16 @@ async def run_tool(m):
 
 async def main():
     logging.basicConfig(level=logging.ERROR)
-    a = shop.arguments("the machines of the demo shop that speak OPC UA",
-                       ("port", {"type": int, "nargs": "?", "default": 48400}),
-                       ("--mills", {"type": int, "nargs": 2, "default": [], "metavar": "PORT"}))
+    a = shop.arguments(
+        "the machines of the demo shop that speak OPC UA",
+        ("port", {"type": int, "nargs": "?", "default": 48400}),
+        ("--mills", {"type": int, "nargs": 2, "default": [], "metavar": "PORT"}),
+    )
     of = shop.Shop(shop.Plan.read(a.shop)).machines
-    machines = [(await make_mill(a.port, of["Mill-01"]), run_mill), (await make_laser(a.port + 1, of["Laser-01"]), run_laser)]
+    machines = [
+        (await make_mill(a.port, of["Mill-01"]), run_mill),
+        (await make_laser(a.port + 1, of["Laser-01"]), run_laser),
+    ]
     for name, port in zip(PLATES, a.mills):
         machines.append((await make_tool(port, of[name]), run_tool))
     for m, _ in machines:

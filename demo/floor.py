@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""floor.py LOGS --shop PLAN [--free]: all machines of the demo shop and their broker, on fixed ports of loopback or,
-with --free, on any. Their output goes into the folder LOGS. Prints for each coupling, once its machine is there,
+"""floor.py LOGS --shop PLAN [--free]: all machines of the demo shop and their broker, on fixed
+ports of loopback or, with --free, on any. Their output goes into the folder LOGS. Prints for
+each coupling, once its machine is there,
 
     READY NAME URL AT [MAP]
 
 then OPEN, and goes on until it is ended."""
+
 import random
 import shutil
 import socket
@@ -18,8 +20,16 @@ from children import start
 from shop_names import HALL
 
 HERE = Path(__file__).resolve().parent
-PORTS = {"mill": 48400, "laser": 48401, "meter": 48402, "lathe": 48403, "mill-02": 48404, "mill-03": 48405, "press": 48406,
-         "broker": 48483}
+PORTS = {
+    "mill": 48400,
+    "laser": 48401,
+    "meter": 48402,
+    "lathe": 48403,
+    "mill-02": 48404,
+    "mill-03": 48405,
+    "press": 48406,
+    "broker": 48483,
+}
 BROKER = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 
 
@@ -44,11 +54,16 @@ def free_ports():
 def couplings(p):
     """What stands where: (name, address, path, map)."""
     opc = lambda name: (name, f"opc.tcp://127.0.0.1:{p[name]}", HALL, None)
-    return [opc("mill"), opc("mill-02"), opc("mill-03"), opc("laser"),
-            ("lathe", f"mtconnect+http://127.0.0.1:{p['lathe']}", f"{HALL}/Lathe-01", None),
-            ("press", f"s7://127.0.0.1:{p['press']}", f"{HALL}/Press-01", HERE / "press.csv"),
-            ("meter", f"modbus://127.0.0.1:{p['meter']}/1", f"{HALL}/Meter", None),
-            ("sparkplug", f"mqtt+sparkplug://127.0.0.1:{p['broker']}", HALL.rsplit("/", 1)[0], None)]
+    return [
+        opc("mill"),
+        opc("mill-02"),
+        opc("mill-03"),
+        opc("laser"),
+        ("lathe", f"mtconnect+http://127.0.0.1:{p['lathe']}", f"{HALL}/Lathe-01", None),
+        ("press", f"s7://127.0.0.1:{p['press']}", f"{HALL}/Press-01", HERE / "press.csv"),
+        ("meter", f"modbus://127.0.0.1:{p['meter']}/1", f"{HALL}/Meter", None),
+        ("sparkplug", f"mqtt+sparkplug://127.0.0.1:{p['broker']}", HALL.rsplit("/", 1)[0], None),
+    ]
 
 
 class Floor:
@@ -66,7 +81,9 @@ class Floor:
         # `user root`: a broker that became another user would no longer end with this program
         settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n")
         with (self.logs / "broker.log").open("w") as log:
-            self.running.append(("broker", 0, start([BROKER, "-c", settings], stdout=log, stderr=log)))
+            self.running.append(
+                ("broker", 0, start([BROKER, "-c", settings], stdout=log, stderr=log))
+            )
         end = time.monotonic() + 10
         while is_free(port):
             if time.monotonic() > end:
@@ -96,7 +113,11 @@ class Floor:
 
 
 def main():
-    a = shop.arguments("all machines of the demo shop", ("logs", {"type": Path}), ("--free", {"action": "store_true"}))
+    a = shop.arguments(
+        "all machines of the demo shop",
+        ("logs", {"type": Path}),
+        ("--free", {"action": "store_true"}),
+    )
     ports = free_ports() if a.free else PORTS
     a.logs.mkdir(parents=True, exist_ok=True)
     floor = Floor(a.logs, a.shop, ports)

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""history.py OUT [--shop PLAN]: the past of the demo shop as files for koppel import: NAME.csv with the points of each
-machine, for the path its live signals have; intervals.csv with states, stops, programs and shifts; truth.json with what
-each machine did on each day. Prints a line PATH FILE for each file to import below that path."""
+"""history.py OUT [--shop PLAN]: the past of the demo shop as files for koppel import: NAME.csv
+with the points of each machine, for the path its live signals have; intervals.csv with states,
+stops, programs and shifts; truth.json with what each machine did on each day. Prints a line PATH
+FILE for each file to import below that path."""
+
 import json
 from pathlib import Path
 
 import shop_model as shop
 from shop_names import HALL, PATHS, SIGNALS
+
 
 def energy_text(kwh, unit):
     return f"{kwh:.3f}" if unit == 1 else str(round(kwh / unit))
@@ -15,7 +18,8 @@ def energy_text(kwh, unit):
 
 def points(timeline):
     """(second, signal, value) of a machine's past: changes, and of what it draws a point a slot."""
-    states, programs, good, scrap, total, load, (power, watts), (energy, unit) = SIGNALS[timeline.machine.name]
+    of = SIGNALS[timeline.machine.name]
+    (power, watts), (energy, unit) = of.power, of.energy
     segments, parts = timeline.past()
     live, last = timeline.plan.live, {}
 
@@ -25,20 +29,24 @@ def points(timeline):
             yield at, signal, value
 
     for s in segments:
-        for signal, words in states.items():
+        for signal, words in of.states.items():
             yield from new(s.start, signal, words[s.state])
-        for signal in programs if s.program else ():
+        for signal in of.programs if s.program else ():
             yield from new(s.start, signal, s.program)
-    marks = {*map(shop.midnight, timeline.plan.days()), live - 1}  # the counters say it then, changed or not
+    marks = {
+        *map(shop.midnight, timeline.plan.days()),
+        live - 1,
+    }  # the counters say it then, changed or not
     for at in sorted({*marks, *(p[0] for p in parts)}):
-        g, bad = timeline.counts(at)
-        for signal, value in ((good, g), (scrap, bad), *([(total, g + bad)] if total else [])):
-            yield from [(at, signal, value)] if at in marks else new(at, signal, value)
+        good, scrap = timeline.counts(at)
+        for signal, value in ((of.good, good), (of.scrap, scrap), (of.total, good + scrap)):
+            if signal:
+                yield from [(at, signal, value)] if at in marks else new(at, signal, value)
     edges = {s.start for s in segments}
     for (at, w, hard), joules in zip(timeline.slots, timeline.joules):
         if at >= live:
             break
-        yield from new(at, load, hard)
+        yield from new(at, of.load, hard)
         yield at, power, w / watts
         if at in edges or at % 60 == 0:
             yield at, energy, energy_text(timeline.kwh_of(joules), unit)
@@ -93,7 +101,10 @@ def write(path, head, rows):
 
 def with_status(rows):
     """What a control that is off says has a status and no value."""
-    return ((at, signal, "", "BadNoCommunication") if value is None else (at, signal, value, "") for at, signal, value in rows)
+    return (
+        (at, signal, "", "BadNoCommunication") if value is None else (at, signal, value, "")
+        for at, signal, value in rows
+    )
 
 
 def main():
@@ -105,7 +116,9 @@ def main():
         rows = meter_points(all_of) if name == shop.METER else points(all_of.machines[name])
         write(file, "time,signal,value,status", with_status(rows))
         print(path, file, flush=True)
-    write(a.out / "intervals.csv", "asset,kind,start,end,state,derived,reason,name", intervals(all_of))
+    write(
+        a.out / "intervals.csv", "asset,kind,start,end,state,derived,reason,name", intervals(all_of)
+    )
     print("-", a.out / "intervals.csv", flush=True)
     (a.out / "truth.json").write_text(json.dumps(all_of.truth(), indent=1))
 

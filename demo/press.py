@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""press.py PORT [--shop PLAN]: the press of the demo shop, a PLC that speaks S7 on loopback. What stands where in its
-data block 20 is press.csv, the map to couple it with. Prints READY URL."""
+"""press.py PORT [--shop PLAN]: the press of the demo shop, a PLC that speaks S7 on loopback.
+What stands where in its data block 20 is press.csv, the map to couple it with. Prints READY URL.
+"""
+
 import ctypes
 import math
 import struct

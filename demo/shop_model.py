@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""shop_model.py [--days 30] [--seed 1] [--step 30]: prints the plan of a demo shop whose past ends now, as JSON.
+"""shop_model.py [--days 30] [--seed 1] [--step 30]: prints the plan of a demo shop whose past
+ends now, as JSON.
 
-The shop of the demo, second by second. From a plan (a seed, where the past begins, where the present does) it follows
-what each machine did and does: shifts, programs, parts, stops with their reason, load, power, energy. The same plan
-gives the same shop, so the history that is imported, what the simulators say live and the truth agree.
+The shop of the demo, second by second. From a plan (a seed, where the past begins, where the
+present does) it follows what each machine did and does: shifts, programs, parts, stops with their
+reason, load, power, energy. The same plan gives the same shop, so the history that is imported,
+what the simulators say live and the truth agree.
 
-Rounding: everything happens on whole seconds. Power is whole watts and holds until the next slot, so energy is a whole
-number of joules; a counter of kWh shows it rounded to three decimals. The truth is made of what the counters show, not
-of what lies behind them."""
+Rounding: everything happens on whole seconds. Power is whole watts and holds until the next slot,
+so energy is a whole number of joules; a counter of kWh shows it rounded to three decimals. The
+truth is made of what the counters show, not of what lies behind them."""
+
 import argparse
 import bisect
 import json
@@ -24,7 +27,13 @@ from zoneinfo import ZoneInfo
 ZONE = ZoneInfo("Europe/Amsterdam")
 SHIFTS = [("early", 6, 14), ("late", 14, 22)]  # on working days, by the clock on the wall
 STATES = ["running", "idle", "setup", "fault", "offline"]
-CANONICAL = {"running": "running", "idle": "idle", "setup": "setup", "fault": "stopped", "offline": "off"}
+CANONICAL = {
+    "running": "running",
+    "idle": "idle",
+    "setup": "setup",
+    "fault": "stopped",
+    "offline": "off",
+}
 QUIET = 900  # seconds between two points of a machine that does not run
 CALM = 600  # seconds after the present begins in which nothing stops
 
@@ -37,6 +46,7 @@ Now = namedtuple("Now", "state since program reason good scrap watts load kwh in
 @dataclass(frozen=True)
 class Machine:
     """What a machine is like; times in seconds, power in watts."""
+
     name: str
     programs: tuple
     handling: int  # between two parts; 0: it goes on running
@@ -51,26 +61,92 @@ class Machine:
     counters: tuple = (0, 0, 0.0)  # good, scrap and kWh when the plan begins
 
 
-MACHINES = {m.name: m for m in (
-    Machine("Mill-01", tuple(Program(f"O{1000 + i}.NC", c, w, l) for i, (c, w, l) in enumerate(
-        [(190, 12400, 46), (265, 14100, 52), (240, 13200, 49), (330, 15800, 58), (210, 11800, 44)])),
-            30, (24, 60), (900, 2100), 1900, 120, 0.03, 7200, 22000, 32000, (41873, 112, 18250.0)),
-    Machine("Mill-02", (Program("FLANGE-80.MPF", 285, 9800, 41), Program("HOUSING-A.MPF", 410, 11900, 55),
-                        Program("COVER-3.MPF", 230, 8900, 38)),
-            35, (18, 45), (1200, 2400), 1600, 90, 0.02, 6400, 26000, 40000, (28110, 340, 22410.0)),
-    Machine("Mill-03", (Program("SHAFT-KEY.H", 350, 16400, 62), Program("BRACKET-L.H", 260, 13300, 47)),
-            40, (20, 40), (1000, 2600), 2200, 140, 0.04, 5400, 18000, 25000, (9034, 402, 30117.0)),
-    Machine("Laser-01", tuple(Program(f"SHEET-{i}", c, w, l) for i, (c, w, l) in enumerate(
-        [(68, 14200, 70), (94, 16100, 82), (57, 12800, 61)])),
-            0, (40, 160), (300, 900), 2200, 250, 0.015, 0, 15000, 36000, (9120, 41, 40211.0)),
-    Machine("Lathe-01", (Program("O1004.NC", 74, 7200, 36), Program("O1011.NC", 105, 8100, 44),
-                         Program("O1020.NC", 58, 6600, 31)),
-            0, (120, 400), (900, 1800), 1100, 80, 0.02, 5000, 20000, 45000, (150322, 2004, 9120.0)),
-    Machine("Press-01", (Program("CUP-40", 26, 21500, 66), Program("LID-40", 22, 19800, 58)),
-            0, (300, 900), (1500, 3000), 3100, 210, 0.01, 0, 17000, 28000, (880120, 7710, 71020.0)),
-    Machine("Oven-01", (Program("HARDEN-850", 240, 30500, 85), Program("TEMPER-220", 180, 12600, 35)),
-            0, (30, 70), (600, 900), 5200, 1400, 0.005, 0, 30000, 90000, (201900, 310, 130455.0)),
-)}
+MACHINES = [
+    Machine(
+        "Mill-01",
+        programs=(
+            Program("O1000.NC", 190, 12400, 46),
+            Program("O1001.NC", 265, 14100, 52),
+            Program("O1002.NC", 240, 13200, 49),
+            Program("O1003.NC", 330, 15800, 58),
+            Program("O1004.NC", 210, 11800, 44),
+        ),
+        handling=30, batch=(24, 60), setup=(900, 2100),
+        idle_watts=1900, off_watts=120, scrap=0.03,
+        tool_every=7200, stock_every=22000, break_every=32000,
+        counters=(41873, 112, 18250.0),
+    ),
+    Machine(
+        "Mill-02",
+        programs=(
+            Program("FLANGE-80.MPF", 285, 9800, 41),
+            Program("HOUSING-A.MPF", 410, 11900, 55),
+            Program("COVER-3.MPF", 230, 8900, 38),
+        ),
+        handling=35, batch=(18, 45), setup=(1200, 2400),
+        idle_watts=1600, off_watts=90, scrap=0.02,
+        tool_every=6400, stock_every=26000, break_every=40000,
+        counters=(28110, 340, 22410.0),
+    ),
+    Machine(
+        "Mill-03",
+        programs=(
+            Program("SHAFT-KEY.H", 350, 16400, 62),
+            Program("BRACKET-L.H", 260, 13300, 47),
+        ),
+        handling=40, batch=(20, 40), setup=(1000, 2600),
+        idle_watts=2200, off_watts=140, scrap=0.04,
+        tool_every=5400, stock_every=18000, break_every=25000,
+        counters=(9034, 402, 30117.0),
+    ),
+    Machine(
+        "Laser-01",
+        programs=(
+            Program("SHEET-0", 68, 14200, 70),
+            Program("SHEET-1", 94, 16100, 82),
+            Program("SHEET-2", 57, 12800, 61),
+        ),
+        handling=0, batch=(40, 160), setup=(300, 900),
+        idle_watts=2200, off_watts=250, scrap=0.015,
+        tool_every=0, stock_every=15000, break_every=36000,
+        counters=(9120, 41, 40211.0),
+    ),
+    Machine(
+        "Lathe-01",
+        programs=(
+            Program("O1004.NC", 74, 7200, 36),
+            Program("O1011.NC", 105, 8100, 44),
+            Program("O1020.NC", 58, 6600, 31),
+        ),
+        handling=0, batch=(120, 400), setup=(900, 1800),
+        idle_watts=1100, off_watts=80, scrap=0.02,
+        tool_every=5000, stock_every=20000, break_every=45000,
+        counters=(150322, 2004, 9120.0),
+    ),
+    Machine(
+        "Press-01",
+        programs=(
+            Program("CUP-40", 26, 21500, 66),
+            Program("LID-40", 22, 19800, 58),
+        ),
+        handling=0, batch=(300, 900), setup=(1500, 3000),
+        idle_watts=3100, off_watts=210, scrap=0.01,
+        tool_every=0, stock_every=17000, break_every=28000,
+        counters=(880120, 7710, 71020.0),
+    ),
+    Machine(
+        "Oven-01",
+        programs=(
+            Program("HARDEN-850", 240, 30500, 85),
+            Program("TEMPER-220", 180, 12600, 35),
+        ),
+        handling=0, batch=(30, 70), setup=(600, 900),
+        idle_watts=5200, off_watts=1400, scrap=0.005,
+        tool_every=0, stock_every=30000, break_every=90000,
+        counters=(201900, 310, 130455.0),
+    ),
+]
+MACHINES = {m.name: m for m in MACHINES}
 METER, METER_KWH = "Meter", 48211.0
 
 
@@ -91,8 +167,9 @@ def shifts_of(day):
 
 @dataclass(frozen=True)
 class Plan:
-    """The past is [start, live), from a midnight on; from `live` on the shop works day and night, so that a demo shows
-    something whenever it is looked at."""
+    """The past is [start, live), from a midnight on; from `live` on the shop works day and night,
+    so that a demo shows something whenever it is looked at."""
+
     seed: int
     start: int
     live: int
@@ -200,8 +277,17 @@ def work_day(plan, machine, day):
     t = max(t, past)
     if plan.live < end:
         begin = max(begin, plan.live)
-        add(Work(machine, random.Random(f"{plan.seed}/{machine.name}/{day}/live"), begin, end,
-                 CALM if begin == plan.live else 0, ready=True), end)
+        add(
+            Work(
+                machine,
+                random.Random(f"{plan.seed}/{machine.name}/{day}/live"),
+                begin,
+                end,
+                CALM if begin == plan.live else 0,
+                ready=True,
+            ),
+            end,
+        )
     return segments, parts
 
 
@@ -213,6 +299,7 @@ def sway(at, of):
 @dataclass
 class Timeline:
     """All a machine does from the plan's start on, made day by day as far as it is asked for."""
+
     plan: Plan
     machine: Machine
     segments: list = field(default_factory=list)
@@ -238,7 +325,9 @@ class Timeline:
             self.until = midnight(day + timedelta(days=1))
             good = list(accumulate((g for _, g in self.parts), initial=0))
             self.good, self.part_times = good, [p[0] for p in self.parts]
-            self.starts, self.slot_times = [s.start for s in self.segments], [s[0] for s in self.slots]
+            self.starts, self.slot_times = [s.start for s in self.segments], [
+                s[0] for s in self.slots
+            ]
 
     def fill(self, s):
         """The slots of a segment: what it draws, and how hard it works."""
@@ -283,7 +372,17 @@ class Timeline:
         watts, load = self.slots[bisect.bisect_right(self.slot_times, at) - 1][1:]
         n = bisect.bisect_right(self.part_times, at)
         begun = max(s.start, self.part_times[n - 1] if n else 0)
-        return Now(s.state, s.start, s.program, s.reason, *self.counts(at), watts, load, self.kwh(at), at - begun)
+        return Now(
+            s.state,
+            s.start,
+            s.program,
+            s.reason,
+            *self.counts(at),
+            watts,
+            load,
+            self.kwh(at),
+            at - begun,
+        )
 
     def past(self):
         """Segments and parts up to where the present begins."""
@@ -301,15 +400,23 @@ class Timeline:
             if start < until:
                 seconds[s.state] += until - start
                 stops += [Stop(start, until, s.reason)] if s.reason else []
-        # a part of the day's last second counts to the day: the counters of both ends are those before that second
+        # counters a second before each end: nothing is counted in the second of `live`
         (good, scrap), (good0, scrap0) = self.counts(end - 1), self.counts(begin - 1)
-        return {"from": begin, "to": end, "seconds": seconds, "good": good - good0, "scrap": scrap - scrap0,
-                "stops": [x._asdict() for x in stops], "kwh": round(self.kwh(end) - self.kwh(begin), 3)}
+        return {
+            "from": begin,
+            "to": end,
+            "seconds": seconds,
+            "good": good - good0,
+            "scrap": scrap - scrap0,
+            "stops": [x._asdict() for x in stops],
+            "kwh": round(self.kwh(end) - self.kwh(begin), 3),
+        }
 
 
 class Shop:
-    """All machines of a plan, and the hall's meter, which sees them and the hall itself: light and air, more of it
-    while people are there."""
+    """All machines of a plan, and the hall's meter, which sees them and the hall itself: light and
+    air, more of it while people are there."""
+
     HALL_WATTS = ((0, 900), (6, 4200), (22, 900))  # from which hour of the day
 
     def __init__(self, plan):
@@ -342,8 +449,14 @@ class Shop:
         days = self.plan.days()
         all_of = {n: {str(d): t.truth(d) for d in days} for n, t in self.machines.items()}
         some = all_of["Mill-01"]
-        all_of[METER] = {d: {"from": some[d]["from"], "to": some[d]["to"], "kwh": round(
-            self.meter_kwh(some[d]["to"]) - self.meter_kwh(some[d]["from"]), 2)} for d in some}
+        all_of[METER] = {
+            d: {
+                "from": some[d]["from"],
+                "to": some[d]["to"],
+                "kwh": round(self.meter_kwh(some[d]["to"]) - self.meter_kwh(some[d]["from"]), 2),
+            }
+            for d in some
+        }
         return all_of
 
 
@@ -352,7 +465,9 @@ def arguments(about, *positional):
     parser = argparse.ArgumentParser(description=about)
     for name, options in positional:
         parser.add_argument(name, **options)
-    parser.add_argument("--shop", metavar="PLAN", help="the plan, a file of shop_model.py; else one made now")
+    parser.add_argument(
+        "--shop", metavar="PLAN", help="the plan, a file of shop_model.py; else one made now"
+    )
     return parser.parse_args()
 
 
