@@ -13,7 +13,9 @@
 #include "core/ban.h"
 
 /* ---- the table ---- */
-static const struct kp_flag init_flags[] = { { "name", "NAME", "the node's name (default: the folder's)" }, { 0 } };
+static const struct kp_flag init_flags[] = { { "name", "NAME", "the node's name (default: the folder's)" },
+                                             { "owner", "NAME", "the first user (default: owner)" },
+                                             { 0 } };
 static const struct kp_flag run_flags[] = {
     { "listen", "ADDRESS:PORT", "where the page and the API are served, loopback only (127.0.0.1:8420)" },
     { "no-http", NULL, "no TCP port: the Unix socket only" },
@@ -89,6 +91,27 @@ static const struct kp_flag token_flags[] = {
     { "role", "ROLE", "with add: viewer, operator, engineer or owner; without it owner" },
     { "expires", "TIME", "with add: it opens nothing from then on, such as 90d or 2027-01-31" },
     { "write", "PATTERN", "with add: it may post values to these signals, and nothing else" },
+    { 0 },
+};
+static const struct kp_flag user_flags[] = {
+    { "role", "ROLE", "with add and set: viewer, operator, engineer or owner" },
+    { "display", "TEXT", "with add and set: what people call them" },
+    { "language", "CODE", "with add and set: of the console, nl or en" },
+    { "mail", "ADDRESS", "with add and set: their mail address" },
+    { "password-file", "FILE", "with add and password: from a file, - asks for it; without, one is made and shown once" },
+    { "must-change", NULL, "with --password-file: to be changed at the first log-in" },
+    { 0 },
+};
+static const struct kp_flag audit_flags[] = {
+    { "from", "TIME", "-1h, -2d, 14:30, 2026-11-24T08:00:00Z (all)" },
+    { "to", "TIME", "(default now)" },
+    { "user", "NAME", "only what this one did" },
+    { "action", "WORD", "only actions that begin so: login, 'PATCH /users'" },
+    { "limit", "N", "with list: the newest so many (50)" },
+    { "after", "NUMBER", "with list: older than this one; with export: newer" },
+    { "jsonl", NULL, "with export: one JSON object per line (so it is)" },
+    { "syslog", NULL, "with export: lines of RFC 5424, for logger and collectors" },
+    { "utc", NULL, "times in UTC" },
     { 0 },
 };
 static const struct kp_flag profile_flags[] = { { "profile", "NAME", "with try: this one instead of the one in force" }, { 0 } };
@@ -256,6 +279,10 @@ const struct kp_verb kp_verbs[] = {
       alarms_flags, 0, 2 },
     { "token", "[add|remove NAME]", "who may use the API over the network", "koppel token add oven-sensor --write hall/oven", kp_verb_token,
       token_flags, 0, 2 },
+    { "user", "[list | add, set, password, disable, enable, remove, totp-reset NAME | role NAME ROLE]", "who may log in by name, and do what",
+      "koppel user add anna --role engineer", kp_verb_user, user_flags, 0, 3 },
+    { "audit", "[list | verify | export]", "who did what and who was refused, and whether that log is whole",
+      "koppel audit list --from -1d --user anna", kp_verb_audit, audit_flags, 0, 1 },
     { "sql", "STATEMENT", "ask the data file",
       "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1 },
     { "backup", "[FILE]", "a copy while running, or one every day", "koppel backup --to /mnt/nas/koppel --daily 02:00 --encrypt",

@@ -34,7 +34,8 @@ static void name_of_dir(const char *dir, char out[KP_NAME_MAX])
 int kp_verb_init(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    char name[KP_NAME_MAX], token[KP_TOKEN_TEXT];
+    char name[KP_NAME_MAX];
+    struct kp_first first = { .owner = kp_flag(c, "owner") ? kp_flag(c, "owner") : "owner" };
     const char *dir = c->argv[0];
     name_of_dir(dir, name);
     if (kp_flag(c, "name"))
@@ -42,17 +43,19 @@ int kp_verb_init(struct kp_cli *c)
     if (c->terminal && !c->json)
         printf("making the keys of node %s ...\n", name);
     fflush(stdout);
-    if (kp_node_create(dir, name, token, sizeof token, &err))
+    if (kp_node_create(dir, name, &first, &err))
         return kp_fault(c, &err);
-    json_t *j = c->json ? json_pack("{s:s, s:s, s:s}", "dir", dir, "name", name, "token", token) : NULL;
+    json_t *j = c->json ? json_pack("{s:s, s:s, s:s, s:s, s:s}", "dir", dir, "name", name, "token", first.token, "owner",
+                                    first.owner, "password", first.password) : NULL;
     if (j)
         kp_print_json(j);
     json_decref(j);
     if (!c->json)
-        printf("node %s is in %s\n\n  token   %s\n\nThe token is shown this once: programs use it to reach the node over TCP. "
-               "Keep a copy of\n%s/node.key elsewhere: it opens the secrets in the data file.\n\nnext:\n"
+        printf("node %s is in %s\n\n  user      %s\n  password  %s\n  token     %s\n\nThey are shown this once. The password is for "
+               "the first log-in in the console, which asks for your own;\nprograms use the token to reach the node over TCP. Keep "
+               "a copy of %s/node.key\nelsewhere: it opens the secrets in the data file.\n\nnext:\n"
                "  koppel run %s\n  koppel couple opc.tcp://HOST:4840 --at SITE/LINE --node %s\n",
-               name, dir, token, dir, dir, dir);
+               name, dir, first.owner, first.password, first.token, dir, dir, dir);
     return KP_DONE;
 }
 

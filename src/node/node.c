@@ -4,7 +4,7 @@
 #include "couplings/all.h"
 #include "couplings/profile.h"
 #include "couplings/discover/discover.h"
-#include "store/secret.h"
+#include "store/audit.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -47,25 +47,33 @@ static void unmake(const char *dir)
     rmdir(dir); /* fails, as it should, when it held other things */
 }
 
-static enum kp_code furnish(const char *dir, const char *name, char token[KP_TOKEN_TEXT],
+static enum kp_code let_in(struct kp_store *store, struct kp_first *first, struct kp_err *err)
+{
+    const struct kp_user_change owner = { .role = KP_OWNER, .disabled = -1 };
+    if (kp_token_create(store, "init", first->token, err) || !first->owner)
+        return err->code;
+    kp_password_make(first->password);
+    return kp_user_add(store, first->owner, &owner, first->password, true, err);
+}
+
+static enum kp_code furnish(const char *dir, const char *name, struct kp_first *first,
                             struct kp_err *err)
 {
     struct kp_store *store = kp_store_open(dir, &(struct kp_store_options){ 0 }, err);
     if (!store)
         return err->code;
     if (!kp_key_load(store, dir, err) && !kp_store_start(store, err)) {
-        if (!kp_couplings_make_identity(store, name, err))
-            kp_token_create(store, "init", token, err);
+        if (!kp_couplings_make_identity(store, name, err) && !let_in(store, first, err))
+            kp_audit_event(store, "init", name, NULL);
         kp_store_stop(store);
     }
     kp_store_close(store);
     return err->code;
 }
 
-enum kp_code kp_node_create(const char *dir, const char *name, char *token, size_t size,
+enum kp_code kp_node_create(const char *dir, const char *name, struct kp_first *first,
                             struct kp_err *err)
 {
-    char text[KP_TOKEN_TEXT];
     if (!kp_name_valid(name, strlen(name)))
         return kp_fail(err, KP_EINVALID, "'%.60s' cannot be the name of a node", name);
     if (make_dir(dir, err))
@@ -74,11 +82,10 @@ enum kp_code kp_node_create(const char *dir, const char *name, char *token, size
         rmdir(dir);
         return err->code;
     }
-    if (kp_store_create(dir, name, err) || furnish(dir, name, text, err)) {
+    if (kp_store_create(dir, name, err) || furnish(dir, name, first, err)) {
         unmake(dir);
         return err->code;
     }
-    snprintf(token, size, "%s", text);
     return KP_OK;
 }
 
@@ -148,6 +155,7 @@ enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
         return err->code;
     }
     node->running = true;
+    kp_audit_event(node->store, "start", node->name, "koppel " KOPPEL_VERSION);
     return KP_OK;
 }
 
@@ -158,6 +166,7 @@ void kp_node_stop(struct kp_node *node)
     kp_discover_cancel(node->discover);
     kp_hub_stop(node->hub); /* the last batches go to the store, which then commits them */
     kp_alarms_stop(node->alarms);
+    kp_audit_event(node->store, "stop", node->name, NULL);
     kp_store_stop(node->store);
     node->running = false;
 }

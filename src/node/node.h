@@ -6,14 +6,19 @@
  *
  * A change is checked whole, made in the hub thread, and durable when the call returns. */
 #include "core/hub.h"
-#include "store/store.h"
+#include "store/user.h"
 
 struct kp_node;
 
-/* `koppel init`: makes `dir` (mode 0700) with factory.db, node.key, the OPC UA identity and a first
- * token, copied to `token`. Leaves nothing behind on failure. */
-enum kp_code kp_node_create(const char *dir, const char *name, char *token, size_t size,
-                            struct kp_err *);
+/* What opens a new node, to be shown once. */
+struct kp_first {
+    const char *owner;               /* given: the first user, or NULL for none */
+    char password[KP_PASSWORD_TEXT]; /* of the owner, who has to change it */
+    char token[KP_TOKEN_TEXT];
+};
+/* `koppel init`: makes `dir` (mode 0700) with factory.db, node.key, the OPC UA identity, a first
+ * token and the first owner. Leaves nothing behind on failure. */
+enum kp_code kp_node_create(const char *dir, const char *name, struct kp_first *, struct kp_err *);
 
 struct kp_node_options {
     const struct kp_clock *clock;

@@ -15,6 +15,7 @@ static const struct {
     { "retention", kp_retention_turn, 60 * KP_SECOND },
     { "forecast", kp_forecast_turn, 60 * KP_SECOND },
     { "backup-record", kp_backup_turn, KP_SECOND },
+    { "audit", kp_audit_turn, 600 * KP_SECOND },
     { "file", kp_file_turn, 10 * KP_SECOND },
 };
 enum { JOBS = sizeof jobs / sizeof jobs[0], PAUSE_MS = 2 };

@@ -23,5 +23,6 @@ kp_care_job kp_position_turn; /* position.c */
 kp_care_job kp_retention_turn; /* retain.c */
 kp_care_job kp_forecast_turn;  /* growth.c */
 kp_care_job kp_backup_turn;    /* backup_job.c */
+kp_care_job kp_audit_turn;     /* audit.c */
 kp_care_job kp_file_turn;      /* open.c: fails while another file, or none, stands in the place of ours */
 #endif

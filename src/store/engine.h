@@ -205,6 +205,9 @@ struct kp_store {
     bool backup_wanted, proof_wanted;
     struct kp_token *tokens;
     bool tokens_known;
+    struct kp_user *users; /* user.c */
+    size_t n_users, users_room;
+    bool users_known;
 };
 
 /* ---- store.c ---- */
@@ -320,6 +323,7 @@ void kp_seal_free(struct kp_store *);
 void kp_readers_free(struct kp_store *);
 void kp_key_free(struct kp_store *);
 void kp_tokens_forget(struct kp_store *);
+void kp_users_forget(struct kp_store *);
 
 /* ---- points.c ---- */
 /* Sorts by time, keeping the order of equal times. False: out of memory. */

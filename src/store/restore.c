@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "store/audit.h"
 #include "store/backup.h"
 #include "store/internal.h"
 #include "store/secret.h"
@@ -97,6 +98,21 @@ static enum kp_code forget_secrets(struct restore *x, struct kp_err *err)
     return err->code;
 }
 
+/* A file of an older version has no audit log yet; its own begins when it is brought up to date. */
+static enum kp_code note(struct restore *x, struct kp_err *err)
+{
+    int64_t version;
+    struct kp_db *db = kp_db_open(x->part, KP_DB_WRITER, err);
+    const struct kp_audit row = { .at = kp_utc(&kp_clock_system), .user = "koppel", .via = "node", .action = "restore",
+                                  .target = x->r->file, .result = "ok",
+                                  .detail = x->r->new_key ? "with a new node.key" : NULL };
+    if (db && !kp_schema_check(db, &version, err) && version == kp_schema_version() &&
+        !kp_audit_restored(db, x->node_key, &row, err))
+        kp_db_checkpoint(db, true, err);
+    kp_db_close(db);
+    return err->code;
+}
+
 static enum kp_code put_key(struct restore *x, struct kp_err *err)
 {
     if (x->r->new_key && !kp_vault_is(x->r->file)) {
@@ -127,7 +143,7 @@ enum kp_code kp_restore(const struct kp_restore *r, void (*found)(void *, const 
     struct restore x = { .r = r };
     struct kp_err failure = { 0 };
     if (!prepare(&x, &failure) && !fetch(&x, &failure) && !check(&x, found, arg, &failure) && !put_key(&x, &failure) &&
-        rename(x.part, x.file))
+        !note(&x, &failure) && rename(x.part, x.file))
         kp_fail(&failure, KP_EIO, "rename %s: %s", x.part, strerror(errno));
     kp_file_remove(x.part, false);
     if (!failure.code)

@@ -117,4 +117,18 @@ static const char schema_v5[] =
     "  ('disk', '{\"name\":\"disk\",\"kind\":\"disk\",\"priority\":\"high\"}'),"
     "  ('backup failed', '{\"name\":\"backup failed\",\"kind\":\"backup-failed\",\"priority\":\"high\"}'),"
     "  ('certificate expires', '{\"name\":\"certificate expires\",\"kind\":\"certificate-expires\",\"delay\":\"30d\",\"priority\":\"medium\"}');";
+
+/* Version 6: people who log in by name (user.h), and the log of who did what (audit.h). */
+static const char schema_v6[] =
+    /* hash: Argon2id. totp: 0 = none, 1 = shown and not yet confirmed, 2 = asked for; its secret is in the table secret, and
+     * no step up to totp_step counts any more. epoch: sessions of an earlier one have ended. */
+    "create table user(name text primary key, role text not null, display text, language text, mail text,"
+    "  disabled integer not null default 0, hash text not null, must_change integer not null, totp integer not null default 0,"
+    "  totp_step integer not null default 0, epoch integer not null, created integer not null, seen integer) without rowid;"
+    "create table audit(id integer primary key, at integer not null, user text, via text, origin text, action text not null,"
+    "  target text, detail text, result text not null, hash blob not null);"
+    /* Where the chain begins (the last row that was cut off) and ends, sealed by node.key. */
+    "create table audit_head(one integer primary key check(one = 1), cut integer not null, cut_hash blob not null,"
+    "  last integer not null, hash blob not null, seal blob not null);"
+    "insert into audit_head values(1, 0, zeroblob(32), 0, zeroblob(32), x'');";
 #endif

@@ -63,7 +63,7 @@ static enum kp_code read_key(int fd, const char *path, unsigned char *key, struc
     return KP_OK;
 }
 
-enum kp_code kp_key_load(struct kp_store *s, const char *dir, struct kp_err *err)
+enum kp_code kp_key_read(const char *dir, unsigned char key[KP_NODE_KEY], struct kp_err *err)
 {
     char path[KP_FILE_PATH];
     struct kp_err failure = { 0 };
@@ -72,15 +72,20 @@ enum kp_code kp_key_load(struct kp_store *s, const char *dir, struct kp_err *err
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return kp_fail(err, errno == ENOENT ? KP_ENOTFOUND : KP_EIO, "open %s: %s", path, strerror(errno));
-    unsigned char *key = sodium_malloc(crypto_secretbox_KEYBYTES);
-    if (!key)
-        kp_fail(&failure, KP_ENOMEM, "no locked memory for node.key");
-    else
-        read_key(fd, path, key, &failure);
+    read_key(fd, path, key, &failure);
     close(fd);
-    if (failure.code) {
+    return failure.code ? kp_fail(err, failure.code, "%s", failure.text) : KP_OK;
+}
+
+enum kp_code kp_key_load(struct kp_store *s, const char *dir, struct kp_err *err)
+{
+    unsigned char *key = ready(err) ? NULL : sodium_malloc(KP_NODE_KEY);
+    if (!key)
+        return kp_fail(err, KP_ENOMEM, "no locked memory for node.key");
+    enum kp_code code = kp_key_read(dir, key, err);
+    if (code) {
         sodium_free(key);
-        return kp_fail(err, failure.code, "%s", failure.text);
+        return code;
     }
     sodium_free(s->key);
     s->key = key;
@@ -188,4 +193,5 @@ void kp_key_free(struct kp_store *s)
     sodium_free(s->key);
     s->key = NULL;
     kp_tokens_forget(s);
+    kp_users_forget(s);
 }

@@ -10,6 +10,10 @@ enum kp_code kp_key_create(const char *dir, struct kp_err *);
 /* Reads it into locked memory of the store; refuses one that others may read. */
 enum kp_code kp_key_load(struct kp_store *, const char *dir, struct kp_err *);
 
+enum { KP_NODE_KEY = 32 };
+/* Reads it into memory of the caller's, which he clears. */
+enum kp_code kp_key_read(const char *dir, unsigned char key[KP_NODE_KEY], struct kp_err *);
+
 /* `name` like "opcua/key" or "coupling/3/password". put with data NULL removes it. */
 enum kp_code kp_secret_put(struct kp_store *, const char *name, const void *data, size_t len, struct kp_err *);
 /* Into the arena (with a 0 behind it). KP_ENOTFOUND when there is none. */

@@ -6,12 +6,12 @@
  * "koppel backup 1\n" | salt (16) | header (24) | messages of libsodium's secretstream (XChaCha20-Poly1305): the node's
  * key (32), then the file in pieces of 64 KiB, the last one marked as final, so that a file cut off anywhere is noticed.
  * The stream's key is made of the passphrase and the salt by Argon2id. */
-#include "core/err.h"
+#include "store/secret.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { KP_VAULT_SALT = 16, KP_VAULT_KEY = 32, KP_NODE_KEY = 32, KP_PASSPHRASE_MIN = 12 };
+enum { KP_VAULT_SALT = 16, KP_VAULT_KEY = 32, KP_PASSPHRASE_MIN = 12 };
 
 struct kp_vault_key {
     unsigned char salt[KP_VAULT_SALT], key[KP_VAULT_KEY];

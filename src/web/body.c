@@ -112,6 +112,13 @@ enum kp_code kp_body_int(const json_t *object, const char *key, int64_t min, int
     return KP_OK;
 }
 
+enum kp_code kp_body_truth(const json_t *object, const char *key, bool standard, bool *out, struct kp_err *err)
+{
+    const json_t *v = json_object_get(object, key);
+    *out = v && !json_is_null(v) ? json_is_true(v) : standard;
+    return !v || json_is_null(v) || json_is_boolean(v) ? KP_OK : kp_fail(err, KP_EINVALID, "'%s' must be true or false", key);
+}
+
 static enum kp_code dumped(const json_t *v, struct kp_arena *arena, const char **out, struct kp_err *err)
 {
     char *text = kp_json_dump(v, JSON_COMPACT | JSON_ENCODE_ANY);
@@ -227,4 +234,18 @@ enum kp_code kp_body_fields(const json_t *object, const struct kp_body_key *keys
         return kp_fail(err, KP_ENOMEM, "out of memory reading the body");
     struct gather g = { keys, arena, *out, n, err };
     return add_fields(&g, object, skip, flatten);
+}
+
+void kp_body_describe(const char *body, size_t len, struct kp_arena *arena, const char **target, struct kp_buf *keys)
+{
+    json_t *j = too_deep(body, len) ? NULL : json_loadb(body, len, 0, NULL), *value;
+    const char *key;
+    json_t *name = json_object_get(j, "name");
+    const char *text = json_string_value(name ? name : json_object_get(j, "path"));
+    if (target && text)
+        *target = kp_arena_strdup(arena, text);
+    json_object_foreach (j, key, value)
+        if (keys)
+            kp_buf_printf(keys, "%s%s", keys->len ? ", " : "", key);
+    json_decref(j);
 }

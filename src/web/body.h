@@ -21,9 +21,15 @@ enum kp_code kp_body_text(const json_t *, const char *key, bool required, const 
 enum kp_code kp_body_int(const json_t *, const char *key, int64_t min, int64_t max, int64_t standard, int64_t *out,
                          struct kp_err *);
 
+enum kp_code kp_body_truth(const json_t *, const char *key, bool standard, bool *out, struct kp_err *);
+
 /* Any JSON value as the text the node takes: texts as they are, numbers exact, objects and arrays as
  * JSON; NULL for null. In the arena. */
 enum kp_code kp_body_value(const json_t *, struct kp_arena *, const char **out, struct kp_err *);
+
+/* For the audit log, forgiving: a `target` that is wanted (not NULL) is the member name or path, in the arena; `keys`
+ * (may be NULL) gets the names of the members. */
+void kp_body_describe(const char *body, size_t len, struct kp_arena *, const char **target, struct kp_buf *keys);
 
 /* What a member may be besides a text or null. A table of them ends with a NULL name; "*" stands for all
  * names not in it. */

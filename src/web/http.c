@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "web/body.h"
 
+#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -43,6 +44,7 @@ struct listener {
 struct kp_web {
     struct kp_node *node;
     struct kp_sessions *sessions;
+    struct kp_guard *guard;
     struct kp_keeper *keeper;
     struct kp_pool *pool;
     struct listener local, tcp;
@@ -112,6 +114,17 @@ static void dispose(struct kp_exchange *x)
     }
 }
 
+static void find_address(struct MHD_Connection *connection, char out[KP_FROM_MAX])
+{
+    const union MHD_ConnectionInfo *i = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *a = i ? i->client_addr : NULL;
+    const void *from = !a ? NULL
+                       : a->sa_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr
+                                                  : (const void *)&((const struct sockaddr_in *)(const void *)a)->sin_addr;
+    if (!from || !inet_ntop(a->sa_family, from, out, KP_FROM_MAX))
+        snprintf(out, KP_FROM_MAX, "unknown");
+}
+
 static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Connection *connection,
                                      struct kp_guest *guest)
 {
@@ -122,6 +135,7 @@ static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Co
     x->request.exchange = x;
     x->request.web = listener->web;
     x->request.sessions = listener->web->sessions;
+    x->request.guard = listener->web->guard;
     x->request.port = listener->web->port;
     x->request.client = (struct kp_client){
         .local = listener->local,
@@ -131,7 +145,12 @@ static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Co
         .koppel = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Koppel"),
         .content_type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Type"),
         .content_encoding = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Encoding"),
+        .origin = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Origin"),
+        .fetch_site = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site"),
+        .agent = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "User-Agent"),
     };
+    if (!listener->local)
+        find_address(connection, x->request.client.from);
     x->listener = listener;
     x->guest = guest;
     x->connection = connection;
@@ -264,10 +283,14 @@ static void client_gone(void *request)
 }
 
 /* A comment line now and then tells a quiet stream from a dead one. Nobody else touches `out` while
- * suspended. */
+ * suspended. Who may no longer have the stream loses it. */
 static void heartbeat(void *request, int64_t now)
 {
     struct kp_exchange *x = request;
+    if (!kp_request_allowed(&x->request)) {
+        client_gone(x);
+        return;
+    }
     pthread_mutex_lock(&x->lock);
     if (x->flowing && x->flow.fill && x->suspended && now - x->last >= HEARTBEAT_S * KP_SECOND) {
         kp_buf_str(&x->out, ":\n\n");
@@ -586,11 +609,19 @@ static enum kp_code start(struct kp_web *web, const char *socket_path, const cha
     web->sessions = kp_sessions_new(clock);
     if (!web->sessions)
         return kp_fail(err, KP_ENOMEM, "out of memory");
+    web->guard = kp_guard_new(clock, kp_node_store(web->node));
+    if (!web->guard)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    if (kp_guard_start(web->guard, err))
+        return err->code;
     web->keeper = kp_keeper_start(clock, &keeper_class, err);
     web->pool = web->keeper ? kp_pool_start(run, err) : NULL;
     /* TCP first: the Unix socket tells of the port. */
     if (!web->pool || (listen && start_tcp(web, listen, err)) || (socket_path && start_local(web, socket_path, err)))
         return err->code;
+    char where[KP_HOST_MAX + 16];
+    snprintf(where, sizeof where, "%s:%u", web->host, web->port);
+    kp_audit_event(kp_node_store(web->node), "listen", web->port ? where : "the Unix socket only", NULL);
     return KP_OK;
 }
 
@@ -627,6 +658,7 @@ void kp_web_stop(struct kp_web *web)
     if (web->tcp.daemon)
         MHD_stop_daemon(web->tcp.daemon);
     kp_keeper_stop(web->keeper);
+    kp_guard_free(web->guard);
     kp_sessions_free(web->sessions);
     if (web->socket_path)
         unlink(web->socket_path);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/request.h"
 
+#include "core/log.h"
+#include "web/body.h"
 #include "web/routes.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -85,6 +89,16 @@ const struct kp_arg *kp_arg_get(const struct kp_request *r, const char *name)
         if (strcmp(r->route->params[i].name, name) == 0)
             return &r->args[i];
     return &none;
+}
+
+enum kp_code kp_name_number(const struct kp_request *r, const char *what, int64_t *out, struct kp_err *err)
+{
+    char *end;
+    errno = 0;
+    *out = strtoll(r->name, &end, 10);
+    if (*end || errno || *out < 1 || r->name[0] < '0' || r->name[0] > '9')
+        return kp_fail(err, KP_EINVALID, "'%.40s' is not the number of %s", r->name, what);
+    return KP_OK;
 }
 
 /* ---- finding the route ---- */
@@ -178,6 +192,7 @@ static bool find_route(struct kp_request *r, const char *method, char *path)
 
 static bool deny(struct kp_request *r, const char *why)
 {
+    r->showed = true;
     kp_reply_error(r, 403, "denied", "%s", why);
     return false;
 }
@@ -189,42 +204,79 @@ static bool unauthorized(struct kp_request *r, const char *why)
     return false;
 }
 
+/* The token shown, NULL when it is something else. */
+static const char *bearer(const struct kp_request *r)
+{
+    const char *given = r->client.authorization, *token = strchr(given, ' ');
+    bool known = strncasecmp(given, "Bearer ", 7) == 0 || strncasecmp(given, "Token ", 6) == 0; /* the latter: clients of InfluxDB */
+    return known ? token + strspn(token, " ") : NULL;
+}
+
+static bool by_bearer(const struct kp_request *r, struct kp_who *who)
+{
+    const char *token = bearer(r);
+    who->via = "token";
+    who->role = token ? kp_token_check(kp_node_store(r->node), token, who->user, sizeof who->user) : KP_NOBODY;
+    return who->role != KP_NOBODY;
+}
+
+static bool by_session(const struct kp_request *r, bool use, struct kp_who *who)
+{
+    char id[KP_SESSION_TEXT];
+    return kp_cookie_find(r->client.cookie, r->port, id) &&
+           kp_session_check(r->sessions, kp_node_store(r->node), id, use, who);
+}
+
 static bool check_bearer(struct kp_request *r)
 {
-    const char *given = r->client.authorization;
-    const char *token = strchr(given, ' ');
-    bool known = strncasecmp(given, "Bearer ", 7) == 0 || strncasecmp(given, "Token ", 6) == 0; /* the latter: clients of InfluxDB */
-    r->who.via = "token";
-    if (known)
-        r->who.role = kp_token_check(kp_node_store(r->node), token + strspn(token, " "), r->who.user, sizeof r->who.user);
-    if (r->who.role)
+    r->showed = true;
+    if (by_bearer(r, &r->who))
         return true;
     char pattern[KP_PATH_MAX];
-    if (!known || !kp_token_writes(kp_node_store(r->node), token + strspn(token, " "), pattern, sizeof pattern))
+    const char *token = bearer(r);
+    if (!token || !kp_token_writes(kp_node_store(r->node), token, pattern, sizeof pattern))
         return unauthorized(r, "the token is not known to this node, or has expired");
     r->only = kp_arena_strdup(&r->arena, pattern);
     return (r->route->needs & KP_POSTS && r->only) || deny(r, "this token may only post values: POST /api/v1/values");
+}
+
+/* Of a change that a browser may have been made to ask by the page of somebody else: browsers say where it comes from. Behind
+ * a proxy only the first of the two can be right. */
+static bool check_origin(struct kp_request *r)
+{
+    const struct kp_client *c = &r->client;
+    const char *host = c->origin ? strstr(c->origin, "://") : NULL;
+    bool own = c->fetch_site ? strcmp(c->fetch_site, "same-origin") == 0 || strcmp(c->fetch_site, "none") == 0
+                             : !c->origin || (host && strcasecmp(host + 3, c->host) == 0);
+    return own || r->method == KP_HTTP_GET || deny(r, "a page of another site may change nothing here");
 }
 
 static bool check_session(struct kp_request *r)
 {
     char id[KP_SESSION_TEXT];
     if (!kp_cookie_find(r->client.cookie, r->port, id))
-        return unauthorized(r, "give a token: Authorization: Bearer TOKEN; `koppel init` printed the first");
-    r->who.role = kp_session_check(r->sessions, kp_node_store(r->node), id, r->who.user, sizeof r->who.user);
-    if (!r->who.role)
-        return unauthorized(r, "the session has ended: give the token again");
-    r->who.via = r->who.user[0] ? "token" : "code";
-    if (!r->who.user[0])
-        snprintf(r->who.user, sizeof r->who.user, "local");
+        return unauthorized(r, "log in, or give a token: Authorization: Bearer TOKEN; `koppel init` printed the first");
+    if (!by_session(r, true, &r->who))
+        return unauthorized(r, "the session has ended: log in again");
+    r->showed = true;
     if (r->method != KP_HTTP_GET && (!r->client.koppel || strcmp(r->client.koppel, "1") != 0))
         return deny(r, "a change made with a session's cookie needs the header X-Koppel: 1");
-    return true;
+    return check_origin(r);
+}
+
+static bool is_own(const struct kp_request *r)
+{
+    return r->route->needs & KP_OWN && r->name && strcmp(r->who.via, "password") == 0 && strcmp(r->name, r->who.user) == 0;
 }
 
 static bool check_role(struct kp_request *r)
 {
-    if (r->only || r->who.role >= r->route->role)
+    if (r->who.must_change && !(r->route->needs & KP_FIRST)) {
+        r->showed = false; /* the console's, before it has asked for one: no matter for the audit log */
+        kp_reply_error(r, 403, "must-change", "choose a password of your own first: PUT /api/v1/users/%s/password", r->who.user);
+        return false;
+    }
+    if (r->only || r->who.role >= r->route->role || is_own(r))
         return true;
     kp_reply_error(r, 403, "denied", "the role %s may not do this: it takes %s", kp_role_words[r->who.role],
                    kp_role_words[r->route->role]);
@@ -234,18 +286,77 @@ static bool check_role(struct kp_request *r)
 static bool check_access(struct kp_request *r)
 {
     if (r->client.local) {
-        r->who = (struct kp_who){ "local", KP_OWNER, "local" };
+        r->who = (struct kp_who){ .user = "local", .role = KP_OWNER, .via = "local" };
         return true;
     }
     if (!r->client.host || !kp_host_is_loopback(r->client.host))
         return deny(r, "the Host header must be localhost, 127.0.0.1 or [::1]");
     if (r->route->needs & KP_OPEN)
-        return true;
+        return check_origin(r);
     if (r->client.authorization ? !check_bearer(r) : !check_session(r))
         return false;
     if (r->route->needs & KP_LOCAL)
         return deny(r, "only possible over the node's Unix socket");
     return check_role(r);
+}
+
+bool kp_request_allowed(const struct kp_request *r)
+{
+    struct kp_who who = { 0 };
+    return r->client.local || ((r->client.authorization ? by_bearer(r, &who) : by_session(r, false, &who)) &&
+                               !who.must_change && who.role >= r->route->role);
+}
+
+/* ---- the audit log ---- */
+
+void kp_request_note(struct kp_request *r, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(r->note, sizeof r->note, fmt, ap);
+    va_end(ap);
+    kp_utf8_trim(r->note);
+}
+
+/* Names, not values: a password is a value. */
+static void describe(struct kp_request *r, struct kp_buf *detail, const char **target)
+{
+    *target = r->name ? r->name : kp_arg_text(r, "path");
+    kp_buf_str(detail, r->note);
+    for (size_t i = 0; i < r->query.n && !r->note[0]; i++)
+        if (strcmp(r->query.pair[i].key, "path") != 0)
+            kp_buf_printf(detail, "%s%s=%s", detail->len ? " " : "", r->query.pair[i].key, r->query.pair[i].value);
+    if (r->body_len && r->route->needs & KP_BODY_JSON && !(r->route->needs & KP_BODY_POINTS))
+        kp_body_describe(r->body, r->body_len, &r->arena, *target ? NULL : target, r->note[0] ? NULL : detail);
+}
+
+/* The one place that writes down what people do, and what they were refused. What they do is on the disk before they are
+ * answered. */
+static void audit(struct kp_request *r)
+{
+    static const size_t prefix = sizeof "/api/v1" - 1;
+    int status = r->reply.status;
+    bool refused = status == 401 || status == 403 || status == 429;
+    bool changed = status < 400 && r->method != KP_HTTP_GET && !(r->route->needs & KP_DATA);
+    if (!r->guard || (!changed && !(refused && r->showed)))
+        return;
+    char action[96];
+    struct kp_buf detail;
+    struct kp_err err = { 0 };
+    kp_buf_init(&detail, KP_AUDIT_TEXT);
+    const char *path = r->route->path + (strncmp(r->route->path, "/api/v1/", prefix + 1) == 0 ? prefix : 0);
+    snprintf(action, sizeof action, "%s %s", kp_method_names[r->method], path);
+    struct kp_audit row = { .user = r->who.user[0] ? r->who.user : NULL, .via = r->who.via,
+                            .from = r->client.from[0] ? r->client.from : NULL, .action = r->action ? r->action : action,
+                            .result = changed ? "ok" : status == 401 ? "unauthorized" : status == 403 ? "denied" : "locked" };
+    describe(r, &detail, &row.target);
+    row.detail = detail.len ? kp_buf_text(&detail) : NULL;
+    if (refused)
+        kp_guard_refused(r->guard, &row);
+    else if (kp_audit_add(kp_node_store(r->node), &row, &err))
+        kp_error("audit", "a change is missing in the audit log", "action=%s why=%s", kp_log_quote(row.action),
+                 kp_log_quote(err.text));
+    kp_buf_free(&detail);
 }
 
 /* ---- the request as a whole ---- */
@@ -280,7 +391,13 @@ bool kp_request_begin(struct kp_request *r, const char *method, char *target)
     char *query = strchr(target, '?');
     if (query)
         *query++ = 0;
-    return find_route(r, method, target) && check_access(r) && check_query(r, query) && check_type(r);
+    if (!find_route(r, method, target))
+        return false;
+    if (!check_access(r)) {
+        audit(r);
+        return false;
+    }
+    return check_query(r, query) && check_type(r);
 }
 
 void kp_request_serve(struct kp_request *r)
@@ -299,4 +416,5 @@ void kp_request_serve(struct kp_request *r)
         kp_fail(&err, KP_ENOMEM, "out of memory writing the reply");
         kp_reply_failure(r, &err);
     }
+    audit(r);
 }

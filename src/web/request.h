@@ -6,7 +6,7 @@
 #include "core/json.h"
 #include "node/node.h"
 #include "web/params.h"
-#include "web/session.h"
+#include "web/guard.h"
 #include "web/web.h"
 
 #include <stdatomic.h>
@@ -33,13 +33,9 @@ enum kp_needs {
     KP_BODY_POINTS = 128, /* CSV or line protocol, perhaps gzip */
     KP_POSTS = 256, /* also with a token that may only post values: r->only */
     KP_FLOWS = 64, /* the reply goes on after the handler has begun it: no HEAD */
-};
-
-/* Who asks. */
-struct kp_who {
-    char user[64]; /* a token's name, cut; "local": whoever has the right to the Unix socket */
-    enum kp_role role;
-    const char *via; /* "local", "token", "code" (a link made over the Unix socket) */
+    KP_DATA = 512, /* brings measurements, many a second, or asks: not for the audit log */
+    KP_OWN = 1024, /* also for the user whose name stands in the path */
+    KP_FIRST = 2048, /* also before a password that somebody else has made is changed */
 };
 
 struct kp_route {
@@ -83,7 +79,8 @@ bool kp_flow_add(struct kp_request *, const char *text);
 struct kp_client {
     bool local; /* over the Unix socket */
     const char *host, *authorization, *cookie, *koppel; /* headers, NULL = absent */
-    const char *content_type, *content_encoding;
+    const char *content_type, *content_encoding, *origin, *fetch_site, *agent;
+    char from[KP_FROM_MAX]; /* its address; "" = over the Unix socket */
 };
 
 struct kp_request {
@@ -91,9 +88,13 @@ struct kp_request {
     struct kp_web *web;
     struct kp_node *node;
     struct kp_sessions *sessions;
+    struct kp_guard *guard;
     unsigned port; /* the TCP port served: part of the cookie's name */
     struct kp_client client;
-    struct kp_who who; /* empty on a route with KP_OPEN and of a token with r->only */
+    struct kp_who who; /* nobody on a route with KP_OPEN and of a token with r->only */
+    const char *action; /* for the audit log; NULL = method and route */
+    char note[200];     /* and what else is to be said there: kp_request_note */
+    bool showed;        /* something that was to prove who asks */
     const struct kp_route *route;
     enum kp_method method;
     bool head;            /* HEAD: as GET, without the body */
@@ -118,15 +119,24 @@ bool kp_request_begin(struct kp_request *, const char *method, char *target);
 /* Runs the handler; the reply is ready afterwards (or has begun to flow). */
 void kp_request_serve(struct kp_request *);
 
+/* Whether who began a reply that flows may still have it. Any thread. */
+bool kp_request_allowed(const struct kp_request *);
+
 /* While set, `cancel(arg)` is called (from another thread) when the client hangs up. NULL ends that; after it
  * returns no call runs. */
 void kp_request_on_gone(struct kp_request *, void (*cancel)(void *arg), void *arg);
+
+/* What stands for {id}: a whole number from 1. `what` it is of: "an alarm". */
+enum kp_code kp_name_number(const struct kp_request *, const char *what, int64_t *, struct kp_err *);
+/* A word more for the audit log: what was changed, never a secret. */
+void kp_request_note(struct kp_request *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- replies ---- */
 struct kp_json kp_reply_json(struct kp_request *); /* the body, for writing; the status stays 200 */
 void kp_reply_header(struct kp_request *, const char *name, const char *value);
 void kp_reply_error(struct kp_request *, int status, const char *word, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+bool kp_reply_locked(struct kp_request *, const char *user); /* 429, when somebody has guessed too often (route_session.c) */
 void kp_reply_failure(struct kp_request *, const struct kp_err *); /* status by err->code */
 
 /* ---- the query, by name; a name not in the route's table is a programming error ---- */

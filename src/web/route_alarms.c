@@ -5,7 +5,6 @@
 #include "web/routes.h"
 #include "net/json_memory.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,22 +91,12 @@ enum kp_code kp_route_alarms(struct kp_request *r, struct kp_err *err)
 }
 
 /* ---- what people do ---- */
-static enum kp_code read_id(struct kp_request *r, int64_t *id, struct kp_err *err)
-{
-    char *end;
-    errno = 0;
-    *id = strtoll(r->name, &end, 10);
-    if (*end || errno || *id < 1 || r->name[0] < '0' || r->name[0] > '9')
-        return kp_fail(err, KP_EINVALID, "'%.40s' is not the number of an alarm", r->name);
-    return KP_OK;
-}
-
 static enum kp_code act(struct kp_request *r, struct kp_alarm_act *a, struct kp_err *err)
 {
     int64_t id;
     struct kp_alarm now;
     a->user = r->who.user;
-    if (read_id(r, &id, err) || kp_alarms_act(alarms(r), id, a, err))
+    if (kp_name_number(r, "an alarm", &id, err) || kp_alarms_act(alarms(r), id, a, err))
         return err->code;
     struct kp_db *db = kp_store_reader(kp_node_store(r->node), err);
     if (!db)

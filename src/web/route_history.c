@@ -507,20 +507,10 @@ enum kp_code kp_route_interval_make(struct kp_request *r, struct kp_err *err)
     return err->code;
 }
 
-static enum kp_code read_id(struct kp_request *r, int64_t *id, struct kp_err *err)
-{
-    char *end;
-    errno = 0;
-    *id = strtoll(r->name, &end, 10);
-    if (*end || errno || *id < 1 || r->name[0] < '0' || r->name[0] > '9')
-        return kp_fail(err, KP_EINVALID, "'%.40s' is not the number of an interval", r->name);
-    return KP_OK;
-}
-
 enum kp_code kp_route_interval_change(struct kp_request *r, struct kp_err *err)
 {
     int64_t id;
-    if (read_id(r, &id, err))
+    if (kp_name_number(r, "an interval", &id, err))
         return err->code;
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
     struct kp_field *fields;
@@ -535,7 +525,7 @@ enum kp_code kp_route_interval_change(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_interval_remove(struct kp_request *r, struct kp_err *err)
 {
     int64_t id;
-    if (!read_id(r, &id, err) && !kp_node_remove_interval(r->node, id, err))
+    if (!kp_name_number(r, "an interval", &id, err) && !kp_node_remove_interval(r->node, id, err))
         r->reply.status = 204;
     return err->code;
 }

@@ -21,39 +21,145 @@ static enum kp_code set_cookie(struct kp_request *r, const char *id, bool keep, 
 {
     char cookie[160];
     snprintf(cookie, sizeof cookie, "koppel-%u=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d", r->port, id,
-             keep ? 30 * 86400 : 0);
+             keep ? KP_SESSION_DAYS * 86400 : 0);
     const char *kept = kp_arena_strdup(&r->arena, cookie);
     if (!kept)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     kp_reply_header(r, "Set-Cookie", kept);
-    r->reply.status = 204;
     return KP_OK;
 }
 
-static enum kp_code refuse(struct kp_request *r, const char *why)
+static void refuse(struct kp_request *r, const char *word, const char *why)
 {
     kp_reply_header(r, "WWW-Authenticate", "Bearer realm=\"koppel\"");
-    kp_reply_error(r, 401, "unauthorized", "%s", why);
+    kp_reply_error(r, 401, word, "%s", why);
+}
+
+bool kp_reply_locked(struct kp_request *r, const char *user)
+{
+    char seconds[24];
+    int64_t wait = r->guard ? kp_guard_wait(r->guard, user, r->client.from) : 0;
+    if (!wait)
+        return false;
+    snprintf(seconds, sizeof seconds, "%lld", (long long)wait);
+    kp_reply_header(r, "Retry-After", kp_arena_strdup(&r->arena, seconds));
+    kp_reply_error(r, 429, "locked", "too many wrong passwords: wait %s s", seconds);
+    return true;
+}
+
+static void put_text(struct kp_json *j, const char *key, const char *text)
+{
+    kp_json_put_text(j, key, text && *text ? text : NULL);
+}
+
+/* Who asks, as he is now. */
+static void reply_who(struct kp_request *r)
+{
+    struct kp_user u = { 0 };
+    const struct kp_who *w = &r->who;
+    if (strcmp(w->via, "password") == 0)
+        kp_user_find(kp_node_store(r->node), w->user, &u);
+    struct kp_json j = kp_reply_json(r);
+    kp_json_begin(&j, '{');
+    kp_json_put_text(&j, "user", w->user);
+    put_text(&j, "displayName", u.display);
+    put_text(&j, "language", u.language);
+    kp_json_put_text(&j, "role", kp_role_words[w->role]);
+    kp_json_put_text(&j, "via", w->via);
+    kp_json_put_time(&j, "since", w->session ? w->since : KP_NO_TIME);
+    kp_json_put_bool(&j, "mustChangePassword", w->must_change);
+    kp_json_put_bool(&j, "totp", w->totp);
+    kp_json_put_text(&j, "csrf", NULL);
+    kp_json_end(&j, '}');
+}
+
+static enum kp_code enter(struct kp_request *r, const struct kp_user *user, const char *token, struct kp_err *err)
+{
+    char id[KP_SESSION_TEXT];
+    const struct kp_session_for who = { user, token, r->client.from, r->client.agent };
+    kp_session_open(r->sessions, &who, id);
+    if (!kp_session_check(r->sessions, kp_node_store(r->node), id, true, &r->who))
+        refuse(r, "unauthorized", "this was changed just now: try again"); /* the user or the token */
+    else if (!set_cookie(r, id, true, err))
+        reply_who(r);
+    explicit_bzero(id, sizeof id);
+    return err->code;
+}
+
+/* A name that is none may be a password typed into the wrong field: only names of users are written down. */
+static void name_user(struct kp_request *r, const char *user)
+{
+    struct kp_user known;
+    if (kp_user_find(kp_node_store(r->node), user, &known))
+        snprintf(r->who.user, sizeof r->who.user, "%s", known.name);
+    r->who.via = "password";
+    r->showed = true;
+}
+
+static enum kp_code by_password(struct kp_request *r, const char *user, const char *password, const char *code, struct kp_err *err)
+{
+    struct kp_user known;
+    enum kp_login how;
+    name_user(r, user);
+    if (kp_reply_locked(r, user) || kp_user_login(kp_node_store(r->node), user, password, code, &how, &known, err))
+        return err->code;
+    if (how == KP_LOGIN_GOOD) {
+        if (r->guard)
+            kp_guard_passed(r->guard, user);
+        return enter(r, &known, NULL, err);
+    }
+    if (how == KP_LOGIN_NO_CODE) {
+        r->showed = false; /* half of a log-in is no refusal */
+        refuse(r, "totp", "give the code of your authenticator app too: {\"user\", \"password\", \"totp\"}");
+        return KP_OK;
+    }
+    if (r->guard)
+        kp_guard_failed(r->guard, user, r->client.from);
+    refuse(r, "unauthorized", "the user, the password or the code is wrong, or the user is disabled");
+    return KP_OK;
+}
+
+static enum kp_code by_token(struct kp_request *r, const char *token, struct kp_err *err)
+{
+    r->who.via = "token";
+    r->showed = true;
+    if (kp_token_check(kp_node_store(r->node), token, r->who.user, sizeof r->who.user))
+        return enter(r, NULL, token, err);
+    refuse(r, "unauthorized", "the token is not known to this node, or has expired");
+    return KP_OK;
+}
+
+static enum kp_code by_code(struct kp_request *r, const char *code, struct kp_err *err)
+{
+    r->who.via = "code";
+    r->showed = true;
+    if (kp_code_use(r->sessions, code))
+        return enter(r, NULL, NULL, err);
+    refuse(r, "unauthorized", "the link was used already or is older than a minute: make a new one with koppel status --url");
     return KP_OK;
 }
 
 enum kp_code kp_route_session_open(struct kp_request *r, struct kp_err *err)
 {
-    static const char *const keys[] = { "token", "code", NULL };
+    static const char *const keys[] = { "user", "password", "totp", "token", "code", NULL };
     json_t *body = kp_body_object(r->body, r->body_len, keys, err);
-    const char *token = NULL, *code = NULL;
-    char name[KP_NAME_MAX], id[KP_SESSION_TEXT];
-    if (!body || kp_body_text(body, "token", false, &token, err) || kp_body_text(body, "code", false, &code, err)) {
+    const char *given[5];
+    r->action = "login";
+    r->who = (struct kp_who){ 0 };
+    kp_request_note(r, "%s", r->client.agent ? r->client.agent : "");
+    for (int i = 0; body && i < 5; i++)
+        if (kp_body_text(body, keys[i], false, &given[i], err))
+            break;
+    if (!body || err->code) {
         ; /* err says what is wrong */
-    } else if (!token == !code) {
-        kp_fail(err, KP_EINVALID, "give {\"token\": ...} or {\"code\": ...}");
-    } else if (token && !kp_token_check(kp_node_store(r->node), token, name, sizeof name)) {
-        refuse(r, "the token is not known to this node, or has expired");
-    } else if (code && !kp_code_use(r->sessions, code)) {
-        refuse(r, "the link was used already or is older than a minute: make a new one with koppel status --url");
+    } else if (!given[0] != !given[1] || (given[0] != NULL) + (given[3] != NULL) + (given[4] != NULL) != 1) {
+        kp_fail(err, KP_EINVALID, "give {\"user\": ..., \"password\": ...}, {\"token\": ...} or {\"code\": ...}");
+    } else if (given[0]) {
+        by_password(r, given[0], given[1], given[2], err);
+    } else if (given[3]) {
+        by_token(r, given[3], err);
     } else {
-        kp_session_open(r->sessions, token, id);
-        set_cookie(r, id, true, err);
+        by_code(r, given[4], err);
     }
     json_decref(body);
     return err->code;
@@ -62,12 +168,61 @@ enum kp_code kp_route_session_open(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_session(struct kp_request *r, struct kp_err *err)
 {
     (void)err;
-    struct kp_json j = kp_reply_json(r);
-    kp_json_begin(&j, '{');
-    kp_json_put_text(&j, "user", r->who.user);
-    kp_json_put_text(&j, "role", kp_role_words[r->who.role]);
-    kp_json_put_text(&j, "via", r->who.via);
-    kp_json_end(&j, '}');
+    reply_who(r);
+    return KP_OK;
+}
+
+/* ---- all of them ---- */
+
+struct listing {
+    struct kp_json j;
+    int64_t own;
+};
+
+static void put_session(void *arg, const struct kp_session_view *v)
+{
+    struct listing *l = arg;
+    struct kp_json *j = &l->j;
+    kp_json_begin(j, '{');
+    kp_json_put_int(j, "id", v->who.session);
+    kp_json_put_text(j, "user", v->who.user);
+    kp_json_put_text(j, "role", kp_role_words[v->who.role]);
+    kp_json_put_text(j, "via", v->who.via);
+    put_text(j, "from", v->who.from);
+    put_text(j, "agent", v->agent);
+    kp_json_put_time(j, "since", v->who.since);
+    kp_json_put_time(j, "used", v->used);
+    kp_json_put_time(j, "expires", v->expires);
+    kp_json_put_bool(j, "current", v->who.session == l->own);
+    kp_json_end(j, '}');
+}
+
+static const struct kp_who *whose(const struct kp_request *r)
+{
+    return r->who.role == KP_OWNER ? NULL : &r->who;
+}
+
+enum kp_code kp_route_sessions(struct kp_request *r, struct kp_err *err)
+{
+    (void)err;
+    struct listing l = { kp_reply_json(r), r->who.session };
+    kp_json_begin(&l.j, '{');
+    kp_json_key(&l.j, "sessions");
+    kp_json_begin(&l.j, '[');
+    kp_session_list(r->sessions, kp_node_store(r->node), whose(r), put_session, &l);
+    kp_json_end(&l.j, ']');
+    kp_json_end(&l.j, '}');
+    return KP_OK;
+}
+
+enum kp_code kp_route_session_revoke(struct kp_request *r, struct kp_err *err)
+{
+    int64_t id;
+    if (kp_name_number(r, "a session", &id, err))
+        return err->code;
+    if (!kp_session_revoke(r->sessions, kp_node_store(r->node), id, whose(r)))
+        return kp_fail(err, KP_ENOTFOUND, "there is no session %lld", (long long)id);
+    r->reply.status = 204;
     return KP_OK;
 }
 
@@ -76,6 +231,8 @@ enum kp_code kp_route_session_close(struct kp_request *r, struct kp_err *err)
     char id[KP_SESSION_TEXT];
     if (kp_cookie_find(r->client.cookie, r->port, id))
         kp_session_close(r->sessions, id);
+    r->action = "logout";
+    r->reply.status = 204;
     return set_cookie(r, "", false, err);
 }
 

@@ -10,6 +10,10 @@ extern const struct kp_route kp_routes[]; /* ends with a NULL path */
 kp_handler kp_route_page, kp_route_console_asset; /* route_console.c */
 kp_handler kp_route_openapi, kp_route_metrics;
 kp_handler kp_route_session, kp_route_session_open, kp_route_session_close, kp_route_session_link;
+kp_handler kp_route_sessions, kp_route_session_revoke;
+kp_handler kp_route_users, kp_route_user_add, kp_route_user_change, kp_route_user_remove, kp_route_user_password; /* route_users.c */
+kp_handler kp_route_totp_begin, kp_route_totp_confirm, kp_route_totp_remove;
+kp_handler kp_route_audit, kp_route_audit_verify; /* route_audit.c */
 kp_handler kp_route_status, kp_route_protocols, kp_route_certificate;
 kp_handler kp_route_tree;
 kp_handler kp_route_profiles, kp_route_profile, kp_route_profile_try; /* route_profile.c */

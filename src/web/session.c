@@ -9,13 +9,18 @@
 #include "core/ban.h"
 
 static const int64_t session_idle = 12 * 3600 * KP_SECOND;
-static const int64_t session_life = 30 * 24 * 3600 * KP_SECOND;
+static const int64_t session_life = KP_SESSION_DAYS * 24 * 3600 * KP_SECOND;
 static const int64_t code_life = 60 * KP_SECOND;
 
 struct session {
     char id[KP_SESSION_TEXT]; /* "" = free */
-    char token[KP_TOKEN_TEXT]; /* asked again at each use, so that removing it ends the session; "" = by code */
-    int64_t opened, used;     /* monotonic */
+    char token[KP_TOKEN_TEXT]; /* asked again at each use, so that removing it ends the session; "" = none */
+    char user[KP_USER_MAX];    /* and so is the user; "" = none */
+    int64_t epoch;             /* the user's, when he logged in */
+    char from[KP_FROM_MAX], agent[128];
+    int64_t number;
+    int64_t opened, used; /* monotonic */
+    int64_t since;        /* ns UTC */
 };
 
 struct code {
@@ -26,6 +31,7 @@ struct code {
 struct kp_sessions {
     const struct kp_clock *clock;
     pthread_mutex_t lock;
+    int64_t number; /* of the newest */
     struct session session[KP_SESSIONS_MAX];
     struct code code[KP_CODES_MAX];
 };
@@ -90,14 +96,19 @@ static struct session *oldest(struct kp_sessions *s)
     return best;
 }
 
-void kp_session_open(struct kp_sessions *s, const char *token, char id[KP_SESSION_TEXT])
+void kp_session_open(struct kp_sessions *s, const struct kp_session_for *who, char id[KP_SESSION_TEXT])
 {
     random_text(id);
     pthread_mutex_lock(&s->lock);
     struct session *new = oldest(s);
-    *new = (struct session){ .opened = kp_mono(s->clock), .used = kp_mono(s->clock) };
+    *new = (struct session){ .number = ++s->number, .since = kp_utc(s->clock) };
+    new->opened = new->used = kp_mono(s->clock);
     memcpy(new->id, id, KP_SESSION_TEXT);
-    snprintf(new->token, sizeof new->token, "%s", token ? token : "");
+    snprintf(new->token, sizeof new->token, "%s", who->token ? who->token : "");
+    snprintf(new->user, sizeof new->user, "%s", who->user ? who->user->name : "");
+    new->epoch = who->user ? who->user->epoch : 0;
+    kp_utf8_clean(new->from, sizeof new->from, who->from ? who->from : "", who->from ? strlen(who->from) : 0);
+    kp_utf8_clean(new->agent, sizeof new->agent, who->agent ? who->agent : "", who->agent ? strlen(who->agent) : 0);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -113,27 +124,121 @@ static struct session *find(struct kp_sessions *s, const char *text)
     return found;
 }
 
-enum kp_role kp_session_check(struct kp_sessions *s, struct kp_store *store, const char *id, char *name, size_t size)
+/* ---- who stands behind one ---- */
+
+static bool is_user(struct kp_store *store, const struct session *s, struct kp_who *who)
 {
-    char token[KP_TOKEN_TEXT] = "";
-    name[0] = 0;
+    struct kp_user u;
+    if (!kp_user_find(store, s->user, &u) || u.disabled || u.epoch != s->epoch)
+        return false;
+    who->role = u.role;
+    who->must_change = u.must_change;
+    who->totp = u.totp;
+    snprintf(who->user, sizeof who->user, "%s", u.name);
+    return true;
+}
+
+/* Of a copy: users and tokens have locks of their own. */
+static bool is_valid(struct kp_store *store, const struct session *s, struct kp_who *who)
+{
+    *who = (struct kp_who){ .user = "local", .role = KP_OWNER, .via = "code", .session = s->number, .since = s->since };
+    if (s->user[0]) {
+        who->via = "password";
+        return is_user(store, s, who);
+    }
+    if (s->token[0]) {
+        who->via = "token";
+        who->role = kp_token_check(store, s->token, who->user, sizeof who->user);
+    }
+    return who->role != KP_NOBODY;
+}
+
+static bool is_over(const struct session *s, int64_t now)
+{
+    return now - s->used > session_idle || now - s->opened > session_life;
+}
+
+static void end(struct session *s)
+{
+    explicit_bzero(s, sizeof *s);
+}
+
+bool kp_session_check(struct kp_sessions *s, struct kp_store *store, const char *id, bool use, struct kp_who *who)
+{
+    struct session copy = { 0 };
     pthread_mutex_lock(&s->lock);
     struct session *found = find(s, id);
     int64_t now = kp_mono(s->clock);
-    if (found && (now - found->used > session_idle || now - found->opened > session_life)) {
-        *found = (struct session){ 0 };
+    if (found && is_over(found, now)) {
+        end(found);
         found = NULL;
     }
     if (found) {
-        found->used = now;
-        memcpy(token, found->token, sizeof token);
+        found->used = use ? now : found->used;
+        copy = *found;
     }
     pthread_mutex_unlock(&s->lock);
-    if (!found || !token[0])
-        return found ? KP_OWNER : KP_NOBODY;
-    enum kp_role role = kp_token_check(store, token, name, size);
-    explicit_bzero(token, sizeof token);
-    return role;
+    if (!copy.number)
+        return false;
+    bool valid = is_valid(store, &copy, who);
+    if (!valid)
+        kp_session_close(s, id);
+    explicit_bzero(&copy, sizeof copy);
+    return valid;
+}
+
+void kp_session_renew(struct kp_sessions *s, int64_t number, int64_t epoch)
+{
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < KP_SESSIONS_MAX; i++)
+        if (s->session[i].number == number)
+            s->session[i].epoch = epoch;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* The nth place, when a session that lives and is valid is there. */
+static bool view(struct kp_sessions *s, struct kp_store *store, size_t n, struct kp_session_view *v)
+{
+    pthread_mutex_lock(&s->lock);
+    int64_t now = kp_mono(s->clock), utc = kp_utc(s->clock);
+    struct session copy = s->session[n];
+    pthread_mutex_unlock(&s->lock);
+    bool there = copy.id[0] && !is_over(&copy, now) && is_valid(store, &copy, &v->who);
+    int64_t life = copy.opened + session_life, idle = copy.used + session_idle;
+    v->used = utc - (now - copy.used);
+    v->expires = utc + (life < idle ? life : idle) - now;
+    snprintf(v->who.from, sizeof v->who.from, "%s", copy.from);
+    snprintf(v->agent, sizeof v->agent, "%s", copy.agent);
+    explicit_bzero(&copy, sizeof copy);
+    return there;
+}
+
+static bool is_of(const struct kp_who *who, const struct kp_who *own)
+{
+    return !own || (strcmp(who->user, own->user) == 0 && strcmp(who->via, own->via) == 0);
+}
+
+void kp_session_list(struct kp_sessions *s, struct kp_store *store, const struct kp_who *own,
+                     void (*each)(void *, const struct kp_session_view *), void *arg)
+{
+    struct kp_session_view v;
+    for (size_t i = 0; i < KP_SESSIONS_MAX; i++)
+        if (view(s, store, i, &v) && is_of(&v.who, own))
+            each(arg, &v);
+}
+
+bool kp_session_revoke(struct kp_sessions *s, struct kp_store *store, int64_t number, const struct kp_who *own)
+{
+    struct kp_session_view v;
+    bool found = false;
+    for (size_t i = 0; i < KP_SESSIONS_MAX && !found; i++) {
+        found = view(s, store, i, &v) && v.who.session == number && is_of(&v.who, own);
+        pthread_mutex_lock(&s->lock);
+        if (found && s->session[i].number == number)
+            end(&s->session[i]);
+        pthread_mutex_unlock(&s->lock);
+    }
+    return found;
 }
 
 void kp_session_close(struct kp_sessions *s, const char *id)
@@ -141,7 +246,7 @@ void kp_session_close(struct kp_sessions *s, const char *id)
     pthread_mutex_lock(&s->lock);
     struct session *found = find(s, id);
     if (found)
-        *found = (struct session){ 0 };
+        end(found);
     pthread_mutex_unlock(&s->lock);
 }
 

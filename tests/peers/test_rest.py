@@ -81,7 +81,7 @@ def test_a_session_reads_and_changes_only_with_the_header_that_other_sites_canno
     s = requests.Session()
     assert s.post(node.url + "/api/v1/session", json={"token": "kp_wrong"}, timeout=20).status_code == 401
     r = s.post(node.url + "/api/v1/session", json={"token": node.token}, timeout=20)
-    assert r.status_code == 204
+    assert r.status_code == 200 and r.json()["user"] == "init" and r.json()["role"] == "owner"
     cookie = r.headers["Set-Cookie"]
     assert cookie.startswith(f"koppel-{node.port}=") and "HttpOnly" in cookie and "SameSite=Strict" in cookie
     assert s.get(node.url + "/api/v1/status", timeout=20).status_code == 200
@@ -114,7 +114,7 @@ def test_a_link_made_over_the_unix_socket_logs_in_once(node, api):
     code = json.loads(body)["url"].split("#code=")[1]
     assert json.loads(body)["url"].startswith(node.url)
     first = requests.post(node.url + "/api/v1/session", json={"code": code}, timeout=20)
-    assert first.status_code == 204
+    assert first.status_code == 200 and first.json()["via"] == "code"
     second = requests.post(node.url + "/api/v1/session", json={"code": code}, timeout=20)
     assert second.status_code == 401
 

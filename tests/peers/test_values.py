@@ -112,7 +112,7 @@ def test_tokens_are_listed_without_themselves_and_end_when_removed(node):
     assert node.cli("token", "remove", "oven", check=False).returncode == 1
     full = node.json("token", "add", "second")["token"]
     assert curl(node, full, node.url + "/api/v1/status")[0] == 200
-    assert curl(node, full, node.url + "/api/v1/tokens")[0] == 403, "tokens are made over the socket only"
+    assert [t["name"] for t in json.loads(curl(node, full, node.url + "/api/v1/tokens")[1])["tokens"]] == ["init", "second"]
 
 
 def test_a_token_with_a_role_may_what_its_role_may(node):
@@ -123,7 +123,7 @@ def test_a_token_with_a_role_may_what_its_role_may(node):
     for may in range(len(asked)):
         token = node.json("token", "add", asked[may][0], "--role", asked[may][0])["token"]
         said = json.loads(curl(node, token, node.url + "/api/v1/session")[1])
-        assert said == {"user": asked[may][0], "role": asked[may][0], "via": "token"}
+        assert (said["user"], said["role"], said["via"]) == (asked[may][0], asked[may][0], "token")
         for i, (role, words) in enumerate(asked):
             code, body = curl(node, token, *words[:-1], node.url + words[-1])
             assert code in (200, 201) if i <= may else code == 403, (asked[may][0], words, code, body)
@@ -138,7 +138,7 @@ def test_a_token_with_a_role_may_what_its_role_may(node):
 def test_a_token_that_has_expired_opens_nothing_nor_does_a_session_made_with_it(node):
     made = node.json("token", "add", "guest", "--role", "viewer", "--expires", "5s")
     s = requests.Session()
-    assert s.post(node.url + "/api/v1/session", json={"token": made["token"]}, timeout=20).status_code == 204
+    assert s.post(node.url + "/api/v1/session", json={"token": made["token"]}, timeout=20).status_code == 200
     until = datetime.datetime.fromisoformat(made["expires"].replace("Z", "+00:00"))
     while (seen := s.get(node.url + "/api/v1/status", timeout=20).status_code) == 200:
         assert datetime.datetime.now(datetime.timezone.utc) < until + datetime.timedelta(seconds=1)

@@ -30,13 +30,13 @@ static void open_node(struct place *p)
 
 static int setup(void **state)
 {
-    char token[KP_TOKEN_TEXT];
+    struct kp_first first = { 0 };
     struct place *p = calloc(1, sizeof *p);
     snprintf(p->dir, sizeof p->dir, "/tmp/koppel-apply-XXXXXX");
     assert_non_null(mkdtemp(p->dir));
     snprintf(p->node, sizeof p->node, "%s/node", p->dir);
     snprintf(p->file, sizeof p->file, "%s/password", p->dir);
-    kp_node_create(p->node, "test", token, sizeof token, &p->err);
+    kp_node_create(p->node, "test", &first, &p->err);
     open_node(p);
     assert_int_equal(kp_node_start(p->n, &p->err), KP_OK);
     *state = p;

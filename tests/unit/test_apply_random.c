@@ -98,7 +98,7 @@ static void write_file(const char *name, const char *text)
 
 static int setup(void **state)
 {
-    char token[KP_TOKEN_TEXT];
+    struct kp_first first = { 0 };
     struct place *p = calloc(1, sizeof *p);
     const char *seed = getenv("KOPPEL_RANDOM_SEED");
     p->random = seed ? strtoull(seed, NULL, 10) : 20261127;
@@ -111,7 +111,7 @@ static int setup(void **state)
     adapter_start(&p->adapter);
     kp_buf_init(&p->kept, 1 << 20);
     kp_buf_printf(&p->kept, "  - name: kept\n    url: shdr://127.0.0.1:%u\n    at: hall/kept\n    map-file: %s\n", p->adapter.port, p->map);
-    kp_node_create(p->node, "test", token, sizeof token, &p->err);
+    kp_node_create(p->node, "test", &first, &p->err);
     p->n = kp_node_open(p->node, &(struct kp_node_options){ .commit_every = 10 * KP_MILLISECOND }, &p->err);
     assert_string_equal(p->err.text, "");
     assert_int_equal(kp_node_start(p->n, &p->err), KP_OK);

@@ -26,12 +26,12 @@ struct place {
 
 static int setup(void **state)
 {
-    char token[KP_TOKEN_TEXT];
+    struct kp_first first = { 0 };
     struct place *p = calloc(1, sizeof *p);
     snprintf(p->dir, sizeof p->dir, "/tmp/koppel-import-XXXXXX");
     assert_non_null(mkdtemp(p->dir));
     snprintf(p->node, sizeof p->node, "%s/node", p->dir);
-    kp_node_create(p->node, "test", token, sizeof token, &p->err);
+    kp_node_create(p->node, "test", &first, &p->err);
     p->n = kp_node_open(p->node, &(struct kp_node_options){ .commit_every = KP_MILLISECOND }, &p->err);
     assert_int_equal(kp_node_start(p->n, &p->err), KP_OK);
     *state = p;

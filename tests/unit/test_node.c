@@ -41,14 +41,14 @@ static void stop(struct place *p)
 static int setup(void **state)
 {
     struct kp_err err = { 0 };
-    char token[KP_TOKEN_TEXT];
+    struct kp_first first = { 0 };
     struct place *p = calloc(1, sizeof *p);
     snprintf(p->dir, sizeof p->dir, "/tmp/koppel-node-XXXXXX");
     assert_non_null(mkdtemp(p->dir));
     snprintf(p->node, sizeof p->node, "%s/node", p->dir);
-    kp_node_create(p->node, "test", token, sizeof token, &err);
+    kp_node_create(p->node, "test", &first, &err);
     assert_string_equal(err.text, "");
-    assert_int_equal(strncmp(token, "kp_", 3), 0);
+    assert_int_equal(strncmp(first.token, "kp_", 3), 0);
     start(p);
     *state = p;
     return 0;
@@ -89,8 +89,8 @@ static void a_folder_that_holds_a_node_is_not_overwritten(void **state)
 {
     struct place *p = *state;
     struct kp_err err = { 0 };
-    char token[KP_TOKEN_TEXT];
-    assert_int_equal(kp_node_create(p->node, "again", token, sizeof token, &err), KP_EEXISTS);
+    struct kp_first first = { 0 };
+    assert_int_equal(kp_node_create(p->node, "again", &first, &err), KP_EEXISTS);
     assert_non_null(strstr(err.text, "koppel run"));
     assert_string_equal(kp_node_name(p->n), "test");
 }

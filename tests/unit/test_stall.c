@@ -268,9 +268,10 @@ static void an_import_is_told_to_come_again_and_then_is_there_once(void **state)
     static const char more[] = "signal,time,value\nm/b,2026-01-05T06:00:00Z,1\n";
     struct kit *k = kit_new();
     struct kp_err err = { 0 };
-    char dir[100], token[KP_TOKEN_TEXT];
+    char dir[100];
+    struct kp_first first = { 0 };
     snprintf(dir, sizeof dir, "%s/node", k->dir);
-    kp_node_create(dir, "test", token, sizeof token, &err);
+    kp_node_create(dir, "test", &first, &err);
     struct kp_node *n =
         kp_node_open(dir, &(struct kp_node_options){ .commit_every = KP_MILLISECOND }, &err);
     kit_ok(&err);

@@ -282,8 +282,9 @@ static void bad_bodies_change_nothing(void **state)
         { "POST", "/api/v1/couplings/x/nodes", "{\"add\":[{\"pattern\":\"a\"},{\"sorce\":\"a\"}]}", "add[1]: unknown key 'sorce', did you mean 'source'?" },
         { "POST", "/api/v1/couplings/x/nodes", "{\"add\":[{\"pattern\":\"//\"}]}", "is not a pattern" },
         { "POST", "/api/v1/backup", "{\"file\":\"relative.db\"}", "absolute path" },
-        { "POST", "/api/v1/session", "{}", "give {\"token\"" },
-        { "POST", "/api/v1/session", "{\"token\":\"a\",\"code\":\"b\"}", "give {\"token\"" },
+        { "POST", "/api/v1/session", "{}", "give {\"user\"" },
+        { "POST", "/api/v1/session", "{\"user\":\"a\"}", "give {\"user\"" },
+        { "POST", "/api/v1/session", "{\"token\":\"a\",\"code\":\"b\"}", "give {\"user\"" },
     };
     json_t *before = ask(state, "GET", "/api/v1/tree?depth=16&signals=0", NULL, 200);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
@@ -308,7 +309,7 @@ static void a_token_becomes_a_session_that_its_owner_can_close(void **state)
     struct web_ask a;
     char body[100], cookie[200];
     snprintf(body, sizeof body, "{\"token\":\"%s\"}", k->token);
-    assert_int_equal(web_kit_ask(k, &a, "POST", "/api/v1/session", body), 204);
+    assert_int_equal(web_kit_ask(k, &a, "POST", "/api/v1/session", body), 200);
     assert_non_null(strstr(cookie_of(&a), "; HttpOnly; SameSite=Strict"));
     snprintf(cookie, sizeof cookie, "%.*s", (int)strcspn(cookie_of(&a), ";"), cookie_of(&a));
     kp_request_free(&a.r);

@@ -32,22 +32,27 @@ static int teardown(void **state)
     return 0;
 }
 
+static const struct kp_session_for by_code;
+
 /* Sessions by code need no store: there is no token to ask about. */
 static bool known(struct place *p, const char *id)
 {
-    char name[64];
-    enum kp_role role = kp_session_check(p->s, NULL, id, name, sizeof name);
-    assert_true(role == KP_NOBODY || role == KP_OWNER);
-    assert_string_equal(name, "");
-    return role;
+    struct kp_who who;
+    bool is = kp_session_check(p->s, NULL, id, true, &who);
+    if (is) {
+        assert_int_equal(who.role, KP_OWNER);
+        assert_string_equal(who.user, "local");
+        assert_string_equal(who.via, "code");
+    }
+    return is;
 }
 
 static void a_session_is_known_until_it_is_closed(void **state)
 {
     struct place *p = *state;
     char id[KP_SESSION_TEXT], other[KP_SESSION_TEXT];
-    kp_session_open(p->s, NULL, id);
-    kp_session_open(p->s, NULL, other);
+    kp_session_open(p->s, &by_code, id);
+    kp_session_open(p->s, &by_code, other);
     assert_int_equal(strlen(id), KP_SESSION_TEXT - 1);
     assert_string_not_equal(id, other);
     assert_true(known(p, id));
@@ -60,7 +65,7 @@ static void near_misses_and_other_lengths_are_unknown(void **state)
 {
     struct place *p = *state;
     char id[KP_SESSION_TEXT + 2];
-    kp_session_open(p->s, NULL, id);
+    kp_session_open(p->s, &by_code, id);
     id[10] ^= 1;
     assert_false(known(p, id));
     id[10] ^= 1;
@@ -71,19 +76,19 @@ static void near_misses_and_other_lengths_are_unknown(void **state)
     assert_false(known(p, ""));
 }
 
-static void a_session_ends_after_twelve_hours_without_use_and_after_thirty_days(void **state)
+static void a_session_ends_after_twelve_hours_without_use_and_after_seven_days(void **state)
 {
     struct place *p = *state;
     char id[KP_SESSION_TEXT];
     const int64_t hour = 3600 * KP_SECOND;
-    kp_session_open(p->s, NULL, id);
-    for (int i = 0; i < 60; i++) { /* used every twelve hours: 30 days */
+    kp_session_open(p->s, &by_code, id);
+    for (int i = 0; i < 14; i++) { /* used every twelve hours: 7 days */
         kp_clock_advance(&p->clock, 12 * hour);
         assert_true(known(p, id));
     }
     kp_clock_advance(&p->clock, hour);
     assert_false(known(p, id));
-    kp_session_open(p->s, NULL, id);
+    kp_session_open(p->s, &by_code, id);
     kp_clock_advance(&p->clock, 12 * hour + 1);
     assert_false(known(p, id));
     assert_false(known(p, id));
@@ -95,11 +100,11 @@ static void the_session_unused_longest_gives_way(void **state)
     char id[KP_SESSIONS_MAX + 1][KP_SESSION_TEXT];
     for (int i = 0; i < KP_SESSIONS_MAX; i++) {
         kp_clock_advance(&p->clock, KP_SECOND);
-        kp_session_open(p->s, NULL, id[i]);
+        kp_session_open(p->s, &by_code, id[i]);
     }
     kp_clock_advance(&p->clock, KP_SECOND);
     assert_true(known(p, id[0])); /* so that the second is the oldest */
-    kp_session_open(p->s, NULL, id[KP_SESSIONS_MAX]);
+    kp_session_open(p->s, &by_code, id[KP_SESSIONS_MAX]);
     assert_true(known(p, id[0]));
     assert_false(known(p, id[1]));
     for (int i = 2; i <= KP_SESSIONS_MAX; i++)
@@ -179,7 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_session_is_known_until_it_is_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(near_misses_and_other_lengths_are_unknown, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_session_ends_after_twelve_hours_without_use_and_after_thirty_days, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_session_ends_after_twelve_hours_without_use_and_after_seven_days, setup, teardown),
         cmocka_unit_test_setup_teardown(the_session_unused_longest_gives_way, setup, teardown),
         cmocka_unit_test_setup_teardown(a_code_works_once_and_for_a_minute, setup, teardown),
         cmocka_unit_test_setup_teardown(a_code_of_nothing_opens_nothing, setup, teardown),

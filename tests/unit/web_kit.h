@@ -22,6 +22,7 @@ struct web_kit {
     char dir[64], node_dir[80], token[KP_TOKEN_TEXT];
     struct kp_node *node;
     struct kp_sessions *sessions;
+    struct kp_guard *guard;
 };
 
 struct web_ask {
@@ -41,6 +42,7 @@ KIT bool web_kit_begin(struct web_kit *k, struct web_ask *a, struct kp_client cl
 {
     kp_request_init(&a->r, k->node);
     a->r.sessions = k->sessions;
+    a->r.guard = k->guard;
     a->r.port = 8420;
     a->r.client = client;
     snprintf(a->target, sizeof a->target, "%s", target);
@@ -71,12 +73,15 @@ KIT int web_kit_setup(void **state)
     snprintf(k.dir, sizeof k.dir, "/tmp/koppel-web-XXXXXX");
     assert_non_null(mkdtemp(k.dir));
     snprintf(k.node_dir, sizeof k.node_dir, "%s/node", k.dir);
-    kp_node_create(k.node_dir, "test", k.token, sizeof k.token, &err);
+    struct kp_first first = { 0 };
+    kp_node_create(k.node_dir, "test", &first, &err);
     assert_string_equal(err.text, "");
+    memcpy(k.token, first.token, sizeof k.token);
     k.node = kp_node_open(k.node_dir, &(struct kp_node_options){ 0 }, &err);
     assert_string_equal(err.text, "");
     k.sessions = kp_sessions_new(kp_hub_clock(kp_node_hub(k.node)));
-    assert_non_null(k.sessions);
+    k.guard = kp_guard_new(kp_hub_clock(kp_node_hub(k.node)), kp_node_store(k.node));
+    assert_true(k.sessions && k.guard);
     *state = &k;
     return 0;
 }
@@ -85,6 +90,7 @@ KIT int web_kit_teardown(void **state)
 {
     struct web_kit *k = *state;
     char command[120];
+    kp_guard_free(k->guard);
     kp_sessions_free(k->sessions);
     kp_node_free(k->node);
     snprintf(command, sizeof command, "rm -rf '%s'", k->dir);
