@@ -269,13 +269,17 @@ static bool is_own(const struct kp_request *r)
     return r->route->needs & KP_OWN && r->name && strcmp(r->who.via, "password") == 0 && strcmp(r->name, r->who.user) == 0;
 }
 
+static bool check_first(struct kp_request *r)
+{
+    if (!r->who.must_change || r->route->needs & KP_FIRST)
+        return true;
+    r->showed = false; /* the console's, before it has asked for one: no matter for the audit log */
+    kp_reply_error(r, 403, "must-change", "choose a password of your own first: PUT /api/v1/users/%s/password", r->who.user);
+    return false;
+}
+
 static bool check_role(struct kp_request *r)
 {
-    if (r->who.must_change && !(r->route->needs & KP_FIRST)) {
-        r->showed = false; /* the console's, before it has asked for one: no matter for the audit log */
-        kp_reply_error(r, 403, "must-change", "choose a password of your own first: PUT /api/v1/users/%s/password", r->who.user);
-        return false;
-    }
     if (r->only || r->who.role >= r->route->role || is_own(r))
         return true;
     kp_reply_error(r, 403, "denied", "the role %s may not do this: it takes %s", kp_role_words[r->who.role],
@@ -293,7 +297,7 @@ static bool check_access(struct kp_request *r)
         return deny(r, "the Host header must be localhost, 127.0.0.1 or [::1]");
     if (r->route->needs & KP_OPEN)
         return check_origin(r);
-    if (r->client.authorization ? !check_bearer(r) : !check_session(r))
+    if ((r->client.authorization ? !check_bearer(r) : !check_session(r)) || !check_first(r))
         return false;
     if (r->route->needs & KP_LOCAL)
         return deny(r, "only possible over the node's Unix socket");

@@ -141,25 +141,26 @@ static enum kp_code by_code(struct kp_request *r, const char *code, struct kp_er
 
 enum kp_code kp_route_session_open(struct kp_request *r, struct kp_err *err)
 {
-    static const char *const keys[] = { "user", "password", "totp", "token", "code", NULL };
+    enum { USER, PASSWORD, CODE, TOKEN, LINK, KEYS };
+    static const char *const keys[KEYS + 1] = { "user", "password", "totp", "token", "code", NULL };
     json_t *body = kp_body_object(r->body, r->body_len, keys, err);
-    const char *given[5];
+    const char *given[KEYS];
     r->action = "login";
     r->who = (struct kp_who){ 0 };
     kp_request_note(r, "%s", r->client.agent ? r->client.agent : "");
-    for (int i = 0; body && i < 5; i++)
-        if (kp_body_text(body, keys[i], false, &given[i], err))
+    for (int i = 0; body && i < KEYS; i++)
+        if (kp_body_text(body, keys[i], i != CODE && json_object_get(body, keys[i]), &given[i], err)) /* a null is none */
             break;
     if (!body || err->code) {
         ; /* err says what is wrong */
-    } else if (!given[0] != !given[1] || (given[0] != NULL) + (given[3] != NULL) + (given[4] != NULL) != 1) {
+    } else if (!given[USER] != !given[PASSWORD] || !!given[USER] + !!given[TOKEN] + !!given[LINK] != 1) {
         kp_fail(err, KP_EINVALID, "give {\"user\": ..., \"password\": ...}, {\"token\": ...} or {\"code\": ...}");
-    } else if (given[0]) {
-        by_password(r, given[0], given[1], given[2], err);
-    } else if (given[3]) {
-        by_token(r, given[3], err);
+    } else if (given[USER]) {
+        by_password(r, given[USER], given[PASSWORD], given[CODE], err);
+    } else if (given[TOKEN]) {
+        by_token(r, given[TOKEN], err);
     } else {
-        by_code(r, given[4], err);
+        by_code(r, given[LINK], err);
     }
     json_decref(body);
     return err->code;

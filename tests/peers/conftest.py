@@ -60,7 +60,8 @@ class Node:
         if init:
             done = subprocess.run([KOPPEL, "init", self.dir, "--name", "test", "--json"], capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
-            self.token = json.loads(done.stdout)["token"]
+            said = json.loads(done.stdout)
+            self.token, self.owner, self.password = said["token"], said["owner"], said["password"]
 
     def start(self, *options):
         self.log.open("a").close()
