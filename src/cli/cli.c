@@ -110,7 +110,7 @@ static const struct kp_flag audit_flags[] = {
     { "limit", "N", "with list: the newest so many (50)" },
     { "after", "NUMBER", "with list: older than this one; with export: newer" },
     { "jsonl", NULL, "with export: one JSON object per line (so it is)" },
-    { "syslog", NULL, "with export: lines of RFC 5424, for logger and collectors" },
+    { "syslog", NULL, "with export: lines of RFC 5424, as collectors of syslog take them" },
     { "utc", NULL, "times in UTC" },
     { 0 },
 };

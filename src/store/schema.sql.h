@@ -129,6 +129,5 @@ static const char schema_v6[] =
     "  target text, detail text, result text not null, hash blob not null);"
     /* Where the chain begins (the last row that was cut off) and ends, sealed by node.key. */
     "create table audit_head(one integer primary key check(one = 1), cut integer not null, cut_hash blob not null,"
-    "  last integer not null, hash blob not null, seal blob not null);"
-    "insert into audit_head values(1, 0, zeroblob(32), 0, zeroblob(32), x'');";
+    "  last integer not null, hash blob not null, seal blob not null);";
 #endif

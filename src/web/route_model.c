@@ -396,8 +396,10 @@ enum kp_code kp_route_write(struct kp_request *r, struct kp_err *err)
     const char *text = NULL;
     if (body && (!value || json_is_null(value)))
         kp_fail(err, KP_EINVALID, "'value' is missing in the body");
-    else if (body && !kp_body_value(value, &r->arena, &text, err))
+    else if (body && !kp_body_value(value, &r->arena, &text, err)) {
+        kp_request_note(r, "%s", text);
         no_content(r, kp_node_write(r->node, kp_arg_text(r, "path"), text, err));
+    }
     json_decref(body);
     return err->code;
 }

@@ -200,7 +200,7 @@ enum kp_code kp_route_user_password(struct kp_request *r, struct kp_err *err)
     static const char *const known[] = { "password", "current", "mustChangePassword", NULL };
     const char *current, *password;
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
-    kp_request_note(r, "%s", is_self(r) ? "his own" : "");
+    kp_request_note(r, "%s", is_self(r) ? "own" : "");
     if (body && !kp_body_text(body, "current", false, &current, err) && !kp_body_text(body, "password", false, &password, err)) {
         if (is_self(r))
             change_own(r, current, password, err);

@@ -181,8 +181,6 @@ bool kp_session_check(struct kp_sessions *s, struct kp_store *store, const char 
     if (!copy.number)
         return false;
     bool valid = is_valid(store, &copy, who);
-    if (!valid)
-        kp_session_close(s, id);
     explicit_bzero(&copy, sizeof copy);
     return valid;
 }

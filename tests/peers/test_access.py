@@ -421,7 +421,7 @@ def test_what_people_do_is_written_down_with_who_where_and_what(node, owner):
         "PATCH /users/{name}": ("owner", "password", "127.0.0.1", "anna", "role operator"),
         "POST /tokens": ("local", "local", None, "wall", "name, role"),
         "POST /users": ("local", "local", None, "anna", "role engineer"),
-        "PUT /users/{name}/password": ("owner", "password", "127.0.0.1", "owner", "his own"),
+        "PUT /users/{name}/password": ("owner", "password", "127.0.0.1", "owner", "own"),
         "start": ("koppel", "node", None, "test", None),
         "listen": ("koppel", "node", None, f"127.0.0.1:{node.port}", None),
     }
