@@ -33,6 +33,8 @@ def restored(tmp_path):
         new = Node(folder, init=False)
         node.cli("restore", file, new.dir, *flags)
         assert sorted(os.listdir(new.dir)) == ["factory.db", "node.key"]
+        assert "whole" in new.cli("audit", "verify").stdout, "its audit log"
+        assert new.cli("audit", "list", "--action", "restore").stdout.count(str(file)) == 1
         new.start()
         made.append(new)
         return new

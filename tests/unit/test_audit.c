@@ -4,6 +4,7 @@
 
 #include "store/audit.h"
 #include "store/care.h"
+#include "store/repair.h"
 #include "store/secret.h"
 
 #include "core/ban.h"
@@ -271,6 +272,34 @@ static void a_log_that_is_not_as_it_was_is_evidence_and_is_not_cut(void **state)
     assert_int_equal(kit_number(k, "select count(*) from audit"), ROWS);
 }
 
+static void look(void *arg, const char *lost)
+{
+    (void)arg;
+    fail_msg("%s", lost);
+}
+
+static void a_repaired_copy_keeps_the_log_and_its_end(void **state)
+{
+    struct kit *k = *state;
+    struct kp_err err = { 0 };
+    char copy[120], file[140], command[300];
+    fill(k);
+    kit_close(k);
+    snprintf(copy, sizeof copy, "%s/copy", k->dir);
+    snprintf(file, sizeof file, "%s/factory.db", copy);
+    snprintf(command, sizeof command, "mkdir '%s' && cp '%s/node.key' '%s'", copy, k->dir, copy);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): our own files */
+    char from[100];
+    snprintf(from, sizeof from, "%s/factory.db", k->dir);
+    kp_store_repair(from, file, look, NULL, &err);
+    kit_ok(&err);
+    struct kp_audit_verdict v;
+    kp_audit_verify_file(copy, &v, &err);
+    kit_ok(&err);
+    assert_true(!v.broken && v.sealed && v.entries == ROWS);
+    kit_open(k);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -284,6 +313,7 @@ int main(void)
         T(a_text_that_is_too_long_or_no_text_is_cut_and_cleaned_and_stays_whole),
         T(what_is_older_than_two_years_goes_and_the_rest_is_still_whole),
         T(a_log_that_is_not_as_it_was_is_evidence_and_is_not_cut),
+        T(a_repaired_copy_keeps_the_log_and_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -243,7 +243,17 @@ static void rights_are_checked_on_every_route(void **state)
         bool passed = web_kit_begin(k, &a, browser, m, target);
         assert_int_equal(passed, !(r->needs & KP_LOCAL));
         kp_request_free(&a.r);
-        browser.koppel = NULL;
+        browser.fetch_site = "cross-site";
+        if (r->method != KP_HTTP_GET)
+            refused(k, browser, m, target, 403);
+        browser.fetch_site = NULL;
+        browser.origin = "http://localhost:8421";
+        if (r->method != KP_HTTP_GET)
+            refused(k, browser, m, target, 403);
+        browser.origin = "http://localhost:8420";
+        assert_int_equal(web_kit_begin(k, &a, browser, m, target), passed);
+        kp_request_free(&a.r);
+        browser.koppel = browser.origin = NULL;
         if (!web_kit_begin(k, &a, web_kit_local, m, target))
             fail_msg("%s %s over the Unix socket: %s", m, target, web_kit_text(&a));
         kp_request_free(&a.r);
