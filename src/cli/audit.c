@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* audit: who did what. Reads the data file itself, so that it works when the node is stopped too. */
+/* audit: who did what. Reads the data file itself, so that it works when the node is stopped too.
+ */
 #include "cli/client.h"
 
 #include "core/clock.h"
@@ -26,12 +27,16 @@ static struct kp_db *open_file(struct kp_cli *c, struct kp_err *err)
 static bool read_filter(struct kp_cli *c, struct kp_audit_filter *f)
 {
     int64_t now = kp_utc(&kp_clock_system);
-    *f = (struct kp_audit_filter){ .from = KP_NO_TIME, .to = KP_NO_TIME, .user = kp_flag(c, "user"), .action = kp_flag(c, "action") };
+    *f = (struct kp_audit_filter){ .from = KP_NO_TIME,
+                                   .to = KP_NO_TIME,
+                                   .user = kp_flag(c, "user"),
+                                   .action = kp_flag(c, "action") };
     const char *from = kp_flag(c, "from"), *to = kp_flag(c, "to"), *after = kp_flag(c, "after");
     char *end = NULL;
     if (after)
         f->after = strtoll(after, &end, 10);
-    return (!from || kp_read_time(c, from, now, &f->from)) && (!to || kp_read_time(c, to, now, &f->to)) && (!end || !*end);
+    return (!from || kp_read_time(c, from, now, &f->from)) &&
+           (!to || kp_read_time(c, to, now, &f->to)) && (!end || !*end);
 }
 
 /* ---- list ---- */
@@ -55,7 +60,9 @@ static bool add_row(void *arg, const struct kp_audit *a)
     snprintf(id, sizeof id, "%lld", (long long)a->id);
     kp_local_time(a->at, kp_flag(l->c, "utc"), at, sizeof at);
     snprintf(who, sizeof who, "%s%s%s", text(a->user), a->from ? " " : "", text(a->from));
-    kp_table_row(&l->table, 7, (const char *[]){ id, at, who, a->action, text(a->target), a->result, text(a->detail) });
+    kp_table_row(
+        &l->table, 7,
+        (const char *[]){ id, at, who, a->action, text(a->target), a->result, text(a->detail) });
     return --l->left > 0;
 }
 
@@ -79,7 +86,8 @@ static int list(struct kp_cli *c)
     const char *limit = kp_flag(c, "limit");
     struct listing l = { .c = c, .left = limit ? strtoll(limit, NULL, 10) : LISTED };
     if (!read_filter(c, &f) || l.left < 1)
-        return kp_complain(c, KP_MISUSE, "--from and --to take a time such as -1d, --after and --limit a number");
+        return kp_complain(c, KP_MISUSE,
+                           "--from and --to take a time such as -1d, --after and --limit a number");
     kp_buf_init(&l.line, LINE);
     struct kp_db *db = open_file(c, &err);
     if (db && !kp_audit_list(db, &f, c->json ? add_line : add_row, &l, &err) && !c->json)
@@ -114,8 +122,9 @@ static bool add_syslog(void *arg, const struct kp_audit *a)
     kp_time_print(a->at / 1000 * 1000, at); /* no finer than microseconds there */
     kp_audit_hash_print(a->hash, hash);
     out->len = 0;
-    kp_buf_printf(out, "<%d>1 %s %s koppel - audit [koppel@32473 id=\"%lld\"", 13 * 8 + (strcmp(a->result, "ok") == 0 ? 5 : 4), at,
-                  *host ? host : "-", (long long)a->id);
+    kp_buf_printf(out, "<%d>1 %s %s koppel - audit [koppel@32473 id=\"%lld\"",
+                  13 * 8 + (strcmp(a->result, "ok") == 0 ? 5 : 4), at, *host ? host : "-",
+                  (long long)a->id);
     syslog_value(out, "user", a->user);
     syslog_value(out, "via", a->via);
     syslog_value(out, "from", a->from);
@@ -135,7 +144,9 @@ static int export(struct kp_cli *c)
     struct kp_audit_filter f;
     struct listing l = { .c = c };
     if (!read_filter(c, &f) || kp_flag(c, "limit"))
-        return kp_complain(c, KP_MISUSE, "--from and --to take a time such as -1d, --after a number; all of it is written");
+        return kp_complain(
+            c, KP_MISUSE,
+            "--from and --to take a time such as -1d, --after a number; all of it is written");
     f.oldest_first = true;
     kp_buf_init(&l.line, LINE);
     struct kp_db *db = open_file(c, &err);
@@ -166,9 +177,12 @@ static void print_verdict(const struct kp_audit_verdict *v)
         printf("the log is not as it was: row %lld: %s\n", (long long)v->broken, v->why);
         return;
     }
-    printf("whole: %lld entries, numbers %lld to %lld\nlast hash %s%s\n", (long long)v->entries, (long long)v->first,
-           (long long)v->last, hash, v->sealed ? "" : "\n(its end could not be checked: the node.key of this node is not here)");
-    printf("note the last number and hash elsewhere: whoever has node.key could write the whole log anew\n");
+    printf("whole: %lld entries, numbers %lld to %lld\nlast hash %s%s\n", (long long)v->entries,
+           (long long)v->first, (long long)v->last, hash,
+           v->sealed ? ""
+                     : "\n(its end could not be checked: the node.key of this node is not here)");
+    printf("note the last number and hash elsewhere: whoever has node.key could write the whole "
+           "log anew\n");
 }
 
 static int verify(struct kp_cli *c)

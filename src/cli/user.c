@@ -13,7 +13,8 @@
 
 enum { URL = 2048 };
 
-static json_t *ask(struct kp_cli *c, const char *method, const char *name, const char *below, json_t *body, struct kp_err *err)
+static json_t *ask(struct kp_cli *c, const char *method, const char *name, const char *below,
+                   json_t *body, struct kp_err *err)
 {
     struct kp_buf url;
     kp_buf_init(&url, URL);
@@ -37,12 +38,19 @@ static int list(struct kp_cli *c)
         return kp_fault(c, &err);
     if (c->json)
         kp_print_json(j);
-    json_array_foreach (json_object_get(j, "users"), i, one) {
+    json_array_foreach(json_object_get(j, "users"), i, one)
+    {
         const char *seen = kp_text(one, "seen");
-        bool off = json_is_true(json_object_get(one, "disabled")), first = json_is_true(json_object_get(one, "mustChangePassword"));
-        kp_table_row(&t, 6, (const char *[]){ kp_text(one, "name"), kp_text(one, "role"), kp_text(one, "displayName"),
-                                              json_is_true(json_object_get(one, "totp")) ? "yes" : "no",
-                                              off ? "disabled" : first ? "first password" : "active", *seen ? seen : "never" });
+        bool off = json_is_true(json_object_get(one, "disabled")),
+             first = json_is_true(json_object_get(one, "mustChangePassword"));
+        kp_table_row(&t, 6,
+                     (const char *[]){ kp_text(one, "name"), kp_text(one, "role"),
+                                       kp_text(one, "displayName"),
+                                       json_is_true(json_object_get(one, "totp")) ? "yes" : "no",
+                                       off     ? "disabled"
+                                       : first ? "first password"
+                                               : "active",
+                                       *seen ? seen : "never" });
     }
     if (!c->json)
         kp_table_print(c, &t, head, "llllll");
@@ -79,7 +87,8 @@ static enum kp_code add_password(struct kp_cli *c, json_t *body, struct kp_err *
     if (typed && strcmp(password, again) != 0)
         return kp_fail(err, KP_EINVALID, "the two are not the same");
     json_object_set_new(body, "password", json_string(password));
-    json_object_set_new(body, "mustChangePassword", json_boolean(kp_flag(c, "must-change") != NULL));
+    json_object_set_new(body, "mustChangePassword",
+                        json_boolean(kp_flag(c, "must-change") != NULL));
     explicit_bzero(password, sizeof password);
     explicit_bzero(again, sizeof again);
     return KP_OK;
@@ -87,8 +96,13 @@ static enum kp_code add_password(struct kp_cli *c, json_t *body, struct kp_err *
 
 static void add_texts(struct kp_cli *c, json_t *body)
 {
-    static const struct { const char *flag, *member; } texts[] = {
-        { "role", "role" }, { "display", "displayName" }, { "language", "language" }, { "mail", "mail" },
+    static const struct {
+        const char *flag, *member;
+    } texts[] = {
+        { "role", "role" },
+        { "display", "displayName" },
+        { "language", "language" },
+        { "mail", "mail" },
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (kp_flag(c, texts[i].flag))
@@ -99,7 +113,8 @@ static int add(struct kp_cli *c, const char *name, const char *extra)
 {
     struct kp_err err = { 0 };
     if (extra || !kp_flag(c, "role"))
-        return kp_complain(c, KP_MISUSE, "it takes: add NAME --role viewer, operator, engineer or owner");
+        return kp_complain(c, KP_MISUSE,
+                           "it takes: add NAME --role viewer, operator, engineer or owner");
     json_t *body = json_pack("{s:s}", "name", name);
     add_texts(c, body);
     if (add_password(c, body, &err)) {
@@ -135,23 +150,27 @@ static int set(struct kp_cli *c, const char *name, const char *extra)
     if (!extra && json_object_size(body))
         return change(c, name, body);
     json_decref(body);
-    return kp_complain(c, KP_MISUSE, "it takes: set NAME, and --role, --display, --language or --mail");
+    return kp_complain(c, KP_MISUSE,
+                       "it takes: set NAME, and --role, --display, --language or --mail");
 }
 
 static int role(struct kp_cli *c, const char *name, const char *to)
 {
     return to ? change(c, name, json_pack("{s:s}", "role", to))
-              : kp_complain(c, KP_MISUSE, "it takes: role NAME viewer, operator, engineer or owner");
+              : kp_complain(c, KP_MISUSE,
+                            "it takes: role NAME viewer, operator, engineer or owner");
 }
 
 static int disable(struct kp_cli *c, const char *name, const char *extra)
 {
-    return extra ? kp_complain(c, KP_MISUSE, "it takes: disable NAME") : change(c, name, json_pack("{s:b}", "disabled", true));
+    return extra ? kp_complain(c, KP_MISUSE, "it takes: disable NAME")
+                 : change(c, name, json_pack("{s:b}", "disabled", true));
 }
 
 static int enable(struct kp_cli *c, const char *name, const char *extra)
 {
-    return extra ? kp_complain(c, KP_MISUSE, "it takes: enable NAME") : change(c, name, json_pack("{s:b}", "disabled", false));
+    return extra ? kp_complain(c, KP_MISUSE, "it takes: enable NAME")
+                 : change(c, name, json_pack("{s:b}", "disabled", false));
 }
 
 static int drop(struct kp_cli *c, const char *name, const char *below)
@@ -173,15 +192,26 @@ static int totp_reset(struct kp_cli *c, const char *name, const char *extra)
 
 int kp_verb_user(struct kp_cli *c)
 {
-    static const struct { const char *word; int (*run)(struct kp_cli *, const char *name, const char *extra); } words[] = {
-        { "add", add },         { "role", role },     { "set", set },           { "password", password },
-        { "disable", disable }, { "enable", enable }, { "remove", remove_user }, { "totp-reset", totp_reset },
+    static const struct {
+        const char *word;
+        int (*run)(struct kp_cli *, const char *name, const char *extra);
+    } words[] = {
+        { "add", add },
+        { "role", role },
+        { "set", set },
+        { "password", password },
+        { "disable", disable },
+        { "enable", enable },
+        { "remove", remove_user },
+        { "totp-reset", totp_reset },
     };
     if (!c->argc || (c->argc == 1 && strcmp(c->argv[0], "list") == 0))
         return list(c);
     for (size_t i = 0; i < sizeof words / sizeof words[0] && c->argc > 1; i++)
         if (strcmp(words[i].word, c->argv[0]) == 0)
             return words[i].run(c, c->argv[1], c->argc > 2 ? c->argv[2] : NULL);
-    return kp_complain(c, KP_MISUSE, "it takes: add, role, set, password, disable, enable, remove or totp-reset and NAME, or nothing for "
-                                     "the list");
+    return kp_complain(c, KP_MISUSE,
+                       "it takes: add, role, set, password, disable, enable, remove or totp-reset "
+                       "and NAME, or nothing for "
+                       "the list");
 }

@@ -15,7 +15,8 @@
 
 enum { FIELDS = 7, CUT_ROWS = 5000 };
 static const int64_t kept = INT64_C(730) * 86400 * KP_SECOND, /* two years */
-    slack = INT64_C(7) * 86400 * KP_SECOND; /* a cut is a row itself: once a week, not once an hour */
+    slack =
+        INT64_C(7) * 86400 * KP_SECOND; /* a cut is a row itself: once a week, not once an hour */
 
 /* ---- the hash of a row ---- */
 
@@ -27,7 +28,8 @@ static void add_number(crypto_hash_sha256_state *h, uint64_t n, size_t bytes)
     crypto_hash_sha256_update(h, le, bytes);
 }
 
-/* A length in front of each text keeps one from flowing into the next; a null has a length no text has. */
+/* A length in front of each text keeps one from flowing into the next; a null has a length no text
+ * has. */
 static void add_text(crypto_hash_sha256_state *h, const char *text)
 {
     size_t n = text ? strlen(text) : 0;
@@ -35,9 +37,11 @@ static void add_text(crypto_hash_sha256_state *h, const char *text)
     crypto_hash_sha256_update(h, (const unsigned char *)text, n);
 }
 
-static void hash_row(const unsigned char before[KP_AUDIT_HASH], const struct kp_audit *a, unsigned char out[KP_AUDIT_HASH])
+static void hash_row(const unsigned char before[KP_AUDIT_HASH], const struct kp_audit *a,
+                     unsigned char out[KP_AUDIT_HASH])
 {
-    const char *fields[FIELDS] = { a->user, a->via, a->from, a->action, a->target, a->detail, a->result };
+    const char *fields[FIELDS] = { a->user,   a->via,    a->from,  a->action,
+                                   a->target, a->detail, a->result };
     crypto_hash_sha256_state h;
     crypto_hash_sha256_init(&h);
     crypto_hash_sha256_update(&h, before, KP_AUDIT_HASH);
@@ -85,10 +89,12 @@ static void take_blob(struct kp_stmt *s, int column, unsigned char out[KP_AUDIT_
         memcpy(out, blob, len);
 }
 
-static enum kp_code read_head(struct kp_db *db, const unsigned char *key, struct head *h, struct kp_err *err)
+static enum kp_code read_head(struct kp_db *db, const unsigned char *key, struct head *h,
+                              struct kp_err *err)
 {
     unsigned char seal[SEAL], right[SEAL];
-    struct kp_stmt *get = kp_db_prepare(db, "select cut, cut_hash, last, hash, seal from audit_head", err);
+    struct kp_stmt *get =
+        kp_db_prepare(db, "select cut, cut_hash, last, hash, seal from audit_head", err);
     *h = (struct head){ 0 };
     if (get && kp_step(get, err)) {
         h->cut = kp_column_int(get, 0);
@@ -106,10 +112,12 @@ static enum kp_code read_head(struct kp_db *db, const unsigned char *key, struct
     return err->code;
 }
 
-static enum kp_code write_head(struct kp_db *db, const unsigned char *key, const struct head *h, struct kp_err *err)
+static enum kp_code write_head(struct kp_db *db, const unsigned char *key, const struct head *h,
+                               struct kp_err *err)
 {
     unsigned char seal[SEAL] = { 0 };
-    struct kp_stmt *put = kp_db_prepare(db, "insert or replace into audit_head values(1, ?, ?, ?, ?, ?)", err);
+    struct kp_stmt *put =
+        kp_db_prepare(db, "insert or replace into audit_head values(1, ?, ?, ?, ?, ?)", err);
     if (!put)
         return err->code;
     if (key)
@@ -126,12 +134,15 @@ static enum kp_code write_head(struct kp_db *db, const unsigned char *key, const
 
 static enum kp_code insert(struct kp_db *db, const struct kp_audit *a, struct kp_err *err)
 {
-    struct kp_stmt *put = kp_db_prepare(
-        db, "insert into audit(id, at, user, via, origin, action, target, detail, result, hash) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        err);
+    struct kp_stmt *put =
+        kp_db_prepare(db,
+                      "insert into audit(id, at, user, via, origin, action, target, detail, "
+                      "result, hash) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                      err);
     if (!put)
         return err->code;
-    const char *fields[FIELDS] = { a->user, a->via, a->from, a->action, a->target, a->detail, a->result };
+    const char *fields[FIELDS] = { a->user,   a->via,    a->from,  a->action,
+                                   a->target, a->detail, a->result };
     kp_bind_int(put, 1, a->id);
     kp_bind_int(put, 2, a->at);
     for (int i = 0; i < FIELDS; i++)
@@ -140,9 +151,11 @@ static enum kp_code insert(struct kp_db *db, const struct kp_audit *a, struct kp
     return kp_run(put, err);
 }
 
-/* The chain goes on where the head says that it ended, whatever rows there are: so rows that are missing stay missing. A head
- * that this key has not sealed is not gone on with: the new row follows nothing, which stays to be seen too. */
-static enum kp_code place(struct kp_db *db, const unsigned char *key, struct head *h, struct kp_err *err)
+/* The chain goes on where the head says that it ended, whatever rows there are: so rows that are
+ * missing stay missing. A head that this key has not sealed is not gone on with: the new row
+ * follows nothing, which stays to be seen too. */
+static enum kp_code place(struct kp_db *db, const unsigned char *key, struct head *h,
+                          struct kp_err *err)
 {
     int64_t most = 0;
     if (read_head(db, key, h, err) || kp_db_number(db, "select max(id) from audit", 0, &most, err))
@@ -155,11 +168,13 @@ static enum kp_code place(struct kp_db *db, const unsigned char *key, struct hea
     return KP_OK;
 }
 
-static enum kp_code append(struct kp_db *db, const unsigned char *key, const struct kp_audit *wanted, struct kp_err *err)
+static enum kp_code append(struct kp_db *db, const unsigned char *key,
+                           const struct kp_audit *wanted, struct kp_err *err)
 {
     char text[FIELDS][KP_AUDIT_TEXT];
     struct kp_audit a = *wanted;
-    const char **fields[FIELDS] = { &a.user, &a.via, &a.from, &a.action, &a.target, &a.detail, &a.result };
+    const char **fields[FIELDS] = { &a.user,   &a.via,    &a.from,  &a.action,
+                                    &a.target, &a.detail, &a.result };
     struct head h;
     if (place(db, key, &h, err))
         return err->code;
@@ -194,7 +209,8 @@ enum kp_code kp_audit_add(struct kp_store *s, const struct kp_audit *row, struct
     return kp_store_do(s, add, &a, err);
 }
 
-enum kp_code kp_audit_restored(struct kp_db *db, const unsigned char *key, const struct kp_audit *row, struct kp_err *err)
+enum kp_code kp_audit_restored(struct kp_db *db, const unsigned char *key,
+                               const struct kp_audit *row, struct kp_err *err)
 {
     struct head h;
     if (kp_db_exec(db, "begin immediate", err))
@@ -209,9 +225,15 @@ enum kp_code kp_audit_restored(struct kp_db *db, const unsigned char *key, const
 void kp_audit_event(struct kp_store *s, const char *action, const char *target, const char *detail)
 {
     struct kp_err err = { 0 };
-    struct kp_audit row = { .user = "koppel", .via = "node", .action = action, .target = target, .detail = detail, .result = "ok" };
+    struct kp_audit row = { .user = "koppel",
+                            .via = "node",
+                            .action = action,
+                            .target = target,
+                            .detail = detail,
+                            .result = "ok" };
     if (kp_audit_add(s, &row, &err))
-        kp_error("audit", "an event is missing in the audit log", "action=%s why=%s", action, kp_log_quote(err.text));
+        kp_error("audit", "an event is missing in the audit log", "action=%s why=%s", action,
+                 kp_log_quote(err.text));
 }
 
 /* ---- reading ---- */
@@ -221,20 +243,25 @@ void kp_audit_event(struct kp_store *s, const char *action, const char *target, 
 static void take_row(struct kp_stmt *s, struct kp_audit *a)
 {
     *a = (struct kp_audit){ .id = kp_column_int(s, 0), .at = kp_column_int(s, 1) };
-    const char **fields[FIELDS] = { &a->user, &a->via, &a->from, &a->action, &a->target, &a->detail, &a->result };
+    const char **fields[FIELDS] = { &a->user,   &a->via,    &a->from,  &a->action,
+                                    &a->target, &a->detail, &a->result };
     for (int i = 0; i < FIELDS; i++)
         *fields[i] = kp_column_text(s, 2 + i);
     take_blob(s, 9, a->hash);
 }
 
-enum kp_code kp_audit_list(struct kp_db *db, const struct kp_audit_filter *f, bool (*each)(void *, const struct kp_audit *), void *arg,
+enum kp_code kp_audit_list(struct kp_db *db, const struct kp_audit_filter *f,
+                           bool (*each)(void *, const struct kp_audit *), void *arg,
                            struct kp_err *err)
 {
-#define WHERE                                                                                                             \
-    "where at >= ?1 and at < ?2 and (?3 is null or user = ?3) and (?4 is null or substr(action, 1, length(?4)) = ?4) and "
+#define WHERE                                                                                      \
+    "where at >= ?1 and at < ?2 and (?3 is null or user = ?3) and (?4 is null or substr(action, "  \
+    "1, length(?4)) = ?4) and "
     struct kp_audit a;
-    struct kp_stmt *get = kp_db_prepare(
-        db, f->oldest_first ? COLUMNS WHERE "id > ?5 order by id" : COLUMNS WHERE "id < ?5 order by id desc", err);
+    struct kp_stmt *get = kp_db_prepare(db,
+                                        f->oldest_first ? COLUMNS WHERE "id > ?5 order by id"
+                                                        : COLUMNS WHERE "id < ?5 order by id desc",
+                                        err);
     if (!get)
         return err->code;
     kp_bind_int(get, 1, f->from);
@@ -252,8 +279,10 @@ enum kp_code kp_audit_list(struct kp_db *db, const struct kp_audit_filter *f, bo
 
 void kp_audit_json(struct kp_json *j, const struct kp_audit *a)
 {
-    static const char *const keys[FIELDS] = { "user", "via", "from", "action", "target", "detail", "result" };
-    const char *fields[FIELDS] = { a->user, a->via, a->from, a->action, a->target, a->detail, a->result };
+    static const char *const keys[FIELDS] = { "user",   "via",    "from",  "action",
+                                              "target", "detail", "result" };
+    const char *fields[FIELDS] = { a->user,   a->via,    a->from,  a->action,
+                                   a->target, a->detail, a->result };
     char hash[2 * KP_AUDIT_HASH + 1];
     kp_json_put_int(j, "id", a->id);
     kp_json_put_time(j, "at", a->at);
@@ -295,7 +324,8 @@ static void broken(struct kp_audit_verdict *v, int64_t id, const char *why)
 }
 
 /* Until the first row that is not as it was; what follows would prove nothing. */
-static enum kp_code walk(struct kp_db *db, const struct head *h, struct kp_audit_verdict *v, struct kp_err *err)
+static enum kp_code walk(struct kp_db *db, const struct head *h, struct kp_audit_verdict *v,
+                         struct kp_err *err)
 {
     unsigned char right[KP_AUDIT_HASH];
     struct kp_audit a;
@@ -308,7 +338,8 @@ static enum kp_code walk(struct kp_db *db, const struct head *h, struct kp_audit
         take_row(get, &a);
         hash_row(v->hash, &a, right);
         if (a.id != v->last + 1)
-            broken(v, v->last + 1, a.id > v->last + 1 ? "rows are missing here" : "a row was added here");
+            broken(v, v->last + 1,
+                   a.id > v->last + 1 ? "rows are missing here" : "a row was added here");
         else if (memcmp(right, a.hash, sizeof right) != 0)
             broken(v, a.id, "this row was changed, put in or moved, or what stood before it");
         else
@@ -335,7 +366,8 @@ static void judge_end(const struct head *h, bool key, struct kp_audit_verdict *v
         broken(v, v->last, "the end of the log is not sealed by this node.key");
 }
 
-static enum kp_code verify(struct kp_db *db, const unsigned char *key, struct kp_audit_verdict *v, struct kp_err *err)
+static enum kp_code verify(struct kp_db *db, const unsigned char *key, struct kp_audit_verdict *v,
+                           struct kp_err *err)
 {
     struct head h;
     *v = (struct kp_audit_verdict){ 0 };
@@ -382,7 +414,8 @@ struct cutting {
 };
 
 /* The rows from the start that may go, up to CUT_ROWS; the head then begins after them. */
-static enum kp_code find_cut(struct kp_db *db, struct cutting *c, struct head *h, struct kp_err *err)
+static enum kp_code find_cut(struct kp_db *db, struct cutting *c, struct head *h,
+                             struct kp_err *err)
 {
     struct kp_audit a;
     struct kp_stmt *get = kp_db_prepare(db, COLUMNS "order by id limit ?1", err);
@@ -415,10 +448,15 @@ static enum kp_code cut(struct kp_db *db, void *arg, struct kp_err *err)
     kp_bind_int(del, 1, h.cut);
     if (kp_run(del, err) || write_head(db, c->store->key, &h, err))
         return err->code;
-    snprintf(detail, sizeof detail, "rows %lld to %lld, older than two years or more than a million", (long long)c->from,
+    snprintf(detail, sizeof detail,
+             "rows %lld to %lld, older than two years or more than a million", (long long)c->from,
              (long long)h.cut);
-    const struct kp_audit row = { .at = kp_utc(c->store->clock), .user = "koppel", .via = "node", .action = "audit-cut",
-                                  .detail = detail, .result = "ok" };
+    const struct kp_audit row = { .at = kp_utc(c->store->clock),
+                                  .user = "koppel",
+                                  .via = "node",
+                                  .action = "audit-cut",
+                                  .detail = detail,
+                                  .result = "ok" };
     return append(db, c->store->key, &row, err);
 }
 
@@ -435,7 +473,9 @@ bool kp_audit_turn(struct kp_store *s, struct kp_err *err)
         oldest = KP_FOREVER;
     }
     kp_store_reader_done(s, db);
-    struct cutting c = { .store = s, .before = now - kept, .excess = n > KP_AUDIT_ROWS_MAX ? n - KP_AUDIT_ROWS_MAX + CUT_ROWS : 0 };
+    struct cutting c = { .store = s,
+                         .before = now - kept,
+                         .excess = n > KP_AUDIT_ROWS_MAX ? n - KP_AUDIT_ROWS_MAX + CUT_ROWS : 0 };
     if (err->code || (oldest >= now - kept - slack && !c.excess))
         return false;
     return !kp_store_do(s, cut, &c, err) && c.n == CUT_ROWS;

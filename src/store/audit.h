@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_STORE_AUDIT_H
 #define KOPPEL_STORE_AUDIT_H
-/* Who did what, and who was refused. Each row holds the SHA-256 of the row before it and of its own fields, so that none can be
- * changed, removed, inserted or moved without a trace. Where the log ends is sealed by node.key in a row of its own: a tail that
- * was cut off is missed. Against somebody who has node.key too, note what kp_audit_verify says of the end, or send the
- * log elsewhere. */
+/* Who did what, and who was refused. Each row holds the SHA-256 of the row before it and of its own
+ * fields, so that none can be changed, removed, inserted or moved without a trace. Where the log
+ * ends is sealed by node.key in a row of its own: a tail that was cut off is missed. Against
+ * somebody who has node.key too, note what kp_audit_verify says of the end, or send the log
+ * elsewhere. */
 #include "store/store.h"
 
 enum {
@@ -14,11 +15,11 @@ enum {
 };
 
 struct kp_audit {
-    int64_t id, at;                        /* set when it is added */
-    const char *user, *via, *from;         /* NULL = nobody is known */
-    const char *action;                    /* "PATCH /users/{name}", "login", "start" */
-    const char *target, *detail;           /* what it was done to; never a secret; or NULL */
-    const char *result;                    /* "ok", or the word of a refusal */
+    int64_t id, at;                /* set when it is added */
+    const char *user, *via, *from; /* NULL = nobody is known */
+    const char *action;            /* "PATCH /users/{name}", "login", "start" */
+    const char *target, *detail;   /* what it was done to; never a secret; or NULL */
+    const char *result;            /* "ok", or the word of a refusal */
     unsigned char hash[KP_AUDIT_HASH];
 };
 
@@ -26,8 +27,10 @@ struct kp_audit {
 enum kp_code kp_audit_add(struct kp_store *, const struct kp_audit *, struct kp_err *);
 /* An event of the node itself; a failure is logged. */
 void kp_audit_event(struct kp_store *, const char *action, const char *target, const char *detail);
-/* For restore, of a file of this version: seals the end anew, for `key` may be another node.key, and says so. */
-enum kp_code kp_audit_restored(struct kp_db *, const unsigned char *key, const struct kp_audit *, struct kp_err *);
+/* For restore, of a file of this version: seals the end anew, for `key` may be another node.key,
+ * and says so. */
+enum kp_code kp_audit_restored(struct kp_db *, const unsigned char *key, const struct kp_audit *,
+                               struct kp_err *);
 
 struct kp_audit_filter {
     int64_t from, to;          /* KP_NO_TIME = any */
@@ -35,14 +38,15 @@ struct kp_audit_filter {
     int64_t after;             /* newest first: older than this; else newer; 0 = from the start */
     bool oldest_first;
 };
-enum kp_code kp_audit_list(struct kp_db *, const struct kp_audit_filter *, bool (*each)(void *, const struct kp_audit *), void *arg,
+enum kp_code kp_audit_list(struct kp_db *, const struct kp_audit_filter *,
+                           bool (*each)(void *, const struct kp_audit *), void *arg,
                            struct kp_err *);
 
 struct kp_audit_verdict {
-    int64_t entries, first, last; /* last: as sealed, or as found where nothing is sealed */
+    int64_t entries, first, last;      /* last: as sealed, or as found where nothing is sealed */
     unsigned char hash[KP_AUDIT_HASH]; /* of the last */
-    bool sealed;                  /* the end is as node.key has sealed it; false also without node.key */
-    int64_t broken;               /* 0 = it is whole; else the first row that is not as it was */
+    bool sealed;    /* the end is as node.key has sealed it; false also without node.key */
+    int64_t broken; /* 0 = it is whole; else the first row that is not as it was */
     char why[KP_ERR_TEXT];
 };
 /* Of a running node; and of a file, with the node.key beside it if there is one. */

@@ -33,7 +33,8 @@ static int64_t read_code(const char *text)
     return n;
 }
 
-int64_t kp_totp_step(const unsigned char secret[KP_TOTP_SECRET], const char *code, int64_t now, int64_t last)
+int64_t kp_totp_step(const unsigned char secret[KP_TOTP_SECRET], const char *code, int64_t now,
+                     int64_t last)
 {
     int64_t given = read_code(code), step = now / (KP_TOTP_PERIOD_S * KP_SECOND), found = 0;
     for (int64_t s = step - 1; s <= step + 1; s++)

@@ -11,8 +11,8 @@
 
 #include "core/ban.h"
 
-/* RFC 9106, 4: the second recommended choice, for machines with little memory. One hash at a time, so a flood of log-ins costs
- * 64 MiB and one core. */
+/* RFC 9106, 4: the second recommended choice, for machines with little memory. One hash at a time,
+ * so a flood of log-ins costs 64 MiB and one core. */
 enum { HASH_PASSES = 3, HASH_BYTES = 64 << 20 };
 
 enum { TOTP_NONE, TOTP_SHOWN, TOTP_ASKED };
@@ -36,15 +36,18 @@ static size_t characters(const char *text)
 static bool is_obvious(const char *password)
 {
     static const char *const known[] = {
-        "1234567890", "0123456789", "12345678910", "0987654321", "qwertyuiop", "password12", "password123", "password1234",
-        "passwordpassword", "wachtwoord", "wachtwoord1", "wachtwoord123", "welkom1234", "welkom12345", "welkom2025", "welkom2026",
-        "welcome123", "welcome1234", "letmein123", "administrator", "changeme123", "koppel1234", "koppelkoppel", "iloveyou123",
-        "qwerty1234", "qwerty12345", "1q2w3e4r5t", "abcdefghij", "operator123", "engineer123",
+        "1234567890",  "0123456789",    "12345678910",  "0987654321",       "qwertyuiop",
+        "password12",  "password123",   "password1234", "passwordpassword", "wachtwoord",
+        "wachtwoord1", "wachtwoord123", "welkom1234",   "welkom12345",      "welkom2025",
+        "welkom2026",  "welcome123",    "welcome1234",  "letmein123",       "administrator",
+        "changeme123", "koppel1234",    "koppelkoppel", "iloveyou123",      "qwerty1234",
+        "qwerty12345", "1q2w3e4r5t",    "abcdefghij",   "operator123",      "engineer123",
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcasecmp(password, known[i]) == 0)
             return true;
-    return strspn(password, (char[]){ password[0], 0 }) == strlen(password); /* one character over and over */
+    return strspn(password, (char[]){ password[0], 0 }) ==
+           strlen(password); /* one character over and over */
 }
 
 enum kp_code kp_password_check(const char *user, const char *password, struct kp_err *err)
@@ -52,10 +55,13 @@ enum kp_code kp_password_check(const char *user, const char *password, struct kp
     if (strlen(password) > KP_PASSWORD_MAX || !kp_utf8_valid(password, strlen(password)))
         return kp_fail(err, KP_EINVALID, "a password is text of at most %d bytes", KP_PASSWORD_MAX);
     if (characters(password) < KP_PASSWORD_MIN)
-        return kp_fail(err, KP_EINVALID, "a password has at least %d characters; a few words are easy to keep in mind",
-                       KP_PASSWORD_MIN);
+        return kp_fail(
+            err, KP_EINVALID,
+            "a password has at least %d characters; a few words are easy to keep in mind",
+            KP_PASSWORD_MIN);
     if (strcasecmp(password, user) == 0 || is_obvious(password))
-        return kp_fail(err, KP_EINVALID, "this password is among the first that are tried: take another one");
+        return kp_fail(err, KP_EINVALID,
+                       "this password is among the first that are tried: take another one");
     return KP_OK;
 }
 
@@ -79,7 +85,8 @@ static enum kp_code hash_begin(struct kp_err *err)
         return kp_fail(err, KP_EIO, "the system has no source of random numbers");
     if (atomic_fetch_add(&hashers, 1) >= KP_HASHING_MAX) {
         atomic_fetch_sub(&hashers, 1);
-        return kp_fail(err, KP_ESTOPPED, "too many people log in at this moment: try again in a second");
+        return kp_fail(err, KP_ESTOPPED,
+                       "too many people log in at this moment: try again in a second");
     }
     pthread_mutex_lock(&hashing);
     return KP_OK;
@@ -91,17 +98,22 @@ static void hash_end(void)
     atomic_fetch_sub(&hashers, 1);
 }
 
-static enum kp_code make_hash(const char *password, char out[crypto_pwhash_STRBYTES], struct kp_err *err)
+static enum kp_code make_hash(const char *password, char out[crypto_pwhash_STRBYTES],
+                              struct kp_err *err)
 {
     if (hash_begin(err))
         return err->code;
-    int failed = crypto_pwhash_str_alg(out, password, strlen(password), HASH_PASSES, HASH_BYTES, crypto_pwhash_ALG_ARGON2ID13);
+    int failed = crypto_pwhash_str_alg(out, password, strlen(password), HASH_PASSES, HASH_BYTES,
+                                       crypto_pwhash_ALG_ARGON2ID13);
     hash_end();
-    return failed ? kp_fail(err, KP_ENOMEM, "out of memory hashing the password (it takes %d MiB)", HASH_BYTES >> 20) : KP_OK;
+    return failed ? kp_fail(err, KP_ENOMEM, "out of memory hashing the password (it takes %d MiB)",
+                            HASH_BYTES >> 20)
+                  : KP_OK;
 }
 
 /* Without a hash it does the work all the same. */
-static enum kp_code check_hash(const char *hash, const char *password, bool *right, struct kp_err *err)
+static enum kp_code check_hash(const char *hash, const char *password, bool *right,
+                               struct kp_err *err)
 {
     unsigned char salt[crypto_pwhash_SALTBYTES] = { 0 }, out[32];
     *right = false;
@@ -109,16 +121,19 @@ static enum kp_code check_hash(const char *hash, const char *password, bool *rig
         return err->code;
     if (hash[0])
         *right = crypto_pwhash_str_verify(hash, password, strlen(password)) == 0;
-    else if (crypto_pwhash(out, sizeof out, password, strlen(password), salt, HASH_PASSES, HASH_BYTES,
-                           crypto_pwhash_ALG_ARGON2ID13))
-        kp_fail(err, KP_ENOMEM, "out of memory checking the password (it takes %d MiB)", HASH_BYTES >> 20);
+    else if (crypto_pwhash(out, sizeof out, password, strlen(password), salt, HASH_PASSES,
+                           HASH_BYTES, crypto_pwhash_ALG_ARGON2ID13))
+        kp_fail(err, KP_ENOMEM, "out of memory checking the password (it takes %d MiB)",
+                HASH_BYTES >> 20);
     hash_end();
     return err->code;
 }
 
 /* ---- rows ---- */
 
-#define COLUMNS "name, role, display, language, mail, disabled, hash, must_change, totp, totp_step, epoch, created, seen"
+#define COLUMNS                                                                                    \
+    "name, role, display, language, mail, disabled, hash, must_change, totp, totp_step, epoch, "   \
+    "created, seen"
 
 static void take_text(struct kp_stmt *s, int column, char *out, size_t size)
 {
@@ -162,8 +177,10 @@ static bool read_row(struct kp_db *db, const char *name, struct row *row, struct
 static enum kp_code write_row(struct kp_db *db, const struct row *row, struct kp_err *err)
 {
     const struct kp_user *u = &row->user;
-    struct kp_stmt *put =
-        kp_db_prepare(db, "insert or replace into user(" COLUMNS ") values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", err);
+    struct kp_stmt *put = kp_db_prepare(db,
+                                        "insert or replace into user(" COLUMNS
+                                        ") values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                        err);
     if (!put)
         return err->code;
     const char *texts[] = { u->name, kp_role_words[u->role], u->display, u->language, u->mail };
@@ -194,7 +211,8 @@ static bool read_users(struct kp_store *s, struct kp_err *err)
 {
     struct row row;
     struct kp_db *db = kp_store_reader(s, err);
-    struct kp_stmt *get = db ? kp_db_prepare(db, "select " COLUMNS " from user order by name", err) : NULL;
+    struct kp_stmt *get =
+        db ? kp_db_prepare(db, "select " COLUMNS " from user order by name", err) : NULL;
     pthread_mutex_lock(&s->mutex);
     kp_users_forget(s);
     while (get && kp_step(get, err)) {
@@ -234,11 +252,13 @@ bool kp_user_find(struct kp_store *s, const char *name, struct kp_user *out)
     return found;
 }
 
-enum kp_code kp_user_list(struct kp_store *s, bool (*each)(void *, const struct kp_user *), void *arg, struct kp_err *err)
+enum kp_code kp_user_list(struct kp_store *s, bool (*each)(void *, const struct kp_user *),
+                          void *arg, struct kp_err *err)
 {
     struct row row;
     struct kp_db *db = kp_store_reader(s, err);
-    struct kp_stmt *get = db ? kp_db_prepare(db, "select " COLUMNS " from user order by name", err) : NULL;
+    struct kp_stmt *get =
+        db ? kp_db_prepare(db, "select " COLUMNS " from user order by name", err) : NULL;
     bool more = get;
     while (more && kp_step(get, err)) {
         take_row(get, &row);
@@ -256,7 +276,7 @@ enum kp_code kp_user_list(struct kp_store *s, bool (*each)(void *, const struct 
 struct edit {
     const char *name;
     enum kp_code (*apply)(struct row *, const struct edit *, struct kp_err *);
-    const struct row *row;               /* of a new one; of a change the hash and what stands beside it */
+    const struct row *row; /* of a new one; of a change the hash and what stands beside it */
     const struct kp_user_change *change;
     int64_t now, step;
     bool remove;
@@ -270,7 +290,8 @@ static bool is_owner(const struct kp_user *u)
 static enum kp_code keep_an_owner(struct kp_db *db, struct kp_err *err)
 {
     int64_t n = 0;
-    if (kp_db_number(db, "select count(*) from user where role = 'owner' and not disabled", 0, &n, err))
+    if (kp_db_number(db, "select count(*) from user where role = 'owner' and not disabled", 0, &n,
+                     err))
         return err->code;
     return n ? KP_OK : kp_fail(err, KP_EEXISTS, "this is the last owner: make another one first");
 }
@@ -282,8 +303,9 @@ static enum kp_code no_user(const char *name, struct kp_err *err)
 
 static enum kp_code erase(struct kp_db *db, const char *name, struct kp_err *err)
 {
-    static const char *const statements[] = { "delete from user where name = ?",
-                                              "delete from secret where name = 'user/' || ? || '/totp'" };
+    static const char *const statements[] = {
+        "delete from user where name = ?", "delete from secret where name = 'user/' || ? || '/totp'"
+    };
     for (size_t i = 0; i < 2; i++) {
         struct kp_stmt *del = kp_db_prepare(db, statements[i], err);
         if (!del)
@@ -308,8 +330,9 @@ static enum kp_code edit_row(struct kp_db *db, void *arg, struct kp_err *err)
     return owner ? keep_an_owner(db, err) : KP_OK;
 }
 
-static enum kp_code edit(struct kp_store *s, enum kp_code (*fn)(struct kp_db *, void *, struct kp_err *), struct edit *e,
-                         struct kp_err *err)
+static enum kp_code edit(struct kp_store *s,
+                         enum kp_code (*fn)(struct kp_db *, void *, struct kp_err *),
+                         struct edit *e, struct kp_err *err)
 {
     e->now = kp_utc(s->clock);
     enum kp_code code = kp_store_do(s, fn, e, err);
@@ -358,10 +381,12 @@ static enum kp_code check_texts(const struct kp_user_change *c, struct kp_err *e
 {
     if (c->language && !language_valid(c->language))
         return kp_fail(err, KP_EINVALID, "'%.20s' is no language such as nl or en", c->language);
-    if (c->mail && (!text_valid(c->mail, sizeof((struct kp_user *)0)->mail) || (*c->mail && !strchr(c->mail, '@'))))
+    if (c->mail && (!text_valid(c->mail, sizeof((struct kp_user *)0)->mail) ||
+                    (*c->mail && !strchr(c->mail, '@'))))
         return kp_fail(err, KP_EINVALID, "'%.100s' is no mail address", c->mail);
     if (c->display && !text_valid(c->display, KP_NAME_MAX))
-        return kp_fail(err, KP_EINVALID, "displayName is text of at most %d bytes on one line", KP_NAME_MAX - 1);
+        return kp_fail(err, KP_EINVALID, "displayName is text of at most %d bytes on one line",
+                       KP_NAME_MAX - 1);
     return KP_OK;
 }
 
@@ -383,12 +408,13 @@ static enum kp_code apply_change(struct row *row, const struct edit *e, struct k
     return KP_OK;
 }
 
-enum kp_code kp_user_add(struct kp_store *s, const char *name, const struct kp_user_change *as, const char *password,
-                         bool must_change, struct kp_err *err)
+enum kp_code kp_user_add(struct kp_store *s, const char *name, const struct kp_user_change *as,
+                         const char *password, bool must_change, struct kp_err *err)
 {
     struct row row = { .user.must_change = must_change };
     struct edit e = { .name = name, .row = &row, .change = as };
-    if (!kp_name_valid(name, strlen(name)) || strlen(name) >= KP_USER_MAX || strcmp(name, "local") == 0)
+    if (!kp_name_valid(name, strlen(name)) || strlen(name) >= KP_USER_MAX ||
+        strcmp(name, "local") == 0)
         return kp_fail(err, KP_EINVALID, "'%.64s' is no name for a user", name);
     if (check_texts(as, err))
         return err->code;
@@ -402,7 +428,8 @@ enum kp_code kp_user_add(struct kp_store *s, const char *name, const struct kp_u
     return err->code;
 }
 
-enum kp_code kp_user_change(struct kp_store *s, const char *name, const struct kp_user_change *change, struct kp_err *err)
+enum kp_code kp_user_change(struct kp_store *s, const char *name,
+                            const struct kp_user_change *change, struct kp_err *err)
 {
     struct edit e = { .name = name, .apply = apply_change, .change = change };
     return check_texts(change, err) ? err->code : edit(s, edit_row, &e, err);
@@ -423,7 +450,8 @@ static enum kp_code apply_password(struct row *row, const struct edit *e, struct
     return KP_OK;
 }
 
-enum kp_code kp_user_password(struct kp_store *s, const char *name, const char *password, bool must_change, struct kp_err *err)
+enum kp_code kp_user_password(struct kp_store *s, const char *name, const char *password,
+                              bool must_change, struct kp_err *err)
 {
     struct row row = { .user.must_change = must_change };
     struct kp_user user;
@@ -470,7 +498,8 @@ static enum kp_code apply_totp_none(struct row *row, const struct edit *e, struc
     return KP_OK;
 }
 
-enum kp_code kp_user_totp_begin(struct kp_store *s, const char *name, char *text, struct kp_err *err)
+enum kp_code kp_user_totp_begin(struct kp_store *s, const char *name, char *text,
+                                struct kp_err *err)
 {
     unsigned char secret[KP_TOTP_SECRET];
     char key[KP_USER_MAX + 16];
@@ -488,14 +517,16 @@ enum kp_code kp_user_totp_begin(struct kp_store *s, const char *name, char *text
 }
 
 /* The step this code is of, 0: it is wrong. */
-static enum kp_code find_step(struct kp_store *s, const struct row *row, const char *code, int64_t *step, struct kp_err *err)
+static enum kp_code find_step(struct kp_store *s, const struct row *row, const char *code,
+                              int64_t *step, struct kp_err *err)
 {
     struct kp_arena arena = { 0 };
     char key[KP_USER_MAX + 16];
     void *secret;
     size_t len;
     *step = 0;
-    if (!kp_secret_get(s, secret_name(row->user.name, key), &arena, &secret, &len, err) && len == KP_TOTP_SECRET) {
+    if (!kp_secret_get(s, secret_name(row->user.name, key), &arena, &secret, &len, err) &&
+        len == KP_TOTP_SECRET) {
         *step = kp_totp_step(secret, code, kp_utc(s->clock), row->totp_step);
         sodium_memzero(secret, len);
     }
@@ -503,7 +534,8 @@ static enum kp_code find_step(struct kp_store *s, const struct row *row, const c
     return err->code;
 }
 
-static enum kp_code find_row(struct kp_store *s, const char *name, struct row *row, bool *found, struct kp_err *err)
+static enum kp_code find_row(struct kp_store *s, const char *name, struct row *row, bool *found,
+                             struct kp_err *err)
 {
     struct kp_db *db = kp_store_reader(s, err);
     *found = db && read_row(db, name, row, err);
@@ -511,7 +543,8 @@ static enum kp_code find_row(struct kp_store *s, const char *name, struct row *r
     return err->code;
 }
 
-enum kp_code kp_user_totp_confirm(struct kp_store *s, const char *name, const char *code, struct kp_err *err)
+enum kp_code kp_user_totp_confirm(struct kp_store *s, const char *name, const char *code,
+                                  struct kp_err *err)
 {
     struct row row;
     struct edit e = { .name = name, .apply = apply_totp_step };
@@ -519,18 +552,23 @@ enum kp_code kp_user_totp_confirm(struct kp_store *s, const char *name, const ch
     if (find_row(s, name, &row, &found, err))
         return err->code;
     if (!found || row.totp != TOTP_SHOWN)
-        return kp_fail(err, KP_EEXISTS, "no second factor waits to be confirmed: ask for a secret first");
+        return kp_fail(err, KP_EEXISTS,
+                       "no second factor waits to be confirmed: ask for a secret first");
     if (find_step(s, &row, code, &e.step, err))
         return err->code;
-    return e.step ? edit(s, edit_row, &e, err)
-                  : kp_fail(err, KP_EINVALID, "the code is wrong: check that the clocks of the phone and of the node agree");
+    return e.step
+               ? edit(s, edit_row, &e, err)
+               : kp_fail(
+                     err, KP_EINVALID,
+                     "the code is wrong: check that the clocks of the phone and of the node agree");
 }
 
 enum kp_code kp_user_totp_remove(struct kp_store *s, const char *name, struct kp_err *err)
 {
     char key[KP_USER_MAX + 16];
     struct edit e = { .name = name, .apply = apply_totp_none };
-    return edit(s, edit_row, &e, err) ? err->code : kp_secret_put(s, secret_name(name, key), NULL, 0, err);
+    return edit(s, edit_row, &e, err) ? err->code
+                                      : kp_secret_put(s, secret_name(name, key), NULL, 0, err);
 }
 
 /* ---- logging in ---- */
@@ -542,8 +580,8 @@ static enum kp_code apply_seen(struct row *row, const struct edit *e, struct kp_
 }
 
 /* After the password was found right. */
-static enum kp_code second_factor(struct kp_store *s, const struct row *row, const char *code, enum kp_login *how,
-                                  struct kp_err *err)
+static enum kp_code second_factor(struct kp_store *s, const struct row *row, const char *code,
+                                  enum kp_login *how, struct kp_err *err)
 {
     struct edit e = { .name = row->user.name, .apply = apply_seen };
     struct kp_err used = { 0 };
@@ -557,8 +595,9 @@ static enum kp_code second_factor(struct kp_store *s, const struct row *row, con
     return KP_OK;
 }
 
-enum kp_code kp_user_login(struct kp_store *s, const char *name, const char *password, const char *code, enum kp_login *how,
-                           struct kp_user *user, struct kp_err *err)
+enum kp_code kp_user_login(struct kp_store *s, const char *name, const char *password,
+                           const char *code, enum kp_login *how, struct kp_user *user,
+                           struct kp_err *err)
 {
     struct row row = { 0 };
     bool found, right;
@@ -572,7 +611,8 @@ enum kp_code kp_user_login(struct kp_store *s, const char *name, const char *pas
     return err->code;
 }
 
-enum kp_code kp_user_knows(struct kp_store *s, const char *name, const char *password, bool *right, struct kp_err *err)
+enum kp_code kp_user_knows(struct kp_store *s, const char *name, const char *password, bool *right,
+                           struct kp_err *err)
 {
     struct row row = { 0 };
     bool found;

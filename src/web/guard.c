@@ -24,7 +24,8 @@ struct refusal {
     int64_t until;     /* monotonic: when its minute is over */
     unsigned more;
     int64_t at; /* ns UTC */
-    char user[KP_USER_MAX], via[16], from[KP_FROM_MAX], action[96], target[KP_AUDIT_TEXT], detail[KP_AUDIT_TEXT], result[32];
+    char user[KP_USER_MAX], via[16], from[KP_FROM_MAX], action[96], target[KP_AUDIT_TEXT],
+        detail[KP_AUDIT_TEXT], result[32];
 };
 
 struct kp_guard {
@@ -66,13 +67,15 @@ static struct knock *find(struct kp_guard *g, char kind, const char *name, int64
 {
     for (size_t i = 0; i < KP_GUARD_KNOCKS; i++) {
         struct knock *k = &g->knocks[i];
-        if (k->kind == kind && strncmp(k->name, name, sizeof k->name - 1) == 0 && !is_forgotten(k, now))
+        if (k->kind == kind && strncmp(k->name, name, sizeof k->name - 1) == 0 &&
+            !is_forgotten(k, now))
             return k;
     }
     return NULL;
 }
 
-/* A free place, else that of who failed least, else longest ago: names made up do not push out one that is guessed at. */
+/* A free place, else that of who failed least, else longest ago: names made up do not push out one
+ * that is guessed at. */
 static struct knock *place(struct kp_guard *g, int64_t now)
 {
     struct knock *best = &g->knocks[0];
@@ -141,7 +144,8 @@ void kp_guard_passed(struct kp_guard *g, const char *user)
 static bool is_same(const struct refusal *r, const struct kp_audit *a)
 {
     const char *user = a->user ? a->user : "", *from = a->from ? a->from : "";
-    return r->taken && strncmp(r->user, user, sizeof r->user - 1) == 0 && strncmp(r->from, from, sizeof r->from - 1) == 0 &&
+    return r->taken && strncmp(r->user, user, sizeof r->user - 1) == 0 &&
+           strncmp(r->from, from, sizeof r->from - 1) == 0 &&
            (strcmp(r->action, "login") == 0) == (strcmp(a->action, "login") == 0);
 }
 
@@ -166,7 +170,8 @@ static void copy(char *out, size_t size, const char *text)
 static void begin(struct kp_guard *g, struct refusal *r, const struct kp_audit *a)
 {
     bool others = r == &g->refusals[KP_GUARD_REFUSALS];
-    *r = (struct refusal){ .taken = true, .first = !others, .more = others, .at = kp_utc(g->clock) };
+    *r =
+        (struct refusal){ .taken = true, .first = !others, .more = others, .at = kp_utc(g->clock) };
     r->until = kp_mono(g->clock) + minute;
     copy(r->user, sizeof r->user, others ? NULL : a->user);
     copy(r->via, sizeof r->via, others ? NULL : a->via);
@@ -197,11 +202,17 @@ static const char *or_null(const char *text)
 static void write_first(struct kp_guard *g, const struct refusal *r)
 {
     struct kp_err err = { 0 };
-    const struct kp_audit row = { .at = r->at, .user = or_null(r->user), .via = or_null(r->via), .from = or_null(r->from),
-                                  .action = r->action, .target = or_null(r->target), .detail = or_null(r->detail),
+    const struct kp_audit row = { .at = r->at,
+                                  .user = or_null(r->user),
+                                  .via = or_null(r->via),
+                                  .from = or_null(r->from),
+                                  .action = r->action,
+                                  .target = or_null(r->target),
+                                  .detail = or_null(r->detail),
                                   .result = r->result };
     if (kp_audit_add(g->store, &row, &err))
-        kp_error("audit", "a refusal is missing in the audit log", "from=%s why=%s", kp_log_quote(r->from), kp_log_quote(err.text));
+        kp_error("audit", "a refusal is missing in the audit log", "from=%s why=%s",
+                 kp_log_quote(r->from), kp_log_quote(err.text));
 }
 
 static void write_more(struct kp_guard *g, struct refusal *r)
@@ -263,7 +274,8 @@ static void *thread_main(void *arg)
 enum kp_code kp_guard_start(struct kp_guard *g, struct kp_err *err)
 {
     g->running = pthread_create(&g->thread, NULL, thread_main, g) == 0;
-    return g->running ? KP_OK : kp_fail(err, KP_EIO, "the system gives no thread for the audit log");
+    return g->running ? KP_OK
+                      : kp_fail(err, KP_EIO, "the system gives no thread for the audit log");
 }
 
 void kp_guard_free(struct kp_guard *g)

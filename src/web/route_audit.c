@@ -26,8 +26,11 @@ static bool put_row(void *arg, const struct kp_audit *a)
 
 enum kp_code kp_route_audit(struct kp_request *r, struct kp_err *err)
 {
-    const struct kp_audit_filter f = { .from = kp_arg_int(r, "from"), .to = kp_arg_int(r, "to"), .user = kp_arg_text(r, "user"),
-                                       .action = kp_arg_text(r, "action"), .after = kp_arg_int(r, "after") };
+    const struct kp_audit_filter f = { .from = kp_arg_int(r, "from"),
+                                       .to = kp_arg_int(r, "to"),
+                                       .user = kp_arg_text(r, "user"),
+                                       .action = kp_arg_text(r, "action"),
+                                       .after = kp_arg_int(r, "after") };
     struct kp_db *db = kp_store_reader(kp_node_store(r->node), err);
     if (!db)
         return err->code;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* People who log in by name: an owner says who may what; each changes his own password and second factor. */
+/* People who log in by name: an owner says who may what; each changes his own password and second
+ * factor. */
 #include "store/totp.h"
 #include "web/body.h"
 #include "web/routes.h"
@@ -52,7 +53,8 @@ enum kp_code kp_route_users(struct kp_request *r, struct kp_err *err)
 }
 
 /* A user as he is now, and a password that is shown this once. */
-static enum kp_code reply_user(struct kp_request *r, const char *name, const char *password, struct kp_err *err)
+static enum kp_code reply_user(struct kp_request *r, const char *name, const char *password,
+                               struct kp_err *err)
 {
     struct kp_user u;
     if (!kp_user_find(store(r), name, &u))
@@ -73,11 +75,14 @@ static enum kp_code read_change(const json_t *body, struct kp_user_change *c, st
     const char *role;
     const json_t *disabled = json_object_get(body, "disabled");
     *c = (struct kp_user_change){ .disabled = -1 };
-    if (kp_body_text(body, "displayName", false, &c->display, err) || kp_body_text(body, "language", false, &c->language, err) ||
-        kp_body_text(body, "mail", false, &c->mail, err) || kp_body_text(body, "role", false, &role, err))
+    if (kp_body_text(body, "displayName", false, &c->display, err) ||
+        kp_body_text(body, "language", false, &c->language, err) ||
+        kp_body_text(body, "mail", false, &c->mail, err) ||
+        kp_body_text(body, "role", false, &role, err))
         return err->code;
     if (role && !(c->role = kp_role_find(role)))
-        return kp_fail(err, KP_EINVALID, "'%.40s' is no role: viewer, operator, engineer or owner", role);
+        return kp_fail(err, KP_EINVALID, "'%.40s' is no role: viewer, operator, engineer or owner",
+                       role);
     if (disabled && !json_is_null(disabled) && !json_is_boolean(disabled))
         return kp_fail(err, KP_EINVALID, "'disabled' must be true or false");
     c->disabled = json_is_boolean(disabled) ? json_is_true(disabled) : -1;
@@ -86,13 +91,17 @@ static enum kp_code read_change(const json_t *body, struct kp_user_change *c, st
 
 static void note_change(struct kp_request *r, const struct kp_user_change *c)
 {
-    kp_request_note(r, "%s%s%s%s%s%s", c->role ? "role " : "", c->role ? kp_role_words[c->role] : "",
-                    c->disabled > 0 ? " disabled" : c->disabled == 0 ? " enabled" : "", c->display ? " displayName" : "",
-                    c->language ? " language" : "", c->mail ? " mail" : "");
+    kp_request_note(
+        r, "%s%s%s%s%s%s", c->role ? "role " : "", c->role ? kp_role_words[c->role] : "",
+        c->disabled > 0    ? " disabled"
+        : c->disabled == 0 ? " enabled"
+                           : "",
+        c->display ? " displayName" : "", c->language ? " language" : "", c->mail ? " mail" : "");
 }
 
 /* The password given, or one made here, which then has to be changed. */
-static enum kp_code read_password(const json_t *body, char made[KP_PASSWORD_TEXT], const char **password, struct kp_err *err)
+static enum kp_code read_password(const json_t *body, char made[KP_PASSWORD_TEXT],
+                                  const char **password, struct kp_err *err)
 {
     made[0] = 0;
     if (kp_body_text(body, "password", false, password, err))
@@ -106,15 +115,17 @@ static enum kp_code read_password(const json_t *body, char made[KP_PASSWORD_TEXT
 
 enum kp_code kp_route_user_add(struct kp_request *r, struct kp_err *err)
 {
-    static const char *const known[] = { "name", "role", "displayName", "language", "mail", "disabled", "password",
-                                         "mustChangePassword", NULL };
+    static const char *const known[] = { "name", "role",     "displayName", "language",
+                                         "mail", "disabled", "password",    "mustChangePassword",
+                                         NULL };
     struct kp_user_change as;
     const char *name, *password;
     char made[KP_PASSWORD_TEXT];
     bool must;
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
     if (body && !kp_body_text(body, "name", true, &name, err) && !read_change(body, &as, err) &&
-        !read_password(body, made, &password, err) && !kp_body_truth(body, "mustChangePassword", true, &must, err) &&
+        !read_password(body, made, &password, err) &&
+        !kp_body_truth(body, "mustChangePassword", true, &must, err) &&
         !kp_user_add(store(r), name, &as, password, must || made[0], err) &&
         !reply_user(r, name, made[0] ? made : NULL, err)) {
         note_change(r, &as);
@@ -127,7 +138,9 @@ enum kp_code kp_route_user_add(struct kp_request *r, struct kp_err *err)
 
 enum kp_code kp_route_user_change(struct kp_request *r, struct kp_err *err)
 {
-    static const char *const known[] = { "role", "displayName", "language", "mail", "disabled", NULL };
+    static const char *const known[] = {
+        "role", "displayName", "language", "mail", "disabled", NULL
+    };
     struct kp_user_change change;
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
     if (!body || read_change(body, &change, err)) {
@@ -160,16 +173,20 @@ static bool is_self(const struct kp_request *r)
 static bool knows_current(struct kp_request *r, const char *current, struct kp_err *err)
 {
     bool right = false;
-    if (kp_reply_locked(r, r->who.user) || (current && kp_user_knows(store(r), r->who.user, current, &right, err)))
+    if (kp_reply_locked(r, r->who.user) ||
+        (current && kp_user_knows(store(r), r->who.user, current, &right, err)))
         return false;
     if (!right && current && r->guard)
         kp_guard_failed(r->guard, r->who.user, r->client.from);
     if (!right)
-        kp_fail(err, KP_EDENIED, current ? "the current password is wrong" : "give your current password too: \"current\"");
+        kp_fail(err, KP_EDENIED,
+                current ? "the current password is wrong"
+                        : "give your current password too: \"current\"");
     return right;
 }
 
-static enum kp_code change_own(struct kp_request *r, const char *current, const char *password, struct kp_err *err)
+static enum kp_code change_own(struct kp_request *r, const char *current, const char *password,
+                               struct kp_err *err)
 {
     struct kp_user u;
     if (!password)
@@ -188,7 +205,8 @@ static enum kp_code change_other(struct kp_request *r, const json_t *body, struc
     const char *password;
     char made[KP_PASSWORD_TEXT];
     bool must;
-    if (!read_password(body, made, &password, err) && !kp_body_truth(body, "mustChangePassword", true, &must, err) &&
+    if (!read_password(body, made, &password, err) &&
+        !kp_body_truth(body, "mustChangePassword", true, &must, err) &&
         !kp_user_password(store(r), r->name, password, must || made[0], err))
         reply_user(r, r->name, made[0] ? made : NULL, err);
     explicit_bzero(made, sizeof made);
@@ -201,7 +219,8 @@ enum kp_code kp_route_user_password(struct kp_request *r, struct kp_err *err)
     const char *current, *password;
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
     kp_request_note(r, "%s", is_self(r) ? "own" : "");
-    if (body && !kp_body_text(body, "current", false, &current, err) && !kp_body_text(body, "password", false, &password, err)) {
+    if (body && !kp_body_text(body, "current", false, &current, err) &&
+        !kp_body_text(body, "password", false, &password, err)) {
         if (is_self(r))
             change_own(r, current, password, err);
         else
@@ -215,13 +234,17 @@ enum kp_code kp_route_user_password(struct kp_request *r, struct kp_err *err)
 
 static enum kp_code only_self(const struct kp_request *r, struct kp_err *err)
 {
-    return is_self(r) ? KP_OK
-                      : kp_fail(err, KP_EDENIED, "only %.60s may set up a second factor, logged in with the password", r->name);
+    return is_self(r)
+               ? KP_OK
+               : kp_fail(err, KP_EDENIED,
+                         "only %.60s may set up a second factor, logged in with the password",
+                         r->name);
 }
 
 static void escape(struct kp_buf *out, const char *text)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     for (; *text; text++)
         kp_buf_printf(out, strchr(plain, *text) ? "%c" : "%%%02X", (unsigned char)*text);
 }

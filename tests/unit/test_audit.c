@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The audit log: nothing in it changes unseen, its end neither, and what is old leaves a place to begin from. */
+/* The audit log: nothing in it changes unseen, its end neither, and what is old leaves a place to
+ * begin from. */
 #include "store_kit.h"
 
 #include "store/audit.h"
@@ -32,7 +33,11 @@ static int end(void **state)
 static void add(struct kit *k, const char *user, const char *action)
 {
     struct kp_err err = { 0 };
-    const struct kp_audit row = { .user = user, .via = "password", .from = "192.0.2.7", .action = action, .target = "hall/mill",
+    const struct kp_audit row = { .user = user,
+                                  .via = "password",
+                                  .from = "192.0.2.7",
+                                  .action = action,
+                                  .target = "hall/mill",
                                   .result = "ok" };
     kp_audit_add(k->store, &row, &err);
     kit_ok(&err);
@@ -96,7 +101,10 @@ static void a_log_that_nobody_touched_is_whole_and_its_end_is_sealed(void **stat
 static void what_is_changed_removed_put_in_or_moved_is_found_with_its_number(void **state)
 {
     (void)state;
-    static const struct { const char *sql; int64_t found; } ways[] = {
+    static const struct {
+        const char *sql;
+        int64_t found;
+    } ways[] = {
         { "update audit set user = 'carl' where id = 5", 5 },
         { "update audit set at = at + 1 where id = 5", 5 },
         { "update audit set detail = '' where id = 5", 5 },
@@ -109,11 +117,21 @@ static void what_is_changed_removed_put_in_or_moved_is_found_with_its_number(voi
         { "delete from audit where id > 10", 11 },
         { "delete from audit where id = 12", 12 },
         { "delete from audit", 1 },
-        { "insert into audit select 13, at, user, via, origin, action, target, detail, result, hash from audit where id = 12", 13 },
-        { "insert into audit select 0, at, user, via, origin, action, target, detail, result, hash from audit where id = 1", 1 },
-        { "update audit set id = -1 where id = 5; update audit set id = 5 where id = 6; update audit set id = 6 where id = -1", 5 },
-        { "delete from audit where id > 10; update audit_head set last = 10, hash = (select hash from audit where id = 10)", 10 },
-        { "update audit_head set cut = 3, cut_hash = (select hash from audit where id = 3); delete from audit where id < 4", 12 },
+        { "insert into audit select 13, at, user, via, origin, action, target, detail, result, "
+          "hash from audit where id = 12",
+          13 },
+        { "insert into audit select 0, at, user, via, origin, action, target, detail, result, hash "
+          "from audit where id = 1",
+          1 },
+        { "update audit set id = -1 where id = 5; update audit set id = 5 where id = 6; update "
+          "audit set id = 6 where id = -1",
+          5 },
+        { "delete from audit where id > 10; update audit_head set last = 10, hash = (select hash "
+          "from audit where id = 10)",
+          10 },
+        { "update audit_head set cut = 3, cut_hash = (select hash from audit where id = 3); delete "
+          "from audit where id < 4",
+          12 },
         { "delete from audit_head", 12 },
         { "update audit_head set seal = x''", 12 },
     };
@@ -135,7 +153,8 @@ static void going_on_after_it_hides_nothing(void **state)
     (void)state;
     static const char *const ways[] = {
         "delete from audit where id > 10",
-        "delete from audit where id > 10; update audit_head set last = 10, hash = (select hash from audit where id = 10)",
+        "delete from audit where id > 10; update audit_head set last = 10, hash = (select hash "
+        "from audit where id = 10)",
         "delete from audit_head",
         "delete from audit",
         "update audit set user = 'carl' where id = 5",
@@ -159,7 +178,7 @@ static void a_whole_chain_written_anew_is_found_without_the_key_that_sealed_it(v
     fill(k);
     snprintf(command, sizeof command, "head -c 32 /dev/urandom > '%s/node.key'", k->dir);
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): our own file */
-    tamper(k, "select 1"); /* opens it with that key */
+    tamper(k, "select 1");                /* opens it with that key */
     struct kp_audit_verdict v = verdict(k);
     assert_int_equal(v.broken, ROWS);
     assert_false(v.sealed);
@@ -241,7 +260,8 @@ static void what_is_older_than_two_years_goes_and_the_rest_is_still_whole(void *
     const int64_t day = 86400 * KP_SECOND;
     kit_hub(k);
     fill(k);
-    for (int i = 0; i < 800; i++) { /* housekeeping believes a clock that goes, not one that jumps */
+    for (int i = 0; i < 800;
+         i++) { /* housekeeping believes a clock that goes, not one that jumps */
         kp_clock_advance(&k->clock, day);
         if (i == 400)
             fill(k);
@@ -252,7 +272,9 @@ static void what_is_older_than_two_years_goes_and_the_rest_is_still_whole(void *
     assert_int_equal(v.broken, 0);
     assert_int_equal(v.first, ROWS + 1);
     assert_int_equal(v.entries, ROWS + 1);
-    assert_int_equal(kit_number(k, "select count(*) from audit where action = 'audit-cut' and detail like 'rows 1 to 12,%'"), 1);
+    assert_int_equal(kit_number(k, "select count(*) from audit where action = 'audit-cut' and "
+                                   "detail like 'rows 1 to 12,%'"),
+                     1);
     tamper(k, "delete from audit where id = 13; update audit_head set cut = 13");
     assert_int_not_equal(verdict(k).broken, 0);
 }

@@ -92,7 +92,11 @@ static void names_made_up_do_not_push_out_the_one_that_is_guessed_at(void **stat
 
 static void refuse(struct place *p, const char *user, const char *from, int n)
 {
-    const struct kp_audit row = { .user = user, .via = "password", .from = from, .action = "login", .detail = "a browser",
+    const struct kp_audit row = { .user = user,
+                                  .via = "password",
+                                  .from = from,
+                                  .action = "login",
+                                  .detail = "a browser",
                                   .result = "unauthorized" };
     for (int i = 0; i < n; i++)
         kp_guard_refused(p->g, &row);
@@ -105,7 +109,9 @@ static void the_first_refusal_is_written_at_once_and_the_rest_of_its_minute_is_o
     refuse(p, NULL, "192.0.2.2", 1);
     kp_guard_turn(p->g);
     assert_int_equal(kit_number(p->k, "select count(*) from audit"), 2);
-    assert_int_equal(kit_number(p->k, "select count(*) from audit where user = 'anna' and result = 'unauthorized' and detail = 'a browser'"), 1);
+    assert_int_equal(kit_number(p->k, "select count(*) from audit where user = 'anna' and result = "
+                                      "'unauthorized' and detail = 'a browser'"),
+                     1);
     kp_clock_advance(&p->k->clock, 59 * KP_SECOND);
     kp_guard_turn(p->g);
     assert_int_equal(kit_number(p->k, "select count(*) from audit"), 2);
@@ -113,7 +119,9 @@ static void the_first_refusal_is_written_at_once_and_the_rest_of_its_minute_is_o
     kp_guard_turn(p->g);
     kp_guard_turn(p->g);
     assert_int_equal(kit_number(p->k, "select count(*) from audit"), 3);
-    assert_int_equal(kit_number(p->k, "select count(*) from audit where detail = '37 more refusals from 192.0.2.1 in this minute'"), 1);
+    assert_int_equal(kit_number(p->k, "select count(*) from audit where detail = '37 more refusals "
+                                      "from 192.0.2.1 in this minute'"),
+                     1);
     refuse(p, "anna", "192.0.2.1", 1);
     kp_guard_turn(p->g);
     assert_int_equal(kit_number(p->k, "select count(*) from audit"), 4);
@@ -130,7 +138,9 @@ static void a_flood_from_everywhere_is_counted_in_a_table_of_fixed_size(void **s
     kp_clock_advance(&p->k->clock, 60 * KP_SECOND);
     kp_guard_turn(p->g);
     assert_int_equal(kit_number(p->k, "select count(*) from audit"), KP_GUARD_REFUSALS + 1);
-    assert_int_equal(kit_number(p->k, "select count(*) from audit where detail = '9936 more refusals from other addresses in this minute'"), 1);
+    assert_int_equal(kit_number(p->k, "select count(*) from audit where detail = '9936 more "
+                                      "refusals from other addresses in this minute'"),
+                     1);
 }
 
 static void what_waits_is_written_when_the_guard_ends(void **state)
@@ -142,7 +152,8 @@ static void what_waits_is_written_when_the_guard_ends(void **state)
     refuse(p, "anna", "192.0.2.1", 5);
     kp_guard_free(p->g);
     p->g = NULL;
-    assert_int_equal(kit_number(p->k, "select count(*) from audit where detail like '4 more refusals%'"), 1);
+    assert_int_equal(
+        kit_number(p->k, "select count(*) from audit where detail like '4 more refusals%'"), 1);
 }
 
 int main(void)

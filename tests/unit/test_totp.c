@@ -17,7 +17,10 @@ static const unsigned char secret[] = "12345678901234567890";
 static void codes_are_those_of_rfc_6238_appendix_b(void **state)
 {
     (void)state;
-    static const struct { int64_t seconds; uint32_t code; } vectors[] = {
+    static const struct {
+        int64_t seconds;
+        uint32_t code;
+    } vectors[] = {
         { 59, 94287082 },         { 1111111109, 7081804 },  { 1111111111, 14050471 },
         { 1234567890, 89005924 }, { 2000000000, 69279037 }, { INT64_C(20000000000), 65353130 },
     };
@@ -30,7 +33,8 @@ static void codes_are_those_of_rfc_6238_appendix_b(void **state)
 static void codes_are_those_of_rfc_4226_appendix_d(void **state)
 {
     (void)state;
-    static const uint32_t codes[] = { 755224, 287082, 359152, 969429, 338314, 254676, 287922, 162583, 399871, 520489 };
+    static const uint32_t codes[] = { 755224, 287082, 359152, 969429, 338314,
+                                      254676, 287922, 162583, 399871, 520489 };
     for (uint64_t i = 0; i < 10; i++)
         assert_int_equal(kp_hotp(secret, KP_TOTP_SECRET, i) % 1000000, codes[i]);
 }
@@ -63,7 +67,8 @@ static void a_code_of_a_step_already_used_does_not_count(void **state)
 static void what_is_no_code_does_not_count(void **state)
 {
     (void)state;
-    static const char *const wrong[] = { "", "5924", "0005924", "00592x", "-05924", " 05924", "005924 ", "005925" };
+    static const char *const wrong[] = { "",       "5924",   "0005924", "00592x",
+                                         "-05924", " 05924", "005924 ", "005925" };
     const int64_t at = INT64_C(1234567890) * KP_SECOND;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_int_equal(kp_totp_step(secret, wrong[i], at, 0), 0);

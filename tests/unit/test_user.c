@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Users: their passwords, who is the last owner, the second factor, and what of it is in the file. */
+/* Users: their passwords, who is the last owner, the second factor, and what of it is in the file.
+ */
 #include "store_kit.h"
 
 #include "store/totp.h"
@@ -64,11 +65,23 @@ static enum kp_code change(struct kit *k, const char *name, enum kp_role role, i
 static void a_password_is_long_enough_and_none_of_the_obvious(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "", "short", "ninechars", "anna-maria", "ANNA-MARIA", "1234567890", "Password123", "aaaaaaaaaaaa",
-                                       "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", "\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7\xf6" };
-    static const char *const fine[] = { "tencharsok", "\xc3\xa9t\xc3\xa9 in Eindhoven", "no digit and no sign", "anna-maria2" };
+    static const char *const bad[] = {
+        "",
+        "short",
+        "ninechars",
+        "anna-maria",
+        "ANNA-MARIA",
+        "1234567890",
+        "Password123",
+        "aaaaaaaaaaaa",
+        "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
+        "\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7\xf6"
+    };
+    static const char *const fine[] = { "tencharsok", "\xc3\xa9t\xc3\xa9 in Eindhoven",
+                                        "no digit and no sign", "anna-maria2" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(kp_password_check("anna-maria", bad[i], &(struct kp_err){ 0 }), KP_EINVALID);
+        assert_int_equal(kp_password_check("anna-maria", bad[i], &(struct kp_err){ 0 }),
+                         KP_EINVALID);
     for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++)
         assert_int_equal(kp_password_check("anna-maria", fine[i], &(struct kp_err){ 0 }), KP_OK);
     char longest[KP_PASSWORD_MAX + 2];
@@ -112,7 +125,10 @@ static void a_user_logs_in_with_the_password_alone_and_it_is_nowhere_in_the_file
     assert_int_equal(login(k, "anna", "", NULL), KP_LOGIN_WRONG);
     assert_int_equal(login(k, "Anna", good, NULL), KP_LOGIN_WRONG);
     assert_int_equal(login(k, "nobody", good, NULL), KP_LOGIN_WRONG);
-    assert_int_equal(kit_number(k, "select count(*) from user where hash like '$argon2id$v=19$m=65536,t=3,p=1$%'"), 1);
+    assert_int_equal(
+        kit_number(k,
+                   "select count(*) from user where hash like '$argon2id$v=19$m=65536,t=3,p=1$%'"),
+        1);
     kp_db_exec(k->store->db, "pragma wal_checkpoint(truncate)", &err);
     FILE *f = fopen(k->store->file, "rb");
     static char all[1 << 20];
@@ -139,7 +155,8 @@ static void an_unknown_user_takes_as_long_as_a_known_one(void **state)
     struct kit *k = *state;
     add(k, "anna", KP_VIEWER);
     int64_t known = spent(k, "anna"), unknown = spent(k, "nobody");
-    print_message("known %lld ms, unknown %lld ms\n", (long long)(known / KP_MILLISECOND), (long long)(unknown / KP_MILLISECOND));
+    print_message("known %lld ms, unknown %lld ms\n", (long long)(known / KP_MILLISECOND),
+                  (long long)(unknown / KP_MILLISECOND));
     assert_true(unknown > known / 2 && unknown < known * 2);
 }
 
@@ -188,23 +205,32 @@ static void names_are_sane_and_stand_once(void **state)
     longest[KP_USER_MAX] = 0;
     static const char *const bad[] = { "", "a/b", "local", " a", "a*" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(kp_user_add(k->store, bad[i], &as, good, false, &(struct kp_err){ 0 }), KP_EINVALID);
-    assert_int_equal(kp_user_add(k->store, longest, &as, good, false, &(struct kp_err){ 0 }), KP_EINVALID);
+        assert_int_equal(kp_user_add(k->store, bad[i], &as, good, false, &(struct kp_err){ 0 }),
+                         KP_EINVALID);
+    assert_int_equal(kp_user_add(k->store, longest, &as, good, false, &(struct kp_err){ 0 }),
+                     KP_EINVALID);
     longest[KP_USER_MAX - 1] = 0;
-    assert_int_equal(kp_user_add(k->store, longest, &as, good, false, &(struct kp_err){ 0 }), KP_OK);
-    assert_int_equal(kp_user_add(k->store, longest, &as, good, false, &(struct kp_err){ 0 }), KP_EEXISTS);
-    assert_int_equal(kp_user_add(k->store, "weak", &as, "weak", false, &(struct kp_err){ 0 }), KP_EINVALID);
+    assert_int_equal(kp_user_add(k->store, longest, &as, good, false, &(struct kp_err){ 0 }),
+                     KP_OK);
+    assert_int_equal(kp_user_add(k->store, longest, &as, good, false, &(struct kp_err){ 0 }),
+                     KP_EEXISTS);
+    assert_int_equal(kp_user_add(k->store, "weak", &as, "weak", false, &(struct kp_err){ 0 }),
+                     KP_EINVALID);
     as.mail = "nobody";
-    assert_int_equal(kp_user_add(k->store, "x", &as, good, false, &(struct kp_err){ 0 }), KP_EINVALID);
+    assert_int_equal(kp_user_add(k->store, "x", &as, good, false, &(struct kp_err){ 0 }),
+                     KP_EINVALID);
     as.mail = "x@example.com";
     as.language = "n l";
-    assert_int_equal(kp_user_add(k->store, "x", &as, good, false, &(struct kp_err){ 0 }), KP_EINVALID);
+    assert_int_equal(kp_user_add(k->store, "x", &as, good, false, &(struct kp_err){ 0 }),
+                     KP_EINVALID);
     as.language = "nl";
     as.display = "two\nlines";
-    assert_int_equal(kp_user_add(k->store, "x", &as, good, false, &(struct kp_err){ 0 }), KP_EINVALID);
+    assert_int_equal(kp_user_add(k->store, "x", &as, good, false, &(struct kp_err){ 0 }),
+                     KP_EINVALID);
     as.display = "X";
     as.role = KP_NOBODY;
-    assert_int_equal(kp_user_add(k->store, "x", &as, good, false, &(struct kp_err){ 0 }), KP_EINVALID);
+    assert_int_equal(kp_user_add(k->store, "x", &as, good, false, &(struct kp_err){ 0 }),
+                     KP_EINVALID);
     as.role = KP_OPERATOR;
     assert_int_equal(kp_user_add(k->store, "x", &as, good, true, &(struct kp_err){ 0 }), KP_OK);
     struct kp_user x = user(k, "x");
@@ -225,7 +251,8 @@ static void the_last_enabled_owner_stays_one(void **state)
     assert_int_equal(change(k, "two", KP_ENGINEER, -1), KP_EEXISTS);
     assert_int_equal(kp_user_remove(k->store, "two", &(struct kp_err){ 0 }), KP_EEXISTS);
     assert_true(user(k, "two").role == KP_OWNER && !user(k, "two").disabled);
-    assert_int_equal(kp_user_remove(k->store, "one", &(struct kp_err){ 0 }), KP_OK); /* disabled, so it was none */
+    assert_int_equal(kp_user_remove(k->store, "one", &(struct kp_err){ 0 }),
+                     KP_OK); /* disabled, so it was none */
     assert_int_equal(change(k, "three", KP_OWNER, -1), KP_OK);
     assert_int_equal(change(k, "two", KP_VIEWER, -1), KP_OK);
     assert_int_equal(kp_user_remove(k->store, "two", &(struct kp_err){ 0 }), KP_OK);
@@ -240,7 +267,8 @@ static void sessions_end_with_what_takes_rights_away_and_with_a_password_and_not
     int64_t epoch = user(k, "anna").epoch;
     change(k, "anna", KP_OWNER, 0);
     change(k, "anna", KP_OWNER, -1);
-    kp_user_change(k->store, "anna", &(struct kp_user_change){ .disabled = -1, .display = "Anna" }, &(struct kp_err){ 0 });
+    kp_user_change(k->store, "anna", &(struct kp_user_change){ .disabled = -1, .display = "Anna" },
+                   &(struct kp_err){ 0 });
     assert_int_equal(user(k, "anna").epoch, epoch);
     add(k, "other", KP_OWNER);
     change(k, "anna", KP_VIEWER, -1);
@@ -251,12 +279,16 @@ static void sessions_end_with_what_takes_rights_away_and_with_a_password_and_not
     assert_int_equal(login(k, "anna", good, NULL), KP_LOGIN_WRONG); /* disabled */
     change(k, "anna", KP_NOBODY, 0);
     epoch = user(k, "anna").epoch;
-    assert_int_equal(kp_user_password(k->store, "anna", "another few words", false, &(struct kp_err){ 0 }), KP_OK);
+    assert_int_equal(
+        kp_user_password(k->store, "anna", "another few words", false, &(struct kp_err){ 0 }),
+        KP_OK);
     assert_true(user(k, "anna").epoch > epoch);
     assert_int_equal(login(k, "anna", good, NULL), KP_LOGIN_WRONG);
     assert_int_equal(login(k, "anna", "another few words", NULL), KP_LOGIN_GOOD);
-    assert_int_equal(kp_user_password(k->store, "anna", "anna", false, &(struct kp_err){ 0 }), KP_EINVALID);
-    assert_int_equal(kp_user_password(k->store, "who", good, false, &(struct kp_err){ 0 }), KP_ENOTFOUND);
+    assert_int_equal(kp_user_password(k->store, "anna", "anna", false, &(struct kp_err){ 0 }),
+                     KP_EINVALID);
+    assert_int_equal(kp_user_password(k->store, "who", good, false, &(struct kp_err){ 0 }),
+                     KP_ENOTFOUND);
 }
 
 static void a_user_made_again_has_no_session_of_the_one_before(void **state)
@@ -281,7 +313,9 @@ static void code_at(const char *text, int64_t at, char out[8])
         for (size_t bit = 0; bit < 5; bit++)
             if ((size_t)(strchr(letters, text[i]) - letters) >> (4 - bit) & 1)
                 secret[(i * 5 + bit) / 8] |= (unsigned char)(128 >> (i * 5 + bit) % 8);
-    snprintf(out, 8, "%06u", kp_hotp(secret, KP_TOTP_SECRET, (uint64_t)(at / (KP_TOTP_PERIOD_S * KP_SECOND))) % 1000000);
+    snprintf(out, 8, "%06u",
+             kp_hotp(secret, KP_TOTP_SECRET, (uint64_t)(at / (KP_TOTP_PERIOD_S * KP_SECOND))) %
+                 1000000);
 }
 
 static void a_second_factor_is_asked_for_once_it_is_confirmed_and_no_code_counts_twice(void **state)
@@ -293,19 +327,23 @@ static void a_second_factor_is_asked_for_once_it_is_confirmed_and_no_code_counts
     kp_user_totp_begin(k->store, "anna", text, &err);
     kit_ok(&err);
     assert_int_equal(login(k, "anna", good, NULL), KP_LOGIN_GOOD); /* not confirmed yet */
-    assert_int_equal(kp_user_totp_confirm(k->store, "anna", "000000", &(struct kp_err){ 0 }), KP_EINVALID);
+    assert_int_equal(kp_user_totp_confirm(k->store, "anna", "000000", &(struct kp_err){ 0 }),
+                     KP_EINVALID);
     code_at(text, KIT_NOW, code);
     kp_user_totp_confirm(k->store, "anna", code, &err);
     kit_ok(&err);
     assert_true(user(k, "anna").totp);
-    assert_int_equal(kp_user_totp_confirm(k->store, "anna", code, &(struct kp_err){ 0 }), KP_EEXISTS);
+    assert_int_equal(kp_user_totp_confirm(k->store, "anna", code, &(struct kp_err){ 0 }),
+                     KP_EEXISTS);
     assert_int_equal(kp_user_totp_begin(k->store, "anna", text, &(struct kp_err){ 0 }), KP_EEXISTS);
     assert_int_equal(login(k, "anna", good, NULL), KP_LOGIN_NO_CODE);
     assert_int_equal(login(k, "anna", "not the password", NULL), KP_LOGIN_WRONG);
-    assert_int_equal(login(k, "anna", good, code), KP_LOGIN_WRONG); /* it confirmed, so it is used */
+    assert_int_equal(login(k, "anna", good, code),
+                     KP_LOGIN_WRONG); /* it confirmed, so it is used */
     kp_clock_advance(&k->clock, 30 * KP_SECOND);
     code_at(text, KIT_NOW + 30 * KP_SECOND, code);
-    assert_int_equal(login(k, "anna", "not the password", code), KP_LOGIN_WRONG); /* which does not use it up */
+    assert_int_equal(login(k, "anna", "not the password", code),
+                     KP_LOGIN_WRONG); /* which does not use it up */
     assert_int_equal(login(k, "anna", good, code), KP_LOGIN_GOOD);
     assert_int_equal(login(k, "anna", good, code), KP_LOGIN_WRONG);
     kp_user_totp_remove(k->store, "anna", &err);
@@ -322,7 +360,8 @@ static void the_secret_of_the_second_factor_is_sealed_and_goes_with_its_user(voi
     add(k, "anna", KP_VIEWER);
     kp_user_totp_begin(k->store, "anna", text, &err);
     kit_ok(&err);
-    assert_int_equal(kit_number(k, "select length(data) from secret where name = 'user/anna/totp'"), 24 + 16 + KP_TOTP_SECRET);
+    assert_int_equal(kit_number(k, "select length(data) from secret where name = 'user/anna/totp'"),
+                     24 + 16 + KP_TOTP_SECRET);
     kp_user_remove(k->store, "anna", &err);
     kit_ok(&err);
     assert_int_equal(kit_number(k, "select count(*) from secret"), 0);
