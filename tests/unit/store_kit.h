@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "store/engine.h"
 #include "store/history.h"
+#include "store/secret.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -104,6 +105,25 @@ KIT void kit_free(struct kit *k)
     kp_arena_free(&k->text);
     kp_free(k->all);
     free(k);
+}
+
+/* Of a test: a store that is open and has a node.key, and its end. */
+KIT int kit_begin(void **state)
+{
+    struct kit *k = kit_new();
+    struct kp_err err = { 0 };
+    kp_key_create(k->dir, &err);
+    kit_open(k);
+    kp_key_load(k->store, k->dir, &err);
+    kit_ok(&err);
+    *state = k;
+    return 0;
+}
+
+KIT int kit_end(void **state)
+{
+    kit_free(*state);
+    return 0;
 }
 
 KIT void kit_hub(struct kit *k)

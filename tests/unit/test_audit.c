@@ -6,29 +6,10 @@
 #include "store/audit.h"
 #include "store/care.h"
 #include "store/repair.h"
-#include "store/secret.h"
 
 #include "core/ban.h"
 
 enum { ROWS = 12 };
-
-static int begin(void **state)
-{
-    struct kit *k = kit_new();
-    struct kp_err err = { 0 };
-    kp_key_create(k->dir, &err);
-    kit_open(k);
-    kp_key_load(k->store, k->dir, &err);
-    kit_ok(&err);
-    *state = k;
-    return 0;
-}
-
-static int end(void **state)
-{
-    kit_free(*state);
-    return 0;
-}
 
 static void add(struct kit *k, const char *user, const char *action)
 {
@@ -137,14 +118,14 @@ static void what_is_changed_removed_put_in_or_moved_is_found_with_its_number(voi
     };
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         void *own;
-        begin(&own);
+        kit_begin(&own);
         fill(own);
         tamper(own, ways[i].sql);
         struct kp_audit_verdict v = verdict(own);
         if (v.broken != ways[i].found)
             fail_msg("%s: found at %lld: %s", ways[i].sql, (long long)v.broken, v.why);
         assert_true(strlen(v.why) > 10);
-        end(&own);
+        kit_end(&own);
     }
 }
 
@@ -161,13 +142,13 @@ static void going_on_after_it_hides_nothing(void **state)
     };
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         void *own;
-        begin(&own);
+        kit_begin(&own);
         fill(own);
         tamper(own, ways[i]);
         fill(own);
         if (!verdict(own).broken)
             fail_msg("%s", ways[i]);
-        end(&own);
+        kit_end(&own);
     }
 }
 
@@ -324,7 +305,7 @@ static void a_repaired_copy_keeps_the_log_and_its_end(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define T(f) cmocka_unit_test_setup_teardown(f, kit_begin, kit_end)
     const struct CMUnitTest tests[] = {
         T(an_empty_log_is_whole),
         T(a_log_that_nobody_touched_is_whole_and_its_end_is_sealed),

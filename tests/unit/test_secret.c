@@ -8,24 +8,6 @@
 
 #include "core/ban.h"
 
-static int begin(void **state)
-{
-    struct kit *k = kit_new();
-    struct kp_err err = { 0 };
-    kit_open(k);
-    kp_key_create(k->dir, &err);
-    kp_key_load(k->store, k->dir, &err);
-    kit_ok(&err);
-    *state = k;
-    return 0;
-}
-
-static int end(void **state)
-{
-    kit_free(*state);
-    return 0;
-}
-
 static const char *key_path(struct kit *k)
 {
     static char path[100];
@@ -356,7 +338,7 @@ static void out_of_memory_lets_nobody_in_and_leaks_nothing(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define T(f) cmocka_unit_test_setup_teardown(f, kit_begin, kit_end)
     const struct CMUnitTest tests[] = {
         T(the_key_is_made_once_and_is_private),
         T(a_key_that_others_may_read_is_refused),

@@ -10,24 +10,6 @@
 
 static const char good[] = "correct horse battery";
 
-static int begin(void **state)
-{
-    struct kit *k = kit_new();
-    struct kp_err err = { 0 };
-    kit_open(k);
-    kp_key_create(k->dir, &err);
-    kp_key_load(k->store, k->dir, &err);
-    kit_ok(&err);
-    *state = k;
-    return 0;
-}
-
-static int end(void **state)
-{
-    kit_free(*state);
-    return 0;
-}
-
 static void add(struct kit *k, const char *name, enum kp_role role)
 {
     struct kp_err err = { 0 };
@@ -427,7 +409,7 @@ static void out_of_memory_finds_nobody_and_leaks_nothing(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define T(f) cmocka_unit_test_setup_teardown(f, kit_begin, kit_end)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_password_is_long_enough_and_none_of_the_obvious),
         cmocka_unit_test(a_password_that_is_made_passes_and_is_never_the_same),
