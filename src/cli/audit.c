@@ -15,7 +15,7 @@
 
 #include "core/ban.h"
 
-enum { LISTED = 50, LINE = 64 << 10 };
+enum { LISTED = 50, LINE = 64 << 10, LISTED_MAX = 256 << 20 };
 
 static struct kp_db *open_file(struct kp_cli *c, struct kp_err *err)
 {
@@ -45,6 +45,7 @@ struct listing {
     struct kp_cli *c;
     struct kp_table table;
     struct kp_buf line;
+    struct kp_json json; /* into it */
     int64_t left;
 };
 
@@ -66,16 +67,13 @@ static bool add_row(void *arg, const struct kp_audit *a)
     return --l->left > 0;
 }
 
-static bool add_line(void *arg, const struct kp_audit *a)
+static bool add_json(void *arg, const struct kp_audit *a)
 {
     struct listing *l = arg;
-    struct kp_json j = kp_json(&l->line);
-    l->line.len = 0;
-    kp_json_begin(&j, '{');
-    kp_audit_json(&j, a);
-    kp_json_end(&j, '}');
-    puts(kp_buf_text(&l->line));
-    return --l->left != 0;
+    kp_json_begin(&l->json, '{');
+    kp_audit_json(&l->json, a);
+    kp_json_end(&l->json, '}');
+    return --l->left > 0;
 }
 
 static int list(struct kp_cli *c)
@@ -88,16 +86,37 @@ static int list(struct kp_cli *c)
     if (!read_filter(c, &f) || l.left < 1)
         return kp_complain(c, KP_MISUSE,
                            "--from and --to take a time such as -1d, --after and --limit a number");
-    kp_buf_init(&l.line, LINE);
+    kp_buf_init(&l.line, LISTED_MAX);
+    l.json = kp_json(&l.line);
+    kp_json_begin(&l.json, '{');
+    kp_json_key(&l.json, "entries");
+    kp_json_begin(&l.json, '[');
     struct kp_db *db = open_file(c, &err);
-    if (db && !kp_audit_list(db, &f, c->json ? add_line : add_row, &l, &err) && !c->json)
-        kp_table_print(c, &l.table, head, "rllllll");
+    if (db)
+        kp_audit_list(db, &f, c->json ? add_json : add_row, &l, &err);
     kp_store_close_reader(db);
+    kp_json_end(&l.json, ']');
+    kp_json_end(&l.json, '}');
+    if (!c->json && (l.table.n || !err.code))
+        kp_table_print(c, &l.table, head, "rllllll");
+    else if (!err.code)
+        puts(kp_buf_text(&l.line));
     kp_buf_free(&l.line);
     return err.code ? kp_fault(c, &err) : KP_DONE;
 }
 
 /* ---- export ---- */
+
+static bool add_line(void *arg, const struct kp_audit *a)
+{
+    struct listing *l = arg;
+    l->line.len = 0;
+    l->json = kp_json(&l->line);
+    l->left = INT64_MAX;
+    add_json(l, a);
+    puts(kp_buf_text(&l->line));
+    return true;
+}
 
 static void syslog_value(struct kp_buf *out, const char *name, const char *value)
 {

@@ -27,33 +27,39 @@ static json_t *ask(struct kp_cli *c, const char *method, const char *name, const
     return j;
 }
 
-static int list(struct kp_cli *c)
+static void print_users(struct kp_cli *c, const json_t *users)
 {
     static const char *const head[] = { "name", "role", "called", "code", "state", "last log-in" };
-    struct kp_err err = { 0 };
     struct kp_table t = { 0 };
-    json_t *j = ask(c, "GET", NULL, "", NULL, &err), *one;
+    json_t *one;
     size_t i;
-    if (!j)
-        return kp_fault(c, &err);
-    if (c->json)
-        kp_print_json(j);
-    json_array_foreach(json_object_get(j, "users"), i, one)
+    json_array_foreach(users, i, one)
     {
         const char *seen = kp_text(one, "seen");
         bool off = json_is_true(json_object_get(one, "disabled")),
              first = json_is_true(json_object_get(one, "mustChangePassword"));
+        const char *code = json_is_true(json_object_get(one, "totp")) ? "yes" : "no",
+                   *state = off     ? "disabled"
+                            : first ? "first password"
+                                    : "active";
         kp_table_row(&t, 6,
                      (const char *[]){ kp_text(one, "name"), kp_text(one, "role"),
-                                       kp_text(one, "displayName"),
-                                       json_is_true(json_object_get(one, "totp")) ? "yes" : "no",
-                                       off     ? "disabled"
-                                       : first ? "first password"
-                                               : "active",
+                                       kp_text(one, "displayName"), code, state,
                                        *seen ? seen : "never" });
     }
-    if (!c->json)
-        kp_table_print(c, &t, head, "llllll");
+    kp_table_print(c, &t, head, "llllll");
+}
+
+static int list(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    json_t *j = ask(c, "GET", NULL, "", NULL, &err);
+    if (!j)
+        return kp_fault(c, &err);
+    if (c->json)
+        kp_print_json(j);
+    else
+        print_users(c, json_object_get(j, "users"));
     json_decref(j);
     return KP_DONE;
 }

@@ -488,6 +488,7 @@ def test_the_log_is_read_in_pages_and_by_filter(node, owner):
     lines = node.cli("audit", "export", "--syslog").stdout.splitlines()
     assert len(lines) == len(rows(node)) and all(re.match(r"<10[89]>1 \d{4}-\S+Z \S+ koppel - audit \[koppel@\d+ id=\"\d+\"", line) for line in lines)
     assert len(rows(node, "--after", "5")) == len(lines) - 5
+    assert [e["target"] for e in node.json("audit", "--limit", "2")["entries"]] == ["hall6", "hall5"]
     assert "hall6" in node.cli("audit").stdout and "hall6" not in node.cli("audit", "--user", "koppel").stdout
     assert node.cli("audit", "frobnicate", check=False).returncode == 2
 
