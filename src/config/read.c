@@ -422,6 +422,15 @@ static enum kp_code check_age(const char *text, struct kp_err *err)
                                                   : kp_fail(err, KP_EINVALID, "'%.60s' is not a time such as 90d or 2y", text);
 }
 
+/* Who may apply a file shall not get rid of what he did last week. */
+static enum kp_code check_audit_age(const char *text, struct kp_err *err)
+{
+    int64_t ns;
+    return kp_duration_parse(text, &ns) && ns >= INT64_C(90) * 86400 * KP_SECOND
+               ? KP_OK
+               : kp_fail(err, KP_EINVALID, "audit-age: '%.60s' is not a time of at least 90d", text);
+}
+
 static enum kp_code check_size(const char *text, struct kp_err *err)
 {
     int64_t bytes;
@@ -434,6 +443,7 @@ const struct kp_config_setting kp_config_settings[] = {
     { "disk-budget", "disk-budget", check_size },
     { "interval-age", "interval-age", check_age },
     { "removed-age", "removed-age", check_age },
+    { "audit-age", "audit-age", check_audit_age },
     { "commit-interval", "commit-every", check_commit },
     { "listen", "listen", check_listen },
     { 0 },

@@ -14,7 +14,7 @@
 #include "core/ban.h"
 
 enum { FIELDS = 7, CUT_ROWS = 5000 };
-static const int64_t kept = INT64_C(730) * 86400 * KP_SECOND, /* two years */
+static const int64_t standard_age = INT64_C(730) * 86400 * KP_SECOND, /* two years */
     slack =
         INT64_C(7) * 86400 * KP_SECOND; /* a cut is a row itself: once a week, not once an hour */
 
@@ -449,7 +449,7 @@ static enum kp_code cut(struct kp_db *db, void *arg, struct kp_err *err)
     if (kp_run(del, err) || write_head(db, c->store->key, &h, err))
         return err->code;
     snprintf(detail, sizeof detail,
-             "rows %lld to %lld, older than two years or more than a million", (long long)c->from,
+             "rows %lld to %lld: too old, or more than a million", (long long)c->from,
              (long long)h.cut);
     const struct kp_audit row = { .at = kp_utc(c->store->clock),
                                   .user = "koppel",
@@ -460,23 +460,35 @@ static enum kp_code cut(struct kp_db *db, void *arg, struct kp_err *err)
     return append(db, c->store->key, &row, err);
 }
 
+static int64_t age_of(struct kp_db *db)
+{
+    struct kp_arena arena = { 0 };
+    int64_t age;
+    const char *text = kp_setting_get(db, &arena, "audit-age");
+    if (!text || !kp_duration_parse(text, &age) || age <= 0)
+        age = standard_age;
+    kp_arena_free(&arena);
+    return age;
+}
+
+/* What there is to cut now; with a clock that cannot be believed nothing. */
+static bool plan_cut(struct kp_store *s, struct kp_db *db, struct cutting *c, struct kp_err *err)
+{
+    int64_t oldest, n;
+    if (!kp_growth_trusts(s, db, err) || err->code ||
+        kp_db_number(db, "select at from audit order by id limit 1", KP_FOREVER, &oldest, err) ||
+        kp_db_number(db, "select max(id) - min(id) + 1 from audit", 0, &n, err))
+        return false;
+    c->before = kp_utc(s->clock) - age_of(db);
+    c->excess = n > KP_AUDIT_ROWS_MAX ? n - KP_AUDIT_ROWS_MAX + CUT_ROWS : 0;
+    return oldest < c->before - slack || c->excess;
+}
+
 bool kp_audit_turn(struct kp_store *s, struct kp_err *err)
 {
-    int64_t oldest = 0, n = 0, now = kp_utc(s->clock);
+    struct cutting c = { .store = s };
     struct kp_db *db = kp_store_reader(s, err);
-    if (!db)
-        return false;
-    if (kp_growth_trusts(s, db, err)) {
-        kp_db_number(db, "select at from audit order by id limit 1", KP_FOREVER, &oldest, err);
-        kp_db_number(db, "select max(id) - min(id) + 1 from audit", 0, &n, err);
-    } else {
-        oldest = KP_FOREVER;
-    }
+    bool any = db && plan_cut(s, db, &c, err);
     kp_store_reader_done(s, db);
-    struct cutting c = { .store = s,
-                         .before = now - kept,
-                         .excess = n > KP_AUDIT_ROWS_MAX ? n - KP_AUDIT_ROWS_MAX + CUT_ROWS : 0 };
-    if (err->code || (oldest >= now - kept - slack && !c.excess))
-        return false;
-    return !kp_store_do(s, cut, &c, err) && c.n == CUT_ROWS;
+    return any && !kp_store_do(s, cut, &c, err) && c.n == CUT_ROWS;
 }

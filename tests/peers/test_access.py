@@ -518,6 +518,15 @@ def test_what_somebody_does_to_the_file_of_a_stopped_node_is_found_then_and_late
     assert node.cli("audit", "verify", check=False).returncode == 1, "starting the node hides nothing"
 
 
+def test_how_long_it_is_kept_is_a_setting_that_cannot_be_made_short(node, tmp_path):
+    file = tmp_path / "settings.yaml"
+    for age, code in (("5d", 1), ("soon", 1), ("5y", 0)):
+        file.write_text(f"settings:\n  audit-age: {age}\n")
+        assert node.cli("apply", file, check=False).returncode == code, age
+    assert 'audit-age: "5y"' in node.cli("export").stdout
+    assert [r["target"] for r in rows(node) if r["action"] == "POST /apply"] == [None]
+
+
 def test_a_log_without_its_node_key_is_checked_but_for_its_end(node, owner, tmp_path):
     node.stop()
     other = tmp_path / "copy"

@@ -241,6 +241,7 @@ static void what_is_older_than_two_years_goes_and_the_rest_is_still_whole(void *
     const int64_t day = 86400 * KP_SECOND;
     kit_hub(k);
     fill(k);
+    assert_false(kp_audit_turn(k->store, &err));
     for (int i = 0; i < 800;
          i++) { /* housekeeping believes a clock that goes, not one that jumps */
         kp_clock_advance(&k->clock, day);
@@ -254,10 +255,26 @@ static void what_is_older_than_two_years_goes_and_the_rest_is_still_whole(void *
     assert_int_equal(v.first, ROWS + 1);
     assert_int_equal(v.entries, ROWS + 1);
     assert_int_equal(kit_number(k, "select count(*) from audit where action = 'audit-cut' and "
-                                   "detail like 'rows 1 to 12,%'"),
+                                   "detail like 'rows 1 to 12:%'"),
                      1);
     tamper(k, "delete from audit where id = 13; update audit_head set cut = 13");
     assert_int_not_equal(verdict(k).broken, 0);
+}
+
+static void how_long_it_is_kept_is_a_setting(void **state)
+{
+    struct kit *k = *state;
+    struct kp_err err = { 0 };
+    kit_hub(k);
+    fill(k);
+    kp_setting_put(k->store->db, "audit-age", "100d", &err);
+    for (int i = 0; i < 115; i++) {
+        kp_clock_advance(&k->clock, 86400 * KP_SECOND);
+        kp_care_round(k->store, &err);
+        assert_int_equal(kit_number(k, "select count(*) from audit"), i < 106 ? ROWS : 1);
+    }
+    kit_ok(&err);
+    assert_int_equal(verdict(k).broken, 0);
 }
 
 static void a_log_that_is_not_as_it_was_is_evidence_and_is_not_cut(void **state)
@@ -315,6 +332,7 @@ int main(void)
         T(entries_are_found_by_user_action_and_time_newest_first_and_page_by_page),
         T(a_text_that_is_too_long_or_no_text_is_cut_and_cleaned_and_stays_whole),
         T(what_is_older_than_two_years_goes_and_the_rest_is_still_whole),
+        T(how_long_it_is_kept_is_a_setting),
         T(a_log_that_is_not_as_it_was_is_evidence_and_is_not_cut),
         T(a_repaired_copy_keeps_the_log_and_its_end),
     };
