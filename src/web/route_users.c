@@ -189,10 +189,14 @@ static enum kp_code change_own(struct kp_request *r, const char *current, const 
                                struct kp_err *err)
 {
     struct kp_user u;
+    bool same;
     if (!password)
         return kp_fail(err, KP_EINVALID, "'password' is missing in the body");
-    if (!r->who.must_change && !knows_current(r, current, err))
+    if ((!r->who.must_change && !knows_current(r, current, err)) ||
+        kp_user_knows(store(r), r->name, password, &same, err))
         return err->code;
+    if (same)
+        return kp_fail(err, KP_EINVALID, "this is the password you have: take another one");
     if (kp_user_password(store(r), r->name, password, false, err))
         return err->code;
     if (kp_user_find(store(r), r->name, &u))

@@ -93,6 +93,7 @@ def test_the_first_password_opens_nothing_but_its_own_change(node):
         r.close()
     assert p.send("PUT", "users/owner/password", {"password": "short"}).status_code == 400
     assert p.send("PUT", "users/owner/password", {"password": "Password123"}).status_code == 400
+    assert p.send("PUT", "users/owner/password", {"password": node.password}).status_code == 400, "the one it is"
     assert p.ok("GET", "session")["mustChangePassword"] is True
     assert p.ok("PUT", "users/owner/password", {"password": WORDS})["mustChangePassword"] is False
     assert p.ok("GET", "status")["node"] == "test", "the session goes on"
