@@ -72,6 +72,11 @@ enum kp_code kp_alarms_get(struct kp_db *reader, int64_t id, struct kp_alarm *, 
 /* The whole object. The model's lock is held, or it is the hub's thread. */
 void kp_alarm_json(struct kp_json *, const struct kp_model *, const struct kp_alarm *);
 
+/* A certificate of the node's own, which rules of that kind look after as they do after those of machines. `what` it is of,
+ * for people; not_after KP_NO_TIME: it is no more. */
+enum { KP_OWN_CERTIFICATES = 4 };
+void kp_alarms_certificate(struct kp_alarms *, const char *what, int64_t not_after);
+
 /* ---- rules ---- */
 /* Makes (must_be_new) or replaces one. */
 enum kp_code kp_alarms_put_rule(struct kp_alarms *, const struct kp_alarm_rule *, bool must_be_new, struct kp_err *);

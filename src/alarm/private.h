@@ -45,6 +45,11 @@ struct kp_alarms {
     size_t n, room;
     uint64_t dropped;
     bool dirty, full; /* full: no room until the next turn */
+    struct own_certificate {
+        char what[40]; /* "" = free */
+        int64_t not_after;
+    } own_certificate[KP_OWN_CERTIFICATES];
+    bool look_at_certificates; /* one of the node's own has changed: not only when the hour is over */
 
     pthread_mutex_t writing; /* one at a time */
     int64_t certificates; /* the writing thread: monotonic, last looked at */

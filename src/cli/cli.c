@@ -102,6 +102,19 @@ static const struct kp_flag user_flags[] = {
     { "must-change", NULL, "with --password-file: to be changed at the first log-in" },
     { 0 },
 };
+static const struct kp_flag listen_flags[] = {
+    { "lan", NULL, "let other machines in, over HTTPS; NAME is how they call this one, besides its host name and addresses" },
+    { "port", "PORT", "with --lan: another one than 8443" },
+    { "address", "ADDRESS", "with --lan: only at this address of the machine, or all" },
+    { "new-ca", NULL, "with --lan: make a new CA, to be installed on the PCs again" },
+    { "off", NULL, "this machine only" },
+    { "ca", "FILE", "write the node's CA certificate, to be installed on the PCs; - prints it" },
+    { "csr", "FILE", "write a request for the CA of the company" },
+    { "certificate", "FILE", "take what that CA has signed, with the certificates between" },
+    { "key", "FILE", "with --certificate: its key, when it was not asked for with --csr" },
+    { "own", NULL, "back to a certificate by the node's own CA" },
+    { 0 },
+};
 static const struct kp_flag audit_flags[] = {
     { "from", "TIME", "-1h, -2d, 14:30, 2026-11-24T08:00:00Z (all)" },
     { "to", "TIME", "(default now)" },
@@ -283,6 +296,8 @@ const struct kp_verb kp_verbs[] = {
       "koppel user add anna --role engineer", kp_verb_user, user_flags, 0, 3 },
     { "audit", "[list | verify | export]", "who did what and who was refused, and whether that log is whole",
       "koppel audit list --from -1d --user anna", kp_verb_audit, audit_flags, 0, 1 },
+    { "listen", "[NAME...]", "who reaches the node's page: this machine, or others over HTTPS", "koppel listen --lan koppel.plant.example",
+      kp_verb_listen, listen_flags, 0, 16 },
     { "sql", "STATEMENT", "ask the data file",
       "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1 },
     { "backup", "[FILE]", "a copy while running, or one every day", "koppel backup --to /mnt/nas/koppel --daily 02:00 --encrypt",

@@ -6,6 +6,7 @@
  * An exchange is one request and its reply. Its connection owns it, and so does the worker while its handler
  * runs; who leaves last disposes of it. Locks, in this order: the keeper's, an exchange's, the library's. */
 #include "web/keeper.h"
+#include "web/lan.h"
 #include "web/listen.h"
 #include "web/pool.h"
 #include "web/routes.h"
@@ -21,13 +22,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/ban.h"
 
 enum {
-    LOCAL_CONNECTIONS = 200, /* kept for the Unix socket, so that a flood over TCP does not shut people out */
-    TCP_CONNECTIONS = KP_CONNECTIONS_MAX - LOCAL_CONNECTIONS,
+    LOCAL_CONNECTIONS = 200, /* each listener has its own, so that a flood at one does not shut people out at the others */
+    TCP_CONNECTIONS = 800,
+    LAN_CONNECTIONS = 400,
+    LAN_PER_ADDRESS = 250,
     IDLE_S = 30,
     HEADER_BYTES = 32 << 10,  /* request line, headers and the output buffer */
     HEARTBEAT_S = 15,
@@ -37,7 +41,8 @@ enum {
 
 struct listener {
     struct kp_web *web;
-    bool local;
+    bool local, tls;
+    struct kp_crowd crowd;
     struct MHD_Daemon *daemon;
 };
 
@@ -47,7 +52,10 @@ struct kp_web {
     struct kp_guard *guard;
     struct kp_keeper *keeper;
     struct kp_pool *pool;
-    struct listener local, tcp;
+    struct kp_lan *lan;
+    struct listener local, tcp, network;
+    struct kp_job turn; /* of the LAN listener */
+    atomic_bool turning;
     char *socket_path;
     char host[KP_HOST_MAX];
     unsigned port;
@@ -84,6 +92,8 @@ static int64_t mono(const struct kp_web *web)
 {
     return kp_mono(kp_hub_clock(kp_node_hub(web->node)));
 }
+
+static void run(struct kp_job *);
 
 /* ---- the life of an exchange ---- */
 
@@ -136,9 +146,10 @@ static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Co
     x->request.web = listener->web;
     x->request.sessions = listener->web->sessions;
     x->request.guard = listener->web->guard;
-    x->request.port = listener->web->port;
+    x->request.port = listener->tls ? kp_lan_port(listener->web->lan) : listener->web->port;
     x->request.client = (struct kp_client){
         .local = listener->local,
+        .tls = listener->tls,
         .host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host"),
         .authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization"),
         .cookie = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Cookie"),
@@ -152,6 +163,7 @@ static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Co
     if (!listener->local)
         find_address(connection, x->request.client.from);
     x->listener = listener;
+    x->job.run = run;
     x->guest = guest;
     x->connection = connection;
     kp_buf_init(&x->body, KP_BODY_MAX);
@@ -346,7 +358,7 @@ static void run(struct kp_job *job)
 
 /* ---- replies ---- */
 
-static void add_headers(struct MHD_Response *response, const struct kp_reply *reply)
+static void add_headers(struct MHD_Response *response, const struct kp_reply *reply, bool tls)
 {
     static const struct kp_header always[] = {
         { "Cache-Control", "no-store" },
@@ -361,6 +373,8 @@ static void add_headers(struct MHD_Response *response, const struct kp_reply *re
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
         if (!MHD_get_response_header(response, always[i].name)) /* a handler's own stands */
             MHD_add_response_header(response, always[i].name, always[i].value);
+    if (tls)
+        MHD_add_response_header(response, "Strict-Transport-Security", "max-age=31536000");
     if (reply->type && reply->status != 204)
         MHD_add_response_header(response, "Content-Type", reply->type);
 }
@@ -387,7 +401,7 @@ static enum MHD_Result queue_reply(struct kp_exchange *x)
     struct MHD_Response *response = make_response(x);
     if (!response)
         return MHD_NO;
-    add_headers(response, &x->request.reply);
+    add_headers(response, &x->request.reply, x->listener->tls);
     if (x->flowing) { /* quiet for as long as it likes, and the connection's last */
         MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
         MHD_add_response_header(response, "Connection", "close");
@@ -514,18 +528,35 @@ static void completed(void *cls, struct MHD_Connection *connection, void **conte
 
 /* ---- connections ---- */
 
+/* NULL: out of memory, or the certificate has gone; then nothing is served. */
+static struct kp_guest *guest_new(struct listener *l, struct MHD_Connection *connection)
+{
+    struct kp_guest *guest = kp_alloc(sizeof *guest);
+    struct kp_tls *tls = l->tls ? kp_lan_tls(l->web->lan) : NULL;
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    if (!guest || (l->tls && !tls)) {
+        kp_tls_drop(tls);
+        kp_free(guest);
+        shutdown(fd, SHUT_RDWR);
+        return NULL;
+    }
+    kp_keeper_add(l->web->keeper, guest, &l->crowd, fd);
+    guest->tls = tls;
+    if (tls)
+        kp_tls_use(tls, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
+    return guest;
+}
+
 static void connection_changed(void *cls, struct MHD_Connection *connection, void **context,
                                enum MHD_ConnectionNotificationCode what)
 {
     struct listener *listener = cls;
     struct kp_guest *guest = *context;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = guest = kp_alloc(sizeof *guest);
-        if (guest)
-            kp_keeper_add(listener->web->keeper, guest,
-                          MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+        *context = guest_new(listener, connection);
     } else if (guest) {
         kp_keeper_remove(listener->web->keeper, guest);
+        kp_tls_drop(guest->tls);
         kp_free(guest->target);
         kp_free(guest);
         *context = NULL;
@@ -556,6 +587,7 @@ static enum kp_code start_listener(struct kp_web *web, struct listener *l, int f
                                    struct kp_err *err)
 {
     l->web = web;
+    l->crowd.most = connections;
     l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
                                  answer, l, MHD_OPTION_LISTEN_SOCKET, fd,
                                  MHD_OPTION_CONNECTION_LIMIT, connections,
@@ -592,6 +624,52 @@ static enum kp_code start_tcp(struct kp_web *web, const char *address, struct kp
     return fd < 0 ? err->code : start_listener(web, &web->tcp, fd, TCP_CONNECTIONS, err);
 }
 
+/* ---- the listener for other machines: its sockets come from the porter ---- */
+static enum kp_code start_network(void *arg, const struct kp_key_pair *p, struct kp_err *err)
+{
+    struct kp_web *web = arg;
+    struct listener *l = &web->network;
+    if (l->daemon)
+        return KP_OK;
+    *l = (struct listener){ .web = web, .tls = true, .crowd.most = LAN_CONNECTIONS };
+    l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_TLS |
+                                     MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, answer, l,
+                                 MHD_OPTION_HTTPS_MEM_CERT, p->certificate,
+                                 MHD_OPTION_HTTPS_MEM_KEY, p->key,
+                                 MHD_OPTION_HTTPS_PRIORITIES, KP_TLS_PRIORITIES,
+                                 MHD_OPTION_CONNECTION_LIMIT, (unsigned)LAN_CONNECTIONS,
+                                 MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)LAN_PER_ADDRESS,
+                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
+                                 MHD_OPTION_NOTIFY_COMPLETED, completed, l,
+                                 MHD_OPTION_NOTIFY_CONNECTION, connection_changed, l,
+                                 MHD_OPTION_URI_LOG_CALLBACK, keep_target, l,
+                                 MHD_OPTION_END);
+    return l->daemon ? KP_OK : kp_fail(err, KP_EIO, "the HTTPS server does not start (threads, memory or file handles are short)");
+}
+
+static void enter(void *arg, int fd, const struct sockaddr *from, socklen_t len)
+{
+    struct kp_web *web = arg;
+    MHD_add_connection(web->network.daemon, fd, from, len); /* closes it when there are too many */
+}
+
+static void run_turn(struct kp_job *job)
+{
+    struct kp_web *web = (struct kp_web *)((char *)job - offsetof(struct kp_web, turn));
+    kp_lan_turn(web->lan);
+    web->turning = false;
+}
+
+static void turn(void *arg)
+{
+    struct kp_web *web = arg;
+    if (!atomic_exchange(&web->turning, true) && !kp_pool_push(web->pool, &web->turn, true))
+        web->turning = false;
+}
+
+static const struct kp_lan_class lan_class = { start_network, enter, turn };
+
 /* A thousand connections need more handles than the usual 1,024. */
 static void allow_files(void)
 {
@@ -615,9 +693,16 @@ static enum kp_code start(struct kp_web *web, const char *socket_path, const cha
     if (kp_guard_start(web->guard, err))
         return err->code;
     web->keeper = kp_keeper_start(clock, &keeper_class, err);
-    web->pool = web->keeper ? kp_pool_start(run, err) : NULL;
+    web->pool = web->keeper ? kp_pool_start(err) : NULL;
+    web->turn.run = run_turn;
+    web->lan = web->pool ? kp_lan_new(web->node, &lan_class, web, err) : NULL;
+    if (!web->lan)
+        return err->code;
     /* TCP first: the Unix socket tells of the port. */
-    if (!web->pool || (listen && start_tcp(web, listen, err)) || (socket_path && start_local(web, socket_path, err)))
+    if (listen && start_tcp(web, listen, err))
+        return err->code;
+    kp_lan_turn(web->lan); /* what fails there does not keep the node from running */
+    if (socket_path && start_local(web, socket_path, err))
         return err->code;
     char where[KP_HOST_MAX + 16];
     snprintf(where, sizeof where, "%s:%u", web->host, web->port);
@@ -648,6 +733,7 @@ void kp_web_stop(struct kp_web *web)
     if (!web)
         return;
     web->stopping = true;
+    kp_lan_stop(web->lan);
     if (web->keeper)
         kp_keeper_each(web->keeper, cut_short);
     kp_pool_stop(web->pool);
@@ -657,6 +743,9 @@ void kp_web_stop(struct kp_web *web)
         MHD_stop_daemon(web->local.daemon);
     if (web->tcp.daemon)
         MHD_stop_daemon(web->tcp.daemon);
+    if (web->network.daemon)
+        MHD_stop_daemon(web->network.daemon);
+    kp_lan_free(web->lan);
     kp_keeper_stop(web->keeper);
     kp_guard_free(web->guard);
     kp_sessions_free(web->sessions);
@@ -674,4 +763,9 @@ unsigned kp_web_port(const struct kp_web *web)
 const char *kp_web_host(const struct kp_web *web)
 {
     return web->host;
+}
+
+struct kp_lan *kp_web_lan(struct kp_web *web)
+{
+    return web->lan;
 }

@@ -19,7 +19,6 @@ struct kp_keeper {
     pthread_t thread;
     pthread_mutex_t lock; /* guards all below, and guests */
     struct kp_guest *first;
-    unsigned n;
     uint64_t serial;
     struct kp_later *later;
     bool stopping;
@@ -52,7 +51,7 @@ static void hung_up(struct kp_keeper *k, uint64_t serial)
 
 static void look_after(struct kp_keeper *k, struct kp_guest *g, int64_t now)
 {
-    int64_t asking = k->n > KP_CONNECTIONS_MAX / 2 ? KP_REQUEST_CROWDED_S : KP_REQUEST_WITHIN_S;
+    int64_t asking = g->crowd->n > g->crowd->most / 2 ? KP_REQUEST_CROWDED_S : KP_REQUEST_WITHIN_S;
     bool slow = (g->state == KP_GUEST_ASKING && now - g->since > asking * KP_SECOND) ||
                 (g->state == KP_GUEST_READING && now - g->since > KP_REPLY_WITHIN_S * KP_SECOND);
     if (slow)
@@ -162,14 +161,14 @@ void kp_keeper_stop(struct kp_keeper *k)
     release(k);
 }
 
-void kp_keeper_add(struct kp_keeper *k, struct kp_guest *g, int fd)
+void kp_keeper_add(struct kp_keeper *k, struct kp_guest *g, struct kp_crowd *crowd, int fd)
 {
     pthread_mutex_lock(&k->lock);
-    *g = (struct kp_guest){ .next = k->first, .serial = ++k->serial, .fd = fd, .since = kp_mono(k->clock) };
+    *g = (struct kp_guest){ .next = k->first, .crowd = crowd, .serial = ++k->serial, .fd = fd, .since = kp_mono(k->clock) };
     if (g->next)
         g->next->prev = g;
     k->first = g;
-    k->n++;
+    crowd->n++;
     pthread_mutex_unlock(&k->lock);
 }
 
@@ -179,7 +178,7 @@ void kp_keeper_remove(struct kp_keeper *k, struct kp_guest *g)
     if (g->next)
         g->next->prev = g->prev;
     *(g->prev ? &g->prev->next : &k->first) = g->next;
-    k->n--;
+    g->crowd->n--;
     pthread_mutex_unlock(&k->lock);
 }
 

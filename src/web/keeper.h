@@ -9,22 +9,27 @@
 #include "core/mem.h"
 
 enum {
-    KP_CONNECTIONS_MAX = 1000,  /* over all listeners */
     KP_REQUEST_WITHIN_S = 60,   /* from connecting (or the last reply) to the end of the request */
-    KP_REQUEST_CROWDED_S = 5,   /* the same while more than half of the connections are in use */
+    KP_REQUEST_CROWDED_S = 5,   /* the same while more than half of the listener's connections are in use */
     KP_REPLY_WITHIN_S = 300,    /* for the client to read it */
 };
 
 enum kp_guest_state { KP_GUEST_ASKING, KP_GUEST_WAITING, KP_GUEST_READING, KP_GUEST_STREAMING };
 
+struct kp_crowd { /* the connections of one listener */
+    unsigned n, most;
+};
+
 struct kp_guest { /* one connection; its memory belongs to the caller */
     struct kp_guest *next, *prev;
+    struct kp_crowd *crowd;
     uint64_t serial;
     int fd;
     enum kp_guest_state state;
     int64_t since; /* of the state, monotonic ns */
     void *request; /* what it has asked, while that lives */
-    char *target;  /* the caller's: its raw request target */
+    char *target;  /* the caller's: its raw request target, */
+    struct kp_tls *tls; /* and the certificate it began with; NULL = not encrypted */
 };
 
 struct kp_keeper_class {
@@ -42,7 +47,7 @@ struct kp_keeper;
 struct kp_keeper *kp_keeper_start(const struct kp_clock *, const struct kp_keeper_class *, struct kp_err *);
 void kp_keeper_stop(struct kp_keeper *); /* after the last guest has left; runs what is left to do */
 
-void kp_keeper_add(struct kp_keeper *, struct kp_guest *, int fd);
+void kp_keeper_add(struct kp_keeper *, struct kp_guest *, struct kp_crowd *, int fd);
 void kp_keeper_remove(struct kp_keeper *, struct kp_guest *);
 void kp_keeper_request(struct kp_keeper *, struct kp_guest *, void *request);
 void kp_keeper_state(struct kp_keeper *, struct kp_guest *, enum kp_guest_state);

@@ -106,7 +106,22 @@ static enum kp_code parse_address(const char *text, struct address *a, char host
         return kp_fail(err, KP_EINVALID, "listen: '%.60s' is not an address such as 127.0.0.1", host);
     }
     return kp_fail(err, KP_EINVALID, "listen: %.60s is not a loopback address (127.0.0.1, [::1]); to reach the node from "
-                                     "elsewhere put a reverse proxy with TLS in front, or use ssh -L", host);
+                                     "elsewhere: koppel listen --lan", host);
+}
+
+/* Binds and listens; *a becomes what was bound. */
+static int listen_at(struct address *a, const char *what, struct kp_err *err)
+{
+    int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, off = 0;
+    if (fd >= 0 && a->any.sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 && bind(fd, &a->any, a->len) == 0 &&
+        listen(fd, BACKLOG) == 0 && getsockname(fd, &a->any, &a->len) == 0)
+        return fd;
+    kp_fail(err, KP_EIO, "cannot listen on %.80s: %s", what, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
 }
 
 int kp_listen_tcp(const char *text, char *host, unsigned *port, struct kp_err *err)
@@ -114,14 +129,24 @@ int kp_listen_tcp(const char *text, char *host, unsigned *port, struct kp_err *e
     struct address a;
     if (parse_address(text, &a, host, err))
         return -1;
-    int fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(fd, &a.any, a.len) != 0 ||
-        listen(fd, BACKLOG) != 0 || getsockname(fd, &a.any, &a.len) != 0) {
-        kp_fail(err, KP_EIO, "cannot listen on %.80s: %s", text, strerror(errno));
-        if (fd >= 0)
-            close(fd);
+    int fd = listen_at(&a, text, err);
+    if (fd >= 0)
+        *port = ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
+    return fd;
+}
+
+int kp_listen_network(const char *address, unsigned port, struct kp_err *err)
+{
+    struct address four = { .v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) }, .len = sizeof four.v4 };
+    struct address six = { .v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) }, .len = sizeof six.v6 };
+    char what[KP_HOST_MAX + 24];
+    snprintf(what, sizeof what, "%s%sport %u", address, *address ? ", " : "", port);
+    if (*address && inet_pton(AF_INET, address, &four.v4.sin_addr) == 1)
+        return listen_at(&four, what, err);
+    if (*address && inet_pton(AF_INET6, address, &six.v6.sin6_addr) != 1) {
+        kp_fail(err, KP_EINVALID, "'%.60s' is no IP address", address);
         return -1;
     }
-    *port = ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
-    return fd;
+    int fd = listen_at(&six, what, *address ? err : NULL);
+    return fd < 0 && !*address ? listen_at(&four, what, err) : fd; /* a machine without IPv6 */
 }

@@ -11,7 +11,6 @@ struct lane {
 };
 
 struct kp_pool {
-    void (*run)(struct kp_job *);
     pthread_mutex_t lock;
     pthread_cond_t more;
     struct lane quick, slow;
@@ -57,7 +56,7 @@ static void *work(void *arg)
     pthread_mutex_lock(&p->lock);
     for (struct kp_job *job; (job = next_job(p, &slow));) {
         pthread_mutex_unlock(&p->lock);
-        p->run(job);
+        job->run(job);
         pthread_mutex_lock(&p->lock);
         p->slow_running -= slow;
         if (slow)
@@ -67,14 +66,13 @@ static void *work(void *arg)
     return NULL;
 }
 
-struct kp_pool *kp_pool_start(void (*run)(struct kp_job *), struct kp_err *err)
+struct kp_pool *kp_pool_start(struct kp_err *err)
 {
     struct kp_pool *p = kp_alloc(sizeof *p);
     if (!p) {
         kp_fail(err, KP_ENOMEM, "out of memory");
         return NULL;
     }
-    p->run = run;
     p->quick.last = &p->quick.first;
     p->slow.last = &p->slow.first;
     pthread_mutex_init(&p->lock, NULL);

@@ -8,12 +8,13 @@
 
 enum { KP_POOL_WORKERS = 4, KP_POOL_FOR_SLOW = 2, KP_POOL_WAITING_MAX = 256 };
 
-struct kp_job { /* first member of what is run */
+struct kp_job { /* part of what is run */
     struct kp_job *next;
+    void (*run)(struct kp_job *);
 };
 
 struct kp_pool;
-struct kp_pool *kp_pool_start(void (*run)(struct kp_job *), struct kp_err *);
+struct kp_pool *kp_pool_start(struct kp_err *);
 /* Runs what waits, then ends the workers. */
 void kp_pool_stop(struct kp_pool *);
 /* False when KP_POOL_WAITING_MAX jobs of its kind wait, or the pool is stopping: the job stays the caller's. */

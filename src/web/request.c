@@ -3,6 +3,7 @@
 
 #include "core/log.h"
 #include "web/body.h"
+#include "web/lan.h"
 #include "web/routes.h"
 
 #include <errno.h>
@@ -223,7 +224,7 @@ static bool by_bearer(const struct kp_request *r, struct kp_who *who)
 static bool by_session(const struct kp_request *r, bool use, struct kp_who *who)
 {
     char id[KP_SESSION_TEXT];
-    return kp_cookie_find(r->client.cookie, r->port, id) &&
+    return kp_cookie_find(r->client.cookie, r->port, r->client.tls, id) &&
            kp_session_check(r->sessions, kp_node_store(r->node), id, use, who);
 }
 
@@ -246,6 +247,8 @@ static bool check_origin(struct kp_request *r)
 {
     const struct kp_client *c = &r->client;
     const char *host = c->origin ? strstr(c->origin, "://") : NULL;
+    if (host && c->tls && strncasecmp(c->origin, "https://", 8) != 0)
+        host = NULL;
     bool own = c->fetch_site ? strcmp(c->fetch_site, "same-origin") == 0 || strcmp(c->fetch_site, "none") == 0
                              : !c->origin || (host && strcasecmp(host + 3, c->host) == 0);
     return own || r->method == KP_HTTP_GET || deny(r, "a page of another site may change nothing here");
@@ -254,7 +257,7 @@ static bool check_origin(struct kp_request *r)
 static bool check_session(struct kp_request *r)
 {
     char id[KP_SESSION_TEXT];
-    if (!kp_cookie_find(r->client.cookie, r->port, id))
+    if (!kp_cookie_find(r->client.cookie, r->port, r->client.tls, id))
         return unauthorized(r, "log in, or give a token: Authorization: Bearer TOKEN; `koppel init` printed the first");
     if (!by_session(r, true, &r->who))
         return unauthorized(r, "the session has ended: log in again");
@@ -287,14 +290,27 @@ static bool check_role(struct kp_request *r)
     return false;
 }
 
+/* A page of somebody else may have made its own name point here: only what asks for us by one of our names is answered. */
+static bool check_host(struct kp_request *r)
+{
+    const char *host = r->client.host;
+    if (!r->client.tls)
+        return (host && kp_host_is_loopback(host)) || deny(r, "the Host header must be localhost, 127.0.0.1 or [::1]");
+    if (host && kp_lan_answers(kp_web_lan(r->web), host))
+        return true;
+    kp_reply_error(r, 421, "misdirected", "this node is not reached as '%.80s': an owner can add the name with koppel listen --lan NAME",
+                   host ? host : "");
+    return false;
+}
+
 static bool check_access(struct kp_request *r)
 {
     if (r->client.local) {
         r->who = (struct kp_who){ .user = "local", .role = KP_OWNER, .via = "local" };
         return true;
     }
-    if (!r->client.host || !kp_host_is_loopback(r->client.host))
-        return deny(r, "the Host header must be localhost, 127.0.0.1 or [::1]");
+    if (!check_host(r))
+        return false;
     if (r->route->needs & KP_OPEN)
         return check_origin(r);
     if ((r->client.authorization ? !check_bearer(r) : !check_session(r)) || !check_first(r))
@@ -307,6 +323,8 @@ static bool check_access(struct kp_request *r)
 bool kp_request_allowed(const struct kp_request *r)
 {
     struct kp_who who = { 0 };
+    if (r->client.tls && !kp_lan_on(kp_web_lan(r->web)))
+        return false;
     return r->client.local || ((r->client.authorization ? by_bearer(r, &who) : by_session(r, false, &who)) &&
                                !who.must_change && who.role >= r->route->role);
 }

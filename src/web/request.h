@@ -78,6 +78,7 @@ bool kp_flow_add(struct kp_request *, const char *text);
 /* What the client said about itself. */
 struct kp_client {
     bool local; /* over the Unix socket */
+    bool tls;   /* over HTTPS */
     const char *host, *authorization, *cookie, *koppel; /* headers, NULL = absent */
     const char *content_type, *content_encoding, *origin, *fetch_site, *agent;
     char from[KP_FROM_MAX]; /* its address; "" = over the Unix socket */
@@ -89,7 +90,7 @@ struct kp_request {
     struct kp_node *node;
     struct kp_sessions *sessions;
     struct kp_guard *guard;
-    unsigned port; /* the TCP port served: part of the cookie's name */
+    unsigned port; /* the TCP port that serves it: part of the cookie's name */
     struct kp_client client;
     struct kp_who who; /* nobody on a route with KP_OPEN and of a token with r->only */
     const char *action; /* for the audit log; NULL = method and route */

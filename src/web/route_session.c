@@ -19,9 +19,10 @@ enum kp_code kp_route_openapi(struct kp_request *r, struct kp_err *err)
 
 static enum kp_code set_cookie(struct kp_request *r, const char *id, bool keep, struct kp_err *err)
 {
-    char cookie[160];
-    snprintf(cookie, sizeof cookie, "koppel-%u=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d", r->port, id,
-             keep ? KP_SESSION_DAYS * 86400 : 0);
+    char cookie[200], name[KP_COOKIE_NAME];
+    kp_cookie_name(r->port, r->client.tls, name);
+    snprintf(cookie, sizeof cookie, "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d%s", name, id,
+             keep ? KP_SESSION_DAYS * 86400 : 0, r->client.tls ? "; Secure" : "");
     const char *kept = kp_arena_strdup(&r->arena, cookie);
     if (!kept)
         return kp_fail(err, KP_ENOMEM, "out of memory");
@@ -230,7 +231,7 @@ enum kp_code kp_route_session_revoke(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_session_close(struct kp_request *r, struct kp_err *err)
 {
     char id[KP_SESSION_TEXT];
-    if (kp_cookie_find(r->client.cookie, r->port, id))
+    if (kp_cookie_find(r->client.cookie, r->port, r->client.tls, id))
         kp_session_close(r->sessions, id);
     r->action = "logout";
     r->reply.status = 204;

@@ -277,10 +277,17 @@ bool kp_code_use(struct kp_sessions *s, const char *text)
     return good;
 }
 
-bool kp_cookie_find(const char *header, unsigned port, char id[KP_SESSION_TEXT])
+void kp_cookie_name(unsigned port, bool tls, char out[KP_COOKIE_NAME])
 {
-    char name[32];
-    size_t n = (size_t)snprintf(name, sizeof name, "koppel-%u=", port);
+    snprintf(out, KP_COOKIE_NAME, "%skoppel-%u", tls ? "__Host-" : "", port);
+}
+
+bool kp_cookie_find(const char *header, unsigned port, bool tls, char id[KP_SESSION_TEXT])
+{
+    char name[KP_COOKIE_NAME];
+    kp_cookie_name(port, tls, name);
+    size_t n = strlen(name);
+    name[n++] = '=';
     for (const char *p = header; p && *p;) {
         p += strspn(p, "; ");
         size_t len = strcspn(p, ";");

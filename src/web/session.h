@@ -61,7 +61,10 @@ bool kp_code_use(struct kp_sessions *, const char *code);
 
 /* The cookie's value out of a Cookie header; false when it is not there. Names hold the port, because
  * browsers send cookies to every port of a host. */
-bool kp_cookie_find(const char *header, unsigned port, char id[KP_SESSION_TEXT]);
+bool kp_cookie_find(const char *header, unsigned port, bool tls, char id[KP_SESSION_TEXT]);
+/* Over TLS its name begins with __Host-: browsers then take it from this very host only, and never without TLS. */
+enum { KP_COOKIE_NAME = 32 };
+void kp_cookie_name(unsigned port, bool tls, char out[KP_COOKIE_NAME]);
 /* "localhost", "127.0.0.1", "[::1]", with or without a port: anything else may be a name that
  * an attacker made point to this machine. */
 bool kp_host_is_loopback(const char *host);

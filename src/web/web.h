@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_WEB_WEB_H
 #define KOPPEL_WEB_WEB_H
-/* The REST API, the live page and the metrics of a node, over a Unix socket and over loopback TCP.
+/* The REST API, the live page and the metrics of a node, over a Unix socket, over loopback TCP and, when an owner has switched
+ * that on, over HTTPS for other machines (lan.h).
  * openapi.json in this folder is the contract; tests hold it against the table of routes. */
 #include "node/node.h"
 
@@ -16,4 +17,6 @@ void kp_web_stop(struct kp_web *);
 unsigned kp_web_port(const struct kp_web *); /* the TCP port in use, 0 = none */
 /* The address in use, as it stands in a URL: "127.0.0.1", "[::1]". */
 const char *kp_web_host(const struct kp_web *);
+struct kp_lan;
+struct kp_lan *kp_web_lan(struct kp_web *);
 #endif

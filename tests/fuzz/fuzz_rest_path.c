@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     char *target = cut(text, ' '), *host = cut(target, '\n'), *cookie = cut(host, '\n');
     kp_host_is_loopback(host);
-    kp_cookie_find(cookie, 8420, id);
+    kp_cookie_find(cookie, 8420, size & 1, id);
     kp_request_init(&r, NULL);
     r.client.local = true;
     bool passed = kp_request_begin(&r, text, target);

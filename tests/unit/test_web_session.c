@@ -145,18 +145,23 @@ static void the_cookie_of_this_port_is_found_among_others(void **state)
     memset(other, 'o', sizeof other);
     mine[KP_SESSION_TEXT - 1] = other[KP_SESSION_TEXT - 1] = 0;
     snprintf(header, sizeof header, "a=b; koppel-9000=%s;koppel-8420=%s; z=1", other, mine);
-    assert_true(kp_cookie_find(header, 8420, id));
+    assert_true(kp_cookie_find(header, 8420, false, id));
     assert_string_equal(id, mine);
-    assert_true(kp_cookie_find(header, 9000, id));
+    assert_true(kp_cookie_find(header, 9000, false, id));
     assert_string_equal(id, other);
-    assert_false(kp_cookie_find(header, 842, id));
-    assert_false(kp_cookie_find(NULL, 8420, id));
-    assert_false(kp_cookie_find("", 8420, id));
-    assert_false(kp_cookie_find("koppel-8420=short", 8420, id));
+    assert_false(kp_cookie_find(header, 842, false, id));
+    assert_false(kp_cookie_find(NULL, 8420, false, id));
+    assert_false(kp_cookie_find("", 8420, false, id));
+    assert_false(kp_cookie_find("koppel-8420=short", 8420, false, id));
     snprintf(header, sizeof header, "xkoppel-8420=%s", mine);
-    assert_false(kp_cookie_find(header, 8420, id));
+    assert_false(kp_cookie_find(header, 8420, false, id));
     snprintf(header, sizeof header, "koppel-8420=%sm", mine);
-    assert_false(kp_cookie_find(header, 8420, id));
+    assert_false(kp_cookie_find(header, 8420, false, id));
+    snprintf(header, sizeof header, "koppel-8443=%s; __Host-koppel-8443=%s", other, mine);
+    assert_true(kp_cookie_find(header, 8443, true, id));
+    assert_string_equal(id, mine);
+    assert_true(kp_cookie_find(header, 8443, false, id));
+    assert_string_equal(id, other);
 }
 
 static void only_loopback_hosts_pass(void **state)
