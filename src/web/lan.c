@@ -243,10 +243,16 @@ static enum kp_code put_in_force(struct kp_lan *l, struct kp_err *err)
     else if (!need_porter(l, err) && !use_certificate(l, err))
         listen_now(l, err);
     snprintf(l->why, sizeof l->why, "%s", err->text);
-    char text[KP_ERR_TEXT + 40];
-    snprintf(text, sizeof text, "HTTPS for other machines: %s", err->text);
-    kp_hub_condition(kp_node_hub(l->node), "listen", err->code ? text : NULL);
     return err->code;
+}
+
+/* Ends a change: what fails now is an alarm, not what was tried and taken back. */
+static void unlock(struct kp_lan *l)
+{
+    char text[KP_ERR_TEXT + 40];
+    snprintf(text, sizeof text, "HTTPS for other machines: %s", l->why);
+    kp_hub_condition(kp_node_hub(l->node), "listen", l->why[0] ? text : NULL);
+    pthread_mutex_unlock(&l->changing);
 }
 
 static void porter_enter(void *arg, int fd, const struct sockaddr *from, socklen_t len)
@@ -381,7 +387,7 @@ enum kp_code kp_lan_set(struct kp_lan *l, const struct kp_lan_settings *s, bool 
     pthread_mutex_lock(&l->changing);
     if (!load(l, err))
         change(l, s, new_ca, err);
-    pthread_mutex_unlock(&l->changing);
+    unlock(l);
     return err->code;
 }
 
@@ -449,7 +455,7 @@ enum kp_code kp_lan_give(struct kp_lan *l, const char *certificate, const char *
     pthread_mutex_lock(&l->changing);
     if (!load(l, err))
         give(l, certificate, key, &arena, err);
-    pthread_mutex_unlock(&l->changing);
+    unlock(l);
     kp_arena_free(&arena);
     return err->code;
 }
@@ -463,7 +469,7 @@ enum kp_code kp_lan_own(struct kp_lan *l, struct kp_err *err)
         check_names(&l->settings.names, ca.certificate, err);
     if (!err->code && !kp_secret_put(store(l), given_secret, NULL, 0, err))
         put_in_force(l, err);
-    pthread_mutex_unlock(&l->changing);
+    unlock(l);
     kp_arena_free(&arena);
     return err->code;
 }
@@ -479,7 +485,7 @@ void kp_lan_turn(struct kp_lan *l)
         l->turned = mono;
         put_in_force(l, &err);
     }
-    pthread_mutex_unlock(&l->changing);
+    unlock(l);
     if (err.code && strcmp(before, err.text) != 0)
         kp_error("web", "HTTPS for other machines fails, tried again", "why=%s", kp_log_quote(err.text));
 }
