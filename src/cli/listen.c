@@ -15,8 +15,7 @@ static void print_names(const json_t *names, const char *head)
     size_t i;
     json_t *one;
     printf("%s", head);
-    json_array_foreach (names, i, one)
-        printf("%s%s", i ? ", " : "", json_string_value(one));
+    json_array_foreach(names, i, one) printf("%s%s", i ? ", " : "", json_string_value(one));
     printf("\n");
 }
 
@@ -24,21 +23,25 @@ static void print_names(const json_t *names, const char *head)
 static void print_certificate(const char *head, const json_t *c)
 {
     const char *print = kp_text(c, "fingerprint");
-    printf("%-12s %s\n%-12s until %.10s\n", head, kp_text(c, "subject"), "", kp_text(c, "notAfter"));
-    printf("%-12s SHA-256 %.47s\n%-12s         %s\n", "", print, "", strlen(print) > 48 ? print + 48 : "");
+    printf("%-12s %s\n%-12s until %.10s\n", head, kp_text(c, "subject"), "",
+           kp_text(c, "notAfter"));
+    printf("%-12s SHA-256 %.47s\n%-12s         %s\n", "", print, "",
+           strlen(print) > 48 ? print + 48 : "");
     printf("%-12s in words %s\n", "", kp_text(c, "words"));
 }
 
 static void print_all(const json_t *j)
 {
-    const json_t *loopback = json_object_get(j, "loopback"), *certificate = json_object_get(j, "certificate");
+    const json_t *loopback = json_object_get(j, "loopback"),
+                 *certificate = json_object_get(j, "certificate");
     size_t i;
     json_t *one;
     if (json_is_object(loopback))
-        printf("this machine http://%s:%lld/\n", kp_text(loopback, "host"), (long long)kp_integer(loopback, "port"));
+        printf("this machine http://%s:%lld/\n", kp_text(loopback, "host"),
+               (long long)kp_integer(loopback, "port"));
     if (!json_is_true(json_object_get(j, "lan")))
         printf("others       none: koppel listen --lan\n");
-    json_array_foreach (json_object_get(j, "urls"), i, one)
+    json_array_foreach(json_object_get(j, "urls"), i, one)
         printf("%-12s %s\n", i ? "" : "others", json_string_value(one));
     if (*kp_text(j, "why"))
         printf("fails        %s\n", kp_text(j, "why"));
@@ -93,7 +96,8 @@ static int on(struct kp_cli *c)
     if (port)
         json_object_set_new(body, "port", json_integer(number));
     if (address)
-        json_object_set_new(body, "address", json_string(strcmp(address, "all") == 0 ? "" : address));
+        json_object_set_new(body, "address",
+                            json_string(strcmp(address, "all") == 0 ? "" : address));
     if (kp_flag(c, "new-ca"))
         json_object_set_new(body, "newCa", json_true());
     json_decref(names);
@@ -128,8 +132,9 @@ static int write_ca(struct kp_cli *c)
     if (!j)
         return kp_fault(c, &err);
     const json_t *ca = json_object_get(j, "ca");
-    int code = json_is_object(ca) ? write_text(c, kp_flag(c, "ca"), kp_text(ca, "pem"))
-                                  : kp_complain(c, KP_FAILED, "there is no CA yet: koppel listen --lan makes it");
+    int code = json_is_object(ca)
+                   ? write_text(c, kp_flag(c, "ca"), kp_text(ca, "pem"))
+                   : kp_complain(c, KP_FAILED, "there is no CA yet: koppel listen --lan makes it");
     if (code == KP_DONE && strcmp(kp_flag(c, "ca"), "-") != 0)
         print_certificate("node's CA", ca);
     json_decref(j);
@@ -144,7 +149,10 @@ static enum kp_code add_file(json_t *body, const char *key, const char *file, st
         explicit_bzero(text.data, text.len);
     }
     kp_buf_free(&text);
-    return err->code ? err->code : json_object_get(body, key) ? KP_OK : kp_fail(err, KP_EINVALID, "%.160s is no text (PEM)", file);
+    return err->code ? err->code
+           : json_object_get(body, key)
+               ? KP_OK
+               : kp_fail(err, KP_EINVALID, "%.160s is no text (PEM)", file);
 }
 
 static int give(struct kp_cli *c)
@@ -167,17 +175,25 @@ static int own(struct kp_cli *c)
 
 int kp_verb_listen(struct kp_cli *c)
 {
-    static const struct { const char *flag; int (*run)(struct kp_cli *); } acts[] = {
-        { "lan", on }, { "off", off }, { "csr", write_csr }, { "ca", write_ca }, { "certificate", give }, { "own", own },
+    static const struct {
+        const char *flag;
+        int (*run)(struct kp_cli *);
+    } acts[] = {
+        { "lan", on },      { "off", off },          { "csr", write_csr },
+        { "ca", write_ca }, { "certificate", give }, { "own", own },
     };
-    static const char *const parts[][2] = { { "port", "lan" }, { "address", "lan" }, { "new-ca", "lan" }, { "key", "certificate" } };
+    static const char *const parts[][2] = {
+        { "port", "lan" }, { "address", "lan" }, { "new-ca", "lan" }, { "key", "certificate" }
+    };
     struct kp_err err = { 0 };
     int (*run)(struct kp_cli *) = NULL;
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
         if (!kp_flag(c, acts[i].flag))
             continue;
         if (run)
-            return kp_complain(c, KP_MISUSE, "one of --lan, --off, --csr, --ca, --certificate and --own at a time");
+            return kp_complain(
+                c, KP_MISUSE,
+                "one of --lan, --off, --csr, --ca, --certificate and --own at a time");
         run = acts[i].run;
     }
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)

@@ -14,12 +14,14 @@
 enum { RSA_BITS_MIN = 2048, COMMON_NAME_MAX = 64, DAY_S = 86400 };
 
 /* Where a private network or a machine itself may be. */
-static const char *const private_ranges[] = { "10.0.0.0/8",     "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
-                                              "127.0.0.0/8",    "fc00::/7",      "fe80::/10",      "::1/128" };
+static const char *const private_ranges[] = { "10.0.0.0/8",     "172.16.0.0/12", "192.168.0.0/16",
+                                              "169.254.0.0/16", "127.0.0.0/8",   "fc00::/7",
+                                              "fe80::/10",      "::1/128" };
 
 static enum kp_code broken(int code, const char *what, struct kp_err *err)
 {
-    return kp_fail(err, code == GNUTLS_E_MEMORY_ERROR ? KP_ENOMEM : KP_EIO, "%s: %s", what, gnutls_strerror(code));
+    return kp_fail(err, code == GNUTLS_E_MEMORY_ERROR ? KP_ENOMEM : KP_EIO, "%s: %s", what,
+                   gnutls_strerror(code));
 }
 
 static gnutls_datum_t datum(const char *text)
@@ -28,7 +30,8 @@ static gnutls_datum_t datum(const char *text)
 }
 
 /* Moves what the library has made into the arena. */
-static enum kp_code keep(gnutls_datum_t *made, struct kp_arena *arena, const char **out, struct kp_err *err)
+static enum kp_code keep(gnutls_datum_t *made, struct kp_arena *arena, const char **out,
+                         struct kp_err *err)
 {
     char *text = kp_arena_alloc(arena, made->size + 1);
     if (text)
@@ -40,11 +43,14 @@ static enum kp_code keep(gnutls_datum_t *made, struct kp_arena *arena, const cha
 }
 
 /* ---- keys ---- */
-static enum kp_code export_key(gnutls_x509_privkey_t key, struct kp_arena *arena, const char **out, struct kp_err *err)
+static enum kp_code export_key(gnutls_x509_privkey_t key, struct kp_arena *arena, const char **out,
+                               struct kp_err *err)
 {
     gnutls_datum_t made = { 0 };
-    int code = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &made);
-    return code < 0 ? broken(code, "the new key cannot be written", err) : keep(&made, arena, out, err);
+    int code =
+        gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &made);
+    return code < 0 ? broken(code, "the new key cannot be written", err)
+                    : keep(&made, arena, out, err);
 }
 
 static enum kp_code make_key(gnutls_x509_privkey_t *key, struct kp_err *err)
@@ -52,7 +58,8 @@ static enum kp_code make_key(gnutls_x509_privkey_t *key, struct kp_err *err)
     int code = gnutls_x509_privkey_init(key);
     if (code < 0)
         return broken(code, "a new key", err);
-    code = gnutls_x509_privkey_generate(*key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+    code = gnutls_x509_privkey_generate(*key, GNUTLS_PK_ECDSA,
+                                        GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
     if (code >= 0)
         return KP_OK;
     gnutls_x509_privkey_deinit(*key);
@@ -80,8 +87,12 @@ static enum kp_code read_key(const char *pem, gnutls_x509_privkey_t *key, struct
         return KP_OK;
     gnutls_x509_privkey_deinit(*key);
     if (code == GNUTLS_E_DECRYPTION_FAILED || strstr(pem, "ENCRYPTED"))
-        return kp_fail(err, KP_EINVALID, "the key is locked with a passphrase: give it without (openssl pkey -in KEY -out OPEN)");
-    return kp_fail(err, KP_EINVALID, "the key is no private key in PEM form (BEGIN PRIVATE KEY): %s", gnutls_strerror(code));
+        return kp_fail(err, KP_EINVALID,
+                       "the key is locked with a passphrase: give it without (openssl pkey -in KEY "
+                       "-out OPEN)");
+    return kp_fail(err, KP_EINVALID,
+                   "the key is no private key in PEM form (BEGIN PRIVATE KEY): %s",
+                   gnutls_strerror(code));
 }
 
 /* ---- making certificates ---- */
@@ -98,7 +109,8 @@ static int set_common_name(gnutls_x509_crt_t crt, const char *name)
     char cut[COMMON_NAME_MAX + 1];
     snprintf(cut, sizeof cut, "%s", name);
     kp_utf8_trim(cut);
-    return gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, cut, (unsigned)strlen(cut));
+    return gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, cut,
+                                         (unsigned)strlen(cut));
 }
 
 static int set_key_ids(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer)
@@ -115,7 +127,8 @@ static int set_key_ids(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer)
 }
 
 /* What every certificate has; a day back, for PCs whose clock is behind. */
-static int set_basics(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, const char *name, int64_t now, int days)
+static int set_basics(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, const char *name,
+                      int64_t now, int days)
 {
     time_t from = (time_t)(now / KP_SECOND) - DAY_S;
     int code = gnutls_x509_crt_set_version(crt, 3);
@@ -175,14 +188,15 @@ static int set_constraints(gnutls_x509_crt_t crt, const struct kp_names *names)
     return code;
 }
 
-static enum kp_code export_pair(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, struct kp_arena *arena, struct kp_key_pair *out,
-                                struct kp_err *err)
+static enum kp_code export_pair(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key,
+                                struct kp_arena *arena, struct kp_key_pair *out, struct kp_err *err)
 {
     gnutls_datum_t made = { 0 };
     int code = gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &made);
     if (code < 0)
         return broken(code, "the new certificate cannot be written", err);
-    return keep(&made, arena, &out->certificate, err) ? err->code : export_key(key, arena, &out->key, err);
+    return keep(&made, arena, &out->certificate, err) ? err->code
+                                                      : export_key(key, arena, &out->key, err);
 }
 
 /* Two nodes of one name, or a second CA of one node, must not be taken for each other. */
@@ -196,8 +210,8 @@ static void ca_name(const char *node, char out[COMMON_NAME_MAX + 1])
     snprintf(out + n, COMMON_NAME_MAX + 1 - n, " CA %02x%02x%02x%02x", id[0], id[1], id[2], id[3]);
 }
 
-enum kp_code kp_ca_make(const char *node, const struct kp_names *names, int64_t now, struct kp_arena *arena, struct kp_key_pair *out,
-                        struct kp_err *err)
+enum kp_code kp_ca_make(const char *node, const struct kp_names *names, int64_t now,
+                        struct kp_arena *arena, struct kp_key_pair *out, struct kp_err *err)
 {
     gnutls_x509_privkey_t key;
     gnutls_x509_crt_t crt;
@@ -211,7 +225,8 @@ enum kp_code kp_ca_make(const char *node, const struct kp_names *names, int64_t 
         if (code >= 0)
             code = gnutls_x509_crt_set_basic_constraints(crt, 1, 0);
         if (code >= 0)
-            code = gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN);
+            code =
+                gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN);
         if (code >= 0)
             code = set_constraints(crt, names);
         if (code >= 0)
@@ -230,12 +245,14 @@ static int set_name(gnutls_x509_crt_t crt, const char *name)
 {
     uint8_t bytes[16];
     unsigned n = address_bytes(name, bytes);
-    return n ? gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, bytes, n, GNUTLS_FSAN_APPEND)
-             : gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name), GNUTLS_FSAN_APPEND);
+    return n ? gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, bytes, n,
+                                                    GNUTLS_FSAN_APPEND)
+             : gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name,
+                                                    (unsigned)strlen(name), GNUTLS_FSAN_APPEND);
 }
 
-static int sign_leaf(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, gnutls_x509_crt_t ca, gnutls_x509_privkey_t ca_key,
-                     const struct kp_names *names, int64_t now)
+static int sign_leaf(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, gnutls_x509_crt_t ca,
+                     gnutls_x509_privkey_t ca_key, const struct kp_names *names, int64_t now)
 {
     time_t last = gnutls_x509_crt_get_expiration_time(ca);
     int code = set_basics(crt, key, names->name[0], now, KP_LEAF_DAYS);
@@ -262,11 +279,13 @@ static enum kp_code read_one(const char *pem, gnutls_x509_crt_t *crt, struct kp_
     if (code >= 0)
         return KP_OK;
     gnutls_x509_crt_deinit(*crt);
-    return kp_fail(err, KP_EINVALID, "this is no certificate in PEM form (BEGIN CERTIFICATE): %s", gnutls_strerror(code));
+    return kp_fail(err, KP_EINVALID, "this is no certificate in PEM form (BEGIN CERTIFICATE): %s",
+                   gnutls_strerror(code));
 }
 
-static enum kp_code leaf_by(gnutls_x509_crt_t ca, gnutls_x509_privkey_t ca_key, const struct kp_names *names, int64_t now,
-                            struct kp_arena *arena, struct kp_key_pair *out, struct kp_err *err)
+static enum kp_code leaf_by(gnutls_x509_crt_t ca, gnutls_x509_privkey_t ca_key,
+                            const struct kp_names *names, int64_t now, struct kp_arena *arena,
+                            struct kp_key_pair *out, struct kp_err *err)
 {
     gnutls_x509_privkey_t key;
     gnutls_x509_crt_t crt;
@@ -283,8 +302,8 @@ static enum kp_code leaf_by(gnutls_x509_crt_t ca, gnutls_x509_privkey_t ca_key, 
     return code < 0 ? broken(code, "the certificate cannot be made", err) : err->code;
 }
 
-enum kp_code kp_leaf_make(const struct kp_key_pair *by, const struct kp_names *names, int64_t now, struct kp_arena *arena,
-                          struct kp_key_pair *out, struct kp_err *err)
+enum kp_code kp_leaf_make(const struct kp_key_pair *by, const struct kp_names *names, int64_t now,
+                          struct kp_arena *arena, struct kp_key_pair *out, struct kp_err *err)
 {
     gnutls_x509_crt_t ca;
     gnutls_x509_privkey_t ca_key;
@@ -310,7 +329,8 @@ bool kp_ca_permits(const char *pem, const char *name)
     bool yes = false;
     if (gnutls_x509_name_constraints_init(&nc) >= 0) {
         yes = gnutls_x509_crt_get_name_constraints(ca, nc, 0, &critical) >= 0 &&
-              gnutls_x509_name_constraints_check(nc, n ? GNUTLS_SAN_IPADDRESS : GNUTLS_SAN_DNSNAME, n ? &address : &dns);
+              gnutls_x509_name_constraints_check(nc, n ? GNUTLS_SAN_IPADDRESS : GNUTLS_SAN_DNSNAME,
+                                                 n ? &address : &dns);
         gnutls_x509_name_constraints_deinit(nc);
     }
     gnutls_x509_crt_deinit(ca);
@@ -318,7 +338,8 @@ bool kp_ca_permits(const char *pem, const char *name)
 }
 
 /* ---- a request for another CA ---- */
-static int fill_request(gnutls_x509_crq_t crq, gnutls_x509_privkey_t key, const struct kp_names *names)
+static int fill_request(gnutls_x509_crq_t crq, gnutls_x509_privkey_t key,
+                        const struct kp_names *names)
 {
     int code = gnutls_x509_crq_set_version(crq, 1);
     if (code >= 0)
@@ -329,9 +350,10 @@ static int fill_request(gnutls_x509_crq_t crq, gnutls_x509_privkey_t key, const 
     for (size_t i = 0; code >= 0 && i < names->n; i++) {
         uint8_t bytes[16];
         unsigned n = address_bytes(names->name[i], bytes);
-        code = gnutls_x509_crq_set_subject_alt_name(crq, n ? GNUTLS_SAN_IPADDRESS : GNUTLS_SAN_DNSNAME,
-                                                    n ? (const void *)bytes : names->name[i],
-                                                    n ? n : (unsigned)strlen(names->name[i]), GNUTLS_FSAN_APPEND);
+        code = gnutls_x509_crq_set_subject_alt_name(
+            crq, n ? GNUTLS_SAN_IPADDRESS : GNUTLS_SAN_DNSNAME,
+            n ? (const void *)bytes : names->name[i], n ? n : (unsigned)strlen(names->name[i]),
+            GNUTLS_FSAN_APPEND);
     }
     if (code >= 0)
         code = gnutls_x509_crq_set_key_usage(crq, GNUTLS_KEY_DIGITAL_SIGNATURE);
@@ -340,7 +362,8 @@ static int fill_request(gnutls_x509_crq_t crq, gnutls_x509_privkey_t key, const 
     return code < 0 ? code : gnutls_x509_crq_sign2(crq, key, GNUTLS_DIG_SHA256, 0);
 }
 
-enum kp_code kp_csr_make(const char *pem, const struct kp_names *names, struct kp_arena *arena, const char **out, struct kp_err *err)
+enum kp_code kp_csr_make(const char *pem, const struct kp_names *names, struct kp_arena *arena,
+                         const char **out, struct kp_err *err)
 {
     gnutls_x509_privkey_t key;
     gnutls_x509_crq_t crq;
@@ -355,7 +378,8 @@ enum kp_code kp_csr_make(const char *pem, const struct kp_names *names, struct k
         gnutls_x509_crq_deinit(crq);
     }
     gnutls_x509_privkey_deinit(key);
-    return code < 0 ? broken(code, "the request cannot be made", err) : keep(&made, arena, out, err);
+    return code < 0 ? broken(code, "the request cannot be made", err)
+                    : keep(&made, arena, out, err);
 }
 
 /* ---- checking what is given ---- */
@@ -376,12 +400,17 @@ static enum kp_code read_chain(const char *pem, struct chain *c, struct kp_err *
 {
     gnutls_datum_t data = datum(pem);
     *c = (struct chain){ 0 };
-    int code = gnutls_x509_crt_list_import2(&c->crt, &c->n, &data, GNUTLS_X509_FMT_PEM, GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
+    int code = gnutls_x509_crt_list_import2(&c->crt, &c->n, &data, GNUTLS_X509_FMT_PEM,
+                                            GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
     if (code == GNUTLS_E_CERTIFICATE_LIST_UNSORTED)
-        return kp_fail(err, KP_EINVALID, "the certificates stand in the wrong order: first this node's, then the one of the CA that "
-                                         "signed it, and so on");
+        return kp_fail(err, KP_EINVALID,
+                       "the certificates stand in the wrong order: first this node's, then the one "
+                       "of the CA that "
+                       "signed it, and so on");
     if (code < 0)
-        return kp_fail(err, KP_EINVALID, "there is no certificate in PEM form (BEGIN CERTIFICATE) in it: %s", gnutls_strerror(code));
+        return kp_fail(err, KP_EINVALID,
+                       "there is no certificate in PEM form (BEGIN CERTIFICATE) in it: %s",
+                       gnutls_strerror(code));
     if (c->n <= KP_CHAIN_MAX)
         return KP_OK;
     chain_free(c);
@@ -405,7 +434,9 @@ static enum kp_code check_times(const struct chain *c, int64_t now, struct kp_er
             return kp_fail(err, KP_EINVALID, "%s has expired on %s", which, day);
         date(gnutls_x509_crt_get_activation_time(c->crt[i]), day);
         if (gnutls_x509_crt_get_activation_time(c->crt[i]) > t)
-            return kp_fail(err, KP_EINVALID, "%s is valid from %s only: is the clock of this machine right?", which, day);
+            return kp_fail(err, KP_EINVALID,
+                           "%s is valid from %s only: is the clock of this machine right?", which,
+                           day);
     }
     return KP_OK;
 }
@@ -417,14 +448,24 @@ static enum kp_code check_strength(const struct chain *c, struct kp_err *err)
         int kind = gnutls_x509_crt_get_pk_algorithm(c->crt[i], &bits);
         bool own = gnutls_x509_crt_check_issuer(c->crt[i], c->crt[i]);
         if (kind != GNUTLS_PK_ECDSA && kind != GNUTLS_PK_RSA && kind != GNUTLS_PK_RSA_PSS)
-            return kp_fail(err, KP_EINVALID, "browsers take keys of the kinds ECDSA and RSA, not %s", gnutls_pk_get_name(kind));
+            return kp_fail(err, KP_EINVALID,
+                           "browsers take keys of the kinds ECDSA and RSA, not %s",
+                           gnutls_pk_get_name(kind));
         if (kind != GNUTLS_PK_ECDSA && bits < RSA_BITS_MIN)
-            return kp_fail(err, KP_EINVALID, "a key in it has %u bits; browsers want %d", bits, RSA_BITS_MIN);
-        if (!own && !gnutls_sign_is_secure((gnutls_sign_algorithm_t)gnutls_x509_crt_get_signature_algorithm(c->crt[i])))
-            return kp_fail(err, KP_EINVALID, "it is signed in a way that browsers no longer take (SHA-1 or MD5)");
-        if (i + 1 < c->n && (gnutls_x509_crt_verify(c->crt[i], &c->crt[i + 1], 1, GNUTLS_VERIFY_DISABLE_TIME_CHECKS, &status) < 0 ||
-                             status & (GNUTLS_CERT_SIGNATURE_FAILURE | GNUTLS_CERT_SIGNER_NOT_CA | GNUTLS_CERT_SIGNER_NOT_FOUND)))
-            return kp_fail(err, KP_EINVALID, "certificate %u of the chain was not signed by certificate %u", i + 1, i + 2);
+            return kp_fail(err, KP_EINVALID, "a key in it has %u bits; browsers want %d", bits,
+                           RSA_BITS_MIN);
+        if (!own && !gnutls_sign_is_secure((
+                        gnutls_sign_algorithm_t)gnutls_x509_crt_get_signature_algorithm(c->crt[i])))
+            return kp_fail(err, KP_EINVALID,
+                           "it is signed in a way that browsers no longer take (SHA-1 or MD5)");
+        if (i + 1 < c->n &&
+            (gnutls_x509_crt_verify(c->crt[i], &c->crt[i + 1], 1, GNUTLS_VERIFY_DISABLE_TIME_CHECKS,
+                                    &status) < 0 ||
+             status & (GNUTLS_CERT_SIGNATURE_FAILURE | GNUTLS_CERT_SIGNER_NOT_CA |
+                       GNUTLS_CERT_SIGNER_NOT_FOUND)))
+            return kp_fail(err, KP_EINVALID,
+                           "certificate %u of the chain was not signed by certificate %u", i + 1,
+                           i + 2);
     }
     return KP_OK;
 }
@@ -432,18 +473,25 @@ static enum kp_code check_strength(const struct chain *c, struct kp_err *err)
 static enum kp_code check_purpose(gnutls_x509_crt_t crt, struct kp_err *err)
 {
     if (gnutls_x509_crt_get_ca_status(crt, NULL) > 0)
-        return kp_fail(err, KP_EINVALID, "the first certificate is one of a CA: put this node's in front of it");
+        return kp_fail(err, KP_EINVALID,
+                       "the first certificate is one of a CA: put this node's in front of it");
     if (!gnutls_x509_crt_check_key_purpose(crt, GNUTLS_KP_TLS_WWW_SERVER, 0))
-        return kp_fail(err, KP_EINVALID, "the certificate is not for servers: ask the CA for one with the use 'server authentication'");
+        return kp_fail(err, KP_EINVALID,
+                       "the certificate is not for servers: ask the CA for one with the use "
+                       "'server authentication'");
     return KP_OK;
 }
 
-static enum kp_code check_names(gnutls_x509_crt_t crt, const struct kp_names *names, struct kp_err *err)
+static enum kp_code check_names(gnutls_x509_crt_t crt, const struct kp_names *names,
+                                struct kp_err *err)
 {
     for (size_t i = 0; i < names->n; i++)
         if (!gnutls_x509_crt_check_hostname2(crt, names->name[i], 0))
-            return kp_fail(err, KP_EINVALID, "the certificate is not for the name %.120s; ask the CA for it, or take the name off with "
-                                             "koppel listen --lan NAMES", names->name[i]);
+            return kp_fail(err, KP_EINVALID,
+                           "the certificate is not for the name %.120s; ask the CA for it, or take "
+                           "the name off with "
+                           "koppel listen --lan NAMES",
+                           names->name[i]);
     return KP_OK;
 }
 
@@ -452,7 +500,8 @@ static bool same_key(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key)
     uint8_t a[64], b[64];
     size_t n = sizeof a, m = sizeof b;
     return gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, a, &n) >= 0 &&
-           gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, b, &m) >= 0 && n == m && memcmp(a, b, n) == 0;
+           gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, b, &m) >= 0 && n == m &&
+           memcmp(a, b, n) == 0;
 }
 
 bool kp_key_fits(const struct kp_key_pair *p)
@@ -470,7 +519,8 @@ bool kp_key_fits(const struct kp_key_pair *p)
     return fits;
 }
 
-enum kp_code kp_certificate_covers(const char *pem, const struct kp_names *names, struct kp_err *err)
+enum kp_code kp_certificate_covers(const char *pem, const struct kp_names *names,
+                                   struct kp_err *err)
 {
     gnutls_x509_crt_t crt;
     if (read_one(pem, &crt, err))
@@ -480,7 +530,8 @@ enum kp_code kp_certificate_covers(const char *pem, const struct kp_names *names
     return err->code;
 }
 
-static enum kp_code write_chain(const struct chain *c, struct kp_arena *arena, const char **out, struct kp_err *err)
+static enum kp_code write_chain(const struct chain *c, struct kp_arena *arena, const char **out,
+                                struct kp_err *err)
 {
     struct kp_buf text;
     kp_buf_init(&text, 2 * KP_PEM_MAX);
@@ -495,7 +546,8 @@ static enum kp_code write_chain(const struct chain *c, struct kp_arena *arena, c
     return *out ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory for a certificate");
 }
 
-static enum kp_code take(const struct chain *c, gnutls_x509_privkey_t key, const struct kp_names *names, int64_t now, struct kp_err *err)
+static enum kp_code take(const struct chain *c, gnutls_x509_privkey_t key,
+                         const struct kp_names *names, int64_t now, struct kp_err *err)
 {
     if (check_purpose(c->crt[0], err) || check_times(c, now, err))
         return err->code;
@@ -504,8 +556,9 @@ static enum kp_code take(const struct chain *c, gnutls_x509_privkey_t key, const
     return check_strength(c, err) ? err->code : check_names(c->crt[0], names, err);
 }
 
-enum kp_code kp_chain_take(const struct kp_key_pair *given, const struct kp_names *names, int64_t now, struct kp_arena *arena,
-                           struct kp_key_pair *out, struct kp_err *err)
+enum kp_code kp_chain_take(const struct kp_key_pair *given, const struct kp_names *names,
+                           int64_t now, struct kp_arena *arena, struct kp_key_pair *out,
+                           struct kp_err *err)
 {
     struct chain c;
     gnutls_x509_privkey_t key;
@@ -529,7 +582,8 @@ static void read_names(gnutls_x509_crt_t crt, struct kp_names *names)
         int kind = gnutls_x509_crt_get_subject_alt_name(crt, i, san, &n, NULL);
         if (kind == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
             return;
-        if (kind == GNUTLS_SAN_IPADDRESS && inet_ntop(n == 4 ? AF_INET : AF_INET6, san, text, sizeof text))
+        if (kind == GNUTLS_SAN_IPADDRESS &&
+            inet_ntop(n == 4 ? AF_INET : AF_INET6, san, text, sizeof text))
             kp_names_add(names, text);
         if (kind == GNUTLS_SAN_DNSNAME) {
             kp_utf8_clean(text, sizeof text, san, n);

@@ -14,8 +14,8 @@
 #include "core/ban.h"
 
 /* A key and its certificates are one secret, so that no crash parts them. */
-static const char setting_key[] = "lan", ca_secret[] = "lan/ca", own_secret[] = "lan/own", given_secret[] = "lan/given",
-                  request_secret[] = "lan/request";
+static const char setting_key[] = "lan", ca_secret[] = "lan/ca", own_secret[] = "lan/own",
+                  given_secret[] = "lan/given", request_secret[] = "lan/request";
 
 #define LOOK_AGAIN (60 * KP_SECOND) /* at names, addresses and the end of the certificate */
 
@@ -23,11 +23,12 @@ struct kp_lan {
     struct kp_node *node;
     const struct kp_lan_class *class;
     void *arg;
-    pthread_mutex_t changing; /* one change at a time, which may wait for the disk; guards what follows */
+    pthread_mutex_t
+        changing; /* one change at a time, which may wait for the disk; guards what follows */
     struct kp_porter *porter;
     struct kp_lan_settings settings;
     bool loaded, listening, stopped;
-    int64_t turned; /* monotonic */
+    int64_t turned;   /* monotonic */
     unsigned at_port; /* where it listens */
     char at_address[KP_HOST_MAX];
     char why[KP_ERR_TEXT];
@@ -49,7 +50,8 @@ static struct kp_store *store(const struct kp_lan *l)
 }
 
 /* ---- keys and certificates in the file ---- */
-static enum kp_code put_pair(struct kp_lan *l, const char *name, const struct kp_key_pair *p, struct kp_err *err)
+static enum kp_code put_pair(struct kp_lan *l, const char *name, const struct kp_key_pair *p,
+                             struct kp_err *err)
 {
     struct kp_buf text;
     kp_buf_init(&text, 2 * KP_PEM_MAX);
@@ -65,7 +67,8 @@ static enum kp_code put_pair(struct kp_lan *l, const char *name, const struct kp
 }
 
 /* KP_ENOTFOUND: there is none. */
-static enum kp_code get_pair(const struct kp_lan *l, const char *name, struct kp_arena *arena, struct kp_key_pair *p, struct kp_err *err)
+static enum kp_code get_pair(const struct kp_lan *l, const char *name, struct kp_arena *arena,
+                             struct kp_key_pair *p, struct kp_err *err)
 {
     void *data;
     size_t len;
@@ -81,7 +84,8 @@ static enum kp_code get_pair(const struct kp_lan *l, const char *name, struct kp
 }
 
 /* True when it is there, false when there is none or err says what is wrong. */
-static bool have_pair(const struct kp_lan *l, const char *name, struct kp_arena *arena, struct kp_key_pair *p, struct kp_err *err)
+static bool have_pair(const struct kp_lan *l, const char *name, struct kp_arena *arena,
+                      struct kp_key_pair *p, struct kp_err *err)
 {
     struct kp_err why = { 0 };
     if (!get_pair(l, name, arena, p, &why))
@@ -91,7 +95,8 @@ static bool have_pair(const struct kp_lan *l, const char *name, struct kp_arena 
     return false;
 }
 
-static enum kp_code make_ca(struct kp_lan *l, const struct kp_names *names, struct kp_arena *arena, struct kp_key_pair *ca, struct kp_err *err)
+static enum kp_code make_ca(struct kp_lan *l, const struct kp_names *names, struct kp_arena *arena,
+                            struct kp_key_pair *ca, struct kp_err *err)
 {
     struct kp_names all = *names;
     kp_names_of_machine(&all, NULL);
@@ -100,7 +105,8 @@ static enum kp_code make_ca(struct kp_lan *l, const struct kp_names *names, stru
     return err->code;
 }
 
-/* All names of the own certificate: those given, and those of the machine that the CA may sign for. */
+/* All names of the own certificate: those given, and those of the machine that the CA may sign for.
+ */
 static void wanted_names(const struct kp_lan_settings *s, const char *ca, struct kp_names *out)
 {
     struct kp_names machine = { 0 };
@@ -111,11 +117,12 @@ static void wanted_names(const struct kp_lan_settings *s, const char *ca, struct
             kp_names_add(out, machine.name[i]);
 }
 
-static bool still_good(const struct kp_lan *l, const struct kp_key_pair *own, const char *ca, const struct kp_names *wanted)
+static bool still_good(const struct kp_lan *l, const struct kp_key_pair *own, const char *ca,
+                       const struct kp_names *wanted)
 {
     struct kp_certificate_view v, by;
-    if (kp_certificate_view(own->certificate, &v, NULL) || kp_certificate_view(ca, &by, NULL) || strcmp(v.issuer, by.subject) != 0 ||
-        v.names.n != wanted->n)
+    if (kp_certificate_view(own->certificate, &v, NULL) || kp_certificate_view(ca, &by, NULL) ||
+        strcmp(v.issuer, by.subject) != 0 || v.names.n != wanted->n)
         return false;
     for (size_t i = 0; i < wanted->n; i++)
         if (!kp_names_have(&v.names, wanted->name[i]))
@@ -124,16 +131,19 @@ static bool still_good(const struct kp_lan *l, const struct kp_key_pair *own, co
     return ends_with_ca || v.not_after - now(l) > KP_LEAF_RENEW_DAYS * 86400 * KP_SECOND;
 }
 
-static enum kp_code own_pair(struct kp_lan *l, struct kp_arena *arena, struct kp_key_pair *own, struct kp_err *err)
+static enum kp_code own_pair(struct kp_lan *l, struct kp_arena *arena, struct kp_key_pair *own,
+                             struct kp_err *err)
 {
     struct kp_key_pair ca;
     struct kp_names wanted;
-    if (!have_pair(l, ca_secret, arena, &ca, err) && (err->code || make_ca(l, &l->settings.names, arena, &ca, err)))
+    if (!have_pair(l, ca_secret, arena, &ca, err) &&
+        (err->code || make_ca(l, &l->settings.names, arena, &ca, err)))
         return err->code;
     wanted_names(&l->settings, ca.certificate, &wanted);
     if (have_pair(l, own_secret, arena, own, err) && still_good(l, own, ca.certificate, &wanted))
         return KP_OK;
-    if (err->code || kp_leaf_make(&ca, &wanted, now(l), arena, own, err) || put_pair(l, own_secret, own, err))
+    if (err->code || kp_leaf_make(&ca, &wanted, now(l), arena, own, err) ||
+        put_pair(l, own_secret, own, err))
         return err->code;
     kp_info("web", "a new certificate for HTTPS", "names=%zu", wanted.n);
     return KP_OK;
@@ -283,16 +293,17 @@ static void read_settings(const char *text, struct kp_lan_settings *s)
     json_t *o = kp_body_object(text, strlen(text), NULL, &err), *one;
     size_t i;
     int64_t port;
-    if (!o || kp_body_truth(o, "on", false, &s->on, &err) || kp_body_int(o, "port", 1, 65535, KP_LAN_PORT, &port, &err) ||
+    if (!o || kp_body_truth(o, "on", false, &s->on, &err) ||
+        kp_body_int(o, "port", 1, 65535, KP_LAN_PORT, &port, &err) ||
         kp_body_text(o, "address", false, &address, &err)) {
         json_decref(o);
         return;
     }
     s->port = (unsigned)port;
     snprintf(s->address, sizeof s->address, "%s", address ? address : "");
-    json_array_foreach (json_object_get(o, "names"), i, one)
-        if (i < KP_LAN_NAMES_MAX && json_is_string(one))
-            kp_names_add(&s->names, json_string_value(one));
+    json_array_foreach(json_object_get(o, "names"), i,
+                       one) if (i < KP_LAN_NAMES_MAX && json_is_string(one))
+        kp_names_add(&s->names, json_string_value(one));
     json_decref(o);
 }
 
@@ -345,17 +356,21 @@ static enum kp_code check_names(const struct kp_names *names, const char *ca, st
 {
     for (size_t i = 0; i < names->n; i++)
         if (!kp_ca_permits(ca, names->name[i]))
-            return kp_fail(err, KP_EEXISTS, "the CA of this node may not sign for %.80s: it was made for other names. Say --new-ca, and "
-                                            "install the new one on the PCs", names->name[i]);
+            return kp_fail(err, KP_EEXISTS,
+                           "the CA of this node may not sign for %.80s: it was made for other "
+                           "names. Say --new-ca, and "
+                           "install the new one on the PCs",
+                           names->name[i]);
     return KP_OK;
 }
 
 /* `ca`: the one there was, when `new_ca` has made another. */
-static enum kp_code check(struct kp_lan *l, const struct kp_lan_settings *s, bool new_ca, struct kp_arena *arena, struct kp_key_pair *ca,
-                          struct kp_err *err)
+static enum kp_code check(struct kp_lan *l, const struct kp_lan_settings *s, bool new_ca,
+                          struct kp_arena *arena, struct kp_key_pair *ca, struct kp_err *err)
 {
     struct kp_key_pair given, new;
-    bool is_given = have_pair(l, given_secret, arena, &given, err), have_ca = !err->code && have_pair(l, ca_secret, arena, ca, err);
+    bool is_given = have_pair(l, given_secret, arena, &given, err),
+         have_ca = !err->code && have_pair(l, ca_secret, arena, ca, err);
     if (err->code || (is_given && kp_certificate_covers(given.certificate, &s->names, err)))
         return err->code;
     if (new_ca)
@@ -363,7 +378,8 @@ static enum kp_code check(struct kp_lan *l, const struct kp_lan_settings *s, boo
     return have_ca && !is_given ? check_names(&s->names, ca->certificate, err) : KP_OK;
 }
 
-static enum kp_code change(struct kp_lan *l, const struct kp_lan_settings *s, bool new_ca, struct kp_err *err)
+static enum kp_code change(struct kp_lan *l, const struct kp_lan_settings *s, bool new_ca,
+                           struct kp_err *err)
 {
     struct kp_lan_settings before = l->settings;
     struct kp_arena arena = { 0 };
@@ -382,7 +398,8 @@ static enum kp_code change(struct kp_lan *l, const struct kp_lan_settings *s, bo
     return err->code;
 }
 
-enum kp_code kp_lan_set(struct kp_lan *l, const struct kp_lan_settings *s, bool new_ca, struct kp_err *err)
+enum kp_code kp_lan_set(struct kp_lan *l, const struct kp_lan_settings *s, bool new_ca,
+                        struct kp_err *err)
 {
     pthread_mutex_lock(&l->changing);
     if (!load(l, err))
@@ -391,28 +408,34 @@ enum kp_code kp_lan_set(struct kp_lan *l, const struct kp_lan_settings *s, bool 
     return err->code;
 }
 
-static enum kp_code csr(struct kp_lan *l, struct kp_arena *arena, const char **out, struct kp_err *err)
+static enum kp_code csr(struct kp_lan *l, struct kp_arena *arena, const char **out,
+                        struct kp_err *err)
 {
     struct kp_err why = { 0 };
     void *key;
     size_t len;
     struct kp_names names = l->settings.names;
-    if (!names.n) { /* the host name alone: what else this machine is called, other CAs do not sign */
+    if (!names.n) { /* the host name alone: what else this machine is called, other CAs do not sign
+                     */
         kp_names_of_machine(&names, NULL);
         names.n = 1;
     }
     if (strcmp(names.name[0], "localhost") == 0)
-        return kp_fail(err, KP_EINVALID, "say first under which name this node is reached: koppel listen --lan NAME");
+        return kp_fail(err, KP_EINVALID,
+                       "say first under which name this node is reached: koppel listen --lan NAME");
     if (kp_secret_get(store(l), request_secret, arena, &key, &len, &why) == KP_ENOTFOUND) {
         const char *new;
-        if (kp_key_make(arena, &new, err) || kp_secret_put(store(l), request_secret, new, strlen(new), err))
+        if (kp_key_make(arena, &new, err) ||
+            kp_secret_put(store(l), request_secret, new, strlen(new), err))
             return err->code;
         return kp_csr_make(new, &names, arena, out, err);
     }
-    return why.code ? kp_fail(err, why.code, "%s", why.text) : kp_csr_make(key, &names, arena, out, err);
+    return why.code ? kp_fail(err, why.code, "%s", why.text)
+                    : kp_csr_make(key, &names, arena, out, err);
 }
 
-enum kp_code kp_lan_csr(struct kp_lan *l, struct kp_arena *arena, const char **out, struct kp_err *err)
+enum kp_code kp_lan_csr(struct kp_lan *l, struct kp_arena *arena, const char **out,
+                        struct kp_err *err)
 {
     pthread_mutex_lock(&l->changing);
     if (!load(l, err))
@@ -421,19 +444,24 @@ enum kp_code kp_lan_csr(struct kp_lan *l, struct kp_arena *arena, const char **o
     return err->code;
 }
 
-/* The key to a certificate that came without: that of the request, or that of the certificate before. */
+/* The key to a certificate that came without: that of the request, or that of the certificate
+ * before. */
 static const char *known_key(struct kp_lan *l, const char *certificate, struct kp_arena *arena)
 {
     struct kp_key_pair before;
     void *key;
     size_t len;
-    if (!kp_secret_get(store(l), request_secret, arena, &key, &len, NULL) && kp_key_fits(&(struct kp_key_pair){ certificate, key }))
+    if (!kp_secret_get(store(l), request_secret, arena, &key, &len, NULL) &&
+        kp_key_fits(&(struct kp_key_pair){ certificate, key }))
         return key;
-    return !get_pair(l, given_secret, arena, &before, &(struct kp_err){ 0 }) && kp_key_fits(&(struct kp_key_pair){ certificate, before.key })
-               ? before.key : NULL;
+    return !get_pair(l, given_secret, arena, &before, &(struct kp_err){ 0 }) &&
+                   kp_key_fits(&(struct kp_key_pair){ certificate, before.key })
+               ? before.key
+               : NULL;
 }
 
-static enum kp_code give(struct kp_lan *l, const char *certificate, const char *key, struct kp_arena *arena, struct kp_err *err)
+static enum kp_code give(struct kp_lan *l, const char *certificate, const char *key,
+                         struct kp_arena *arena, struct kp_err *err)
 {
     struct kp_key_pair clean;
     if (!key && strstr(certificate, "PRIVATE KEY-----"))
@@ -441,15 +469,20 @@ static enum kp_code give(struct kp_lan *l, const char *certificate, const char *
     if (!key)
         key = known_key(l, certificate, arena);
     if (!key)
-        return kp_fail(err, KP_EINVALID, "its key is not known here: give it (--key FILE), or ask the CA for a certificate of "
-                                         "this node's request (koppel listen --csr FILE)");
-    if (kp_chain_take(&(struct kp_key_pair){ certificate, key }, &l->settings.names, now(l), arena, &clean, err) ||
-        put_pair(l, given_secret, &clean, err) || kp_secret_put(store(l), request_secret, NULL, 0, err))
+        return kp_fail(
+            err, KP_EINVALID,
+            "its key is not known here: give it (--key FILE), or ask the CA for a certificate of "
+            "this node's request (koppel listen --csr FILE)");
+    if (kp_chain_take(&(struct kp_key_pair){ certificate, key }, &l->settings.names, now(l), arena,
+                      &clean, err) ||
+        put_pair(l, given_secret, &clean, err) ||
+        kp_secret_put(store(l), request_secret, NULL, 0, err))
         return err->code;
     return put_in_force(l, err);
 }
 
-enum kp_code kp_lan_give(struct kp_lan *l, const char *certificate, const char *key, struct kp_err *err)
+enum kp_code kp_lan_give(struct kp_lan *l, const char *certificate, const char *key,
+                         struct kp_err *err)
 {
     struct kp_arena arena = { 0 };
     pthread_mutex_lock(&l->changing);
@@ -481,17 +514,20 @@ void kp_lan_turn(struct kp_lan *l)
     pthread_mutex_lock(&l->changing);
     int64_t mono = kp_mono(kp_hub_clock(kp_node_hub(l->node)));
     memcpy(before, l->why, sizeof before);
-    if (!load(l, &err) && l->settings.on && !l->stopped && (!l->listening || mono - l->turned >= LOOK_AGAIN)) {
+    if (!load(l, &err) && l->settings.on && !l->stopped &&
+        (!l->listening || mono - l->turned >= LOOK_AGAIN)) {
         l->turned = mono;
         put_in_force(l, &err);
     }
     unlock(l);
     if (err.code && strcmp(before, err.text) != 0)
-        kp_error("web", "HTTPS for other machines fails, tried again", "why=%s", kp_log_quote(err.text));
+        kp_error("web", "HTTPS for other machines fails, tried again", "why=%s",
+                 kp_log_quote(err.text));
 }
 
 /* ---- the outside ---- */
-struct kp_lan *kp_lan_new(struct kp_node *node, const struct kp_lan_class *class, void *arg, struct kp_err *err)
+struct kp_lan *kp_lan_new(struct kp_node *node, const struct kp_lan_class *class, void *arg,
+                          struct kp_err *err)
 {
     struct kp_lan *l = kp_alloc(sizeof *l);
     if (!l) {
@@ -556,7 +592,8 @@ bool kp_lan_answers(struct kp_lan *l, const char *host)
     return yes;
 }
 
-static enum kp_code view(struct kp_lan *l, struct kp_arena *arena, struct kp_lan_view *v, struct kp_err *err)
+static enum kp_code view(struct kp_lan *l, struct kp_arena *arena, struct kp_lan_view *v,
+                         struct kp_err *err)
 {
     struct kp_key_pair p;
     v->settings = l->settings;
@@ -573,7 +610,8 @@ static enum kp_code view(struct kp_lan *l, struct kp_arena *arena, struct kp_lan
     return err->code;
 }
 
-enum kp_code kp_lan_view(struct kp_lan *l, struct kp_arena *arena, struct kp_lan_view *v, struct kp_err *err)
+enum kp_code kp_lan_view(struct kp_lan *l, struct kp_arena *arena, struct kp_lan_view *v,
+                         struct kp_err *err)
 {
     *v = (struct kp_lan_view){ 0 };
     pthread_mutex_lock(&l->changing);

@@ -58,8 +58,11 @@ enum kp_code kp_dns_name(const char *given, char out[KP_DNS_NAME], struct kp_err
         out[i] = (char)tolower((unsigned char)given[i]);
     if (is_dns(out))
         return KP_OK;
-    return kp_fail(err, KP_EINVALID, "'%.80s' is no name of a machine such as koppel.plant.example, and no IP address (letters, "
-                                     "digits, dashes and dots; names in other scripts in their xn-- form)", given);
+    return kp_fail(
+        err, KP_EINVALID,
+        "'%.80s' is no name of a machine such as koppel.plant.example, and no IP address (letters, "
+        "digits, dashes and dots; names in other scripts in their xn-- form)",
+        given);
 }
 
 void kp_names_add(struct kp_names *s, const char *name)
@@ -82,7 +85,8 @@ void kp_names_join(struct kp_names *s, const struct kp_names *more)
         kp_names_add(s, more->name[i]);
 }
 
-/* "" for what nobody connects to from elsewhere: loopback, and addresses that need the name of an interface. */
+/* "" for what nobody connects to from elsewhere: loopback, and addresses that need the name of an
+ * interface. */
 static void print_address(const struct ifaddrs *i, char out[INET6_ADDRSTRLEN])
 {
     const struct sockaddr_in *v4 = (const void *)i->ifa_addr;
@@ -117,7 +121,8 @@ static void add_host_name(struct kp_names *s)
     if (kp_dns_name(host, name, NULL) || kp_is_address(name))
         return;
     kp_names_add(s, name);
-    snprintf(local, sizeof local, "%.*s.local", (int)strcspn(name, "."), name); /* as mDNS announces it */
+    snprintf(local, sizeof local, "%.*s.local", (int)strcspn(name, "."),
+             name); /* as mDNS announces it */
     kp_names_add(s, local);
 }
 
@@ -139,11 +144,13 @@ bool kp_names_answer(const struct kp_names *s, const char *host)
     bool six = host[0] == '[';
     size_t n = six ? strcspn(host, "]") : strcspn(host, ":");
     const char *rest = host + n + (six && host[n] == ']');
-    bool good = !*rest || (*rest == ':' && rest[1] && strlen(rest) <= 6 && strspn(rest + 1, "0123456789") == strlen(rest + 1));
+    bool good = !*rest || (*rest == ':' && rest[1] && strlen(rest) <= 6 &&
+                           strspn(rest + 1, "0123456789") == strlen(rest + 1));
     if (!good || n - six >= sizeof bare || (six && host[n] != ']'))
         return false;
     snprintf(bare, sizeof bare, "%.*s", (int)(n - six), host + six);
     if (!six && n && bare[n - 1] == '.')
         bare[n - 1] = 0; /* a name may end with the dot of the root */
-    return !kp_dns_name(bare, name, NULL) && six == (strchr(name, ':') != NULL) && kp_names_have(s, name);
+    return !kp_dns_name(bare, name, NULL) && six == (strchr(name, ':') != NULL) &&
+           kp_names_have(s, name);
 }

@@ -16,11 +16,19 @@
 
 #include "core/ban.h"
 
-enum { EVENTS = 64, WAKE = KP_PORTER_WAITING, LISTENING, TLS_HANDSHAKE = 0x16, DRAIN_MAX = 64 << 10, TOLD_WITHIN_S = 2 };
+enum {
+    EVENTS = 64,
+    WAKE = KP_PORTER_WAITING,
+    LISTENING,
+    TLS_HANDSHAKE = 0x16,
+    DRAIN_MAX = 64 << 10,
+    TOLD_WITHIN_S = 2
+};
 
-static const char hint[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 64\r\n"
-                           "Connection: close\r\n\r\n"
-                           "This port speaks HTTPS: write https:// in front of the address.\n";
+static const char hint[] =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 64\r\n"
+    "Connection: close\r\n\r\n"
+    "This port speaks HTTPS: write https:// in front of the address.\n";
 
 struct guest {
     int fd; /* 0 = free */
@@ -36,7 +44,7 @@ struct kp_porter {
     int epoll, event;
     pthread_t thread;
     pthread_mutex_t lock; /* guards all below */
-    int fd; /* listening, -1 = none */
+    int fd;               /* listening, -1 = none */
     bool stopping;
     struct guest guest[KP_PORTER_WAITING];
 };
@@ -71,11 +79,13 @@ static bool same_address(const struct guest *a, const struct guest *b)
     const struct sockaddr_in6 *a6 = (const void *)&a->from, *b6 = (const void *)&b->from;
     if (a->from.ss_family != b->from.ss_family)
         return false;
-    return a->from.ss_family == AF_INET6 ? memcmp(&a6->sin6_addr, &b6->sin6_addr, 8) == 0 /* one machine has a /64 of them */
-                                         : a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+    return a->from.ss_family == AF_INET6
+               ? memcmp(&a6->sin6_addr, &b6->sin6_addr, 8) == 0 /* one machine has a /64 of them */
+               : a4->sin_addr.s_addr == b4->sin_addr.s_addr;
 }
 
-/* A place for one more: a free one, or that of the longest waiting, of his own address when it has its share. */
+/* A place for one more: a free one, or that of the longest waiting, of his own address when it has
+ * its share. */
 static struct guest *find_place(struct kp_porter *p, const struct guest *new)
 {
     struct guest *free_one = NULL, *oldest = NULL, *own = NULL;
@@ -99,7 +109,8 @@ static struct guest *find_place(struct kp_porter *p, const struct guest *new)
     return place;
 }
 
-/* Reads what he says, so that closing does not take back the answer; false: he has gone, or talks too much. */
+/* Reads what he says, so that closing does not take back the answer; false: he has gone, or talks
+ * too much. */
 static bool drain(struct guest *g)
 {
     char buffer[4096];
@@ -203,7 +214,8 @@ static void handle(struct kp_porter *p, const struct epoll_event *events, int n)
             take_in_all(p);
         else if (which == WAKE)
             (void)!read(p->event, &count, sizeof count);
-        else if (p->guest[which].fd) /* somebody else may sit there by now: then it is a look too many */
+        else if (p->guest[which]
+                     .fd) /* somebody else may sit there by now: then it is a look too many */
             look(p, &p->guest[which]);
     }
     end_waiting(p);
@@ -249,7 +261,8 @@ static void release(struct kp_porter *p)
     kp_free(p);
 }
 
-struct kp_porter *kp_porter_start(const struct kp_porter_class *class, void *arg, struct kp_err *err)
+struct kp_porter *kp_porter_start(const struct kp_porter_class *class, void *arg,
+                                  struct kp_err *err)
 {
     struct epoll_event e = { .events = EPOLLIN, .data.u64 = WAKE };
     struct kp_porter *p = kp_alloc(sizeof *p);
@@ -295,5 +308,7 @@ enum kp_code kp_porter_listen(struct kp_porter *p, int fd, struct kp_err *err)
     pthread_mutex_unlock(&p->lock);
     if (failed)
         close(fd);
-    return failed ? kp_fail(err, KP_EIO, "the system does not watch the new listener: %s", strerror(errno)) : KP_OK;
+    return failed ? kp_fail(err, KP_EIO, "the system does not watch the new listener: %s",
+                            strerror(errno))
+                  : KP_OK;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_WEB_PORTER_H
 #define KOPPEL_WEB_PORTER_H
-/* Stands at the door of an HTTPS listener, in a thread of its own: who begins to speak TLS is let in, who speaks plain HTTP is told
- * so, who says nothing waits here, where he costs next to nothing, and not for long. Nobody is kept out by the silent: the one
- * who has waited longest goes first, of those from the same address. */
+/* Stands at the door of an HTTPS listener, in a thread of its own: who begins to speak TLS is let
+ * in, who speaks plain HTTP is told so, who says nothing waits here, where he costs next to
+ * nothing, and not for long. Nobody is kept out by the silent: the one who has waited longest goes
+ * first, of those from the same address. */
 #include "core/clock.h"
 #include "core/err.h"
 

@@ -18,7 +18,8 @@ static void put_names(struct kp_json *j, const char *key, const struct kp_names 
     kp_json_end(j, ']');
 }
 
-static enum kp_code put_certificate(struct kp_json *j, const char *key, const char *pem, struct kp_err *err)
+static enum kp_code put_certificate(struct kp_json *j, const char *key, const char *pem,
+                                    struct kp_err *err)
 {
     struct kp_certificate_view v;
     kp_json_key(j, key);
@@ -50,9 +51,11 @@ static void put_urls(struct kp_json *j, const struct kp_lan_view *v)
         const char *name = v->answers.name[i];
         char url[KP_DNS_NAME + 24];
         bool six = strchr(name, ':') != NULL;
-        if (strcmp(name, "localhost") == 0 || strcmp(name, "127.0.0.1") == 0 || strcmp(name, "::1") == 0)
+        if (strcmp(name, "localhost") == 0 || strcmp(name, "127.0.0.1") == 0 ||
+            strcmp(name, "::1") == 0)
             continue;
-        snprintf(url, sizeof url, "https://%s%s%s:%u/", six ? "[" : "", name, six ? "]" : "", v->settings.port);
+        snprintf(url, sizeof url, "https://%s%s%s:%u/", six ? "[" : "", name, six ? "]" : "",
+                 v->settings.port);
         kp_json_text(j, url);
     }
     kp_json_end(j, ']');
@@ -116,7 +119,8 @@ static enum kp_code read_names(const json_t *body, struct kp_names *names, struc
     if (!json_is_array(list) || json_array_size(list) > KP_LAN_NAMES_MAX)
         return kp_fail(err, KP_EINVALID, "names must be a list of up to %d", KP_LAN_NAMES_MAX);
     names->n = 0;
-    json_array_foreach (list, i, one) {
+    json_array_foreach(list, i, one)
+    {
         char name[KP_DNS_NAME];
         if (!json_is_string(one))
             return kp_fail(err, KP_EINVALID, "names must be texts");
@@ -134,23 +138,25 @@ static enum kp_code read_address(const json_t *body, char out[KP_HOST_MAX], stru
     if (!json_object_get(body, "address") || kp_body_text(body, "address", false, &address, err))
         return err->code;
     if (address && *address && (!kp_is_address(address) || kp_dns_name(address, name, err)))
-        return kp_fail(err, KP_EINVALID, "address: '%.60s' is no IP address of this machine", address);
+        return kp_fail(err, KP_EINVALID, "address: '%.60s' is no IP address of this machine",
+                       address);
     snprintf(out, KP_HOST_MAX, "%s", address && *address ? name : "");
     return KP_OK;
 }
 
 /* What is missing stays as it is. */
-static enum kp_code read_change(struct kp_lan *lan, struct kp_arena *arena, const json_t *body, struct kp_lan_settings *s, bool *new_ca,
-                                struct kp_err *err)
+static enum kp_code read_change(struct kp_lan *lan, struct kp_arena *arena, const json_t *body,
+                                struct kp_lan_settings *s, bool *new_ca, struct kp_err *err)
 {
     struct kp_lan_view v;
     int64_t port;
     if (kp_lan_view(lan, arena, &v, err))
         return err->code;
     *s = v.settings;
-    if (kp_body_truth(body, "lan", s->on, &s->on, err) || kp_body_truth(body, "newCa", false, new_ca, err) ||
-        kp_body_int(body, "port", 1, 65535, s->port, &port, err) || read_names(body, &s->names, err) ||
-        read_address(body, s->address, err))
+    if (kp_body_truth(body, "lan", s->on, &s->on, err) ||
+        kp_body_truth(body, "newCa", false, new_ca, err) ||
+        kp_body_int(body, "port", 1, 65535, s->port, &port, err) ||
+        read_names(body, &s->names, err) || read_address(body, s->address, err))
         return err->code;
     s->port = (unsigned)port;
     return *new_ca && !s->on ? kp_fail(err, KP_EINVALID, "newCa goes with lan: true") : KP_OK;
@@ -162,7 +168,8 @@ enum kp_code kp_route_listen_put(struct kp_request *r, struct kp_err *err)
     struct kp_lan_settings s;
     bool new_ca;
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
-    if (body && has_web(r, err) && !read_change(kp_web_lan(r->web), &r->arena, body, &s, &new_ca, err) &&
+    if (body && has_web(r, err) &&
+        !read_change(kp_web_lan(r->web), &r->arena, body, &s, &new_ca, err) &&
         !kp_lan_set(kp_web_lan(r->web), &s, new_ca, err)) {
         kp_request_note(r, "%s%s", s.on ? "on" : "off", new_ca ? ", a new CA" : "");
         reply_listen(r, err);
@@ -188,7 +195,8 @@ enum kp_code kp_route_listen_certificate(struct kp_request *r, struct kp_err *er
     static const char *const known[] = { "certificate", "key", NULL };
     const char *certificate, *key;
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
-    if (!body || kp_body_text(body, "certificate", true, &certificate, err) || kp_body_text(body, "key", false, &key, err)) {
+    if (!body || kp_body_text(body, "certificate", true, &certificate, err) ||
+        kp_body_text(body, "key", false, &key, err)) {
         ; /* err says what is wrong */
     } else if (strlen(certificate) > KP_PEM_MAX || (key && strlen(key) > KP_PEM_MAX)) {
         kp_fail(err, KP_EINVALID, "a certificate or key is larger than %d KiB", KP_PEM_MAX >> 10);
@@ -201,5 +209,6 @@ enum kp_code kp_route_listen_certificate(struct kp_request *r, struct kp_err *er
 
 enum kp_code kp_route_listen_own(struct kp_request *r, struct kp_err *err)
 {
-    return has_web(r, err) && !kp_lan_own(kp_web_lan(r->web), err) ? reply_listen(r, err) : err->code;
+    return has_web(r, err) && !kp_lan_own(kp_web_lan(r->web), err) ? reply_listen(r, err)
+                                                                   : err->code;
 }

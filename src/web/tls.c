@@ -14,13 +14,17 @@ struct kp_tls {
 
 static enum kp_code load(struct kp_tls *t, const struct kp_key_pair *p, struct kp_err *err)
 {
-    gnutls_datum_t certificate = { (unsigned char *)(uintptr_t)p->certificate, (unsigned)strlen(p->certificate) };
+    gnutls_datum_t certificate = { (unsigned char *)(uintptr_t)p->certificate,
+                                   (unsigned)strlen(p->certificate) };
     gnutls_datum_t key = { (unsigned char *)(uintptr_t)p->key, (unsigned)strlen(p->key) };
     int code = gnutls_certificate_allocate_credentials(&t->credentials);
     if (code < 0)
         return kp_fail(err, KP_ENOMEM, "out of memory for a certificate");
-    code = gnutls_certificate_set_x509_key_mem(t->credentials, &certificate, &key, GNUTLS_X509_FMT_PEM);
-    return code < 0 ? kp_fail(err, KP_EINVALID, "the certificate cannot be used: %s", gnutls_strerror(code)) : KP_OK;
+    code = gnutls_certificate_set_x509_key_mem(t->credentials, &certificate, &key,
+                                               GNUTLS_X509_FMT_PEM);
+    return code < 0 ? kp_fail(err, KP_EINVALID, "the certificate cannot be used: %s",
+                              gnutls_strerror(code))
+                    : KP_OK;
 }
 
 struct kp_tls *kp_tls_new(const struct kp_key_pair *p, struct kp_err *err)

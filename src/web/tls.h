@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_WEB_TLS_H
 #define KOPPEL_WEB_TLS_H
-/* A certificate in force, shared by the connections that began under it: a new one needs no restart, and nobody is cut off. */
+/* A certificate in force, shared by the connections that began under it: a new one needs no
+ * restart, and nobody is cut off. */
 #include "web/certificate.h"
 
 /* What is spoken: TLS 1.2 and 1.3, ephemeral keys, authenticated ciphers. */
-#define KP_TLS_PRIORITIES                                                                                                     \
-    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:"       \
+#define KP_TLS_PRIORITIES                                                                          \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+AES-" \
+    "256-GCM:+AES-128-GCM:"                                                                        \
     "+CHACHA20-POLY1305:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
 
 struct kp_tls;

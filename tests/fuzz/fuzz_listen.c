@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a listener is told by strangers and owners: Host headers, names, and certificates in PEM. The first byte chooses. */
+/* What a listener is told by strangers and owners: Host headers, names, and certificates in PEM.
+ * The first byte chooses. */
 #include "web/certificate.h"
 
 #include "core/text.h"
@@ -29,7 +30,8 @@ static void read_certificate(const char *text)
     kp_certificate_covers(text, &names, &err);
     kp_key_fits(&(struct kp_key_pair){ text, text });
     err = (struct kp_err){ 0 };
-    if (!kp_chain_take(&(struct kp_key_pair){ text, text }, &names, INT64_C(1800000000) * KP_SECOND, &arena, &out, &err) &&
+    if (!kp_chain_take(&(struct kp_key_pair){ text, text }, &names, INT64_C(1800000000) * KP_SECOND,
+                       &arena, &out, &err) &&
         (!out.key || strstr(out.certificate, "PRIVATE")))
         abort();
     kp_ca_permits(text, "koppel.plant.example");

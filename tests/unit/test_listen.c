@@ -16,11 +16,17 @@ static void names_are_those_that_may_stand_in_a_certificate(void **state)
 {
     (void)state;
     static const char *const good[][2] = {
-        { "Koppel.Plant.example", "koppel.plant.example" }, { "a", "a" }, { "x-1.y", "x-1.y" }, { "1.a", "1.a" },
-        { "192.0.2.7", "192.0.2.7" }, { "2001:DB8:0::1", "2001:db8::1" }, { "::1", "::1" },
+        { "Koppel.Plant.example", "koppel.plant.example" },
+        { "a", "a" },
+        { "x-1.y", "x-1.y" },
+        { "1.a", "1.a" },
+        { "192.0.2.7", "192.0.2.7" },
+        { "2001:DB8:0::1", "2001:db8::1" },
+        { "::1", "::1" },
     };
-    static const char *const bad[] = { "", ".", "a.", ".a", "a..b", "-a", "a-", "a_b", "*.a", "a b", "a/b", "10.1", "1", "a:1", "[::1]",
-                                       "caf\xc3\xa9", "\xff", "a\n" };
+    static const char *const bad[] = { "",   ".",   "a.",    ".a",          "a..b", "-a",
+                                       "a-", "a_b", "*.a",   "a b",         "a/b",  "10.1",
+                                       "1",  "a:1", "[::1]", "caf\xc3\xa9", "\xff", "a\n" };
     char out[KP_DNS_NAME], longer[300];
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_int_equal(kp_dns_name(good[i][0], out, NULL), KP_OK);
@@ -57,11 +63,30 @@ static void only_hosts_of_the_list_are_answered(void **state)
 {
     (void)state;
     struct kp_names s = { .n = 3, .name = { "koppel.example", "192.0.2.7", "2001:db8::1" } };
-    static const char *const good[] = { "koppel.example", "KOPPEL.example:8443", "koppel.example.", "koppel.example.:1", "192.0.2.7",
-                                        "192.0.2.7:65535", "[2001:db8::1]", "[2001:DB8:0:0::1]:8443" };
-    static const char *const bad[] = { "", ":", "koppel.example:", "koppel.example:x", "koppel.example:123456", "koppel.example.evil.example",
-                                       "evil", "192.0.2.70", "[192.0.2.7]", "[koppel.example]", "2001:db8::1", "[2001:db8::1", "[2001:db8::1]x",
-                                       "[]", "[", "]", ".", "koppel.example..", "koppel.example\x01", "a@koppel.example" };
+    static const char *const good[] = { "koppel.example",  "KOPPEL.example:8443",
+                                        "koppel.example.", "koppel.example.:1",
+                                        "192.0.2.7",       "192.0.2.7:65535",
+                                        "[2001:db8::1]",   "[2001:DB8:0:0::1]:8443" };
+    static const char *const bad[] = { "",
+                                       ":",
+                                       "koppel.example:",
+                                       "koppel.example:x",
+                                       "koppel.example:123456",
+                                       "koppel.example.evil.example",
+                                       "evil",
+                                       "192.0.2.70",
+                                       "[192.0.2.7]",
+                                       "[koppel.example]",
+                                       "2001:db8::1",
+                                       "[2001:db8::1",
+                                       "[2001:db8::1]x",
+                                       "[]",
+                                       "[",
+                                       "]",
+                                       ".",
+                                       "koppel.example..",
+                                       "koppel.example\x01",
+                                       "a@koppel.example" };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         if (!kp_names_answer(&s, good[i]))
             fail_msg("'%s' is refused", good[i]);
@@ -79,8 +104,12 @@ static void a_ca_permits_its_names_what_is_below_them_and_private_addresses(void
     struct kp_key_pair ca;
     struct kp_err err = { 0 };
     assert_int_equal(kp_ca_make("node", &names, 0, &arena, &ca, &err), KP_OK);
-    static const char *const yes[] = { "koppel.example", "a.koppel.example", "198.51.100.7", "10.1.2.3", "192.168.0.1", "172.31.0.1", "fd00::1", "::1" };
-    static const char *const no[] = { "example", "xkoppel.example", "bank.example", "198.51.100.8", "8.8.8.8", "172.32.0.1", "2001:db8::1" };
+    static const char *const yes[] = { "koppel.example", "a.koppel.example",
+                                       "198.51.100.7",   "10.1.2.3",
+                                       "192.168.0.1",    "172.31.0.1",
+                                       "fd00::1",        "::1" };
+    static const char *const no[] = { "example", "xkoppel.example", "bank.example", "198.51.100.8",
+                                      "8.8.8.8", "172.32.0.1",      "2001:db8::1" };
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
         if (!kp_ca_permits(ca.certificate, yes[i]))
             fail_msg("%s is not permitted", yes[i]);
@@ -98,7 +127,8 @@ static enum kp_code make_all(void *arg)
     struct kp_key_pair ca, leaf, clean;
     const char *csr;
     struct kp_err err = { 0 };
-    if (!kp_ca_make("node", names, DAY, &arena, &ca, &err) && !kp_leaf_make(&ca, names, DAY, &arena, &leaf, &err) &&
+    if (!kp_ca_make("node", names, DAY, &arena, &ca, &err) &&
+        !kp_leaf_make(&ca, names, DAY, &arena, &leaf, &err) &&
         !kp_csr_make(leaf.key, names, &arena, &csr, &err))
         kp_chain_take(&leaf, names, DAY, &arena, &clean, &err);
     kp_arena_free(&arena);
@@ -151,7 +181,8 @@ static int setup(void **state)
         return 1;
     p = (struct place){ .kit = kit, .clock = kp_clock_virtual(INT64_C(1800000000) * KP_SECOND) };
     kp_node_free(p.kit->node);
-    p.kit->node = kp_node_open(p.kit->node_dir, &(struct kp_node_options){ .clock = &p.clock.clock }, &err);
+    p.kit->node =
+        kp_node_open(p.kit->node_dir, &(struct kp_node_options){ .clock = &p.clock.clock }, &err);
     assert_string_equal(err.text, "");
     p.lan = kp_lan_new(p.kit->node, &class, &p, &err);
     assert_non_null(p.lan);
@@ -246,8 +277,10 @@ static void names_that_change_bring_a_new_certificate(void **state)
     look(p, &first, &ca);
     switch_on(p, "a.koppel.example", false);
     look(p, &later, &same);
-    assert_true(kp_names_have(&later.names, "a.koppel.example") && !kp_names_have(&later.names, "koppel.example"));
-    assert_true(kp_lan_answers(p->lan, "a.koppel.example:1") && !kp_lan_answers(p->lan, "koppel.example"));
+    assert_true(kp_names_have(&later.names, "a.koppel.example") &&
+                !kp_names_have(&later.names, "koppel.example"));
+    assert_true(kp_lan_answers(p->lan, "a.koppel.example:1") &&
+                !kp_lan_answers(p->lan, "koppel.example"));
     assert_string_equal(same.fingerprint, ca.fingerprint);
     switch_on(p, "bank.example", true);
     look(p, &later, &same);
@@ -272,7 +305,8 @@ static void a_port_that_is_taken_changes_nothing_not_even_the_ca(void **state)
     close(taken);
     look(p, &later, &same);
     assert_string_equal(same.fingerprint, ca.fingerprint);
-    assert_true(kp_names_have(&later.names, "koppel.example") && kp_lan_answers(p->lan, "koppel.example"));
+    assert_true(kp_names_have(&later.names, "koppel.example") &&
+                kp_lan_answers(p->lan, "koppel.example"));
 }
 
 int main(void)
@@ -283,9 +317,11 @@ int main(void)
         cmocka_unit_test(only_hosts_of_the_list_are_answered),
         cmocka_unit_test(a_ca_permits_its_names_what_is_below_them_and_private_addresses),
         cmocka_unit_test(each_allocation_may_fail),
-        cmocka_unit_test_setup_teardown(the_certificate_renews_itself_before_it_ends_and_the_ca_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            the_certificate_renews_itself_before_it_ends_and_the_ca_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(names_that_change_bring_a_new_certificate, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_port_that_is_taken_changes_nothing_not_even_the_ca, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_port_that_is_taken_changes_nothing_not_even_the_ca, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
