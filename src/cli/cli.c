@@ -115,6 +115,15 @@ static const struct kp_flag listen_flags[] = {
     { "own", NULL, "back to a certificate by the node's own CA" },
     { 0 },
 };
+static const struct kp_flag oidc_flags[] = {
+    { "issuer", "URL", "with set: the address of the identity provider, as it calls itself" },
+    { "client-id", "ID", "with set: what it calls this node" },
+    { "secret", "FILE", "with set: the secret it gave, from a file, - asks for it" },
+    { "name", "TEXT", "with set: what the console calls it" },
+    { "claim", "CLAIM", "with set: who somebody is: email (of a user here; so it is), preferred_username or sub" },
+    { "role", "CLAIM=VALUE:ROLE", "with set: who is no user here enters with this role, 'groups=maintenance:operator'; may be repeated" },
+    { 0 },
+};
 static const struct kp_flag audit_flags[] = {
     { "from", "TIME", "-1h, -2d, 14:30, 2026-11-24T08:00:00Z (all)" },
     { "to", "TIME", "(default now)" },
@@ -298,6 +307,8 @@ const struct kp_verb kp_verbs[] = {
       "koppel audit list --from -1d --user anna", kp_verb_audit, audit_flags, 0, 1 },
     { "listen", "[NAME...]", "who reaches the node's page: this machine, or others over HTTPS", "koppel listen --lan koppel.plant.example",
       kp_verb_listen, listen_flags, 0, 16 },
+    { "oidc", "[set | off]", "logging in at the company's identity provider (OpenID Connect)",
+      "koppel oidc set --issuer https://login.plant.example --client-id koppel --secret -", kp_verb_oidc, oidc_flags, 0, 1 },
     { "sql", "STATEMENT", "ask the data file",
       "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1 },
     { "backup", "[FILE]", "a copy while running, or one every day", "koppel backup --to /mnt/nas/koppel --daily 02:00 --encrypt",

@@ -62,6 +62,8 @@ static bool furnish(struct kp_http *h, const struct kp_http_options *o)
     if (done && given(o->user))
         done = !curl_easy_setopt(e, CURLOPT_USERNAME, o->user) &&
                !curl_easy_setopt(e, CURLOPT_PASSWORD, o->password ? o->password : "");
+    if (done && o->form)
+        done = !curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long)strlen(o->form)) && !curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, o->form);
     if (done && given(o->ca))
         done = !curl_easy_setopt(e, CURLOPT_CAINFO, o->ca);
     return done && !curl_multi_add_handle(h->multi, e);

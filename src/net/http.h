@@ -9,6 +9,7 @@
 struct kp_http_options {
     const char *url;
     const char *user, *password; /* NULL or "": none */
+    const char *form;            /* fields to be posted, escaped; NULL: it is a GET */
     const char *ca;              /* file of authorities, PEM; NULL or "": the system's */
     int64_t connect_timeout, timeout; /* ns; timeout of the whole answer, 0 = it may last for ever */
     size_t most; /* bytes of the answer; 0 = no limit, for what is taken piece by piece */

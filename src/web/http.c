@@ -8,6 +8,7 @@
 #include "web/keeper.h"
 #include "web/lan.h"
 #include "web/listen.h"
+#include "web/oidc.h"
 #include "web/pool.h"
 #include "web/routes.h"
 
@@ -50,6 +51,7 @@ struct kp_web {
     struct kp_node *node;
     struct kp_sessions *sessions;
     struct kp_guard *guard;
+    struct kp_oidc *oidc;
     struct kp_keeper *keeper;
     struct kp_pool *pool;
     struct kp_lan *lan;
@@ -146,6 +148,7 @@ static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Co
     x->request.web = listener->web;
     x->request.sessions = listener->web->sessions;
     x->request.guard = listener->web->guard;
+    x->request.oidc = listener->web->oidc;
     x->request.port = listener->tls ? kp_lan_port(listener->web->lan) : listener->web->port;
     x->request.client = (struct kp_client){
         .local = listener->local,
@@ -690,7 +693,8 @@ static enum kp_code start(struct kp_web *web, const char *socket_path, const cha
     web->guard = kp_guard_new(clock, kp_node_store(web->node));
     if (!web->guard)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    if (kp_guard_start(web->guard, err))
+    web->oidc = kp_oidc_new(clock, kp_node_store(web->node), err);
+    if (!web->oidc || kp_guard_start(web->guard, err))
         return err->code;
     web->keeper = kp_keeper_start(clock, &keeper_class, err);
     web->pool = web->keeper ? kp_pool_start(err) : NULL;
@@ -748,6 +752,7 @@ void kp_web_stop(struct kp_web *web)
     kp_lan_free(web->lan);
     kp_keeper_stop(web->keeper);
     kp_guard_free(web->guard);
+    kp_oidc_free(web->oidc);
     kp_sessions_free(web->sessions);
     if (web->socket_path)
         unlink(web->socket_path);

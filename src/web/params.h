@@ -19,7 +19,7 @@ enum kp_param_type {
     KP_PARAM_CHOICE,
 };
 
-enum { KP_PARAMS_MAX = 10, KP_QUERY_MAX = 256 };
+enum { KP_PARAMS_MAX = 12, KP_QUERY_MAX = 256 };
 
 struct kp_param {
     const char *name;

@@ -90,10 +90,11 @@ struct kp_request {
     struct kp_node *node;
     struct kp_sessions *sessions;
     struct kp_guard *guard;
+    struct kp_oidc *oidc;
     unsigned port; /* the TCP port that serves it: part of the cookie's name */
     struct kp_client client;
     struct kp_who who; /* nobody on a route with KP_OPEN and of a token with r->only */
-    const char *action; /* for the audit log; NULL = method and route */
+    const char *action; /* for the audit log, which a GET then gets too; NULL = method and route */
     char note[200];     /* and what else is to be said there: kp_request_note */
     bool showed;        /* something that was to prove who asks */
     const struct kp_route *route;
@@ -138,6 +139,8 @@ void kp_reply_header(struct kp_request *, const char *name, const char *value);
 void kp_reply_error(struct kp_request *, int status, const char *word, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 bool kp_reply_locked(struct kp_request *, const char *user); /* 429, when somebody has guessed too often (route_session.c) */
+/* The cookie of a session (route_session.c); keep false: it is over. */
+enum kp_code kp_reply_session(struct kp_request *, const char *id, bool keep, struct kp_err *);
 void kp_reply_failure(struct kp_request *, const struct kp_err *); /* status by err->code */
 
 /* ---- the query, by name; a name not in the route's table is a programming error ---- */

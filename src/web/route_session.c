@@ -17,7 +17,7 @@ enum kp_code kp_route_openapi(struct kp_request *r, struct kp_err *err)
     return KP_OK;
 }
 
-static enum kp_code set_cookie(struct kp_request *r, const char *id, bool keep, struct kp_err *err)
+enum kp_code kp_reply_session(struct kp_request *r, const char *id, bool keep, struct kp_err *err)
 {
     char cookie[200], name[KP_COOKIE_NAME];
     kp_cookie_name(r->port, r->client.tls, name);
@@ -58,7 +58,7 @@ static void reply_who(struct kp_request *r)
 {
     struct kp_user u = { 0 };
     const struct kp_who *w = &r->who;
-    if (strcmp(w->via, "password") == 0)
+    if (strcmp(w->via, "password") == 0 || strcmp(w->via, "oidc") == 0)
         kp_user_find(kp_node_store(r->node), w->user, &u);
     struct kp_json j = kp_reply_json(r);
     kp_json_begin(&j, '{');
@@ -77,11 +77,11 @@ static void reply_who(struct kp_request *r)
 static enum kp_code enter(struct kp_request *r, const struct kp_user *user, const char *token, struct kp_err *err)
 {
     char id[KP_SESSION_TEXT];
-    const struct kp_session_for who = { user, token, r->client.from, r->client.agent };
+    const struct kp_session_for who = { .user = user, .token = token, .from = r->client.from, .agent = r->client.agent };
     kp_session_open(r->sessions, &who, id);
     if (!kp_session_check(r->sessions, kp_node_store(r->node), id, true, &r->who))
         refuse(r, "unauthorized", "this was changed just now: try again"); /* the user or the token */
-    else if (!set_cookie(r, id, true, err))
+    else if (!kp_reply_session(r, id, true, err))
         reply_who(r);
     explicit_bzero(id, sizeof id);
     return err->code;
@@ -235,7 +235,7 @@ enum kp_code kp_route_session_close(struct kp_request *r, struct kp_err *err)
         kp_session_close(r->sessions, id);
     r->action = "logout";
     r->reply.status = 204;
-    return set_cookie(r, "", false, err);
+    return kp_reply_session(r, "", false, err);
 }
 
 enum kp_code kp_route_session_link(struct kp_request *r, struct kp_err *err)

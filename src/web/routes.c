@@ -128,6 +128,20 @@ PARAMS audit_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
     END,
 };
+PARAMS oidc_params[] = { /* the first three are read; providers send the others too */
+    { .name = "state", .type = KP_PARAM_TEXT },
+    { .name = "code", .type = KP_PARAM_TEXT },
+    { .name = "iss", .type = KP_PARAM_TEXT },
+    { .name = "error", .type = KP_PARAM_TEXT },
+    { .name = "error_description", .type = KP_PARAM_TEXT },
+    { .name = "error_uri", .type = KP_PARAM_TEXT },
+    { .name = "session_state", .type = KP_PARAM_TEXT },
+    { .name = "scope", .type = KP_PARAM_TEXT },
+    { .name = "authuser", .type = KP_PARAM_TEXT },
+    { .name = "prompt", .type = KP_PARAM_TEXT },
+    { .name = "hd", .type = KP_PARAM_TEXT },
+    END,
+};
 PARAMS values_params[] = { { .name = "at", .type = KP_PARAM_PATH }, END };
 PARAMS discover_params[] = {
     { .name = "from", .type = KP_PARAM_INT, .min = 0, .max = 10000 },
@@ -173,6 +187,12 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_DELETE, API "/users/{name}/totp", kp_route_totp_remove, KP_OWNER, KP_OWN, NULL },
     { KP_HTTP_GET, API "/audit", kp_route_audit, KP_ENGINEER, KP_SLOW, audit_params },
     { KP_HTTP_GET, API "/audit/verify", kp_route_audit_verify, KP_ENGINEER, KP_SLOW, NULL },
+    { KP_HTTP_GET, "/auth/oidc/start", kp_route_oidc_start, KP_NOBODY, KP_OPEN | KP_SLOW, NULL },
+    { KP_HTTP_GET, "/auth/oidc/callback", kp_route_oidc_callback, KP_NOBODY, KP_OPEN | KP_SLOW, oidc_params },
+    { KP_HTTP_GET, API "/oidc", kp_route_oidc, KP_NOBODY, KP_OPEN, NULL },
+    { KP_HTTP_GET, API "/oidc/settings", kp_route_oidc_settings, KP_OWNER, 0, NULL },
+    { KP_HTTP_PUT, API "/oidc/settings", kp_route_oidc_put, KP_OWNER, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_DELETE, API "/oidc/settings", kp_route_oidc_end, KP_OWNER, KP_SLOW, NULL },
     { KP_HTTP_GET, API "/listen", kp_route_listen, KP_OWNER, KP_SLOW, NULL },
     { KP_HTTP_PUT, API "/listen", kp_route_listen_put, KP_OWNER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/listen/csr", kp_route_listen_csr, KP_OWNER, KP_SLOW, NULL },

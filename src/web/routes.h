@@ -14,6 +14,8 @@ kp_handler kp_route_sessions, kp_route_session_revoke;
 kp_handler kp_route_users, kp_route_user_add, kp_route_user_change, kp_route_user_remove, kp_route_user_password; /* route_users.c */
 kp_handler kp_route_totp_begin, kp_route_totp_confirm, kp_route_totp_remove;
 kp_handler kp_route_audit, kp_route_audit_verify; /* route_audit.c */
+kp_handler kp_route_oidc, kp_route_oidc_start, kp_route_oidc_callback; /* route_oidc.c */
+kp_handler kp_route_oidc_settings, kp_route_oidc_put, kp_route_oidc_end;
 kp_handler kp_route_listen, kp_route_listen_put, kp_route_listen_csr, kp_route_listen_certificate, kp_route_listen_own; /* route_listen.c */
 kp_handler kp_route_status, kp_route_protocols, kp_route_certificate;
 kp_handler kp_route_tree;

@@ -9,6 +9,7 @@
 #include "core/ban.h"
 
 static const int64_t session_idle = 12 * 3600 * KP_SECOND;
+static const int64_t oidc_life = 12 * 3600 * KP_SECOND; /* the provider does not tell when he may no more */
 static const int64_t session_life = KP_SESSION_DAYS * 24 * 3600 * KP_SECOND;
 static const int64_t code_life = 60 * KP_SECOND;
 
@@ -17,6 +18,8 @@ struct session {
     char token[KP_TOKEN_TEXT]; /* asked again at each use, so that removing it ends the session; "" = none */
     char user[KP_USER_MAX];    /* and so is the user; "" = none */
     int64_t epoch;             /* the user's, when he logged in */
+    bool oidc;
+    enum kp_role role; /* of somebody who is no user here, by the identity provider; else KP_NOBODY */
     char from[KP_FROM_MAX], agent[128];
     int64_t number;
     int64_t opened, used; /* monotonic */
@@ -55,7 +58,7 @@ void kp_sessions_free(struct kp_sessions *s)
     kp_free(s);
 }
 
-static void random_text(char out[KP_SESSION_TEXT])
+void kp_session_text(char out[KP_SESSION_TEXT])
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     uint8_t bytes[KP_SESSION_TEXT - 1]; /* six bits of each are used: 258 bits */
@@ -98,7 +101,7 @@ static struct session *oldest(struct kp_sessions *s)
 
 void kp_session_open(struct kp_sessions *s, const struct kp_session_for *who, char id[KP_SESSION_TEXT])
 {
-    random_text(id);
+    kp_session_text(id);
     pthread_mutex_lock(&s->lock);
     struct session *new = oldest(s);
     *new = (struct session){ .number = ++s->number, .since = kp_utc(s->clock) };
@@ -106,6 +109,11 @@ void kp_session_open(struct kp_sessions *s, const struct kp_session_for *who, ch
     memcpy(new->id, id, KP_SESSION_TEXT);
     snprintf(new->token, sizeof new->token, "%s", who->token ? who->token : "");
     snprintf(new->user, sizeof new->user, "%s", who->user ? who->user->name : "");
+    new->oidc = who->oidc;
+    if (who->oidc && who->name) {
+        new->role = who->role;
+        snprintf(new->user, sizeof new->user, "%s", who->name);
+    }
     new->epoch = who->user ? who->user->epoch : 0;
     kp_utf8_clean(new->from, sizeof new->from, who->from ? who->from : "", who->from ? strlen(who->from) : 0);
     kp_utf8_clean(new->agent, sizeof new->agent, who->agent ? who->agent : "", who->agent ? strlen(who->agent) : 0);
@@ -142,9 +150,17 @@ static bool is_user(struct kp_store *store, const struct session *s, struct kp_w
 static bool is_valid(struct kp_store *store, const struct session *s, struct kp_who *who)
 {
     *who = (struct kp_who){ .user = "local", .role = KP_OWNER, .via = "code", .session = s->number, .since = s->since };
+    if (s->role) {
+        who->via = "oidc";
+        who->role = s->role;
+        memcpy(who->user, s->user, sizeof who->user);
+        return true;
+    }
     if (s->user[0]) {
-        who->via = "password";
-        return is_user(store, s, who);
+        who->via = s->oidc ? "oidc" : "password";
+        bool is = is_user(store, s, who);
+        who->must_change &= !s->oidc; /* he has not used one */
+        return is;
     }
     if (s->token[0]) {
         who->via = "token";
@@ -155,7 +171,7 @@ static bool is_valid(struct kp_store *store, const struct session *s, struct kp_
 
 static bool is_over(const struct session *s, int64_t now)
 {
-    return now - s->used > session_idle || now - s->opened > session_life;
+    return now - s->used > session_idle || now - s->opened > (s->oidc ? oidc_life : session_life);
 }
 
 static void end(struct session *s)
@@ -185,6 +201,15 @@ bool kp_session_check(struct kp_sessions *s, struct kp_store *store, const char 
     return valid;
 }
 
+void kp_session_end_oidc(struct kp_sessions *s)
+{
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < KP_SESSIONS_MAX; i++)
+        if (s->session[i].oidc)
+            end(&s->session[i]);
+    pthread_mutex_unlock(&s->lock);
+}
+
 void kp_session_renew(struct kp_sessions *s, int64_t number, int64_t epoch)
 {
     pthread_mutex_lock(&s->lock);
@@ -202,7 +227,7 @@ static bool view(struct kp_sessions *s, struct kp_store *store, size_t n, struct
     struct session copy = s->session[n];
     pthread_mutex_unlock(&s->lock);
     bool there = copy.id[0] && !is_over(&copy, now) && is_valid(store, &copy, &v->who);
-    int64_t life = copy.opened + session_life, idle = copy.used + session_idle;
+    int64_t life = copy.opened + (copy.oidc ? oidc_life : session_life), idle = copy.used + session_idle;
     v->used = utc - (now - copy.used);
     v->expires = utc + (life < idle ? life : idle) - now;
     snprintf(v->who.from, sizeof v->who.from, "%s", copy.from);
@@ -250,7 +275,7 @@ void kp_session_close(struct kp_sessions *s, const char *id)
 
 void kp_code_make(struct kp_sessions *s, char code[KP_SESSION_TEXT])
 {
-    random_text(code);
+    kp_session_text(code);
     pthread_mutex_lock(&s->lock);
     struct code *slot = &s->code[0];
     for (size_t i = 0; i < KP_CODES_MAX; i++)
@@ -286,14 +311,18 @@ bool kp_cookie_find(const char *header, unsigned port, bool tls, char id[KP_SESS
 {
     char name[KP_COOKIE_NAME];
     kp_cookie_name(port, tls, name);
+    return kp_cookie_value(header, name, id);
+}
+
+bool kp_cookie_value(const char *header, const char *name, char value[KP_SESSION_TEXT])
+{
     size_t n = strlen(name);
-    name[n++] = '=';
     for (const char *p = header; p && *p;) {
         p += strspn(p, "; ");
         size_t len = strcspn(p, ";");
-        if (len == n + KP_SESSION_TEXT - 1 && memcmp(p, name, n) == 0) {
-            memcpy(id, p + n, KP_SESSION_TEXT - 1);
-            id[KP_SESSION_TEXT - 1] = 0;
+        if (len == n + KP_SESSION_TEXT && memcmp(p, name, n) == 0 && p[n] == '=') {
+            memcpy(value, p + n + 1, KP_SESSION_TEXT - 1);
+            value[KP_SESSION_TEXT - 1] = 0;
             return true;
         }
         p += len;
