@@ -216,13 +216,14 @@ static enum kp_code collect(void *arg, const char *data, size_t n, struct kp_err
 static enum kp_code run(const struct kp_http_options *options, struct kp_buf *out, long *status, atomic_bool *gone, struct kp_err *err)
 {
     bool done = false;
-    struct kp_http *h = kp_http_open(options, collect, out, err);
-    while (h && !done && !kp_http_turn(h, SLICE_MS, &done, err))
+    struct kp_err why = { 0 };
+    struct kp_http *h = kp_http_open(options, collect, out, &why);
+    while (h && !done && !kp_http_turn(h, SLICE_MS, &done, &why))
         if (*gone)
-            kp_fail(err, KP_ESTOPPED, "given up");
-    *status = h && !err->code ? kp_http_status(h) : 0;
+            kp_fail(&why, KP_ESTOPPED, "given up");
+    *status = h && !why.code ? kp_http_status(h) : 0;
     kp_http_close(h);
-    return err->code ? kp_context(err, "the identity provider") : KP_OK;
+    return why.code ? kp_fail(err, why.code == KP_EFULL ? KP_EPEER : why.code, "the identity provider: %s", why.text) : KP_OK;
 }
 
 /* The provider's own word for it, and nothing that could be too much. */
