@@ -17,10 +17,14 @@ static void print_settings(const json_t *j)
         printf("off: koppel oidc set --issuer URL --client-id ID\n");
         return;
     }
-    printf("issuer     %s\nclient     %s%s\nuser       by %s\n", kp_text(j, "issuer"), kp_text(j, "clientId"),
-           json_is_true(json_object_get(json_object_get(j, "secret"), "set")) ? ", with a secret" : "", kp_text(j, "claim"));
-    json_array_foreach (json_object_get(j, "roles"), i, role)
-        printf("%-10s %s where %s is %s\n", i ? "" : "others", kp_text(role, "role"), kp_text(role, "claim"), kp_text(role, "value"));
+    printf("issuer     %s\nclient     %s%s\nuser       by %s\n", kp_text(j, "issuer"),
+           kp_text(j, "clientId"),
+           json_is_true(json_object_get(json_object_get(j, "secret"), "set")) ? ", with a secret"
+                                                                              : "",
+           kp_text(j, "claim"));
+    json_array_foreach(json_object_get(j, "roles"), i, role)
+        printf("%-10s %s where %s is %s\n", i ? "" : "others", kp_text(role, "role"),
+               kp_text(role, "claim"), kp_text(role, "value"));
 }
 
 static int show(struct kp_cli *c, json_t *j, struct kp_err *err)
@@ -41,8 +45,8 @@ static json_t *read_role(const char *text)
     const char *equals = strchr(text, '='), *colon = strrchr(text, ':');
     if (!equals || !colon || colon < equals)
         return NULL;
-    return json_pack("{s:s%, s:s%, s:s}", "claim", text, (size_t)(equals - text), "value", equals + 1, (size_t)(colon - equals - 1), "role",
-                     colon + 1);
+    return json_pack("{s:s%, s:s%, s:s}", "claim", text, (size_t)(equals - text), "value",
+                     equals + 1, (size_t)(colon - equals - 1), "role", colon + 1);
 }
 
 static int add_roles(struct kp_cli *c, json_t *body)
@@ -52,7 +56,10 @@ static int add_roles(struct kp_cli *c, json_t *body)
     for (const char *text; (text = kp_flag_next(c, "role", &i));)
         if (json_array_append_new(roles, read_role(text))) {
             json_decref(roles);
-            return kp_complain(c, KP_MISUSE, "--role: '%.80s' is not CLAIM=VALUE:ROLE such as groups=maintenance:operator", text);
+            return kp_complain(
+                c, KP_MISUSE,
+                "--role: '%.80s' is not CLAIM=VALUE:ROLE such as groups=maintenance:operator",
+                text);
         }
     if (json_array_size(roles))
         json_object_set(body, "roles", roles);
@@ -62,14 +69,18 @@ static int add_roles(struct kp_cli *c, json_t *body)
 
 static int set(struct kp_cli *c)
 {
-    static const char *const texts[][2] = { { "issuer", "issuer" }, { "client-id", "clientId" }, { "name", "name" }, { "claim", "claim" } };
+    static const char *const texts[][2] = { { "issuer", "issuer" },
+                                            { "client-id", "clientId" },
+                                            { "name", "name" },
+                                            { "claim", "claim" } };
     struct kp_err err = { 0 };
     char secret[1000];
     json_t *body = json_object();
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (kp_flag(c, texts[i][0]))
             json_object_set_new(body, texts[i][1], json_string(kp_flag(c, texts[i][0])));
-    if (kp_flag(c, "secret") && !kp_read_secret(kp_flag(c, "secret"), "secret", secret, sizeof secret, &err))
+    if (kp_flag(c, "secret") &&
+        !kp_read_secret(kp_flag(c, "secret"), "secret", secret, sizeof secret, &err))
         json_object_set_new(body, "secret", json_string(secret));
     explicit_bzero(secret, sizeof secret);
     int code = err.code ? kp_fault(c, &err) : add_roles(c, body);
@@ -93,5 +104,6 @@ int kp_verb_oidc(struct kp_cli *c)
         json_decref(kp_client_send(c, "DELETE", url, NULL, &err));
         return err.code ? kp_fault(c, &err) : KP_DONE;
     }
-    return *word ? kp_complain(c, KP_MISUSE, "it takes: set, off, or nothing to show it") : show(c, kp_client_get(c, url, &err), &err);
+    return *word ? kp_complain(c, KP_MISUSE, "it takes: set, off, or nothing to show it")
+                 : show(c, kp_client_get(c, url, &err), &err);
 }

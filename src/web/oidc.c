@@ -18,7 +18,8 @@
 
 enum { DOCUMENT_MAX = 256 << 10, SLICE_MS = 200, PATIENCE_S = 5 };
 
-static const char setting_key[] = "oidc", secret_name[] = "oidc/secret", callback[] = "/auth/oidc/callback";
+static const char setting_key[] = "oidc", secret_name[] = "oidc/secret",
+                  callback[] = "/auth/oidc/callback";
 #define CONNECT_WITHIN (5 * KP_SECOND)
 #define WITHIN         (10 * KP_SECOND)
 #define KEPT           (300 * KP_SECOND) /* what the provider says of itself */
@@ -26,7 +27,8 @@ static const char setting_key[] = "oidc", secret_name[] = "oidc/secret", callbac
 const char *const kp_oidc_claims[] = { "email", "preferred_username", "sub", NULL };
 
 struct begun { /* a log-in */
-    char state[KP_SESSION_TEXT], nonce[KP_SESSION_TEXT], verifier[KP_SESSION_TEXT], cookie[KP_SESSION_TEXT];
+    char state[KP_SESSION_TEXT], nonce[KP_SESSION_TEXT], verifier[KP_SESSION_TEXT],
+        cookie[KP_SESSION_TEXT];
     char redirect[320], from[KP_FROM_MAX];
     int64_t since; /* monotonic */
 };
@@ -39,7 +41,8 @@ struct provider {
 struct kp_oidc {
     const struct kp_clock *clock;
     struct kp_store *store;
-    pthread_mutex_t asking; /* one at a time asks the provider, so that one that does not answer holds up one worker */
+    pthread_mutex_t asking; /* one at a time asks the provider, so that one that does not answer
+                               holds up one worker */
     pthread_mutex_t lock;   /* guards what follows */
     bool loaded;
     struct kp_oidc_settings settings;
@@ -48,7 +51,8 @@ struct kp_oidc {
     struct begun begun[KP_OIDC_BEGUN_MAX];
 };
 
-struct kp_oidc *kp_oidc_new(const struct kp_clock *clock, struct kp_store *store, struct kp_err *err)
+struct kp_oidc *kp_oidc_new(const struct kp_clock *clock, struct kp_store *store,
+                            struct kp_err *err)
 {
     struct kp_oidc *o = kp_alloc(sizeof *o);
     if (!o) {
@@ -92,7 +96,8 @@ static void read_settings(const char *text, struct kp_oidc_settings *s)
     for (int c = 0; kp_oidc_claims[c]; c++)
         if (strcmp(kp_oidc_claims[c], claim) == 0)
             s->claim = (enum kp_oidc_claim)c;
-    json_array_foreach (json_object_get(o, "roles"), i, one) {
+    json_array_foreach(json_object_get(o, "roles"), i, one)
+    {
         struct kp_oidc_role *role = &s->role[s->n];
         const char *word = json_string_value(json_object_get(one, "role"));
         if (s->n == KP_OIDC_ROLES_MAX)
@@ -170,7 +175,8 @@ static enum kp_code put_setting(struct kp_db *db, void *text, struct kp_err *err
     return kp_setting_put(db, setting_key, text, err);
 }
 
-static enum kp_code save(struct kp_oidc *o, const struct kp_oidc_settings *s, const char *secret, struct kp_err *err)
+static enum kp_code save(struct kp_oidc *o, const struct kp_oidc_settings *s, const char *secret,
+                         struct kp_err *err)
 {
     struct kp_buf text;
     kp_buf_init(&text, 64 << 10);
@@ -178,7 +184,8 @@ static enum kp_code save(struct kp_oidc *o, const struct kp_oidc_settings *s, co
     const char *kept = s->issuer[0] ? kp_buf_text(&text) : NULL;
     if (text.failed)
         kp_fail(err, KP_ENOMEM, "out of memory");
-    else if (!secret || !kp_secret_put(o->store, secret_name, *secret ? secret : NULL, strlen(secret), err))
+    else if (!secret ||
+             !kp_secret_put(o->store, secret_name, *secret ? secret : NULL, strlen(secret), err))
         kp_store_do(o->store, put_setting, (void *)(uintptr_t)kept, err);
     kp_buf_free(&text);
     return err->code;
@@ -188,10 +195,12 @@ static enum kp_code save(struct kp_oidc *o, const struct kp_oidc_settings *s, co
 /* https, or http on this machine; no user in it, which could hide where it goes. */
 static bool url_good(const char *url)
 {
-    static const char *const loopback[] = { "http://127.0.0.1", "http://localhost", "http://[::1]" };
+    static const char *const loopback[] = { "http://127.0.0.1", "http://localhost",
+                                            "http://[::1]" };
     size_t n = strlen(url);
     for (size_t i = 0; i < n; i++)
-        if ((unsigned char)url[i] <= ' ' || (unsigned char)url[i] >= 0x7f || strchr("\"<>\\^`{|}#", url[i]))
+        if ((unsigned char)url[i] <= ' ' || (unsigned char)url[i] >= 0x7f ||
+            strchr("\"<>\\^`{|}#", url[i]))
             return false;
     const char *host = strstr(url, "://");
     if (!host || n >= KP_OIDC_URL || memchr(host + 3, '@', strcspn(host + 3, "/?")))
@@ -213,7 +222,8 @@ static enum kp_code collect(void *arg, const char *data, size_t n, struct kp_err
     return out->failed ? kp_fail(err, KP_ENOMEM, "out of memory") : KP_OK;
 }
 
-static enum kp_code run(const struct kp_http_options *options, struct kp_buf *out, long *status, atomic_bool *gone, struct kp_err *err)
+static enum kp_code run(const struct kp_http_options *options, struct kp_buf *out, long *status,
+                        atomic_bool *gone, struct kp_err *err)
 {
     bool done = false;
     struct kp_err why = { 0 };
@@ -223,7 +233,9 @@ static enum kp_code run(const struct kp_http_options *options, struct kp_buf *ou
             kp_fail(&why, KP_ESTOPPED, "given up");
     *status = h && !why.code ? kp_http_status(h) : 0;
     kp_http_close(h);
-    return why.code ? kp_fail(err, why.code == KP_EFULL ? KP_EPEER : why.code, "the identity provider: %s", why.text) : KP_OK;
+    return why.code ? kp_fail(err, why.code == KP_EFULL ? KP_EPEER : why.code,
+                              "the identity provider: %s", why.text)
+                    : KP_OK;
 }
 
 /* The provider's own word for it, and nothing that could be too much. */
@@ -253,9 +265,11 @@ static json_t *ask(const struct kp_http_options *options, atomic_bool *gone, str
         got = kp_body_object(kp_buf_text(&text), text.len, NULL, &unread);
     if (!err->code && status != 200) {
         say_status(got, status, word, sizeof word);
-        kp_fail(err, o.form && status >= 400 && status < 500 ? KP_EDENIED : KP_EPEER, "the identity provider refuses: %s", word);
+        kp_fail(err, o.form && status >= 400 && status < 500 ? KP_EDENIED : KP_EPEER,
+                "the identity provider refuses: %s", word);
     } else if (!err->code && !got) {
-        kp_fail(err, unread.code == KP_ENOMEM ? KP_ENOMEM : KP_EPEER, "%.120s of the identity provider is no JSON object", o.url);
+        kp_fail(err, unread.code == KP_ENOMEM ? KP_ENOMEM : KP_EPEER,
+                "%.120s of the identity provider is no JSON object", o.url);
     }
     kp_buf_free(&text);
     if (!err->code)
@@ -271,7 +285,8 @@ static bool endpoint(const json_t *o, const char *key, char out[KP_OIDC_URL], st
         snprintf(out, KP_OIDC_URL, "%s", url);
         return true;
     }
-    kp_fail(err, KP_EPEER, "the identity provider names no usable %s (https, or http on this machine)", key);
+    kp_fail(err, KP_EPEER,
+            "the identity provider names no usable %s (https, or http on this machine)", key);
     return false;
 }
 
@@ -279,23 +294,26 @@ static bool lists(const json_t *o, const char *key, const char *word)
 {
     const json_t *list = json_object_get(o, key), *one;
     size_t i;
-    json_array_foreach (list, i, one)
-        if (json_is_string(one) && strcmp(json_string_value(one), word) == 0)
-            return true;
+    json_array_foreach(list, i, one) if (json_is_string(one) &&
+                                         strcmp(json_string_value(one), word) == 0) return true;
     return false;
 }
 
-static enum kp_code discover(const char *issuer, struct provider *p, atomic_bool *gone, struct kp_err *err)
+static enum kp_code discover(const char *issuer, struct provider *p, atomic_bool *gone,
+                             struct kp_err *err)
 {
     static const char methods[] = "token_endpoint_auth_methods_supported";
     char url[KP_OIDC_URL + 64];
     size_t n = strlen(issuer);
-    snprintf(url, sizeof url, "%.*s/.well-known/openid-configuration", (int)(n - (n && issuer[n - 1] == '/')), issuer);
+    snprintf(url, sizeof url, "%.*s/.well-known/openid-configuration",
+             (int)(n - (n && issuer[n - 1] == '/')), issuer);
     json_t *o = ask(&(struct kp_http_options){ .url = url }, gone, err);
     const char *said = json_string_value(json_object_get(o, "issuer"));
     if (o && (!said || strcmp(said, issuer) != 0))
-        kp_fail(err, KP_EPEER, "the identity provider calls itself '%.100s', not '%.100s'", said ? said : "", issuer);
-    if (o && !err->code && endpoint(o, "authorization_endpoint", p->authorize, err) && endpoint(o, "token_endpoint", p->token, err))
+        kp_fail(err, KP_EPEER, "the identity provider calls itself '%.100s', not '%.100s'",
+                said ? said : "", issuer);
+    if (o && !err->code && endpoint(o, "authorization_endpoint", p->authorize, err) &&
+        endpoint(o, "token_endpoint", p->token, err))
         endpoint(o, "jwks_uri", p->keys, err);
     p->basic = !json_object_get(o, methods) || lists(o, methods, "client_secret_basic");
     json_decref(o);
@@ -313,8 +331,10 @@ static enum kp_code may_ask(struct kp_oidc *o, struct kp_err *err)
                : kp_fail(err, KP_ESTOPPED, "others log in just now: try again in a moment");
 }
 
-/* Settings and provider as they are known; false: the provider has to be asked, or err says what is wrong. */
-static bool known(struct kp_oidc *o, struct kp_oidc_settings *s, struct provider *p, struct kp_err *err)
+/* Settings and provider as they are known; false: the provider has to be asked, or err says what is
+ * wrong. */
+static bool known(struct kp_oidc *o, struct kp_oidc_settings *s, struct provider *p,
+                  struct kp_err *err)
 {
     pthread_mutex_lock(&o->lock);
     load(o, err);
@@ -323,12 +343,14 @@ static bool known(struct kp_oidc *o, struct kp_oidc_settings *s, struct provider
     bool fresh = o->provided && kp_mono(o->clock) - o->provided < KEPT;
     pthread_mutex_unlock(&o->lock);
     if (!err->code && !s->issuer[0])
-        kp_fail(err, KP_ENOTFOUND, "this node does not log in by an identity provider: koppel oidc set");
+        kp_fail(err, KP_ENOTFOUND,
+                "this node does not log in by an identity provider: koppel oidc set");
     return fresh && !err->code;
 }
 
 /* `asking` held. */
-static enum kp_code provide(struct kp_oidc *o, struct kp_oidc_settings *s, struct provider *p, atomic_bool *gone, struct kp_err *err)
+static enum kp_code provide(struct kp_oidc *o, struct kp_oidc_settings *s, struct provider *p,
+                            atomic_bool *gone, struct kp_err *err)
 {
     if (known(o, s, p, err) || err->code || discover(s->issuer, p, gone, err))
         return err->code;
@@ -341,7 +363,8 @@ static enum kp_code provide(struct kp_oidc *o, struct kp_oidc_settings *s, struc
 }
 
 /* For who does not hold `asking` yet. */
-static enum kp_code provide_soon(struct kp_oidc *o, struct kp_oidc_settings *s, struct provider *p, atomic_bool *gone, struct kp_err *err)
+static enum kp_code provide_soon(struct kp_oidc *o, struct kp_oidc_settings *s, struct provider *p,
+                                 atomic_bool *gone, struct kp_err *err)
 {
     if (known(o, s, p, err) || err->code || may_ask(o, err))
         return err->code;
@@ -362,16 +385,24 @@ static void forget(struct kp_oidc *o)
 static enum kp_code check_settings(const struct kp_oidc_settings *s, struct kp_err *err)
 {
     if (!url_good(s->issuer) || strchr(s->issuer, '?'))
-        return kp_fail(err, KP_EINVALID, "issuer: '%.100s' is no https:// address of an identity provider (http only on this machine)", s->issuer);
+        return kp_fail(err, KP_EINVALID,
+                       "issuer: '%.100s' is no https:// address of an identity provider (http only "
+                       "on this machine)",
+                       s->issuer);
     if (!s->client[0])
-        return kp_fail(err, KP_EINVALID, "clientId is missing: the provider gives it when you register this node there");
+        return kp_fail(
+            err, KP_EINVALID,
+            "clientId is missing: the provider gives it when you register this node there");
     for (size_t i = 0; i < s->n; i++)
         if (!s->role[i].claim[0] || !s->role[i].value[0] || s->role[i].role == KP_NOBODY)
-            return kp_fail(err, KP_EINVALID, "roles: each needs a claim, a value, and viewer, operator, engineer or owner");
+            return kp_fail(
+                err, KP_EINVALID,
+                "roles: each needs a claim, a value, and viewer, operator, engineer or owner");
     return KP_OK;
 }
 
-enum kp_code kp_oidc_put(struct kp_oidc *o, const struct kp_oidc_settings *s, const char *secret, atomic_bool *gone, struct kp_err *err)
+enum kp_code kp_oidc_put(struct kp_oidc *o, const struct kp_oidc_settings *s, const char *secret,
+                         atomic_bool *gone, struct kp_err *err)
 {
     struct provider p;
     if (may_ask(o, err))
@@ -421,21 +452,26 @@ static void note_begun(struct kp_oidc *o, const struct begun *new)
     pthread_mutex_unlock(&o->lock);
 }
 
-static void write_location(struct kp_buf *out, const struct provider *p, const struct kp_oidc_settings *s, const struct begun *b)
+static void write_location(struct kp_buf *out, const struct provider *p,
+                           const struct kp_oidc_settings *s, const struct begun *b)
 {
     char challenge[KP_HASH_TEXT];
     kp_hash_text(b->verifier, challenge);
     kp_buf_str(out, p->authorize);
     kp_buf_str(out, strchr(p->authorize, '?') ? "&" : "?");
-    add_escaped(out, "response_type=code&scope=openid%20profile%20email&code_challenge_method=S256&code_challenge=", challenge);
+    add_escaped(out,
+                "response_type=code&scope=openid%20profile%20email&code_challenge_method=S256&code_"
+                "challenge=",
+                challenge);
     add_escaped(out, "&client_id=", s->client);
     add_escaped(out, "&redirect_uri=", b->redirect);
     add_escaped(out, "&state=", b->state);
     add_escaped(out, "&nonce=", b->nonce);
 }
 
-enum kp_code kp_oidc_begin(struct kp_oidc *o, const char *base, const char *from, struct kp_buf *location, char cookie[KP_SESSION_TEXT],
-                           atomic_bool *gone, struct kp_err *err)
+enum kp_code kp_oidc_begin(struct kp_oidc *o, const char *base, const char *from,
+                           struct kp_buf *location, char cookie[KP_SESSION_TEXT], atomic_bool *gone,
+                           struct kp_err *err)
 {
     struct kp_oidc_settings s;
     struct provider p;
@@ -457,7 +493,8 @@ enum kp_code kp_oidc_begin(struct kp_oidc *o, const char *base, const char *from
 
 /* ---- finishing ---- */
 /* Once: whatever comes of it, this state counts no more. */
-static enum kp_code take_begun(struct kp_oidc *o, const struct kp_oidc_answer *a, struct begun *out, struct kp_err *err)
+static enum kp_code take_begun(struct kp_oidc *o, const struct kp_oidc_answer *a, struct begun *out,
+                               struct kp_err *err)
 {
     bool found = false, same = false;
     pthread_mutex_lock(&o->lock);
@@ -470,12 +507,15 @@ static enum kp_code take_begun(struct kp_oidc *o, const struct kp_oidc_answer *a
         }
     pthread_mutex_unlock(&o->lock);
     if (!found)
-        return kp_fail(err, KP_EDENIED, "this log-in was not begun here, was finished already or took longer than ten minutes: begin again");
-    return same ? KP_OK : kp_fail(err, KP_EDENIED, "this log-in was begun in another browser: begin again");
+        return kp_fail(err, KP_EDENIED,
+                       "this log-in was not begun here, was finished already or took longer than "
+                       "ten minutes: begin again");
+    return same ? KP_OK
+                : kp_fail(err, KP_EDENIED, "this log-in was begun in another browser: begin again");
 }
 
-static json_t *trade(struct kp_oidc *o, const struct kp_oidc_settings *s, const struct provider *p, const struct begun *b,
-                     const char *code, atomic_bool *gone, struct kp_err *err)
+static json_t *trade(struct kp_oidc *o, const struct kp_oidc_settings *s, const struct provider *p,
+                     const struct begun *b, const char *code, atomic_bool *gone, struct kp_err *err)
 {
     struct kp_arena arena = { 0 };
     struct kp_buf form, user, password;
@@ -494,7 +534,9 @@ static json_t *trade(struct kp_oidc *o, const struct kp_oidc_settings *s, const 
         add_escaped(&form, "&client_secret=", secret);
     add_escaped(&user, "", basic ? s->client : "");
     add_escaped(&password, "", basic ? secret : "");
-    struct kp_http_options options = { .url = p->token, .form = kp_buf_text(&form), .user = kp_buf_text(&user),
+    struct kp_http_options options = { .url = p->token,
+                                       .form = kp_buf_text(&form),
+                                       .user = kp_buf_text(&user),
                                        .password = kp_buf_text(&password) };
     json_t *got = NULL;
     if (form.failed || user.failed || password.failed)
@@ -508,8 +550,9 @@ static json_t *trade(struct kp_oidc *o, const struct kp_oidc_settings *s, const 
     return got;
 }
 
-static json_t *claims_of(struct kp_oidc *o, const struct kp_oidc_settings *s, const struct provider *p, const struct begun *b,
-                         const char *code, atomic_bool *gone, struct kp_err *err)
+static json_t *claims_of(struct kp_oidc *o, const struct kp_oidc_settings *s,
+                         const struct provider *p, const struct begun *b, const char *code,
+                         atomic_bool *gone, struct kp_err *err)
 {
     struct kp_jwt_want want = { s->issuer, s->client, b->nonce, kp_utc(o->clock) };
     json_t *answer = trade(o, s, p, b, code, gone, err), *keys, *claims = NULL;
@@ -538,7 +581,8 @@ static bool by_mail(void *arg, const struct kp_user *u)
     return true;
 }
 
-static enum kp_code find_user(struct kp_oidc *o, enum kp_oidc_claim claim, const char *name, bool *found, struct kp_user *out, struct kp_err *err)
+static enum kp_code find_user(struct kp_oidc *o, enum kp_oidc_claim claim, const char *name,
+                              bool *found, struct kp_user *out, struct kp_err *err)
 {
     struct finding f = { .mail = name };
     if (claim != KP_OIDC_MAIL) {
@@ -549,13 +593,16 @@ static enum kp_code find_user(struct kp_oidc *o, enum kp_oidc_claim claim, const
         return err->code;
     *found = f.n == 1;
     *out = f.user;
-    return f.n > 1 ? kp_fail(err, KP_EDENIED, "%zu users here have the mail address %.100s", f.n, name) : KP_OK;
+    return f.n > 1
+               ? kp_fail(err, KP_EDENIED, "%zu users here have the mail address %.100s", f.n, name)
+               : KP_OK;
 }
 
 static bool has_value(const json_t *claims, const struct kp_oidc_role *r)
 {
     const json_t *value = json_object_get(claims, r->claim);
-    return (json_is_string(value) && strcmp(json_string_value(value), r->value) == 0) || lists(claims, r->claim, r->value);
+    return (json_is_string(value) && strcmp(json_string_value(value), r->value) == 0) ||
+           lists(claims, r->claim, r->value);
 }
 
 static enum kp_role role_of(const struct kp_oidc_settings *s, const json_t *claims)
@@ -567,28 +614,39 @@ static enum kp_role role_of(const struct kp_oidc_settings *s, const json_t *clai
     return best;
 }
 
-static enum kp_code recognize(struct kp_oidc *o, const struct kp_oidc_settings *s, const json_t *claims, struct kp_oidc_person *out,
-                              struct kp_err *err)
+static enum kp_code recognize(struct kp_oidc *o, const struct kp_oidc_settings *s,
+                              const json_t *claims, struct kp_oidc_person *out, struct kp_err *err)
 {
     const char *name = json_string_value(json_object_get(claims, kp_oidc_claims[s->claim]));
     bool found;
     if (!name || !*name || strlen(name) >= sizeof out->user.mail)
-        return kp_fail(err, KP_EDENIED, "the ID token says nothing of '%s'", kp_oidc_claims[s->claim]);
+        return kp_fail(err, KP_EDENIED, "the ID token says nothing of '%s'",
+                       kp_oidc_claims[s->claim]);
     snprintf(out->name, sizeof out->name, "%s", name);
     kp_utf8_trim(out->name);
     if (s->claim == KP_OIDC_MAIL && !json_is_true(json_object_get(claims, "email_verified")))
-        return kp_fail(err, KP_EDENIED, "the identity provider does not say that it has verified the mail address (email_verified)");
+        return kp_fail(err, KP_EDENIED,
+                       "the identity provider does not say that it has verified the mail address "
+                       "(email_verified)");
     if (find_user(o, s->claim, name, &found, &out->user, err))
         return err->code;
     if (found)
-        return out->user.disabled ? kp_fail(err, KP_EDENIED, "the user %s is disabled", out->user.name) : KP_OK;
+        return out->user.disabled
+                   ? kp_fail(err, KP_EDENIED, "the user %s is disabled", out->user.name)
+                   : KP_OK;
     if (strlen(name) >= sizeof out->name || kp_user_find(o->store, name, &out->user))
-        return kp_fail(err, KP_EDENIED, "%.100s is too long for a name here, or the name of somebody else", name);
+        return kp_fail(err, KP_EDENIED,
+                       "%.100s is too long for a name here, or the name of somebody else", name);
     out->role = role_of(s, claims);
-    return out->role ? KP_OK : kp_fail(err, KP_EDENIED, "there is no user here for %.100s, and no role for what the identity provider says of him", name);
+    return out->role ? KP_OK
+                     : kp_fail(err, KP_EDENIED,
+                               "there is no user here for %.100s, and no role for what the "
+                               "identity provider says of him",
+                               name);
 }
 
-enum kp_code kp_oidc_finish(struct kp_oidc *o, const struct kp_oidc_answer *a, struct kp_oidc_person *out, atomic_bool *gone, struct kp_err *err)
+enum kp_code kp_oidc_finish(struct kp_oidc *o, const struct kp_oidc_answer *a,
+                            struct kp_oidc_person *out, atomic_bool *gone, struct kp_err *err)
 {
     struct kp_oidc_settings s;
     struct provider p;

@@ -16,12 +16,16 @@ static void give_up(void *arg)
     *gone = true;
 }
 
-/* On its way back the browser comes from another site, so this one is no SameSite=Strict. It ends with the log-in. */
-static enum kp_code set_cookie(struct kp_request *r, const char *value, bool keep, struct kp_err *err)
+/* On its way back the browser comes from another site, so this one is no SameSite=Strict. It ends
+ * with the log-in. */
+static enum kp_code set_cookie(struct kp_request *r, const char *value, bool keep,
+                               struct kp_err *err)
 {
     char cookie[200];
-    snprintf(cookie, sizeof cookie, "%skoppel-oidc-%u=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%d%s", r->client.tls ? "__Host-" : "",
-             r->port, value, keep ? KP_OIDC_BEGUN_S : 0, r->client.tls ? "; Secure" : "");
+    snprintf(cookie, sizeof cookie,
+             "%skoppel-oidc-%u=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%d%s",
+             r->client.tls ? "__Host-" : "", r->port, value, keep ? KP_OIDC_BEGUN_S : 0,
+             r->client.tls ? "; Secure" : "");
     const char *kept = kp_arena_strdup(&r->arena, cookie);
     if (!kept)
         return kp_fail(err, KP_ENOMEM, "out of memory");
@@ -52,7 +56,8 @@ enum kp_code kp_route_oidc_start(struct kp_request *r, struct kp_err *err)
     snprintf(base, sizeof base, "%s://%s", r->client.tls ? "https" : "http", r->client.host);
     kp_buf_init(&location, 8192);
     kp_request_on_gone(r, give_up, &gone);
-    if (!kp_oidc_begin(r->oidc, base, r->client.from, &location, cookie, &gone, err) && !set_cookie(r, cookie, true, err))
+    if (!kp_oidc_begin(r->oidc, base, r->client.from, &location, cookie, &gone, err) &&
+        !set_cookie(r, cookie, true, err))
         send_to(r, kp_buf_text(&location), err);
     kp_request_on_gone(r, NULL, NULL);
     kp_buf_free(&location);
@@ -86,12 +91,15 @@ enum kp_code kp_route_oidc_callback(struct kp_request *r, struct kp_err *err)
     r->action = "login";
     r->showed = true;
     r->who = (struct kp_who){ .via = "oidc" };
-    kp_request_note(r, "%s", r->client.agent && *r->client.agent ? r->client.agent : "a browser"); /* instead of the query */
+    kp_request_note(r, "%s",
+                    r->client.agent && *r->client.agent ? r->client.agent
+                                                        : "a browser"); /* instead of the query */
     if (!r->oidc)
         return kp_fail(err, KP_ENOTFOUND, "this node does not log in by an identity provider");
     snprintf(name, sizeof name, "%skoppel-oidc-%u", r->client.tls ? "__Host-" : "", r->port);
     bool same = kp_cookie_value(r->client.cookie, name, cookie);
-    struct kp_oidc_answer answer = { kp_arg_text(r, "state"), kp_arg_text(r, "code"), kp_arg_text(r, "iss"), same ? cookie : NULL };
+    struct kp_oidc_answer answer = { kp_arg_text(r, "state"), kp_arg_text(r, "code"),
+                                     kp_arg_text(r, "iss"), same ? cookie : NULL };
     kp_request_on_gone(r, give_up, &gone);
     kp_oidc_finish(r->oidc, &answer, &person, &gone, err);
     kp_request_on_gone(r, NULL, NULL);
@@ -151,7 +159,8 @@ enum kp_code kp_route_oidc_settings(struct kp_request *r, struct kp_err *err)
     return KP_OK;
 }
 
-static enum kp_code read_text(const json_t *body, const char *key, char *out, size_t size, struct kp_err *err)
+static enum kp_code read_text(const json_t *body, const char *key, char *out, size_t size,
+                              struct kp_err *err)
 {
     const char *text;
     if (!json_object_get(body, key) || kp_body_text(body, key, false, &text, err))
@@ -185,13 +194,16 @@ static enum kp_code read_roles(const json_t *body, struct kp_oidc_settings *s, s
     if (!json_is_array(list) || json_array_size(list) > KP_OIDC_ROLES_MAX)
         return kp_fail(err, KP_EINVALID, "roles must be a list of up to %d", KP_OIDC_ROLES_MAX);
     s->n = 0;
-    json_array_foreach (list, i, one) {
+    json_array_foreach(list, i, one)
+    {
         struct kp_oidc_role *role = &s->role[s->n++];
         char word[16] = "";
         *role = (struct kp_oidc_role){ 0 };
         if (!json_is_object(one))
-            return kp_fail(err, KP_EINVALID, "roles must be a list of {\"claim\", \"value\", \"role\"}");
-        if (read_text(one, keys[0], role->claim, sizeof role->claim, err) || read_text(one, keys[1], role->value, sizeof role->value, err) ||
+            return kp_fail(err, KP_EINVALID,
+                           "roles must be a list of {\"claim\", \"value\", \"role\"}");
+        if (read_text(one, keys[0], role->claim, sizeof role->claim, err) ||
+            read_text(one, keys[1], role->value, sizeof role->value, err) ||
             read_text(one, keys[2], word, sizeof word, err))
             return err->code;
         role->role = kp_role_find(word);
@@ -201,16 +213,19 @@ static enum kp_code read_roles(const json_t *body, struct kp_oidc_settings *s, s
 
 enum kp_code kp_route_oidc_put(struct kp_request *r, struct kp_err *err)
 {
-    static const char *const known[] = { "issuer", "clientId", "secret", "name", "claim", "roles", NULL };
+    static const char *const known[] = { "issuer", "clientId", "secret", "name",
+                                         "claim",  "roles",    NULL };
     struct kp_oidc_settings s;
     const char *secret;
     atomic_bool gone = false;
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
     if (body && !r->oidc)
         kp_fail(err, KP_ESTOPPED, "the listeners are not running");
-    if (body && !err->code && !kp_oidc_get(r->oidc, &s, err) && !read_text(body, "issuer", s.issuer, sizeof s.issuer, err) &&
-        !read_text(body, "clientId", s.client, sizeof s.client, err) && !read_text(body, "name", s.name, sizeof s.name, err) &&
-        !read_claim(body, &s.claim, err) && !read_roles(body, &s, err) && !kp_body_text(body, "secret", false, &secret, err)) {
+    if (body && !err->code && !kp_oidc_get(r->oidc, &s, err) &&
+        !read_text(body, "issuer", s.issuer, sizeof s.issuer, err) &&
+        !read_text(body, "clientId", s.client, sizeof s.client, err) &&
+        !read_text(body, "name", s.name, sizeof s.name, err) && !read_claim(body, &s.claim, err) &&
+        !read_roles(body, &s, err) && !kp_body_text(body, "secret", false, &secret, err)) {
         if (!s.issuer[0])
             kp_fail(err, KP_EINVALID, "issuer is missing: the address of the identity provider");
         kp_request_on_gone(r, give_up, &gone);

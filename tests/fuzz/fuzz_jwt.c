@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An ID token and the provider's keys, parted by a line. Nothing that comes here is signed, so nothing may be believed. */
+/* An ID token and the provider's keys, parted by a line. Nothing that comes here is signed, so
+ * nothing may be believed. */
 #include "web/jwt.h"
 
 #include "core/mem.h"
@@ -21,7 +22,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct kp_jwt_want want = { "https://login.example", "koppel", "n", INT64_C(1800000000) * 1000000000 };
+    static const struct kp_jwt_want want = { "https://login.example", "koppel", "n",
+                                             INT64_C(1800000000) * 1000000000 };
     char *token = kp_strndup((const char *)data, size);
     char *line = token ? strchr(token, '\n') : NULL;
     struct kp_err err = { 0 };
