@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from conftest import Node, wait_for
-from web_client import Api, open_files, sanitized, statm_kib
+from web_client import Api, Events, open_files, sanitized, statm_kib
 
 NAME = "koppel.plant.example"
 
@@ -221,6 +221,20 @@ def test_the_listener_its_ca_and_its_certificate_are_there_after_a_restart(lan, 
         lan.connect()
     node.cli("listen", "--lan")
     assert lan.certificate() == before
+
+
+def test_live_values_and_large_answers_come_over_https_until_the_node_stops(lan, node, machine):
+    whole = requests.get(node.url + "/api/v1/openapi.json", timeout=20).text
+    with lan.connect() as s, lan.connect() as quiet:
+        assert lan.over(s, "/api/v1/openapi.json")[2] == whole
+        for one, query in ((s, "?match=site/line"), (quiet, "?match=no/such")):
+            one.sendall(f"GET /api/v1/stream{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {node.token}\r\n\r\n".encode())
+        events = Events(s)
+        assert len(events.values(3)) > 20
+        node.stop()
+        quiet.settimeout(20)
+        while quiet.recv(65536):
+            pass
 
 
 def test_off_ends_connections_and_streams_that_are_open(lan, node):
