@@ -137,6 +137,18 @@ json_t *kp_client_get(struct kp_cli *c, const char *url, struct kp_err *err)
     return kp_client_send(c, "GET", url, NULL, err);
 }
 
+int kp_client_show(struct kp_cli *c, json_t *reply, void (*print)(const json_t *), const struct kp_err *err)
+{
+    if (!reply)
+        return kp_fault(c, err);
+    if (c->json)
+        kp_print_json(reply);
+    else
+        print(reply);
+    json_decref(reply);
+    return KP_DONE;
+}
+
 bool kp_client_running(struct kp_cli *c)
 {
     struct kp_err err = { 0 };

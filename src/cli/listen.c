@@ -55,22 +55,10 @@ static void print_all(const json_t *j)
         print_certificate("node's CA", json_object_get(j, "ca"));
 }
 
-static int show(struct kp_cli *c, json_t *j, struct kp_err *err)
-{
-    if (!j)
-        return kp_fault(c, err);
-    if (c->json)
-        kp_print_json(j);
-    else
-        print_all(j);
-    json_decref(j);
-    return KP_DONE;
-}
-
 static int change(struct kp_cli *c, json_t *body)
 {
     struct kp_err err = { 0 };
-    return show(c, kp_client_send(c, "PUT", url, body, &err), &err);
+    return kp_client_show(c, kp_client_send(c, "PUT", url, body, &err), print_all, &err);
 }
 
 static int off(struct kp_cli *c)
@@ -164,13 +152,13 @@ static int give(struct kp_cli *c)
         json_decref(body);
         return kp_fault(c, &err);
     }
-    return show(c, kp_client_send(c, "PUT", "/api/v1/listen/certificate", body, &err), &err);
+    return kp_client_show(c, kp_client_send(c, "PUT", "/api/v1/listen/certificate", body, &err), print_all, &err);
 }
 
 static int own(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    return show(c, kp_client_send(c, "DELETE", "/api/v1/listen/certificate", NULL, &err), &err);
+    return kp_client_show(c, kp_client_send(c, "DELETE", "/api/v1/listen/certificate", NULL, &err), print_all, &err);
 }
 
 int kp_verb_listen(struct kp_cli *c)
@@ -201,5 +189,5 @@ int kp_verb_listen(struct kp_cli *c)
             return kp_complain(c, KP_MISUSE, "--%s goes with --%s", parts[i][0], parts[i][1]);
     if (c->argc && run != on)
         return kp_complain(c, KP_MISUSE, "names go with --lan");
-    return run ? run(c) : show(c, kp_client_get(c, url, &err), &err);
+    return run ? run(c) : kp_client_show(c, kp_client_get(c, url, &err), print_all, &err);
 }

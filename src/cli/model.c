@@ -380,14 +380,7 @@ static int change(struct kp_cli *c, const char *path, json_t *body)
     kp_url_add(&url, "path", path);
     json_t *j = kp_client_send(c, "PATCH", kp_buf_text(&url), body, &err);
     kp_buf_free(&url);
-    if (!j)
-        return kp_fault(c, &err);
-    if (c->json)
-        kp_print_json(j);
-    else
-        print_pairs(j);
-    json_decref(j);
-    return KP_DONE;
+    return kp_client_show(c, j, print_pairs, &err);
 }
 
 int kp_verb_set(struct kp_cli *c)

@@ -27,18 +27,6 @@ static void print_settings(const json_t *j)
                kp_text(role, "claim"), kp_text(role, "value"));
 }
 
-static int show(struct kp_cli *c, json_t *j, struct kp_err *err)
-{
-    if (!j)
-        return kp_fault(c, err);
-    if (c->json)
-        kp_print_json(j);
-    else
-        print_settings(j);
-    json_decref(j);
-    return KP_DONE;
-}
-
 /* "groups=maintenance:operator"; a value may hold colons. */
 static json_t *read_role(const char *text)
 {
@@ -85,7 +73,7 @@ static int set(struct kp_cli *c)
     explicit_bzero(secret, sizeof secret);
     int code = err.code ? kp_fault(c, &err) : add_roles(c, body);
     if (!code)
-        return show(c, kp_client_send(c, "PUT", url, body, &err), &err);
+        return kp_client_show(c, kp_client_send(c, "PUT", url, body, &err), print_settings, &err);
     json_decref(body);
     return code;
 }
@@ -105,5 +93,5 @@ int kp_verb_oidc(struct kp_cli *c)
         return err.code ? kp_fault(c, &err) : KP_DONE;
     }
     return *word ? kp_complain(c, KP_MISUSE, "it takes: set, off, or nothing to show it")
-                 : show(c, kp_client_get(c, url, &err), &err);
+                 : kp_client_show(c, kp_client_get(c, url, &err), print_settings, &err);
 }

@@ -586,24 +586,31 @@ static void panic(void *cls, const char *file, unsigned line, const char *reason
     abort(); /* as the library would; a state that cannot happen */
 }
 
-static enum kp_code start_listener(struct kp_web *web, struct listener *l, int fd, unsigned connections,
-                                   struct kp_err *err)
+/* What all listeners have in common, besides the options of `own`. */
+static enum kp_code start_daemon(struct kp_web *web, struct listener *l, unsigned flags, const struct MHD_OptionItem *own,
+                                 struct kp_err *err)
 {
     l->web = web;
-    l->crowd.most = connections;
-    l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
-                                 answer, l, MHD_OPTION_LISTEN_SOCKET, fd,
-                                 MHD_OPTION_CONNECTION_LIMIT, connections,
+    l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | flags, 0, NULL, NULL,
+                                 answer, l, MHD_OPTION_ARRAY, own,
+                                 MHD_OPTION_CONNECTION_LIMIT, l->crowd.most,
                                  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
                                  MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
                                  MHD_OPTION_NOTIFY_COMPLETED, completed, l,
                                  MHD_OPTION_NOTIFY_CONNECTION, connection_changed, l,
                                  MHD_OPTION_URI_LOG_CALLBACK, keep_target, l,
                                  MHD_OPTION_END);
-    if (l->daemon)
-        return KP_OK;
-    close(fd);
-    return kp_fail(err, KP_EIO, "the HTTP server does not start (threads, memory or file handles are short)");
+    return l->daemon ? KP_OK : kp_fail(err, KP_EIO, "the HTTP server does not start (threads, memory or file handles are short)");
+}
+
+static enum kp_code start_listener(struct kp_web *web, struct listener *l, int fd, unsigned connections,
+                                   struct kp_err *err)
+{
+    const struct MHD_OptionItem own[] = { { MHD_OPTION_LISTEN_SOCKET, fd, NULL }, { MHD_OPTION_END, 0, NULL } };
+    l->crowd.most = connections;
+    if (start_daemon(web, l, 0, own, err))
+        close(fd);
+    return err->code;
 }
 
 static enum kp_code start_local(struct kp_web *web, const char *path, struct kp_err *err)
@@ -634,21 +641,15 @@ static enum kp_code start_network(void *arg, const struct kp_key_pair *p, struct
     struct listener *l = &web->network;
     if (l->daemon)
         return KP_OK;
-    *l = (struct listener){ .web = web, .tls = true, .crowd.most = LAN_CONNECTIONS };
-    l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_TLS |
-                                     MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, answer, l,
-                                 MHD_OPTION_HTTPS_MEM_CERT, p->certificate,
-                                 MHD_OPTION_HTTPS_MEM_KEY, p->key,
-                                 MHD_OPTION_HTTPS_PRIORITIES, KP_TLS_PRIORITIES,
-                                 MHD_OPTION_CONNECTION_LIMIT, (unsigned)LAN_CONNECTIONS,
-                                 MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)LAN_PER_ADDRESS,
-                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
-                                 MHD_OPTION_NOTIFY_COMPLETED, completed, l,
-                                 MHD_OPTION_NOTIFY_CONNECTION, connection_changed, l,
-                                 MHD_OPTION_URI_LOG_CALLBACK, keep_target, l,
-                                 MHD_OPTION_END);
-    return l->daemon ? KP_OK : kp_fail(err, KP_EIO, "the HTTPS server does not start (threads, memory or file handles are short)");
+    const struct MHD_OptionItem own[] = {
+        { MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)p->certificate },
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)p->key },
+        { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)KP_TLS_PRIORITIES },
+        { MHD_OPTION_PER_IP_CONNECTION_LIMIT, LAN_PER_ADDRESS, NULL },
+        { MHD_OPTION_END, 0, NULL },
+    };
+    *l = (struct listener){ .tls = true, .crowd.most = LAN_CONNECTIONS };
+    return start_daemon(web, l, MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET, own, err);
 }
 
 static void enter(void *arg, int fd, const struct sockaddr *from, socklen_t len)

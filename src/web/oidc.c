@@ -16,12 +16,13 @@
 
 #include "core/ban.h"
 
-enum { DOCUMENT_MAX = 256 << 10, SLICE_MS = 200, PATIENCE_S = 5 };
+enum { DOCUMENT_MAX = 256 << 10, SLICE_MS = 200, PATIENCE_S = 2 };
 
 static const char setting_key[] = "oidc", secret_name[] = "oidc/secret",
                   callback[] = "/auth/oidc/callback";
 #define CONNECT_WITHIN (5 * KP_SECOND)
 #define WITHIN         (10 * KP_SECOND)
+#define SPARED         (10 * KP_SECOND)  /* it is not asked again after it did not answer */
 #define KEPT           (300 * KP_SECOND) /* what the provider says of itself */
 
 const char *const kp_oidc_claims[] = { "email", "preferred_username", "sub", NULL };
@@ -48,6 +49,7 @@ struct kp_oidc {
     struct kp_oidc_settings settings;
     struct provider provider;
     int64_t provided; /* monotonic, 0 = not known */
+    int64_t silent;   /* monotonic, when it did not answer; 0 = it did */
     struct begun begun[KP_OIDC_BEGUN_MAX];
 };
 
@@ -233,9 +235,10 @@ static enum kp_code run(const struct kp_http_options *options, struct kp_buf *ou
             kp_fail(&why, KP_ESTOPPED, "given up");
     *status = h && !why.code ? kp_http_status(h) : 0;
     kp_http_close(h);
-    return why.code ? kp_fail(err, why.code == KP_EFULL ? KP_EPEER : why.code,
-                              "the identity provider: %s", why.text)
-                    : KP_OK;
+    enum kp_code code = why.code == KP_EPEER   ? KP_ETIMEOUT
+                        : why.code == KP_EFULL ? KP_EPEER
+                                               : why.code;
+    return code ? kp_fail(err, code, "the identity provider: %s", why.text) : KP_OK;
 }
 
 /* The provider's own word for it, and nothing that could be too much. */
@@ -331,6 +334,27 @@ static enum kp_code may_ask(struct kp_oidc *o, struct kp_err *err)
                : kp_fail(err, KP_ESTOPPED, "others log in just now: try again in a moment");
 }
 
+/* One that does not answer may not take the workers' time again and again, whoever asks for it. */
+static enum kp_code check_silence(struct kp_oidc *o, struct kp_err *err)
+{
+    pthread_mutex_lock(&o->lock);
+    bool silent = o->silent && kp_mono(o->clock) - o->silent < SPARED;
+    pthread_mutex_unlock(&o->lock);
+    return silent
+               ? kp_fail(
+                     err, KP_ETIMEOUT,
+                     "the identity provider did not answer a moment ago: try again in some seconds")
+               : KP_OK;
+}
+
+static void note_silence(struct kp_oidc *o, const struct kp_err *err)
+{
+    int64_t now = kp_mono(o->clock);
+    pthread_mutex_lock(&o->lock);
+    o->silent = err->code != KP_ETIMEOUT ? 0 : now ? now : 1;
+    pthread_mutex_unlock(&o->lock);
+}
+
 /* Settings and provider as they are known; false: the provider has to be asked, or err says what is
  * wrong. */
 static bool known(struct kp_oidc *o, struct kp_oidc_settings *s, struct provider *p,
@@ -352,7 +376,11 @@ static bool known(struct kp_oidc *o, struct kp_oidc_settings *s, struct provider
 static enum kp_code provide(struct kp_oidc *o, struct kp_oidc_settings *s, struct provider *p,
                             atomic_bool *gone, struct kp_err *err)
 {
-    if (known(o, s, p, err) || err->code || discover(s->issuer, p, gone, err))
+    if (known(o, s, p, err) || err->code || check_silence(o, err))
+        return err->code;
+    discover(s->issuer, p, gone, err);
+    note_silence(o, err);
+    if (err->code)
         return err->code;
     int64_t now = kp_mono(o->clock);
     pthread_mutex_lock(&o->lock);
@@ -366,7 +394,7 @@ static enum kp_code provide(struct kp_oidc *o, struct kp_oidc_settings *s, struc
 static enum kp_code provide_soon(struct kp_oidc *o, struct kp_oidc_settings *s, struct provider *p,
                                  atomic_bool *gone, struct kp_err *err)
 {
-    if (known(o, s, p, err) || err->code || may_ask(o, err))
+    if (known(o, s, p, err) || err->code || check_silence(o, err) || may_ask(o, err))
         return err->code;
     provide(o, s, p, gone, err);
     pthread_mutex_unlock(&o->asking);
@@ -377,7 +405,7 @@ static void forget(struct kp_oidc *o)
 {
     pthread_mutex_lock(&o->lock);
     o->loaded = false;
-    o->provided = 0;
+    o->provided = o->silent = 0;
     memset(o->begun, 0, sizeof o->begun);
     pthread_mutex_unlock(&o->lock);
 }
@@ -652,7 +680,7 @@ enum kp_code kp_oidc_finish(struct kp_oidc *o, const struct kp_oidc_answer *a,
     struct provider p;
     struct begun b;
     memset(out, 0, sizeof *out);
-    if (may_ask(o, err))
+    if (check_silence(o, err) || may_ask(o, err))
         return err->code;
     if (!take_begun(o, a, &b, err) && !provide(o, &s, &p, gone, err)) {
         json_t *claims = NULL;
@@ -662,6 +690,7 @@ enum kp_code kp_oidc_finish(struct kp_oidc *o, const struct kp_oidc_answer *a,
             kp_fail(err, KP_EDENIED, "the identity provider let nobody in");
         else
             claims = claims_of(o, &s, &p, &b, a->code, gone, err);
+        note_silence(o, err);
         if (claims)
             recognize(o, &s, claims, out, err);
         json_decref(claims);

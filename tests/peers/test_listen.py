@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from conftest import Node, wait_for
-from web_client import Api, Events, open_files, sanitized, statm_kib
+from web_client import Api, Events, close_all, connect_many, open_files, oversized, sanitized, statm_kib
 
 NAME = "koppel.plant.example"
 
@@ -487,29 +487,6 @@ def test_plain_http_on_the_port_is_told_to_use_https(lan):
 
 # ---- people with bad intentions: the node goes on collecting, and answers others ----
 
-def flood(lan, n, first=b"", source="127.0.0.1"):
-    out = []
-    for _ in range(n):
-        s = socket.socket()
-        s.setblocking(False)
-        s.bind((source, 0))
-        s.connect_ex(("127.0.0.1", lan.port))
-        out.append(s)
-    for s in out:
-        s.setblocking(True)
-        s.settimeout(5)
-        try:
-            s.sendall(first)
-        except OSError:
-            pass
-    return out
-
-
-def close_all(sockets):
-    for s in sockets:
-        s.close()
-
-
 def hello():
     """A ClientHello of OpenSSL's, whose sender then says no more."""
     into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -524,7 +501,7 @@ def hello():
                          ids=["silent", "one-byte", "never-complete", "hello-only", "broken-hello", "noise"])
 def test_1000_connections_that_never_finish_their_handshake_keep_nobody_out(lan, node, machine, first):
     files, memory = open_files(node.process), statm_kib(node.process)
-    many = flood(lan, 1000, first)
+    many = connect_many(lan.port, 1000, first)
     try:
         machine()
         began = time.monotonic()
@@ -604,19 +581,10 @@ def test_requests_sent_a_byte_at_a_time_over_tls_are_cut_off(lan, node, machine)
 
 
 def test_oversized_headers_targets_and_bodies_are_refused_over_tls(lan, node):
-    head = f"Host: localhost\r\nAuthorization: Bearer {node.token}\r\n"
-    for request in (
-        f"GET /api/v1/status HTTP/1.1\r\n{head}X: {'x' * 100_000}\r\n\r\n",
-        f"GET /api/v1/signals?match={'x' * 100_000} HTTP/1.1\r\n{head}\r\n",
-        f"POST /api/v1/sql HTTP/1.1\r\n{head}Content-Length: 4194305\r\n\r\n",
-        f"POST /api/v1/sql HTTP/1.1\r\n{head}Content-Length: -1\r\n\r\n",
-        f"POST /api/v1/sql HTTP/1.1\r\n{head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n",
-        "GET\r\n\r\n",
-        "GET /api/v1/status HTTP/9.9\r\n\r\n",
-    ):
+    for request in oversized(node.token):
         with lan.connect() as s:
             try:
-                s.sendall(request.encode())
+                s.sendall(request)
                 reply = s.recv(200)
             except OSError:
                 continue  # cut off while we were sending

@@ -42,6 +42,44 @@ def dial(node):
     return s
 
 
+def connect_many(port, n, first=b"", source="127.0.0.1"):
+    """n connections from this address, on each of which these are the first words."""
+    out = []
+    for _ in range(n):
+        s = socket.socket()
+        s.setblocking(False)
+        s.bind((source, 0))
+        s.connect_ex(("127.0.0.1", port))
+        out.append(s)
+    for s in out:
+        s.setblocking(True)
+        s.settimeout(5)
+        try:
+            s.sendall(first)
+        except OSError:
+            pass
+    return out
+
+
+def close_all(sockets):
+    for s in sockets:
+        s.close()
+
+
+def oversized(token):
+    """Requests that are too much, or none at all."""
+    head = f"Host: localhost\r\nAuthorization: Bearer {token}\r\n"
+    return [request.encode() for request in (
+        f"GET /api/v1/status HTTP/1.1\r\n{head}X: {'x' * 100_000}\r\n\r\n",
+        f"GET /api/v1/signals?match={'x' * 100_000} HTTP/1.1\r\n{head}\r\n",
+        f"POST /api/v1/sql HTTP/1.1\r\n{head}Content-Length: 4194305\r\n\r\n",
+        f"POST /api/v1/sql HTTP/1.1\r\n{head}Content-Length: -1\r\n\r\n",
+        f"POST /api/v1/sql HTTP/1.1\r\n{head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n",
+        "GET\r\n\r\n",
+        "GET /api/v1/status HTTP/9.9\r\n\r\n",
+    )]
+
+
 def open_stream(node, query="", buffer=None):
     """A raw connection on which the events of a stream arrive."""
     s = socket.socket()
