@@ -680,7 +680,8 @@ enum kp_code kp_oidc_finish(struct kp_oidc *o, const struct kp_oidc_answer *a,
     struct provider p;
     struct begun b;
     memset(out, 0, sizeof *out);
-    if (check_silence(o, err) || may_ask(o, err))
+    known(o, &s, &p, err); /* whether there is one at all */
+    if (err->code || check_silence(o, err) || may_ask(o, err))
         return err->code;
     if (!take_begun(o, a, &b, err) && !provide(o, &s, &p, gone, err)) {
         json_t *claims = NULL;

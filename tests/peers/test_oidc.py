@@ -81,7 +81,8 @@ def logins(node):
 
 def test_a_user_of_this_node_enters_by_his_verified_mail_address(node, provider, anna):
     assert requests.get(node.url + "/api/v1/oidc", timeout=20).json() == {"enabled": False, "name": None}
-    assert requests.get(node.url + "/auth/oidc/start", timeout=20).status_code == 404
+    for path in ("start", "callback?state=x&code=y"):
+        assert requests.get(f"{node.url}/auth/oidc/{path}", timeout=20).status_code == 404
     assert provider.url in configure(node, provider, "--name", "Plant login").stdout
     assert requests.get(node.url + "/api/v1/oidc", timeout=20).json() == {"enabled": True, "name": "Plant login"}
     browser = Browser()
