@@ -16,21 +16,26 @@ const common = { bundle: true, minify: true, write: false, target: "es2022", leg
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 let size = 0;
+function keep(name, bytes) {
+  const packed = gzipSync(bytes, { level: 9 });
+  size += packed.length;
+  writeFileSync(join(out, name), packed);
+  return name;
+}
 function put(name, bytes) {
   const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 12);
   const [stem, ...rest] = name.split(".");
-  const hashed = `${stem}-${hash}.${rest.join(".")}`;
-  const packed = gzipSync(bytes, { level: 9 });
-  size += packed.length;
-  writeFileSync(join(out, hashed), packed);
-  return hashed;
+  return keep(`${stem}-${hash}.${rest.join(".")}`, bytes);
 }
-const one = async (entry, more = {}) => (await build({ ...common, entryPoints: [entry], outfile: basename(entry), ...more })).outputFiles[0].contents;
-
-const worker = put("worker.js", await one("src/worker.ts", { format: "iife" }));
-const app = put("app.js", await one("src/main.tsx", { format: "iife", define: { WORKER: JSON.stringify("/assets/" + worker) } }));
-const css = put("app.css", await one("src/app.css"));
+const worker = put("worker.js", (await build({ ...common, entryPoints: ["src/worker.ts"], format: "iife", outfile: "worker.js" })).outputFiles[0].contents);
+const css = put("app.css", (await build({ ...common, entryPoints: ["src/app.css"], outfile: "app.css" })).outputFiles[0].contents);
 const icon = put("icon.svg", readFileSync(join(here, "src/icon.svg")));
-const html = readFileSync(join(here, "src/index.html"), "utf8").replace("@APP@", app).replace("@CSS@", css).replace("@ICON@", icon);
+// The first page comes in one piece, the others when they are gone to.
+const made = await build({ ...common, entryPoints: { app: "src/main.tsx" }, format: "esm", splitting: true, metafile: true, outdir: "x", entryNames: "[name]-[hash]",
+  chunkNames: "[name]-[hash]", define: { WORKER: JSON.stringify("/assets/" + worker) } });
+for (const f of made.outputFiles) keep(basename(f.path), f.contents);
+const entry = Object.entries(made.metafile.outputs).find(([, o]) => o.entryPoint === "src/main.tsx"), names = (l) => l.filter((i) => i.kind === "import-statement").map((i) => basename(i.path));
+const preload = names(entry[1].imports).map((n) => `<link rel="modulepreload" href="/assets/${n}">\n`).join("");
+const html = readFileSync(join(here, "src/index.html"), "utf8").replace("@APP@", basename(entry[0])).replace("@CSS@", css).replace("@ICON@", icon).replace("@PRELOAD@\n", preload);
 writeFileSync(join(out, "index.html"), html);
 console.log(`console: ${((size + html.length) / 1000).toFixed(1)} kB packed`);

@@ -5,16 +5,23 @@ import { cell } from "./cell";
 import { parse } from "./json";
 
 export class Failure extends Error {
-  constructor(readonly status: number, readonly word: string, message: string) {
+  constructor(readonly status: number, readonly word: string, message: string, /** s to wait before it is tried again */ readonly wait = 0) {
     super(message);
   }
 }
-export const access = cell<"entering" | "in" | "out">("in");
+export const access = cell<"entering" | "in" | "out">("entering");
 /** Counts up when what the node holds may be another: it was restarted, or its model changed. */
 export const epoch = cell(0);
-export interface Who { user: string; role: string; via: string }
-/** Null: this node tells no roles, so whoever is in may do everything. */
+export type Role = "viewer" | "operator" | "engineer" | "owner";
+export const roles: Role[] = ["viewer", "operator", "engineer", "owner"];
+export interface Who { user: string; displayName: string | null; language: string | null; role: Role; via: string; mustChangePassword: boolean; totp: boolean }
+/** Null: nobody is in. */
 export const who = cell<Who | null>(null);
+/** Whether whoever is in may do what takes this role; the node decides, this only keeps from offering what it would refuse. */
+export const may = (role: Role) => {
+  const me = who.get();
+  return !!me && roles.indexOf(me.role) >= roles.indexOf(role);
+};
 
 let token = ""; // of this visit, so that a restarted node lets us in again; kept nowhere else
 export const query = (o: Record<string, string | number | boolean | undefined>) =>
@@ -29,17 +36,20 @@ async function failure(reply: Response): Promise<Failure> {
     word = e.word ?? word;
     message = e.message ?? message;
   } catch { /* no JSON: the text as it is */ }
-  return new Failure(reply.status, word, message);
+  return new Failure(reply.status, word, message, Number(reply.headers.get("Retry-After") ?? 0));
 }
 export async function raw(path: string, options: RequestInit = {}): Promise<Response> {
-  const send = () => fetch("/api/v1/" + path, { ...options, headers: { "X-Koppel": "1", ...(options.body ? { "Content-Type": "application/json" } : {}), ...options.headers } });
+  const change = options.method && options.method !== "GET"; // a reading without headers of its own is one the page may have begun before
+  const send = () => fetch("/api/v1/" + path, { ...options, headers: { ...(change ? { "X-Koppel": "1" } : {}), ...(options.body ? { "Content-Type": "application/json" } : {}), ...options.headers } });
   let reply = await send();
   if (reply.status === 401 && !path.startsWith("session")) {
     if (token && (await open({ token })).ok) reply = await send();
     else access.set("out");
   }
-  if (!reply.ok) throw await failure(reply);
-  return reply;
+  if (reply.ok) return reply;
+  const why = await failure(reply);
+  if (why.word === "must-change") await knowMe().catch(() => null);
+  throw why;
 }
 export async function api<T = any>(path: string, options?: RequestInit): Promise<T> {
   const text = await (await raw(path, options)).text();
@@ -50,25 +60,30 @@ export const send = <T = any>(method: string, path: string, body?: unknown, opti
 
 // ---- in and out ----
 const open = (body: object) => fetch("/api/v1/session", { method: "POST", headers: { "Content-Type": "application/json", "X-Koppel": "1" }, body: JSON.stringify(body) });
-export async function login(body: { token?: string; code?: string }) {
+export interface Credentials { user?: string; password?: string; totp?: string; token?: string; code?: string }
+export async function login(body: Credentials) {
   const reply = await open(body);
   if (!reply.ok) throw await failure(reply);
   token = body.token ?? "";
-  await knowMe().catch(() => null);
-  access.set("in");
+  enterAs(await reply.json());
   epoch.set(epoch.get() + 1);
+}
+function enterAs(me: Who) {
+  who.set(me);
+  access.set("in");
 }
 export async function logout() {
   token = "";
   await send("DELETE", "session").catch(() => null);
-  who.set(null);
   access.set("out");
+  who.set(null);
 }
-/** Who is in, and what that role may do; 401: nobody. */
+/** Who is in, as it is now; 401: nobody. */
 export async function knowMe() {
   const reply = await fetch("/api/v1/session");
-  who.set(reply.status === 200 ? await reply.json() : null);
-  return reply.status;
+  if (reply.status === 200) enterAs(await reply.json());
+  else if (reply.status === 401) access.set("out");
+  else throw await failure(reply);
 }
 
 // ---- for components ----

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One asset: what it is, what it did today, its signals as they are now.
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
-import { api, epoch, query, send, useApi } from "./api";
+import { api, epoch, may, query, send, useApi } from "./api";
 import { age, count, t, word } from "./lang";
 import { follow, now } from "./live";
 import { type Asset, type Interval, nameOf, quality, show, type Signal, stateIcon, stateInk, stateWord, sum, unit } from "./model";
@@ -51,7 +51,7 @@ function Row({ s, at, index, chosen, choose, edit, write }: { s: Signal; at: str
     <span role="cell" class="value" title={String(s.value ?? "")}>{show(s, s.value)} <small>{unit(s)}</small></span>
     <span role="cell" class="quality" title={`${s.status.name} ${code}`}><Mark quality={q} /></span>
     <span role="cell" class="age soft">{s.time ? <time dateTime={s.time} title={`${s.time} (UTC)`}>{age(now() - Date.parse(s.time))}</time> : ""}</span>
-    <span role="cell" class="act">{s.writable && <button onClick={write}>{t("write")}</button>}<button onClick={edit} aria-label={t("editOf", { name })} title={t("edit")}>✎</button></span>
+    <span role="cell" class="act">{s.writable && may("operator") && <button onClick={write}>{t("write")}</button>}{may("engineer") && <button onClick={edit} aria-label={t("editOf", { name })} title={t("edit")}>✎</button>}</span>
   </div>;
 }
 
@@ -101,7 +101,7 @@ export function AssetPage() {
   const parts = path.split("/"), small = matchMedia("(max-width: 700px)").matches;
   const a = tree.data, n = a && sum(a);
   return <Page title={path ? nameOf(path) : t("topLevel")} crumbs={<><a href="#/">{t("overview")}</a>{path && parts.slice(0, -1).map((p, i) => <> / <a href={toAsset(parts.slice(0, i + 1).join("/"))}>{p}</a></>)}</>}
-    tools={a && <><button onClick={() => setEdit("asset")} disabled={!path}>{t("edit")}</button><a class={`button${picked.size ? " main" : ""}`} href={picked.size ? toChart([...picked]) : undefined} aria-disabled={!picked.size}>{t("chartOf", { n: picked.size })}</a></>}>
+    tools={a && <>{may("engineer") && <button onClick={() => setEdit("asset")} disabled={!path}>{t("edit")}</button>}<a class={`button${picked.size ? " main" : ""}`} href={picked.size ? toChart([...picked]) : undefined} aria-disabled={!picked.size}>{t("chartOf", { n: picked.size })}</a></>}>
     <Answer of={tree}>{(asset) => <>
       <p class="about">{asset.state && <span class="badge" style={{ "--ink": stateInk(asset.state) }}><i aria-hidden="true">{stateIcon(asset.state)}</i>{stateWord(asset.state)}</span>}
         {asset.stateSince && <span class="soft">{t("since")} <Time at={asset.stateSince} /></span>}

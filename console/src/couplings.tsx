@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The links to machines: how they are, what to do when one is not well, adding and changing them.
 import { useState } from "preact/hooks";
-import { send, useApi } from "./api";
+import { may, send, useApi } from "./api";
 import { count, short, t, word } from "./lang";
 import type { Coupling, Quality } from "./model";
 import { go, route, toAsset, toCoupling } from "./route";
@@ -82,22 +82,22 @@ function Trust({ c, close }: { c: Coupling; close: () => void }) {
 }
 export function CouplingCard({ c, changed }: { c: Coupling; changed: () => void }) {
   const [ask, setAsk] = useState<"trust" | "remove" | "toggle" | null>(null), [forget, setForget] = useState(false), [error, setError] = useState<Error | null>(null);
-  const say = advice(c), at = `couplings/${encodeURIComponent(c.name)}`;
+  const say = advice(c), engineer = may("engineer"), at = `couplings/${encodeURIComponent(c.name)}`;
   const again = () => send("POST", `${at}/reconnect`).then(changed, setError);
   const done = () => {
     setAsk(null);
     changed();
   };
   return <article class={`coupling ${c.state}`}>
-    <div class="row"><h3><a href={toCoupling(c.name)}>{c.name}</a></h3><Mark quality={look[c.state] ?? "none"} text={word("link", c.state)} />{c.since && <span class="soft">{t("since")} <Time at={c.since} /></span>}</div>
+    <div class="row"><h3>{engineer ? <a href={toCoupling(c.name)}>{c.name}</a> : c.name}</h3><Mark quality={look[c.state] ?? "none"} text={word("link", c.state)} />{c.since && <span class="soft">{t("since")} <Time at={c.since} /></span>}</div>
     <p class="soft cut"><code>{c.url}</code>{c.at && <> → <a href={toAsset(c.at)}>{c.at}</a></>}</p>
     <p>{c.detail}{c.retryAt && <span class="soft"> · {t("nextTry")} <Time at={c.retryAt} only="time" /></span>}</p>
     {say && <p class="advice">{say}</p>}
     {c.state === "online" && <p class="soft">{t("signalsN", { n: count(c.items) })} · {short(c.rate)} {t("perSecond")}{c.counters.lost ? ` · ${t("lostN", { n: count(c.counters.lost) })}` : ""}</p>}
     {error && <Problem error={error} />}
-    <div class="buttons left">{isCertificate(c) && <button class="main" onClick={() => setAsk("trust")}>{t("trust.do")}</button>}
+    {engineer && <div class="buttons left">{isCertificate(c) && <button class="main" onClick={() => setAsk("trust")}>{t("trust.do")}</button>}
       {c.enabled && c.state !== "online" && <button onClick={again}>{t("reconnect")}</button>}
-      <a class="button" href={toCoupling(c.name)}>{t("edit")}</a><button onClick={() => setAsk("toggle")}>{c.enabled ? t("disable") : t("enable")}</button><button onClick={() => setAsk("remove")}>{t("remove")}</button></div>
+      <a class="button" href={toCoupling(c.name)}>{t("edit")}</a><button onClick={() => setAsk("toggle")}>{c.enabled ? t("disable") : t("enable")}</button><button onClick={() => setAsk("remove")}>{t("remove")}</button></div>}
     {ask === "trust" && <Trust c={c} close={done} />}
     {ask === "toggle" && <Confirm title={c.enabled ? t("disable.title", { name: c.name }) : t("enable.title", { name: c.name })} text={c.enabled ? t("disable.text") : t("enable.text")} word={c.enabled ? t("disable") : t("enable")} close={done} act={() => send("PATCH", at, { enabled: !c.enabled })} />}
     {ask === "remove" && <Confirm title={t("remove.title", { name: c.name })} text={t("remove.text")} word={t("remove")} danger close={done} act={() => send("DELETE", `${at}${forget ? "?forget=1" : ""}`)}>
@@ -134,11 +134,11 @@ export function Discover({ take }: { take: (f: Found) => void }) {
 
 export function CouplingsPage() {
   const r = route.use(), list = useApi<{ couplings: Coupling[] }>("couplings", 3000), [how, setHow] = useState<"add" | "discover" | null>(null), [url, setUrl] = useState<string | undefined>();
-  if (r.rest) return <One name={r.rest} />;
+  if (r.rest && may("engineer")) return <One name={r.rest} />;
   const worst = ["refused", "waiting", "connecting", "online", "off"];
-  return <Page title={t("couplings")} tools={<><button onClick={() => setHow("discover")}>{t("discover")}</button><button class="main" onClick={() => { setUrl(undefined); setHow("add"); }}>{t("couple")}</button></>}>
+  return <Page title={t("couplings")} tools={may("engineer") && <><button onClick={() => setHow("discover")}>{t("discover")}</button><button class="main" onClick={() => { setUrl(undefined); setHow("add"); }}>{t("couple")}</button></>}>
     <Answer of={list}>{(d) => d.couplings.length ? <div class="list">{[...d.couplings].sort((a, b) => worst.indexOf(a.state) - worst.indexOf(b.state)).map((c) => <CouplingCard key={c.name} c={c} changed={list.again} />)}</div>
-      : <Empty title={t("couplings.empty")}><p>{t("empty.text")}</p><p><a class="button main" href="#/start">{t("empty.start")}</a></p></Empty>}</Answer>
+      : <Empty title={t("couplings.empty")}><p>{t("empty.text")}</p>{may("engineer") && <p><a class="button main" href="#/start">{t("empty.start")}</a></p>}</Empty>}</Answer>
     {how === "add" && <Dialog title={t("couple")} close={() => setHow(null)}><CoupleForm url={url} done={() => { setHow(null); list.again(); }} /></Dialog>}
     {how === "discover" && <Dialog title={t("discover")} close={() => setHow(null)}><Discover take={(f) => { setUrl(f.url!); setHow("add"); }} /><div class="buttons"><button onClick={() => setHow(null)}>{t("close")}</button></div></Dialog>}
   </Page>;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a tab hears from the node: values of the signals that are seen, how the node is, whether it answers.
-import { access, epoch } from "./api";
+import { access, epoch, who } from "./api";
 import { cell } from "./cell";
 import { Hub, type Said, type Value } from "./hub";
 
 declare const WORKER: string;
 export const link = cell<"open" | "lost" | "refused">("open");
 export const status = cell<any>(null);
+/** Values the node stores a second; null: not known yet. */
+export const rate = cell<number | null>(null);
 /** ms to add to this browser's clock to have the node's. */
 let skew = 0;
 export const now = () => Date.now() + skew;
@@ -36,6 +38,13 @@ export function follow(paths: string[], f: (v: Value) => void): () => void {
   };
 }
 
+const watchers = new Set<(alarm: any) => void>();
+/** Hears of each change of an alarm until the returned function is called. */
+export function watch(f: (alarm: any) => void): () => void {
+  watchers.add(f);
+  return () => void watchers.delete(f);
+}
+
 let waiting: Value[] = [], frame = 0;
 function deliver() {
   frame = 0;
@@ -53,9 +62,12 @@ function hear(m: Said) {
     const s = m.status, off = Date.parse(s.now) - Date.now(), is = `${s.started} ${s.modelVersion}`;
     skew = Math.abs(off) < 1500 ? 0 : off;
     status.set(s);
+    rate.set(m.rate);
     document.title = `${s.node} · koppel`;
     if (model && is !== model) epoch.set(epoch.get() + 1);
     model = is;
+  } else if ("alarm" in m) {
+    for (const f of [...watchers]) f(m.alarm);
   } else {
     if (m.link === "refused" && access.get() === "in") epoch.set(epoch.get() + 1); // whoever asks again finds out
     if (m.link === "open" && link.get() === "lost") epoch.set(epoch.get() + 1);
@@ -72,9 +84,13 @@ export function startLive() {
     const hub = new Hub(), guest = { say: hear };
     post = (m) => (m.bye ? hub.leave(guest) : hub.hear(guest, m.paths));
   }
-  tell();
-  setInterval(() => post({}), 15000);
-  document.addEventListener("visibilitychange", tell);
+  const inside = () => access.get() === "in" && !who.get()?.mustChangePassword;
+  const beat = () => (inside() ? tell() : post({ bye: true }));
+  beat();
+  access.on(beat);
+  who.on(beat);
+  setInterval(() => inside() && post({}), 15000);
+  document.addEventListener("visibilitychange", beat);
   addEventListener("pagehide", () => post({ bye: true }));
-  addEventListener("pageshow", tell);
+  addEventListener("pageshow", beat);
 }

@@ -1,33 +1,92 @@
 // SPDX-License-Identifier: Apache-2.0
-import { useState } from "preact/hooks";
-import { type Failure, login } from "./api";
+// Getting in: by name, password and code; by a token; and the first thing whose password somebody else made has to do.
+import { useEffect, useState } from "preact/hooks";
+import { type Credentials, Failure, knowMe, login, logout, send, who } from "./api";
 import { cell } from "./cell";
-import { language, t } from "./lang";
-import { Field } from "./ui";
+import { language, span, t } from "./lang";
+import { Field, Problem } from "./ui";
+
+const Languages = () => <button type="button" onClick={() => language.set(language.get() === "nl" ? "en" : "nl")} aria-label={t("switchLanguage")}>{language.get() === "nl" ? "EN" : "NL"}</button>;
+const text = (f: FormData, name: string) => String(f.get(name) ?? "");
 
 export function Login() {
-  const said = Login.said.use();
-  const [busy, setBusy] = useState(false);
+  const said = Login.said.use(), [busy, setBusy] = useState(false), [code, setCode] = useState(false), [by, setBy] = useState<"name" | "token">("name"), [until, setUntil] = useState(0), [, tick] = useState(0);
+  const left = Math.ceil((until - Date.now()) / 1000);
+  useEffect(() => {
+    if (left <= 0) return;
+    const timer = setInterval(() => tick((n) => n + 1), 500);
+    return () => clearInterval(timer);
+  }, [until, left > 0]);
+  useEffect(() => document.getElementsByName(by === "token" ? "token" : code ? "totp" : "user")[0]?.focus(), [by, code]);
   const enter = async (e: SubmitEvent) => {
     e.preventDefault();
-    const token = String(new FormData(e.currentTarget as HTMLFormElement).get("token") ?? "").trim();
+    const f = new FormData(e.currentTarget as HTMLFormElement);
+    const given: Credentials = by === "token" ? { token: text(f, "token").trim() } : { user: text(f, "user").trim(), password: text(f, "password"), ...(code ? { totp: text(f, "totp").replace(/\s/g, "") } : {}) };
     setBusy(true);
     Login.said.set("");
     try {
-      await login({ token });
+      await login(given);
+      const own = who.get()?.language;
+      if (own === "nl" || own === "en") language.set(own);
     } catch (x) {
       const e = x as Failure;
-      Login.said.set(e.status === 401 ? t("login.wrong") : e instanceof TypeError ? t("lost") : e.message);
+      if (e.word === "totp") setCode(true);
+      else if (e.status === 429) setUntil(Date.now() + (e.wait || 1) * 1000);
+      else Login.said.set(e.status === 401 ? t(by === "token" ? "login.wrong" : code ? "login.wrongCode" : "login.wrongName") : e instanceof TypeError ? t("lost") : e.message);
     }
     setBusy(false);
   };
-  return <main class="login"><form onSubmit={enter}>
-    <div class="row"><h1>{t("login.title")}</h1><button type="button" onClick={() => language.set(language.get() === "nl" ? "en" : "nl")} aria-label={t("switchLanguage")}>{language.get() === "nl" ? "EN" : "NL"}</button></div>
-    <Field label={t("login.token")} help={t("login.tokenHelp")}><input name="token" type="password" autocomplete="current-password" spellcheck={false} required /></Field>
-    <p class="error" role="alert">{said}</p>
-    <div class="buttons"><button class="main" disabled={busy}>{t("login.enter")}</button></div>
-    <p class="soft">{t("login.link")} <code>koppel status --url</code></p>
+  const other = () => {
+    setBy(by === "name" ? "token" : "name");
+    setCode(false);
+    Login.said.set("");
+  };
+  return <main class="login"><form onSubmit={enter} key={by}>
+    <div class="row"><h1>{t("login.title")}</h1><Languages /></div>
+    {by === "name" ? <><Field label={t("login.user")}><input name="user" autocomplete="username" autocapitalize="none" spellcheck={false} required /></Field>
+      <Field label={t("login.password")}><input name="password" type="password" autocomplete="current-password" required /></Field>
+      {code && <Field label={t("login.code")} help={t("login.codeHelp")}><input name="totp" inputMode="numeric" autocomplete="one-time-code" pattern="[0-9 ]{6,8}" required /></Field>}</>
+      : <Field label={t("login.token")} help={t("login.tokenHelp")}><input name="token" type="password" autocomplete="off" spellcheck={false} required /></Field>}
+    <p class="error" role="alert">{left > 0 ? t("login.locked", { span: span(left) }) : said}</p>
+    <div class="buttons"><button type="button" class="plain" onClick={other}>{t(by === "name" ? "login.byToken" : "login.byName")}</button><span class="grow" /><button class="main" disabled={busy || left > 0}>{t("login.enter")}</button></div>
+    {by === "token" && <p class="soft">{t("login.link")} <code>koppel status --url</code></p>}
   </form></main>;
 }
 /** Why whoever wants to get in is not in. */
 Login.said = cell("");
+
+/** A new password, twice; with the one of now where it is asked for. */
+export function PasswordForm({ user, current, done, word }: { user: string; current: boolean; done: () => void; word: string }) {
+  const [error, setError] = useState<Error | null>(null), [busy, setBusy] = useState(false);
+  const save = async (e: SubmitEvent) => {
+    e.preventDefault();
+    const form = e.currentTarget as HTMLFormElement, f = new FormData(form), password = text(f, "new");
+    if (password !== text(f, "again")) return setError(new Error(t("password.differ")));
+    setBusy(true);
+    try {
+      await send("PUT", `users/${encodeURIComponent(user)}/password`, { password, ...(current ? { current: text(f, "current") } : {}) });
+      setError(null);
+      form.reset();
+      done();
+    } catch (x) {
+      const e = x as Failure;
+      setError(e.status === 429 ? new Error(t("login.locked", { span: span(e.wait || 1) })) : e);
+    }
+    setBusy(false);
+  };
+  return <form onSubmit={save}><input type="text" name="username" autocomplete="username" value={user} hidden readOnly />
+    {current && <Field label={t("password.current")}><input name="current" type="password" autocomplete="current-password" required /></Field>}
+    <Field label={t("password.new")} help={t("password.help")}><input name="new" type="password" autocomplete="new-password" minLength={10} required /></Field>
+    <Field label={t("password.again")}><input name="again" type="password" autocomplete="new-password" minLength={10} required /></Field>
+    {error && <Problem error={error} />}
+    <div class="buttons left"><button class="main" disabled={busy}>{word}</button></div></form>;
+}
+
+/** Nothing else is reached until it is done. */
+export function MustChange() {
+  const me = who.use()!;
+  return <main class="login"><div class="box"><div class="row"><h1>{t("password.must")}</h1><Languages /></div>
+    <p>{t("password.mustText", { name: me.displayName ?? me.user })}</p>
+    <PasswordForm user={me.user} current={false} word={t("password.save")} done={() => void knowMe()} />
+    <p><button class="plain" onClick={() => void logout()}>{t("logout")}</button></p></div></main>;
+}

@@ -1,37 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 // The shell around all pages.
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import { access, knowMe, login, logout, who } from "./api";
-import { language, t, type Key } from "./lang";
-import { link, startLive, status } from "./live";
-import { Login } from "./login";
-import { AssetPage } from "./asset";
-import { ChartPage } from "./chart";
-import { CouplingsPage } from "./couplings";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { access, Failure, knowMe, login, logout, may, type Role, who } from "./api";
+import { count, language, t, type Key } from "./lang";
+import { lazy } from "./lazy";
+import { link, startLive, status, watch } from "./live";
+import { Login, MustChange } from "./login";
 import { Overview } from "./overview";
 import { route } from "./route";
-import { Settings } from "./settings";
-import { Sql } from "./sql";
-import { Start } from "./start";
 import "./theme";
 import { Empty, Loading } from "./ui";
 
-const pages: { id: string; name: Key; icon: string; draw: () => preact.JSX.Element }[] = [
+interface PageOf { id: string; name?: Key; icon?: string; role?: Role; draw: () => preact.JSX.Element }
+const pages: PageOf[] = [
   { id: "", name: "overview", icon: "M2 2h5v5H2zM9 2h5v5H9zM2 9h5v5H2zM9 9h5v5H9z", draw: () => <Overview /> },
-  { id: "chart", name: "chart", icon: "M2 2v12h12M4.5 10.5l3-4 2.5 2L14 4", draw: () => <ChartPage /> },
-  { id: "couplings", name: "couplings", icon: "M6.5 9.5l3-3M5 7L3.2 8.8a2.8 2.8 0 004 4L9 11M7 5l1.8-1.8a2.8 2.8 0 014 4L11 9", draw: () => <CouplingsPage /> },
-  { id: "sql", name: "sql", icon: "M2 4c0-2.4 12-2.4 12 0v8c0 2.4-12 2.4-12 0zM2 4c0 2.4 12 2.4 12 0M2 8c0 2.4 12 2.4 12 0", draw: () => <Sql /> },
-  { id: "settings", name: "settings", icon: "M2 4.5h7M12 4.5h2M2 11.5h2M7 11.5h7M10.5 3v3M5.5 10v3", draw: () => <Settings /> },
+  { id: "alarms", name: "alarms", icon: "M8 2a4 4 0 00-4 4v3l-1.5 2.5h11L12 9V6a4 4 0 00-4-4zM6.5 13.5a1.6 1.6 0 003 0", draw: lazy(() => import("./alarms").then((m) => () => <m.AlarmsPage />)) },
+  { id: "chart", name: "chart", icon: "M2 2v12h12M4.5 10.5l3-4 2.5 2L14 4", draw: lazy(() => import("./chart").then((m) => () => <m.ChartPage />)) },
+  { id: "couplings", name: "couplings", icon: "M6.5 9.5l3-3M5 7L3.2 8.8a2.8 2.8 0 004 4L9 11M7 5l1.8-1.8a2.8 2.8 0 014 4L11 9", draw: lazy(() => import("./couplings").then((m) => () => <m.CouplingsPage />)) },
+  { id: "sql", name: "sql", role: "engineer", icon: "M2 4c0-2.4 12-2.4 12 0v8c0 2.4-12 2.4-12 0zM2 4c0 2.4 12 2.4 12 0M2 8c0 2.4 12 2.4 12 0", draw: lazy(() => import("./sql").then((m) => () => <m.Sql />)) },
+  { id: "audit", name: "audit", role: "engineer", icon: "M3.5 1.5h9v13h-9zM6 5h4M6 8h4M6 11h2.5", draw: lazy(() => import("./audit").then((m) => () => <m.AuditPage />)) },
+  { id: "users", name: "users", role: "owner", icon: "M6 7.5a2.5 2.5 0 100-5 2.5 2.5 0 000 5zM1.5 13.5c0-5.3 9-5.3 9 0M10.5 7.5a2.2 2.2 0 10-1-4.2M12 9.2c1.6.6 2.5 2 2.5 4.3", draw: lazy(() => import("./users").then((m) => () => <m.UsersPage />)) },
+  { id: "settings", name: "settings", icon: "M2 4.5h7M12 4.5h2M2 11.5h2M7 11.5h7M10.5 3v3M5.5 10v3", draw: lazy(() => import("./settings").then((m) => () => <m.Settings />)) },
+  { id: "account", name: "account", icon: "M8 8a3 3 0 100-6 3 3 0 000 6zM2.5 14c0-5.5 11-5.5 11 0", draw: lazy(() => import("./account").then((m) => () => <m.AccountPage />)) },
+  { id: "asset", draw: lazy(() => import("./asset").then((m) => () => <m.AssetPage />)) },
+  { id: "start", role: "engineer", draw: lazy(() => import("./start").then((m) => () => <m.Start />)) },
 ];
-const others: Record<string, () => preact.JSX.Element> = { asset: () => <AssetPage />, start: () => <Start /> };
 
 function Nav({ open, close }: { open: boolean; close: () => void }) {
   const { page } = route.use(), at = page === "asset" || page === "start" ? "" : page;
   return <nav id="nav" class={open ? "open" : ""} aria-label={t("pages")}>
-    {pages.map((p) => <a key={p.id} href={`#/${p.id}`} aria-current={at === p.id ? "page" : undefined} onClick={close}>
+    {pages.map((p) => p.name && (!p.role || may(p.role)) && <a key={p.id} href={`#/${p.id}`} aria-current={at === p.id ? "page" : undefined} onClick={close}>
       <svg viewBox="0 0 16 16" aria-hidden="true"><path d={p.icon} /></svg>{t(p.name)}</a>)}
   </nav>;
+}
+/** How many alarms nobody has seen yet; those that come are said to who cannot see them. */
+function Bell() {
+  const n = status.use()?.alarms, said = useRef<HTMLSpanElement>(null);
+  useEffect(() => watch((a) => {
+    if (a.state === "unacknowledged" && said.current) said.current.textContent = t("alarm.new", { text: a.text });
+  }), []);
+  const open = n?.unacknowledged ?? 0, active = n?.active ?? 0;
+  return <><a class={`bell button${open ? " open" : ""}`} href="#/alarms" title={t("alarms.bell", { n: count(open), active: count(active) })} aria-label={t("alarms.bell", { n: count(open), active: count(active) })}>
+    <svg viewBox="0 0 16 16" aria-hidden="true"><path d={pages[1].icon} /></svg>{open > 0 && <b>{open > 999 ? "999+" : open}</b>}</a><span class="hidden" role="status" ref={said} /></>;
 }
 function Bar({ menu, open }: { menu: () => void; open: boolean }) {
   const s = status.use(), l = link.use(), me = who.use();
@@ -41,37 +52,52 @@ function Bar({ menu, open }: { menu: () => void; open: boolean }) {
     <span class="node">{s?.node}</span>
     <span class={`live ${l}`} role="status">{l === "open" ? t("live") : l === "lost" ? t("noAnswer") : t("loggedOut")}</span>
     <span class="grow" />
-    {me && <span class="soft me">{me.user}</span>}
-    <button aria-label={t("switchLanguage")} title={t("switchLanguage")} onClick={() => language.set(language.get() === "nl" ? "en" : "nl")}>{language.get() === "nl" ? "EN" : "NL"}</button>
+    <Bell />
+    {me && <a class="me" href="#/account" title={t("account")}>{me.displayName ?? me.user}<small>{t(`role.${me.role}`)}</small></a>}
+    <button class="tongue" aria-label={t("switchLanguage")} title={t("switchLanguage")} onClick={() => language.set(language.get() === "nl" ? "en" : "nl")}>{language.get() === "nl" ? "EN" : "NL"}</button>
     <button onClick={() => void logout()}>{t("logout")}</button>
   </header>;
 }
+function Content() {
+  const r = route.use(), page = pages.find((p) => p.id === r.page);
+  if (!page) return <Empty title={t("noPage")}><p><a href="#/">{t("overview")}</a></p></Empty>;
+  if (page.role && !may(page.role)) return <Empty title={t("denied")}><p>{t("denied.text", { mine: t(`role.${who.get()!.role}`), role: t(`role.${page.role}`) })}</p><p><a class="button" href="#/">{t("overview")}</a></p></Empty>;
+  return page.draw();
+}
 function App() {
   language.use();
-  const a = access.use(), r = route.use(), l = link.use(), [open, setOpen] = useState(false);
+  const a = access.use(), me = who.use(), r = route.use(), l = link.use(), [open, setOpen] = useState(false);
   useEffect(() => {
     document.getElementById("main")?.scrollTo(0, 0);
   }, [r.page, r.rest]);
-  if (a === "entering") return <Loading />;
-  if (a === "out") return <Login />;
-  const draw = pages.find((p) => p.id === r.page)?.draw ?? others[r.page];
+  if (a === "entering") return l === "lost" ? <div class="notice bad top" role="alert">{t("lost")}</div> : <Loading />;
+  if (a === "out" || !me) return <Login />;
+  if (me.mustChangePassword) return <MustChange />;
   return <><a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")!.focus(); }}>{t("skip")}</a>
     <Bar menu={() => setOpen(!open)} open={open} />
     {l === "lost" && <div class="notice bad top" role="alert">{t("lost")}</div>}
     <div class="body"><Nav open={open} close={() => setOpen(false)} />
-      <main id="main" tabIndex={-1}>{draw ? draw() : <Empty title={t("noPage")}><p><a href="#/">{t("overview")}</a></p></Empty>}</main></div></>;
+      <main id="main" tabIndex={-1}><Content /></main></div></>;
 }
 
-/** Pages are drawn at once; the first that is refused leads to the log-in. */
+/** Who is in is known before a page is drawn: it says what may be asked. */
 async function enter() {
   const given = new URLSearchParams(location.hash.slice(1)), code = given.get("code"), token = given.get("token");
   if (code || token) {
     history.replaceState(null, "", location.pathname + "#/");
     route.set({ page: "", rest: "", params: new URLSearchParams() });
-    access.set("entering");
     await login(code ? { code } : { token: token! }).catch((e) => (Login.said.set(e.message), access.set("out")));
-  } else setTimeout(() => void knowMe().catch(() => null));
-  setTimeout(startLive); // what the page asks goes first
+  } else await knowMe();
 }
-void enter();
+async function begin() {
+  for (;;) try {
+    await enter();
+    link.set("open");
+    return;
+  } catch (e) {
+    link.set(e instanceof Failure ? "open" : "lost");
+    await new Promise((r) => setTimeout(r, 1000));
+  }
+}
+void begin().then(() => setTimeout(startLive)); // what the page asks goes first
 render(<App />, document.getElementById("app")!);

@@ -14,6 +14,10 @@ export interface Asset {
   state: string | null; stateSince: string | null; nameplate: Record<string, string>; counts: Counts; assets: Asset[];
 }
 export interface Interval { id: number; path: string | null; kind: string; start: string; end: string | null; attributes: Record<string, any> }
+export interface Alarm {
+  id: number; asset: string | null; source: "rule" | "machine" | "node"; rule: string | null; text: string; priority: string; state: string; active: boolean; since: string; until: string | null;
+  value: number | null; limit: number | null; count: number; firstOut: boolean; group: number; acknowledgedBy: string | null; acknowledgedAt: string | null; comment: string | null; shelvedUntil: string | null;
+}
 export interface Coupling {
   name: string; url: string; at: string; protocol: string; enabled: boolean; settings: Record<string, unknown>; state: string;
   since: string | null; retryAt: string | null; detail: string; rate: number; signals: number; items: number; itemsMax: number; rejected: number;

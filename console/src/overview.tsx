@@ -2,12 +2,12 @@
 // The factory at a glance: what is wrong, then each machine.
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { api, query, useApi } from "./api";
+import { api, may, query, useApi } from "./api";
 import { age, bytes, count, span, t, word } from "./lang";
-import { follow, now, status } from "./live";
-import { above, type Asset, type Bucket, type Coupling, type Interval, nameOf, quality, show, type Signal, stateIcon, stateInk, stateWord, sum, tell, unit } from "./model";
+import { follow, now, rate, status } from "./live";
+import { above, type Alarm, type Asset, type Bucket, type Coupling, nameOf, quality, show, type Signal, stateIcon, stateInk, stateWord, sum, unit } from "./model";
 import { toAsset, toChart, toCoupling } from "./route";
-import { Answer, Empty, Mark, Page, Spark, Time, useTick } from "./ui";
+import { Answer, Empty, Mark, Page, Priority, Spark, Time, useTick } from "./ui";
 
 interface Card { asset: Asset; counts: ReturnType<typeof sum> }
 /** What a person calls a machine: the topmost asset that is one, has a state, or has signals of its own. */
@@ -24,14 +24,15 @@ const badness = (c: Card) => {
   return n.bad + n.stale ? 2 : 3;
 };
 
-function Wrong({ couplings, cards, alarms }: { couplings: Coupling[]; cards: Card[]; alarms: Interval[] }) {
+function Wrong({ couplings, cards, alarms }: { couplings: Coupling[]; cards: Card[]; alarms: Alarm[] }) {
   const s = status.use();
   const list: { bad: boolean; text: ComponentChildren; href?: string; since?: string | null }[] = [];
   if (s?.store.stalled) list.push({ bad: true, text: t("wrong.stalled", { why: s.store.stalledWhy ?? "" }), href: "#/settings" });
-  for (const c of s?.conditions ?? []) list.push({ bad: true, text: c.text ?? c.key, since: c.since, href: "#/settings" });
+  for (const c of s?.conditions ?? []) if (!alarms.some((a) => a.source === "node" && a.text === c.text)) list.push({ bad: true, text: c.text ?? c.key, since: c.since, href: "#/settings" });
   for (const c of couplings) if (c.enabled && (c.state === "refused" || c.state === "waiting"))
-    list.push({ bad: c.state === "refused", text: <><b>{c.name}</b> {word("link", c.state)}: {c.detail}</>, since: c.since, href: toCoupling(c.name) });
-  for (const i of alarms) list.push({ bad: true, text: <><b>{i.path ? nameOf(i.path) : s?.node}</b> {tell(i)}</>, since: i.start, href: i.path ? toAsset(i.path) : "#/settings" });
+    list.push({ bad: c.state === "refused", text: <><b>{c.name}</b> {word("link", c.state)}: {c.detail}</>, since: c.since, href: may("engineer") ? toCoupling(c.name) : "#/couplings" });
+  const rank = ["urgent", "high", "medium", "low"];
+  for (const a of [...alarms].sort((x, y) => rank.indexOf(x.priority) - rank.indexOf(y.priority))) list.push({ bad: true, text: <><Priority of={a.priority} full={a.state !== "acknowledged"} /> <b>{a.asset ? nameOf(a.asset) : s?.node}</b> {a.text}</>, since: a.since, href: "#/alarms" });
   for (const { asset, counts } of cards) if (counts.bad + counts.stale)
     list.push({ bad: false, text: <><b>{nameOf(asset.path)}</b> {t("wrong.signals", { n: count(counts.bad + counts.stale), of: count(counts.signals) })}</>, href: toAsset(asset.path) });
   if (!list.length) return null;
@@ -114,18 +115,14 @@ function Machine({ card, roles }: { card: Card; roles?: Record<string, any> }) {
   </article>;
 }
 
-function Figures() {
-  const s = status.use(), before = useRef<{ at: number; stored: number } | null>(null), rate = useRef<number | null>(null);
-  if (!s) return null;
-  const at = Date.parse(s.now), b = before.current;
-  if (!b || at > b.at) {
-    if (b) rate.current = Math.max(0, (s.store.samples - b.stored) / ((at - b.at) / 1000));
-    before.current = { at, stored: s.store.samples };
-  }
+/** `read`: what the couplings say they read a second, until two looks at the node have told what it stores. */
+function Figures({ read }: { read: number | null }) {
+  const s = status.use(), n = rate.use() ?? read;
+  if (!s) return <dl class="figures" aria-hidden="true"><div><dt>&nbsp;</dt><dd>&nbsp;</dd></div></dl>;
   return <dl class="figures">
     <div><dt>{t("couplings")}</dt><dd>{s.couplings.online}/{s.couplings.total}</dd></div>
     <div><dt>{t("signals")}</dt><dd>{count(s.signals)}</dd></div>
-    <div><dt>{t("perSecond")}</dt><dd>{rate.current === null ? "–" : count(Math.round(rate.current))}</dd></div>
+    <div><dt>{t("perSecond")}</dt><dd>{n === null ? "–" : count(Math.round(n))}</dd></div>
     <div><dt>{t("onDisk")}</dt><dd>{bytes(s.store.fileBytes + s.store.walBytes)}</dd></div>
     <div><dt>{t("up")}</dt><dd>{age(s.uptimeSeconds * 1000)}</dd></div>
   </dl>;
@@ -133,7 +130,7 @@ function Figures() {
 
 export function Overview() {
   const tree = useApi<Asset>("tree?depth=16&signals=0", 5000), machines = useApi<{ machines: any[] }>("machines?limit=1000", 5000);
-  const couplings = useApi<{ couplings: Coupling[] }>("couplings", 5000), alarms = useApi<{ intervals: Interval[] }>("intervals?kind=alarm&from=-1d&limit=500", 5000);
+  const couplings = useApi<{ couplings: Coupling[] }>("couplings", 5000), alarms = useApi<{ alarms: Alarm[] }>("alarms?state=active&limit=100", 5000);
   const [want, setWant] = useState("");
   const all = useMemo(() => (tree.data ? cards(tree.data) : []), [tree.data]);
   const roles = new Map((machines.data?.machines ?? []).map((m) => [m.path, m.signals]));
@@ -144,10 +141,10 @@ export function Overview() {
     const place = above(c.asset.path);
     groups.set(place, [...(groups.get(place) ?? []), c]);
   }
-  return <Page title={t("overview")} tools={<><input type="search" placeholder={t("find")} aria-label={t("find")} value={want} onInput={(e) => setWant(e.currentTarget.value)} /><a class="button main" href="#/start">{t("addMachine")}</a></>}>
-    <Figures />
-    <Wrong couplings={couplings.data?.couplings ?? []} cards={all} alarms={(alarms.data?.intervals ?? []).filter((i) => !i.end)} />
-    <Answer of={tree}>{() => !all.length ? <Empty title={t("empty.title")}><p>{t("empty.text")}</p><p><a class="button main" href="#/start">{t("empty.start")}</a></p></Empty>
+  return <Page title={t("overview")} tools={<><input type="search" placeholder={t("find")} aria-label={t("find")} value={want} onInput={(e) => setWant(e.currentTarget.value)} />{may("engineer") && <a class="button main" href="#/start">{t("addMachine")}</a>}</>}>
+    <Figures read={couplings.data?.couplings.length ? couplings.data.couplings.reduce((n, c) => n + c.rate, 0) : null} />
+    <Wrong couplings={couplings.data?.couplings ?? []} cards={all} alarms={alarms.data?.alarms ?? []} />
+    <Answer of={tree}>{() => !all.length ? <Empty title={t("empty.title")}><p>{t("empty.text")}</p>{may("engineer") && <p><a class="button main" href="#/start">{t("empty.start")}</a></p>}</Empty>
       : !sorted.length ? <Empty title={t("noMatch")} /> : [...groups].map(([place, list]) => <section key={place} class="area"><h2>{place ? <a href={toAsset(place)}>{place.replaceAll("/", " / ")}</a> : t("topLevel")}</h2>
         <div class="cards">{list.map((c) => <Machine key={c.asset.id} card={c} roles={roles.get(c.asset.path)} />)}</div></section>)}</Answer>
   </Page>;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long things are kept, backups, this node, this browser.
 import { useState } from "preact/hooks";
-import { raw, send, useApi } from "./api";
+import { may, raw, send, useApi } from "./api";
 import { bytes, count, language, languages, number, span, t, word } from "./lang";
 import { status } from "./live";
 import { theme } from "./theme";
@@ -49,12 +49,12 @@ function ThisNode() {
   const save = (path: string, name: string) => raw(path).then(async (r) => download(name, await r.blob())).catch(setError);
   return <section class="panel"><h2>{t("node")}</h2>{s && <dl class="plate"><div><dt>{t("name")}</dt><dd>{s.node}</dd></div><div><dt>{t("version")}</dt><dd>koppel {s.version}</dd></div><div><dt>{t("started")}</dt><dd><Time at={s.started} /></dd></div><div><dt>{t("usage.commits")}</dt><dd>{number(s.store.commitEveryMs)} ms</dd></div></dl>}
     <p class="soft">{t("node.certificate")}</p>{error && <Problem error={error} />}
-    <div class="buttons left"><button onClick={() => save("certificate?format=der", "koppel.der")}>{t("node.der")}</button><button onClick={() => save("certificate", "koppel.pem")}>{t("node.pem")}</button><button onClick={() => save("export", "koppel.yaml")}>{t("node.export")}</button></div></section>;
+    <div class="buttons left"><button onClick={() => save("certificate?format=der", "koppel.der")}>{t("node.der")}</button><button onClick={() => save("certificate", "koppel.pem")}>{t("node.pem")}</button>{may("engineer") && <button onClick={() => save("export", "koppel.yaml")}>{t("node.export")}</button>}</div></section>;
 }
 export function Settings() {
   const l = language.use(), th = theme.use();
   return <Page title={t("settings")}><div class="panels">
     <section class="panel"><h2>{t("browser")}</h2><div class="two"><Field label={t("language")}><select value={l} onChange={(e) => language.set(e.currentTarget.value)}>{languages.map((x) => <option value={x}>{{ en: "English", nl: "Nederlands" }[x]}</option>)}</select></Field>
       <Field label={t("theme")}><select value={th} onChange={(e) => theme.set(e.currentTarget.value)}>{["auto", "light", "dark"].map((x) => <option value={x}>{word("theme", x)}</option>)}</select></Field></div></section>
-    <ThisNode /><Usage /><Rules /><Backups /></div></Page>;
+    <ThisNode />{may("engineer") && <><Usage /><Rules /><Backups /></>}</div>{!may("engineer") && <p class="soft">{t("settings.more", { role: t("role.engineer") })}</p>}</Page>;
 }

@@ -2,6 +2,7 @@
 // Small parts that pages are made of.
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { send, useApi } from "./api";
 import { clock, second, t, word } from "./lang";
 import { now } from "./live";
 import type { Interval, Quality } from "./model";
@@ -64,6 +65,43 @@ export function Confirm({ title, text, act, word: verb, close, danger, children 
 }
 export function Field({ label, help, children }: { label: string; help?: string; children: ComponentChildren }) {
   return <label class="field"><span>{label}</span>{children}{help && <small>{help}</small>}</label>;
+}
+export function Choose({ label, value, set, of, help }: { label: string; value: string; set: (v: string) => void; of: [string, string][]; help?: string }) {
+  return <Field label={label} help={help}><select value={value} onChange={(e) => set(e.currentTarget.value)}>{of.map(([k, name]) => <option key={k} value={k} selected={k === value}>{name}</option>)}</select></Field>;
+}
+/** Pages of a page. */
+export function Tabs({ label, at, of }: { label: string; at: string; of: [string, string, string][] }) {
+  return <nav class="tabs" aria-label={label}>{of.map(([k, name, href]) => <a key={k} href={href} aria-current={k === at ? "page" : undefined}>{name}</a>)}</nav>;
+}
+export function Table({ label, head, children }: { label: string; head: string[]; children: ComponentChildren }) {
+  return <div class="scroll" tabIndex={0} role="region" aria-label={label}><table><thead><tr>{head.map((h, i) => <th key={i}>{h || <span class="hidden">{t("actions")}</span>}</th>)}</tr></thead><tbody>{children}</tbody></table></div>;
+}
+const shapes: Record<string, string> = { urgent: "M5 1h6l4 4v6l-4 4H5l-4-4V5z", high: "M8 1.5l7 13H1z", medium: "M8 1l7 7-7 7-7-7z", low: "M8 2.5a5.5 5.5 0 100 11 5.5 5.5 0 000-11z" };
+/** How much it presses: a shape, a colour and a word of its own; full while nobody has seen it. */
+export function Priority({ of, full }: { of: string; full: boolean }) {
+  return <span class={`priority ${of}${full ? " full" : ""}`}><svg viewBox="0 0 16 16" aria-hidden="true"><path d={shapes[of] ?? shapes.low} />{(of === "urgent" || of === "high") && <path class="sign" d="M8 5.5v4.3M8 12v.1" />}</svg>{word("priority", of)}</span>;
+}
+export const copy = (text: string) => void navigator.clipboard?.writeText(text);
+/** A secret that nobody can be shown again. */
+export function Once({ title, text, secret, close }: { title: string; text: string; secret: string; close: () => void }) {
+  const [copied, setCopied] = useState(false);
+  return <Dialog title={title} close={close}><p>{text}</p><p class="once"><code>{secret}</code><button onClick={() => { copy(secret); setCopied(true); }}>{t(copied ? "copied" : "copy")}</button></p><div class="buttons"><button class="main" onClick={close}>{t("once.noted")}</button></div></Dialog>;
+}
+interface Session { id: number; user: string; role: string; via: string; from: string | null; agent: string | null; since: string | null; used: string | null; expires: string | null; current: boolean }
+/** What a browser calls itself, in two words. */
+export const browserOf = (agent: string | null) => {
+  const name = /Edg\//.test(agent ?? "") ? "Edge" : /(Firefox|Chrome|Safari|curl)/.exec(agent ?? "")?.[1], on = /(Windows|Android|iPhone|iPad|Mac OS X|Linux)/.exec(agent ?? "")?.[1];
+  return [name, on].filter(Boolean).join(", ") || agent?.slice(0, 40) || "–";
+};
+export function Sessions({ title, all }: { title: string; all?: boolean }) {
+  const list = useApi<{ sessions: Session[] }>("sessions"), [error, setError] = useState<Error | null>(null);
+  const end = (s: Session) => void send("DELETE", `sessions/${s.id}`).then(() => { setError(null); list.again(); }, setError);
+  return <section class="panel"><h2>{title}</h2>{error && <Problem error={error} />}<Answer of={list}>{(d) => {
+    const own = all ? d.sessions : d.sessions.filter((s) => { const me = d.sessions.find((x) => x.current); return !me || (s.user === me.user && s.via === me.via); });
+    return own.length ? <Table label={title} head={[...(all ? [t("login.user")] : []), t("sessions.browser"), t("sessions.from"), t("since"), t("sessions.used"), ""]}>
+      {own.map((s) => <tr key={s.id}>{all && <td><b>{s.user}</b><small class="block">{word("via", s.via)}</small></td>}<td title={s.agent ?? undefined}>{browserOf(s.agent)}</td><td>{s.from ?? "–"}</td><td><Time at={s.since} /></td><td><Time at={s.used} /></td>
+        <td class="do">{s.current ? <small>{t("sessions.this")}</small> : <button class="small" onClick={() => end(s)} aria-label={t("sessions.endOf", { name: `${s.user}, ${browserOf(s.agent)}` })}>{t("sessions.end")}</button>}</td></tr>)}</Table> : <p class="soft">{t("sessions.none")}</p>;
+  }}</Answer></section>;
 }
 export function useTick(ms: number) {
   const [, again] = useState(0);

@@ -82,6 +82,7 @@ struct kp_subscriber_def {
     struct kp_filter_def filter; /* which signals, what rate */
     bool intervals;              /* also intervals of matching assets */
     bool notes;                  /* also notes about them (kp_hub_note) */
+    const char *notes_of;        /* notes about these assets instead; NULL: those of the filter */
     bool feed;                   /* start with the current values */
     size_t budget;               /* bytes queued before it counts as behind; 0 = 256 KiB */
     /* Hub thread: the queue is no longer empty. The reader then takes until there is nothing

@@ -64,7 +64,7 @@ struct far_off;
 
 struct kp_subscriber {
     struct kp_queue *queue;
-    struct kp_filter *filter;
+    struct kp_filter *filter, *about; /* about: of notes, when theirs is another; NULL: filter */
     bool intervals, notes, behind;
     void (*ready)(void *);
     void *arg;

@@ -24,6 +24,7 @@ void subscriber_free(struct kp_subscriber *s)
     kp_batch_free(s->filling);
     kp_queue_free(s->queue);
     kp_filter_free(s->filter);
+    kp_filter_free(s->about);
     kp_free(s->wants);
     pthread_mutex_destroy(&s->lock);
     kp_free(s);
@@ -47,7 +48,9 @@ struct kp_subscriber *kp_hub_subscribe(struct kp_hub *h, const struct kp_subscri
     s->feed = def->feed ? 1 : 0;
     s->budget = def->budget ? def->budget : STANDARD_BUDGET;
     s->filter = kp_filter_new(&def->filter, err);
-    if (s->filter && !(s->queue = kp_queue_new(s->budget, kp_batch_drop)))
+    if (s->filter && def->notes_of)
+        s->about = kp_filter_new(&(struct kp_filter_def){ .include = def->notes_of }, err);
+    if (!err->code && s->filter && !(s->queue = kp_queue_new(s->budget, kp_batch_drop)))
         kp_fail(err, KP_ENOMEM, "out of memory");
     if (s->queue) {
         pthread_mutex_lock(&h->people);
@@ -240,7 +243,7 @@ void kp_hub_note(struct kp_hub *h, kp_asset asset, const char *json)
     pthread_mutex_lock(&h->people);
     for (unsigned k = 0; k < h->n_subscribers; k++) {
         struct kp_subscriber *s = h->subscribers[k];
-        if (!s->notes || s->behind || !kp_filter_wants(s->filter, path))
+        if (!s->notes || s->behind || !kp_filter_wants(s->about ? s->about : s->filter, path))
             continue;
         struct kp_note_msg *m = kp_alloc(sizeof *m + n);
         if (!m) {

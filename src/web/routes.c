@@ -63,6 +63,7 @@ PARAMS stream_params[] = {
     { .name = "deadband", .type = KP_PARAM_NUMBER, .min = 0, .max = 1000000000 },
     { .name = "intervals", .type = KP_PARAM_BOOL },
     { .name = "alarms", .type = KP_PARAM_BOOL },
+    { .name = "alarmsOf", .type = KP_PARAM_PATTERN },
     END,
 };
 PARAMS changes_params[] = {

@@ -101,6 +101,7 @@ enum kp_code kp_route_stream(struct kp_request *r, struct kp_err *err)
                     .deadband = kp_arg_get(r, "deadband")->real },
         .intervals = kp_arg_int(r, "intervals"),
         .notes = kp_arg_int(r, "alarms"),
+        .notes_of = kp_arg_text(r, "alarmsOf"),
         .feed = true,
         .budget = STREAM_BUDGET,
         .ready = ready,

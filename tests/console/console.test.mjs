@@ -68,6 +68,7 @@ test("whoever is not logged in gets a log-in, and nothing else", async () => {
   const context = await browser.newContext({ locale: "nl-NL" }), page = await context.newPage();
   await page.goto(node.url + "/#/settings");
   await page.getByRole("heading", { name: "Aanmelden bij deze node" }).waitFor();
+  await page.getByRole("button", { name: "Met een token of een link" }).click();
   await page.getByLabel("Token").fill("kp_wrong");
   await page.getByRole("button", { name: "Aanmelden" }).click();
   await page.getByText("Deze node kent het token niet.").waitFor();
@@ -271,6 +272,7 @@ test("ten tabs of a browser are live, and take one stream of the node", async ()
 test("a node that is started again is found again, and the page goes on", async () => {
   const context = await browser.newContext({ locale: "en-GB" }), page = await context.newPage();
   await page.goto(`${node.url}/#/asset/${mill}`);
+  await page.getByRole("button", { name: "With a token or a link" }).click();
   await page.getByLabel("Token").fill(node.token);
   await page.getByRole("button", { name: "Log in" }).click();
   await page.locator(".signal .value").first().waitFor();

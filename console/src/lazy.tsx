@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+import { useEffect, useState } from "preact/hooks";
+import { Loading, Problem } from "./ui";
+
+type Draw = () => preact.JSX.Element;
+/** A page that comes when it is gone to, and stays. */
+export function lazy(load: () => Promise<Draw>): Draw {
+  let have: Draw | null = null;
+  function Lazy() {
+    const [, again] = useState(0), [error, setError] = useState<Error | null>(null);
+    const get = () => load().then((d) => ((have = d), setError(null), again((n) => n + 1)), setError);
+    useEffect(() => void (have ?? get()), []);
+    if (have) return <>{have()}</>;
+    return error ? <Problem error={error} again={() => location.reload()} /> : <Loading />; // a node of another version has other parts: the page names them
+  }
+  return () => <Lazy />;
+}
