@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A value that components follow.
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 export interface Cell<T> {
   get(): T;
@@ -23,8 +23,11 @@ export function cell<T>(value: T): Cell<T> {
       return () => void heard.delete(f);
     },
     use: () => {
-      const [, again] = useState(0);
-      useEffect(() => self.on(() => again((n) => n + 1)), []);
+      const [, again] = useState(0), drawn = value;
+      useLayoutEffect(() => {
+        if (value !== drawn) again((n) => n + 1); // it changed before anybody listened
+        return self.on(() => again((n) => n + 1));
+      }, []);
       return value;
     },
   };

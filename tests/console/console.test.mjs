@@ -2,13 +2,11 @@
 // Each page of the console, in Debian's Chromium, on a node that reads real machines.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { factory, freePort, launch, Node, root, server, until, visit } from "./kit.mjs";
+import { factory, freePort, launch, looks, Node, root, server, sound, until, visit } from "./kit.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const mill = "eindhoven/hall1/Mill-01", at = (p) => encodeURIComponent(p);
 const chart = `#/chart?s=${at(mill + "/Spindle/Load")}&s=${at(mill + "/Spindle/Temperature")}&s=${at(mill + "/State")}&from=-15m`;
 let machines, node, browser;
@@ -30,19 +28,10 @@ after(async () => {
   await machines?.stop();
 });
 
-/** Nothing serious or critical for people who use a keyboard or a screen reader, and nothing wider than the window. */
-async function sound(page, what) {
-  await page.evaluate(axe).catch(() => null); // the page's policy forbids scripts put in; this runs beside them
-  const found = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
-  const bad = found.violations.filter((v) => ["serious", "critical"].includes(v.impact));
-  assert.deepEqual(bad.map((v) => `${what}: ${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`), []);
-  const over = await page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - innerWidth, document.getElementById("main").scrollWidth - document.getElementById("main").clientWidth));
-  assert.equal(over, 0, `${what} is ${over} px wider than the window`);
-}
 const heading = { en: { "#/": "Overview", "#/couplings": "Couplings", "#/settings": "Settings", "#/sql": "SQL", "#/start": "Couple a machine", "#/couplings/mill": "mill", [`#/asset/${mill}`]: "Mill-01", [chart]: "Chart" } };
 heading.nl = { ...heading.en, "#/": "Overzicht", "#/couplings": "Koppelingen", "#/settings": "Instellingen", "#/start": "Een machine koppelen", [chart]: "Grafiek" };
 
-for (const [language, colorScheme, width] of [["en", "light", 1280], ["nl", "dark", 1280], ["nl", "light", 360], ["en", "dark", 360]])
+for (const [language, colorScheme, width] of looks)
   test(`every page is drawn in ${language}, ${colorScheme}, ${width} px wide, and axe finds nothing serious`, async () => {
     const v = await visit(browser, node, { language, colorScheme, viewport: { width, height: 800 } });
     for (const [hash, title] of Object.entries(heading[language])) {

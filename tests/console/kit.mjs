@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node of its own, real machines to couple it to, and a browser. KOPPEL_BIN names the binary.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, openSync, rmSync } from "node:fs";
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -52,7 +55,7 @@ export class Node {
   constructor() {
     this.folder = mkdtempSync(join(tmpdir(), "koppel-console-"));
     this.dir = join(this.folder, "node");
-    this.token = JSON.parse(execFileSync(koppel, ["init", this.dir, "--name", "test", "--json"], { encoding: "utf8" })).token;
+    Object.assign(this, JSON.parse(execFileSync(koppel, ["init", this.dir, "--name", "test", "--json"], { encoding: "utf8" })), { dir: join(this.folder, "node") });
   }
   async start() {
     this.port ??= await freePort();
@@ -82,6 +85,15 @@ export class Node {
   link() {
     return this.json("status", "--url").url ?? this.cli("status", "--url").trim();
   }
+  /** Asks over HTTP as the owner that `init` made a token for. */
+  async ask(method, path, body) {
+    const text = typeof body === "string", reply = await fetch(`${this.url}/api/v1/${path}`, { method, headers: { Authorization: `Bearer ${this.token}`, "Content-Type": text ? "text/plain" : "application/json" }, body: text || body === undefined ? body : JSON.stringify(body) });
+    const said = await reply.text();
+    if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${said}`);
+    return said ? JSON.parse(said) : null;
+  }
+  post = (lines) => this.ask("POST", "values", lines);
+  user = (name, role, more) => this.ask("POST", "users", { name, role, password: passwordOf(name), mustChangePassword: false, ...more });
   online(name) {
     return until(`${name} online`, () => this.json("couplings", name).state === "online");
   }
@@ -96,15 +108,48 @@ export class Node {
   }
 }
 
+export const passwordOf = (name) => `a few words of ${name}`;
+/** The code an authenticator app shows; `step` of half minutes from now. */
+export function codeOf(secret, step = 0) {
+  const bits = [...secret].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join(""), key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30000) + step));
+  const sum = createHmac("sha1", key).update(counter).digest(), at = sum[19] & 15;
+  return String((sum.readUInt32BE(at) & 0x7fffffff) % 1000000).padStart(6, "0");
+}
+
 export const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
-/** A browser's window, logged in; `problems` lists what its console said was wrong. */
-export async function visit(browser, node, { language = "en", ...options } = {}) {
+/** A browser's window, logged in (as the user `name`, else by the token; null: not at all); `problems` lists what its console said was wrong, `refused` what
+ * the node said it may not do. */
+export async function visit(browser, node, { language = "en", name, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: language === "nl" ? "nl-NL" : "en-GB", timezoneId: "Europe/Amsterdam", ...options });
-  const made = await context.request.post(node.url + "/api/v1/session", { data: { token: node.token } });
-  if (!made.ok()) throw new Error(`no session: ${made.status()}`);
-  const page = await context.newPage(), problems = [];
+  if (name !== null) {
+    const made = await context.request.post(node.url + "/api/v1/session", { data: name ? { user: name, password: passwordOf(name) } : { token: node.token } });
+    if (!made.ok()) throw new Error(`no session: ${made.status()}`);
+  }
+  const page = await context.newPage(), problems = [], refused = [], asked = [];
   page.on("pageerror", (e) => problems.push(e.message));
   page.on("console", (m) => m.type() === "error" && /Content Security|Refused|Uncaught/.test(m.text()) && problems.push(m.text()));
+  context.on("request", (r) => asked.push(`${r.method()} ${new URL(r.url()).pathname}`)); // those of the worker too
+  context.on("response", (r) => r.status() === 403 && refused.push(`${r.request().method()} ${r.url()}`));
   page.setDefaultTimeout(15000);
-  return { context, page, problems, go: (hash) => page.goto(`${node.url}/${hash}`) };
+  return { context, page, problems, refused, asked, go: (hash) => page.goto(`${node.url}/${hash}`) };
 }
+/** As somebody does it who has the log-in before him. */
+export async function enter(page, user, password, words = ["User name", "Password", "Log in"]) {
+  await page.getByLabel(words[0]).fill(user);
+  await page.getByLabel(words[1]).fill(password);
+  await page.getByRole("button", { name: words[2], exact: true }).click();
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+/** Nothing serious or critical for people who use a keyboard or a screen reader, and nothing wider than the window. */
+export async function sound(page, what) {
+  await page.evaluate(axe).catch(() => null); // the page's policy forbids scripts put in; this runs beside them
+  const found = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  const bad = found.violations.filter((v) => ["serious", "critical"].includes(v.impact));
+  assert.deepEqual(bad.map((v) => `${what}: ${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} ${n.any[0]?.message ?? ""}`).join(" | ")}`), []);
+  const over = await page.evaluate(() => Math.max(...[document.documentElement, document.getElementById("main")].map((e) => (e ? e.scrollWidth - e.clientWidth : 0))));
+  assert.equal(over, 0, `${what} is ${over} px wider than the window`);
+}
+export const looks = [["en", "light", 1280], ["nl", "dark", 1280], ["nl", "light", 360], ["en", "dark", 360]];
