@@ -72,11 +72,11 @@ function Edit({ kind, path, values, close }: { kind: "asset" | "signal"; path: s
     }
   };
   return <Dialog title={t("editOf", { name: nameOf(path) })} close={() => close()}><form onSubmit={save}>
-    {Object.entries(values).map(([k, v]) => typeof v === "boolean" ? <label class="check" key={k}><input type="checkbox" name={k} checked={v} /> {word("field", k)}</label>
+    {Object.entries(values).map(([k, v]) => typeof v === "boolean" ? <label class="check" key={k}><input type="checkbox" name={k} defaultChecked={v} /> {word("field", k)}</label>
       : <Field key={k} label={plate.includes(k) ? word("plate", k) : word("field", k)} help={k === "path" ? t("field.pathHelp") : undefined}>
         {k === "label" ? <select name={k}>{["inherit", "public", "partner", "internal", "secret"].map((l) => <option value={l} selected={l === v}>{word("label", l)}</option>)}</select>
           : k === "kind" ? <select name={k}>{["folder", "enterprise", "site", "area", "line", "machine", "plc", "meter", "sensor", "component"].map((l) => <option value={l} selected={l === v}>{word("asset", l)}</option>)}</select>
-            : <input name={k} value={v} required={k === "path"} />}</Field>)}
+            : <input name={k} defaultValue={v} required={k === "path"} />}</Field>)}
     {error && <Problem error={error} />}
     <div class="buttons"><button type="button" onClick={() => close()}>{t("cancel")}</button><button class="main">{t("save")}</button></div></form></Dialog>;
 }

@@ -55,14 +55,14 @@ function Form({ of, url, protocols, done, close }: { of?: Coupling; url?: string
     const name = "o." + o.name, value = of?.settings[o.name], said = value === undefined || value === null ? "" : String(value);
     if (o.type === "choice" || o.type === "bool") return <select name={name}><option value="">{t("standard", { value: o.default ?? "–" })}</option>{(o.type === "bool" ? ["true", "false"] : o.choices!.split(",")).map((c) => <option value={c} selected={said === c}>{o.type === "bool" ? t(c === "true" ? "yes" : "no") : c}</option>)}</select>;
     if (o.type === "map") return <textarea name={name} rows={5} spellcheck={false}>{said}</textarea>;
-    return <input name={name} type={o.type === "secret" ? "password" : "text"} autocomplete={o.type === "secret" ? "new-password" : "off"} spellcheck={false} inputMode={o.type === "int" ? "numeric" : undefined} value={said} placeholder={o.type === "secret" && of ? t("unchanged") : o.default ?? ""} />;
+    return <input name={name} type={o.type === "secret" ? "password" : "text"} autocomplete={o.type === "secret" ? "new-password" : "off"} spellcheck={false} inputMode={o.type === "int" ? "numeric" : undefined} defaultValue={said} placeholder={o.type === "secret" && of ? t("unchanged") : o.default ?? ""} />;
   };
   return <form onSubmit={save} class="wide">
     <Field label={t("coupling.url")} help={t("coupling.urlHelp", { schemes: [...new Set(protocols.flatMap((p) => p.schemes.split(" ")))].map((s) => s + "://").join("  ") })}><input name="url" value={address} required spellcheck={false} placeholder="opc.tcp://192.0.2.7:4840" onInput={(e) => setAddress(e.currentTarget.value)} /></Field>
-    <div class="two"><Field label={t("coupling.at")} help={t("coupling.atHelp")}><input name="at" value={of?.at ?? ""} spellcheck={false} placeholder="eindhoven/milling" /></Field>
-      <Field label={t("name")} help={of ? undefined : t("coupling.nameHelp")}><input name="name" value={of?.name ?? ""} spellcheck={false} /></Field></div>
+    <div class="two"><Field label={t("coupling.at")} help={t("coupling.atHelp")}><input name="at" defaultValue={of?.at ?? ""} spellcheck={false} placeholder="eindhoven/milling" /></Field>
+      <Field label={t("name")} help={of ? undefined : t("coupling.nameHelp")}><input name="name" defaultValue={of?.name ?? ""} spellcheck={false} /></Field></div>
     {protocol && <details open={!!of || protocol.options.some((o) => o.type === "map")}><summary>{t("coupling.options", { protocol: protocol.name })}</summary><div class="two">{protocol.options.map((o) => <Field key={protocol.name + o.name} label={o.name} help={o.help}>{input(o)}</Field>)}</div></details>}
-    <details><summary>{t("coupling.filter")}</summary><div class="two">{(["include", "exclude", "every", "deadband"] as const).map((k) => <Field key={k} label={word("coupling", k)} help={word("coupling", k + "Help")}><input name={k} value={of?.[k] ?? ""} spellcheck={false} /></Field>)}</div></details>
+    <details><summary>{t("coupling.filter")}</summary><div class="two">{(["include", "exclude", "every", "deadband"] as const).map((k) => <Field key={k} label={word("coupling", k)} help={word("coupling", k + "Help")}><input name={k} defaultValue={of?.[k] ?? ""} spellcheck={false} /></Field>)}</div></details>
     {address && !protocol && /:\/\//.test(address) && <p class="error">{t("coupling.noScheme", { scheme })}</p>}
     {error && <Problem error={error} />}
     <div class="buttons">{close && <button type="button" onClick={close}>{t("cancel")}</button>}<button class="main" disabled={busy}>{of ? t("save") : t("couple")}</button></div>

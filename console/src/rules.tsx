@@ -29,17 +29,17 @@ function Form({ of, close }: { of: Rule | null; close: (changed: boolean) => voi
       setBusy(false);
     }
   };
-  const numeral = (k: "high" | "low" | "hysteresis") => <Field label={word("rule", k)} help={k === "hysteresis" ? t("rule.hysteresisHelp") : undefined}><input name={k} inputMode="decimal" pattern="-?[0-9]*[.,]?[0-9]*(e-?[0-9]+)?" value={r[k] || (k !== "hysteresis" && r[k] === 0) ? String(r[k]) : ""} /></Field>;
+  const numeral = (k: "high" | "low" | "hysteresis") => <Field label={word("rule", k)} help={k === "hysteresis" ? t("rule.hysteresisHelp") : undefined}><input name={k} inputMode="decimal" pattern="-?[0-9]*[.,]?[0-9]*(e-?[0-9]+)?" defaultValue={r[k] || (k !== "hysteresis" && r[k] === 0) ? String(r[k]) : ""} /></Field>;
   return <Dialog title={of ? t("editOf", { name: of.name }) : t("rule.add")} close={() => close(false)}><form onSubmit={save}>
-    <div class="two"><Field label={t("name")}><input name="name" value={r.name} required maxLength={127} pattern="[^\/?*#]+" spellcheck={false} /></Field>
+    <div class="two"><Field label={t("name")}><input name="name" defaultValue={r.name} required maxLength={127} pattern="[^\/?*#]+" spellcheck={false} /></Field>
       <Choose label={t("rule.kind")} value={kind} set={setKind} of={kinds.map((k) => [k, word("ruleKind", k)])} /></div>
     <p class="soft">{word("ruleHelp", kind)}</p>
-    {matches(kind) && <Field label={t("rule.match")} help={word("rule", kind === "limit" || kind === "stale" ? "matchSignals" : kind === "stopped" ? "matchMachines" : "matchLinks")}><input name="match" value={r.match} required={kind !== "link-down"} spellcheck={false} placeholder={kind === "limit" || kind === "stale" ? "hall1/**/temperature" : "hall1/**"} /></Field>}
+    {matches(kind) && <Field label={t("rule.match")} help={word("rule", kind === "limit" || kind === "stale" ? "matchSignals" : kind === "stopped" ? "matchMachines" : "matchLinks")}><input name="match" defaultValue={r.match} required={kind !== "link-down"} spellcheck={false} placeholder={kind === "limit" || kind === "stale" ? "hall1/**/temperature" : "hall1/**"} /></Field>}
     {kind === "limit" && <div class="three">{numeral("high")}{numeral("low")}{numeral("hysteresis")}</div>}
-    <div class="two"><Field label={word("rule", kind === "certificate-expires" ? "ahead" : "delay")} help={t("rule.delayHelp")}><input name="delay" value={r.delay ?? ""} required={kind === "stale"} spellcheck={false} placeholder="10s" /></Field>
-      <Field label={t("rule.offDelay")} help={t("rule.offDelayHelp")}><input name="offDelay" value={r.offDelay ?? ""} spellcheck={false} placeholder="10s" /></Field></div>
+    <div class="two"><Field label={word("rule", kind === "certificate-expires" ? "ahead" : "delay")} help={t("rule.delayHelp")}><input name="delay" defaultValue={r.delay ?? ""} required={kind === "stale"} spellcheck={false} placeholder="10s" /></Field>
+      <Field label={t("rule.offDelay")} help={t("rule.offDelayHelp")}><input name="offDelay" defaultValue={r.offDelay ?? ""} spellcheck={false} placeholder="10s" /></Field></div>
     <div class="two"><Choose label={t("alarm.priority")} value={priority} set={setPriority} of={priorities.map((p) => [p, word("priority", p)])} />
-      <Field label={t("rule.text")} help={t("rule.textHelp")}><input name="text" value={r.text ?? ""} maxLength={300} /></Field></div>
+      <Field label={t("rule.text")} help={t("rule.textHelp")}><input name="text" defaultValue={r.text ?? ""} maxLength={300} /></Field></div>
     <label class="check"><input type="checkbox" name="enabled" defaultChecked={r.enabled} /> <span>{t("rule.enabled")}</span></label>
     <label class="check"><input type="checkbox" name="outOfService" defaultChecked={r.outOfService} /> <span>{t("rule.outOfService")} <small>{t("rule.outHelp")}</small></span></label>
     {error && <Problem error={error} />}

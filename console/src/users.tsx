@@ -27,7 +27,7 @@ function Form({ of, close }: { of: User | null; close: (made?: User) => void }) 
   return <Dialog title={of ? t("editOf", { name: of.name }) : t("users.add")} close={() => close()}><form onSubmit={save}>
     {!of && <Field label={t("login.user")} help={t("users.nameHelp")}><input name="name" required maxLength={63} autocapitalize="none" autocomplete="off" spellcheck={false} /></Field>}
     <Choose label={t("role")} value={role} set={setRole} of={roleNames()} />
-    <div class="two"><Field label={t("users.displayName")}><input name="displayName" value={of?.displayName ?? ""} autocomplete="off" /></Field><Field label={t("users.mail")}><input name="mail" type="email" value={of?.mail ?? ""} autocomplete="off" /></Field>
+    <div class="two"><Field label={t("users.displayName")}><input name="displayName" defaultValue={of?.displayName ?? ""} autocomplete="off" /></Field><Field label={t("users.mail")}><input name="mail" type="email" defaultValue={of?.mail ?? ""} autocomplete="off" /></Field>
       <Choose label={t("language")} value={speaks} set={setSpeaks} of={[["", t("users.asBrowser")], ["en", "English"], ["nl", "Nederlands"]]} /></div>
     {!of && <p class="soft">{t("users.passwordMade")}</p>}
     {error && <Problem error={error} />}

@@ -100,28 +100,11 @@ test("from an alarm one goes to its machine, and to a chart of its signal around
   await v.page.getByLabel("What needs attention").getByRole("link", { name: /urgent oven temperature 99/ }).click();
   await v.page.getByRole("heading", { level: 1, name: "Alarms" }).waitFor();
 });
-test("what was is looked back at, page by page", async () => {
-  await rule("many", { match: "many/**", high: 1, priority: "medium" });
-  await node.post(Array.from({ length: 130 }, (_, i) => `many/m${i}/x 5`).join("\n"));
-  await until("they are there", async () => (await alarms("active")).length >= 130);
-  const v = await visit(browser, node), rows = v.page.getByRole("region", { name: "History" }).locator("tbody tr");
-  await v.go("#/alarms/history");
-  await rows.first().waitFor();
-  assert.equal(await rows.count(), 100);
-  await v.page.getByRole("button", { name: "Show older ones" }).click();
-  await v.page.getByText(/^\d+ alarms; there are no more\.$/).waitFor();
-  const ids = await rows.count();
-  assert.ok(ids >= 132 && ids === (await alarms("all")).length);
-  await v.page.getByLabel("Where").fill("hall/**");
-  await v.page.getByLabel("Where").press("Enter");
-  await until("those of the hall", async () => { const all = await rows.allTextContents(); return all.length > 1 && all.every((r) => /oven/.test(r)); });
-  await node.ask("DELETE", "alarm-rules/many");
-});
 test("a rule is made by a form and raises an alarm; it is changed, put out of service, switched off and removed", async () => {
   const v = await visit(browser, node), page = v.page, dialog = page.getByRole("dialog"), row = page.getByRole("row").filter({ hasText: "too strong" });
   await v.go("#/alarms/rules");
   await page.getByRole("button", { name: "Add a rule" }).click();
-  await dialog.getByLabel("Name").fill("too strong");
+  await dialog.getByRole("textbox", { name: "Name", exact: true }).fill("too strong");
   await dialog.getByLabel("Of what").fill("hall/press/force");
   await dialog.getByRole("button", { name: "Save" }).click();
   await page.getByText("Give a limit").waitFor();
@@ -204,3 +187,20 @@ for (const [language, colorScheme, width] of looks)
     }
     assert.deepEqual(v.problems, []);
   });
+test("what was is looked back at, page by page", async () => {
+  await rule("many", { match: "many/**", high: 1, priority: "medium" });
+  await node.post(Array.from({ length: 130 }, (_, i) => `many/m${i}/x 5`).join("\n"));
+  await until("they are there", async () => (await alarms("active")).length >= 130);
+  const v = await visit(browser, node), rows = v.page.getByRole("region", { name: "History" }).locator("tbody tr");
+  await v.go("#/alarms/history");
+  await rows.first().waitFor();
+  assert.equal(await rows.count(), 100);
+  await v.page.getByRole("button", { name: "Show older ones" }).click();
+  await v.page.getByText(/^\d+ alarms; there are no more\.$/).waitFor();
+  const ids = await rows.count();
+  assert.ok(ids >= 130 && ids === (await alarms("all")).length);
+  await v.page.getByLabel("Where").fill("hall/**");
+  await v.page.getByLabel("Where").press("Enter");
+  await until("those of the hall", async () => { const all = await rows.allTextContents(); return all.length > 1 && all.every((r) => /oven/.test(r)); });
+  await node.ask("DELETE", "alarm-rules/many");
+});

@@ -193,6 +193,8 @@ test("the form of a coupling is made of its protocol's options, and what is save
   const v = await visit(browser, node);
   await v.go("#/couplings/laser");
   await v.page.getByLabel("sampling", { exact: false }).first().fill("400ms");
+  await v.page.waitForResponse((r) => r.url().endsWith("/couplings/laser")); // what is typed stays while the page is kept up to date
+  await v.page.waitForTimeout(100);
   await v.page.getByRole("button", { name: "Save" }).click();
   await v.page.getByText("Saved.").waitFor();
   assert.equal(node.json("couplings", "laser").settings.sampling, "400ms");
