@@ -4,8 +4,7 @@ import { generate } from "lean-qr/nano";
 import { useMemo, useState } from "preact/hooks";
 import { knowMe, send, who } from "./api";
 import { language, languages, t, word } from "./lang";
-import { PasswordForm } from "./login";
-import { Choose, Confirm, copy, Field, Mark, Page, Problem, Sessions } from "./ui";
+import { Choose, Confirm, copy, Field, Mark, Page, PasswordForm, Problem, Sessions } from "./ui";
 
 function Code({ of }: { of: string }) {
   const { size, d } = useMemo(() => {

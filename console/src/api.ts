@@ -87,6 +87,12 @@ export async function knowMe() {
 }
 
 // ---- for components ----
+let drawn = () => {};
+/** When the first answer has been painted, or there is none soon: what can wait until then does not take the page's time. */
+export const seen = new Promise<void>((done) => {
+  drawn = () => void requestAnimationFrame(() => setTimeout(done));
+  setTimeout(done, 700);
+});
 export interface Fetched<T> { data: T | null; error: Error | null; again: () => void; busy: boolean }
 /** Asks when `path` or the epoch changes, and every so often while the page is seen. null: nothing is asked. */
 export function useApi<T = any>(path: string | null, everyMs = 0): Fetched<T> {
@@ -100,7 +106,10 @@ export function useApi<T = any>(path: string | null, everyMs = 0): Fetched<T> {
       if (document.hidden && everyMs) return void (timer = window.setTimeout(ask, everyMs));
       try {
         const data = await api<T>(path);
-        if (mine === round.current) set({ data, error: null, of: path, busy: false });
+        if (mine === round.current) {
+          set({ data, error: null, of: path, busy: false });
+          drawn();
+        }
       } catch (error) {
         if (mine === round.current) set((s) => ({ data: s.of === path ? s.data : null, error: error as Error, of: path, busy: false }));
       }

@@ -4,14 +4,14 @@ import { Loading, Problem } from "./ui";
 
 type Draw = () => preact.JSX.Element;
 /** A page that comes when it is gone to, and stays. */
-export function lazy(load: () => Promise<Draw>): Draw {
-  let have: Draw | null = null;
+export function lazy(load: () => Promise<Draw>): Draw & { begin(): void } {
+  let have: Draw | null = null, asked: Promise<Draw> | null = null;
   function Lazy() {
     const [, again] = useState(0), [error, setError] = useState<Error | null>(null);
-    const get = () => load().then((d) => ((have = d), setError(null), again((n) => n + 1)), setError);
+    const get = () => (asked ??= load()).then((d) => ((have = d), setError(null), again((n) => n + 1)), setError);
     useEffect(() => void (have ?? get()), []);
     if (have) return <>{have()}</>;
     return error ? <Problem error={error} again={() => location.reload()} /> : <Loading />; // a node of another version has other parts: the page names them
   }
-  return () => <Lazy />;
+  return Object.assign(() => <Lazy />, { begin: () => void (asked ??= load()) });
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Getting in: by name, password and code; by a token; and the first thing whose password somebody else made has to do.
 import { useEffect, useState } from "preact/hooks";
-import { type Credentials, Failure, knowMe, login, logout, send, who } from "./api";
+import { type Credentials, type Failure, knowMe, login, logout, who } from "./api";
 import { cell } from "./cell";
 import { language, span, t } from "./lang";
-import { Field, Problem } from "./ui";
+import { Field, PasswordForm, textOf } from "./ui";
 
 const Languages = () => <button type="button" onClick={() => language.set(language.get() === "nl" ? "en" : "nl")} aria-label={t("switchLanguage")}>{language.get() === "nl" ? "EN" : "NL"}</button>;
-const text = (f: FormData, name: string) => String(f.get(name) ?? "");
 
 export function Login() {
   const said = Login.said.use(), [busy, setBusy] = useState(false), [code, setCode] = useState(false), [by, setBy] = useState<"name" | "token">("name"), [until, setUntil] = useState(0), [, tick] = useState(0);
@@ -21,7 +20,7 @@ export function Login() {
   const enter = async (e: SubmitEvent) => {
     e.preventDefault();
     const f = new FormData(e.currentTarget as HTMLFormElement);
-    const given: Credentials = by === "token" ? { token: text(f, "token").trim() } : { user: text(f, "user").trim(), password: text(f, "password"), ...(code ? { totp: text(f, "totp").replace(/\s/g, "") } : {}) };
+    const given: Credentials = by === "token" ? { token: textOf(f, "token").trim() } : { user: textOf(f, "user").trim(), password: textOf(f, "password"), ...(code ? { totp: textOf(f, "totp").replace(/\s/g, "") } : {}) };
     setBusy(true);
     Login.said.set("");
     try {
@@ -54,33 +53,6 @@ export function Login() {
 }
 /** Why whoever wants to get in is not in. */
 Login.said = cell("");
-
-/** A new password, twice; with the one of now where it is asked for. */
-export function PasswordForm({ user, current, done, word }: { user: string; current: boolean; done: () => void; word: string }) {
-  const [error, setError] = useState<Error | null>(null), [busy, setBusy] = useState(false);
-  const save = async (e: SubmitEvent) => {
-    e.preventDefault();
-    const form = e.currentTarget as HTMLFormElement, f = new FormData(form), password = text(f, "new");
-    if (password !== text(f, "again")) return setError(new Error(t("password.differ")));
-    setBusy(true);
-    try {
-      await send("PUT", `users/${encodeURIComponent(user)}/password`, { password, ...(current ? { current: text(f, "current") } : {}) });
-      setError(null);
-      form.reset();
-      done();
-    } catch (x) {
-      const e = x as Failure;
-      setError(e.status === 429 ? new Error(t("login.locked", { span: span(e.wait || 1) })) : e);
-    }
-    setBusy(false);
-  };
-  return <form onSubmit={save}><input type="text" name="username" autocomplete="username" value={user} hidden readOnly />
-    {current && <Field label={t("password.current")}><input name="current" type="password" autocomplete="current-password" required /></Field>}
-    <Field label={t("password.new")} help={t("password.help")}><input name="new" type="password" autocomplete="new-password" minLength={10} required /></Field>
-    <Field label={t("password.again")}><input name="again" type="password" autocomplete="new-password" minLength={10} required /></Field>
-    {error && <Problem error={error} />}
-    <div class="buttons left"><button class="main" disabled={busy}>{word}</button></div></form>;
-}
 
 /** Nothing else is reached until it is done. */
 export function MustChange() {

@@ -2,7 +2,8 @@
 // The shell around all pages.
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { access, Failure, knowMe, login, logout, may, type Role, who } from "./api";
+import { access, Failure, knowMe, login, logout, may, type Role, seen, who } from "./api";
+import { AssetPage } from "./asset";
 import { count, language, t, type Key } from "./lang";
 import { lazy } from "./lazy";
 import { link, startLive, status, watch } from "./live";
@@ -12,7 +13,7 @@ import { route } from "./route";
 import "./theme";
 import { Empty, Loading } from "./ui";
 
-interface PageOf { id: string; name?: Key; icon?: string; role?: Role; draw: () => preact.JSX.Element }
+interface PageOf { id: string; name?: Key; icon?: string; role?: Role; draw: (() => preact.JSX.Element) & { begin?(): void } }
 const pages: PageOf[] = [
   { id: "", name: "overview", icon: "M2 2h5v5H2zM9 2h5v5H9zM2 9h5v5H2zM9 9h5v5H9z", draw: () => <Overview /> },
   { id: "alarms", name: "alarms", icon: "M8 2a4 4 0 00-4 4v3l-1.5 2.5h11L12 9V6a4 4 0 00-4-4zM6.5 13.5a1.6 1.6 0 003 0", draw: lazy(() => import("./alarms").then((m) => () => <m.AlarmsPage />)) },
@@ -23,7 +24,7 @@ const pages: PageOf[] = [
   { id: "users", name: "users", role: "owner", icon: "M6 7.5a2.5 2.5 0 100-5 2.5 2.5 0 000 5zM1.5 13.5c0-5.3 9-5.3 9 0M10.5 7.5a2.2 2.2 0 10-1-4.2M12 9.2c1.6.6 2.5 2 2.5 4.3", draw: lazy(() => import("./users").then((m) => () => <m.UsersPage />)) },
   { id: "settings", name: "settings", icon: "M2 4.5h7M12 4.5h2M2 11.5h2M7 11.5h7M10.5 3v3M5.5 10v3", draw: lazy(() => import("./settings").then((m) => () => <m.Settings />)) },
   { id: "account", name: "account", icon: "M8 8a3 3 0 100-6 3 3 0 000 6zM2.5 14c0-5.5 11-5.5 11 0", draw: lazy(() => import("./account").then((m) => () => <m.AccountPage />)) },
-  { id: "asset", draw: lazy(() => import("./asset").then((m) => () => <m.AssetPage />)) },
+  { id: "asset", draw: () => <AssetPage /> },
   { id: "start", role: "engineer", draw: lazy(() => import("./start").then((m) => () => <m.Start />)) },
 ];
 
@@ -99,5 +100,7 @@ async function begin() {
     await new Promise((r) => setTimeout(r, 1000));
   }
 }
-void begin().then(() => setTimeout(startLive)); // what the page asks goes first
-render(<App />, document.getElementById("app")!);
+pages.find((p) => p.id === route.get().page)?.draw.begin?.(); // while it is asked who is in
+const draw = () => render(<App />, document.getElementById("app")!);
+const slow = setTimeout(draw, 300); // a node that answers at once has no page of waiting
+void begin().then(() => (clearTimeout(slow), draw(), seen)).then(startLive);

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, may, query, useApi } from "./api";
-import { age, bytes, count, span, t, word } from "./lang";
+import { age, bytes, count, language, span, t, word } from "./lang";
 import { follow, now, rate, status } from "./live";
 import { above, type Alarm, type Asset, type Bucket, type Coupling, nameOf, quality, show, type Signal, stateIcon, stateInk, stateWord, sum, unit } from "./model";
 import { toAsset, toChart, toCoupling } from "./route";
@@ -128,24 +128,26 @@ function Figures({ read }: { read: number | null }) {
   </dl>;
 }
 
+const FIRST = 24;
 export function Overview() {
   const tree = useApi<Asset>("tree?depth=16&signals=0", 5000), machines = useApi<{ machines: any[] }>("machines?limit=1000", 5000);
   const couplings = useApi<{ couplings: Coupling[] }>("couplings", 5000), alarms = useApi<{ alarms: Alarm[] }>("alarms?state=active&limit=100", 5000);
-  const [want, setWant] = useState("");
+  const [want, setWant] = useState(""), [most, setMost] = useState(FIRST);
+  useEffect(() => {
+    if (tree.data && most === FIRST) requestAnimationFrame(() => setTimeout(() => setMost(Infinity))); // those that are seen first
+  }, [tree.data]);
   const all = useMemo(() => (tree.data ? cards(tree.data) : []), [tree.data]);
-  const roles = new Map((machines.data?.machines ?? []).map((m) => [m.path, m.signals]));
-  const sorted = all.filter((c) => !want || c.asset.path.toLowerCase().includes(want.toLowerCase()))
-    .map((c, i) => ({ c, i })).sort((a, b) => badness(a.c) - badness(b.c) || a.i - b.i).map((x) => x.c);
-  const groups = new Map<string, Card[]>();
-  for (const c of sorted) {
-    const place = above(c.asset.path);
-    groups.set(place, [...(groups.get(place) ?? []), c]);
-  }
+  const area = useMemo(() => { // as it is while only something else has changed
+    const roles = new Map((machines.data?.machines ?? []).map((m) => [m.path, m.signals])), groups = new Map<string, Card[]>();
+    const sorted = all.filter((c) => !want || c.asset.path.toLowerCase().includes(want.toLowerCase())).map((c, i) => ({ c, i })).sort((a, b) => badness(a.c) - badness(b.c) || a.i - b.i);
+    for (const { c } of sorted.slice(0, most)) groups.set(above(c.asset.path), [...(groups.get(above(c.asset.path)) ?? []), c]);
+    return [...groups].map(([place, list]) => <section key={place} class="area"><h2>{place ? <a href={toAsset(place)}>{place.replaceAll("/", " / ")}</a> : t("topLevel")}</h2>
+      <div class="cards">{list.map((c) => <Machine key={c.asset.id} card={c} roles={roles.get(c.asset.path)} />)}</div></section>);
+  }, [all, machines.data, want, most, language.use()]);
   return <Page title={t("overview")} tools={<><input type="search" placeholder={t("find")} aria-label={t("find")} value={want} onInput={(e) => setWant(e.currentTarget.value)} />{may("engineer") && <a class="button main" href="#/start">{t("addMachine")}</a>}</>}>
     <Figures read={couplings.data?.couplings.length ? couplings.data.couplings.reduce((n, c) => n + c.rate, 0) : null} />
     <Wrong couplings={couplings.data?.couplings ?? []} cards={all} alarms={alarms.data?.alarms ?? []} />
     <Answer of={tree}>{() => !all.length ? <Empty title={t("empty.title")}><p>{t("empty.text")}</p>{may("engineer") && <p><a class="button main" href="#/start">{t("empty.start")}</a></p>}</Empty>
-      : !sorted.length ? <Empty title={t("noMatch")} /> : [...groups].map(([place, list]) => <section key={place} class="area"><h2>{place ? <a href={toAsset(place)}>{place.replaceAll("/", " / ")}</a> : t("topLevel")}</h2>
-        <div class="cards">{list.map((c) => <Machine key={c.asset.id} card={c} roles={roles.get(c.asset.path)} />)}</div></section>)}</Answer>
+      : area.length ? area : <Empty title={t("noMatch")} />}</Answer>
   </Page>;
 }

@@ -2,11 +2,13 @@
 // Small parts that pages are made of.
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { send, useApi } from "./api";
-import { clock, second, t, word } from "./lang";
+import { type Failure, send, useApi } from "./api";
+import { clock, second, span, t, word } from "./lang";
 import { now } from "./live";
 import type { Interval, Quality } from "./model";
 import { stateInk, tell } from "./model";
+import "./route"; // what all pages share comes in one file
+import "./theme";
 
 export function Time({ at, only }: { at: string | number | null | undefined; only?: "time" }) {
   if (at === null || at === undefined) return <>–</>;
@@ -87,6 +89,34 @@ export function Once({ title, text, secret, close }: { title: string; text: stri
   const [copied, setCopied] = useState(false);
   return <Dialog title={title} close={close}><p>{text}</p><p class="once"><code>{secret}</code><button onClick={() => { copy(secret); setCopied(true); }}>{t(copied ? "copied" : "copy")}</button></p><div class="buttons"><button class="main" onClick={close}>{t("once.noted")}</button></div></Dialog>;
 }
+export const textOf = (f: FormData, name: string) => String(f.get(name) ?? "");
+/** A new password, twice; with the one of now where it is asked for. */
+export function PasswordForm({ user, current, done, word }: { user: string; current: boolean; done: () => void; word: string }) {
+  const [error, setError] = useState<Error | null>(null), [busy, setBusy] = useState(false);
+  const save = async (e: SubmitEvent) => {
+    e.preventDefault();
+    const form = e.currentTarget as HTMLFormElement, f = new FormData(form), password = textOf(f, "new");
+    if (password !== textOf(f, "again")) return setError(new Error(t("password.differ")));
+    setBusy(true);
+    try {
+      await send("PUT", `users/${encodeURIComponent(user)}/password`, { password, ...(current ? { current: textOf(f, "current") } : {}) });
+      setError(null);
+      form.reset();
+      done();
+    } catch (x) {
+      const e = x as Failure;
+      setError(e.status === 429 ? new Error(t("login.locked", { span: span(e.wait || 1) })) : e);
+    }
+    setBusy(false);
+  };
+  return <form onSubmit={save}><input type="text" name="username" autocomplete="username" value={user} hidden readOnly />
+    {current && <Field label={t("password.current")}><input name="current" type="password" autocomplete="current-password" required /></Field>}
+    <Field label={t("password.new")} help={t("password.help")}><input name="new" type="password" autocomplete="new-password" minLength={10} required /></Field>
+    <Field label={t("password.again")}><input name="again" type="password" autocomplete="new-password" minLength={10} required /></Field>
+    {error && <Problem error={error} />}
+    <div class="buttons left"><button class="main" disabled={busy}>{word}</button></div></form>;
+}
+
 interface Session { id: number; user: string; role: string; via: string; from: string | null; agent: string | null; since: string | null; used: string | null; expires: string | null; current: boolean }
 /** What a browser calls itself, in two words. */
 export const browserOf = (agent: string | null) => {

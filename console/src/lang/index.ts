@@ -38,7 +38,8 @@ export function t(key: Key, values?: Record<string, string | number>): string {
 /** A word of the node such as "running", when there is a text for it: t("state.running"). */
 export const word = (group: string, name: string) => text[`${group}.${name}` as Key] ?? name;
 
-export const count = (n: number) => numbers("whole", { maximumFractionDigits: 0 }).format(n);
+/** Small ones are the same everywhere, and the first formatter takes its time. */
+export const count = (n: number) => (n > -999.5 && n < 999.5 ? String(Math.round(n)) : numbers("whole", { maximumFractionDigits: 0 }).format(n));
 export const short = (n: number) => numbers("three", { maximumSignificantDigits: 3 }).format(n);
 export function number(n: number) {
   if (!Number.isFinite(n)) return String(n);
