@@ -70,6 +70,7 @@ export class Hub {
   private connect() {
     const s = new EventSource(`/api/v1/stream?every=100ms&alarms=true&alarmsOf=**&match=${encodeURIComponent(this.wanted)}`);
     s.addEventListener("values", (e) => this.take(parse((e as MessageEvent).data)));
+    s.onopen = () => this.tell({ alarm: null });
     s.addEventListener("alarm", (e) => {
       this.tell({ alarm: parse((e as MessageEvent).data) });
       this.again(200); // how many there are

@@ -39,7 +39,7 @@ export function follow(paths: string[], f: (v: Value) => void): () => void {
 }
 
 const watchers = new Set<(alarm: any) => void>();
-/** Hears of each change of an alarm until the returned function is called. */
+/** Hears of each change of an alarm until the returned function is called; null: there may have been some. */
 export function watch(f: (alarm: any) => void): () => void {
   watchers.add(f);
   return () => void watchers.delete(f);

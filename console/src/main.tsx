@@ -39,7 +39,7 @@ function Nav({ open, close }: { open: boolean; close: () => void }) {
 function Bell() {
   const n = status.use()?.alarms, said = useRef<HTMLSpanElement>(null);
   useEffect(() => watch((a) => {
-    if (a.state === "unacknowledged" && said.current) said.current.textContent = t("alarm.new", { text: a.text });
+    if (a?.state === "unacknowledged" && said.current) said.current.textContent = t("alarm.new", { text: a.text });
   }), []);
   const open = n?.unacknowledged ?? 0, active = n?.active ?? 0;
   return <><a class={`bell button${open ? " open" : ""}`} href="#/alarms" title={t("alarms.bell", { n: count(open), active: count(active) })} aria-label={t("alarms.bell", { n: count(open), active: count(active) })}>

@@ -17,7 +17,7 @@ function Form({ of, close }: { of: Rule | null; close: (changed: boolean) => voi
   const save = async (e: SubmitEvent) => {
     e.preventDefault();
     const f = new FormData(e.currentTarget as HTMLFormElement), say = (k: string) => String(f.get(k) ?? "").trim(), numeral = (k: string) => (say(k) === "" ? null : Number(say(k).replace(",", ".")));
-    const limit = kind === "limit", body = { name: say("name"), kind, match: matches(kind) ? say("match") : null, high: limit ? numeral("high") : null, low: limit ? numeral("low") : null, hysteresis: limit ? numeral("hysteresis") : null,
+    const limit = kind === "limit", body = { ...(of ? {} : { name: say("name") }), kind, match: matches(kind) ? say("match") : null, high: limit ? numeral("high") : null, low: limit ? numeral("low") : null, hysteresis: limit ? numeral("hysteresis") : null,
       delay: say("delay") || null, offDelay: say("offDelay") || null, priority, text: say("text") || null, enabled: f.has("enabled"), outOfService: f.has("outOfService") };
     if (limit && body.high === null && body.low === null) return setError(new Error(t("rule.noLimit")));
     setBusy(true);
@@ -31,7 +31,7 @@ function Form({ of, close }: { of: Rule | null; close: (changed: boolean) => voi
   };
   const numeral = (k: "high" | "low" | "hysteresis") => <Field label={word("rule", k)} help={k === "hysteresis" ? t("rule.hysteresisHelp") : undefined}><input name={k} inputMode="decimal" pattern="-?[0-9]*[.,]?[0-9]*(e-?[0-9]+)?" defaultValue={r[k] || (k !== "hysteresis" && r[k] === 0) ? String(r[k]) : ""} /></Field>;
   return <Dialog title={of ? t("editOf", { name: of.name }) : t("rule.add")} close={() => close(false)}><form onSubmit={save}>
-    <div class="two"><Field label={t("name")}><input name="name" defaultValue={r.name} required maxLength={127} pattern="[^\/?*#]+" spellcheck={false} /></Field>
+    <div class="two"><Field label={t("name")}><input name="name" defaultValue={r.name} readOnly={!!of} required maxLength={127} pattern="[^\/?*#]+" spellcheck={false} /></Field>
       <Choose label={t("rule.kind")} value={kind} set={setKind} of={kinds.map((k) => [k, word("ruleKind", k)])} /></div>
     <p class="soft">{word("ruleHelp", kind)}</p>
     {matches(kind) && <Field label={t("rule.match")} help={word("rule", kind === "limit" || kind === "stale" ? "matchSignals" : kind === "stopped" ? "matchMachines" : "matchLinks")}><input name="match" defaultValue={r.match} required={kind !== "link-down"} spellcheck={false} placeholder={kind === "limit" || kind === "stale" ? "hall1/**/temperature" : "hall1/**"} /></Field>}

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// shots.mjs URL OUT [NAME ...]: pictures of the pages of a running demo, into the folder OUT. URL is what `koppel status --url` prints.
+// shots.mjs URL OUT [NAME ...]: pictures of the pages of a running demo, into the folder OUT. URL is what `koppel status --url` prints, or
+// http://USER:PASSWORD@127.0.0.1:8420/.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const [url, out, ...only] = process.argv.slice(2), origin = new URL(url).origin;
+const [url, out, ...only] = process.argv.slice(2), { origin, username, password } = new URL(url);
 const at = "eindhoven/hall1/Mill-01", signal = (n) => `s=${encodeURIComponent(`${at}/${n}`)}`;
 const pages = {
   overview: "#/", asset: `#/asset/${at}`, couplings: "#/couplings", coupling: "#/couplings/mill", settings: "#/settings", sql: "#/sql", start: "#/start",
   chart: `#/chart?${signal("Spindle/Load")}&${signal("Spindle/Temperature")}&${signal("Spindle/Speed")}&from=-15m`,
-  alarms: "#/alarms", history: "#/alarms/history", rules: "#/alarms/rules", delivery: "#/alarms/delivery", audit: "#/audit", users: "#/users", account: "#/account",
+  alarms: "#/alarms", history: "#/alarms/history", rules: "#/alarms/rules", delivery: "#/alarms/delivery", audit: "#/audit", users: "#/users", account: "#/account", totp: "#/account",
   month: "#/chart?s=eindhoven%2Fhall1%2FMeter%2Fpower&from=-30d",
 };
 const looks = [["light", "en", 1280, 800], ["dark", "nl", 1280, 800], ["light", "nl", 360, 740], ["dark", "en", 360, 740]];
 mkdirSync(out, { recursive: true });
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
 const context = await browser.newContext();
-await (await context.newPage()).goto(url);
+if (username) await context.request.post(origin + "/api/v1/session", { data: { user: decodeURIComponent(username), password: decodeURIComponent(password) } });
+else await (await context.newPage()).goto(url);
 await new Promise((r) => setTimeout(r, 1500));
 const state = await context.storageState();
 for (const [theme, lang, width, height] of looks) {
@@ -29,9 +31,16 @@ for (const [theme, lang, width, height] of looks) {
     if (only.length && !only.includes(name)) continue;
     await page.goto(`${origin}/${hash}`);
     if (name === "sql") await page.getByRole("button", { name: lang === "nl" ? "Uitvoeren" : "Run" }).click();
+    if (name === "audit") await page.getByRole("button", { name: lang === "nl" ? "Logboek controleren" : "Verify the log" }).click();
+    if (name === "totp") await page.getByRole("button", { name: lang === "nl" ? "Instellen" : "Set up" }).click();
     await page.waitForTimeout(1500);
     await page.screenshot({ path: join(out, `${name}-${theme}-${lang}-${width}.png`) });
   }
+  const outside = await browser.newContext({ viewport: { width, height }, colorScheme: theme, locale: lang === "nl" ? "nl-NL" : "en-GB" }), login = await outside.newPage();
+  await login.goto(origin);
+  await login.waitForTimeout(700);
+  await login.screenshot({ path: join(out, `login-${theme}-${lang}-${width}.png`) });
+  await outside.close();
   await c.close();
 }
 await browser.close();
