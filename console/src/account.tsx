@@ -49,5 +49,5 @@ export function AccountPage() {
       <Choose label={t("language")} value={l} set={speak} of={languages.map((x) => [x, { en: "English", nl: "Nederlands" }[x]!])} />{error && <Problem error={error} />}</section>
     {named ? <><section class="panel"><h2>{t("login.password")}</h2><PasswordForm user={me.user} current word={t("password.save")} done={() => setSaved(true)} />{saved && <p role="status"><Mark quality="good" text={t("password.saved")} /></p>}</section>
       <SecondFactor user={me.user} on={me.totp} /></> : <section class="panel"><h2>{t("login.password")}</h2><p>{t("account.noName")}</p></section>}
-    <Sessions title={t("account.sessions")} /></div></Page>;
+    </div><Sessions title={t("account.sessions")} /></Page>;
 }

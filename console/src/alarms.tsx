@@ -98,33 +98,27 @@ function useChanges(again: () => void) {
 }
 function Now() {
   const p = route.use().params, asked = p.get("state") ?? "open", state = which.includes(asked) ? asked : "open", asset = p.get("asset") ?? "";
-  const path = (s: string) => "alarms?" + query({ state: s, asset: asset || undefined, limit: SHOWN });
-  const first = useApi<List>(path(state === "open" ? "unacknowledged" : state), 15000), second = useApi<List>(state === "open" ? path("active") : null, 15000);
+  const list = useApi<List>("alarms?" + query({ state, asset: asset || undefined, limit: SHOWN }), 15000);
   const [ack, setAck] = useState<Alarm[] | null>(null), [shelve, setShelve] = useState<Alarm | null>(null);
-  const again = () => {
-    first.again();
-    second.again();
-  };
-  useChanges(again);
+  useChanges(list.again);
   useTick(10000);
   const groups = useMemo(() => {
-    const all = new Map([...(second.data?.alarms ?? []), ...(first.data?.alarms ?? [])].map((a) => [a.id, a])), by = new Map<number, Alarm[]>();
-    for (const a of all.values()) by.set(a.group, [...(by.get(a.group) ?? []), a]);
+    const by = new Map<number, Alarm[]>();
+    for (const a of list.data?.alarms ?? []) by.set(a.group, [...(by.get(a.group) ?? []), a]);
     for (const l of by.values()) l.sort((x, y) => Number(y.firstOut) - Number(x.firstOut) || Date.parse(x.since) - Date.parse(y.since));
     return [...by.values()].sort((x, y) => Number(y.some(unseen)) - Number(x.some(unseen)) || Math.max(...y.map((a) => a.id)) - Math.max(...x.map((a) => a.id)));
-  }, [first.data, second.data]);
-  const todo = groups.flat().filter(unseen), n = first.data?.counts, more = first.data?.more || second.data?.more;
+  }, [list.data]);
+  const todo = groups.flat().filter(unseen);
   const done = () => {
     setAck(null);
     setShelve(null);
-    again();
+    list.again();
   };
-  const both = { data: first.data && (state !== "open" || second.data), error: first.error ?? second.error, again };
   return <><div class="above"><Filter state={state} asset={asset} />{may("operator") && todo.length > 1 && <button onClick={() => setAck(todo)}>{t("alarm.ackShown", { n: count(todo.length) })}</button>}</div>
-    <Answer of={both}>{() => <>
-      {n && <p class="soft" role="status">{t("alarm.counts", { n: count(n.unacknowledged), active: count(n.active), shelved: count(n.shelved) })}{more ? ` ${t("alarm.more", { n: count(SHOWN) })}` : ""}</p>}
+    <Answer of={list}>{({ counts: n, more }) => <>
+      <p class="soft" role="status">{t("alarm.counts", { n: count(n.unacknowledged), active: count(n.active), shelved: count(n.shelved) })}{more ? ` ${t("alarm.more", { n: count(SHOWN) })}` : ""}</p>
       {groups.map((g) => <section class="alarms" key={g[0].group} aria-label={place(g[0])}><h2>{g[0].asset ? <a href={toAsset(g[0].asset)}>{place(g[0])}</a> : place(g[0])} <span class="soft"><Time at={g[0].since} />{g.length > 1 ? ` · ${t("alarm.together", { n: count(g.length) })}` : ""}</span></h2>
-        <ul>{g.map((a) => <Row key={a.id} a={a} together={g.length > 1} acknowledge={() => setAck([a])} shelve={() => setShelve(a)} changed={again} />)}</ul></section>)}
+        <ul>{g.map((a) => <Row key={a.id} a={a} together={g.length > 1} acknowledge={() => setAck([a])} shelve={() => setShelve(a)} changed={list.again} />)}</ul></section>)}
       {!groups.length && (state === "open" && !asset ? <Empty title={t("alarm.none")}><p>{t("alarm.noneText")}</p>{may("engineer") && <p><a class="button" href="#/alarms/rules">{t("alarm.rules")}</a></p>}</Empty> : <Empty title={t("alarm.noneSuch")} />)}</>}</Answer>
     {ack && <Acknowledge list={ack} close={done} />}
     {shelve && <Shelve a={shelve} close={done} />}</>;

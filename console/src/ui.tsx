@@ -75,8 +75,19 @@ export function Choose({ label, value, set, of, help }: { label: string; value: 
 export function Tabs({ label, at, of }: { label: string; at: string; of: [string, string, string][] }) {
   return <nav class="tabs" aria-label={label}>{of.map(([k, name, href]) => <a key={k} href={href} aria-current={k === at ? "page" : undefined}>{name}</a>)}</nav>;
 }
+/** On a phone each row is a card, whose cells say what they are. */
 export function Table({ label, head, children }: { label: string; head: string[]; children: ComponentChildren }) {
-  return <div class="scroll" tabIndex={0} role="region" aria-label={label}><table><thead><tr>{head.map((h, i) => <th key={i}>{h || <span class="hidden">{t("actions")}</span>}</th>)}</tr></thead><tbody>{children}</tbody></table></div>;
+  const ref = useRef<HTMLTableElement>(null);
+  useLayoutEffect(() => {
+    for (const row of ref.current!.tBodies[0].rows) {
+      row.setAttribute("role", "row");
+      [...row.cells].forEach((c, i) => {
+        c.setAttribute("role", "cell");
+        c.dataset.label = head[i] ?? "";
+      });
+    }
+  });
+  return <div class="scroll stack" tabIndex={0} role="region" aria-label={label}><table role="table" ref={ref}><thead role="rowgroup"><tr role="row">{head.map((h, i) => <th key={i} role="columnheader">{h || <span class="hidden">{t("actions")}</span>}</th>)}</tr></thead><tbody role="rowgroup">{children}</tbody></table></div>;
 }
 const shapes: Record<string, string> = { urgent: "M5 1h6l4 4v6l-4 4H5l-4-4V5z", high: "M8 1.5l7 13H1z", medium: "M8 1l7 7-7 7-7-7z", low: "M8 2.5a5.5 5.5 0 100 11 5.5 5.5 0 000-11z" };
 /** How much it presses: a shape, a colour and a word of its own; full while nobody has seen it. */
@@ -128,7 +139,7 @@ export function Sessions({ title, all }: { title: string; all?: boolean }) {
   const end = (s: Session) => void send("DELETE", `sessions/${s.id}`).then(() => { setError(null); list.again(); }, setError);
   return <section class="panel"><h2>{title}</h2>{error && <Problem error={error} />}<Answer of={list}>{(d) => {
     const own = all ? d.sessions : d.sessions.filter((s) => { const me = d.sessions.find((x) => x.current); return !me || (s.user === me.user && s.via === me.via); });
-    return own.length ? <Table label={title} head={[...(all ? [t("login.user")] : []), t("sessions.browser"), t("sessions.from"), t("since"), t("sessions.used"), ""]}>
+    return own.length ? <Table label={title} head={[...(all ? [t("login.user")] : []), t("sessions.browser"), t("sessions.from"), t("alarm.begun"), t("sessions.used"), ""]}>
       {own.map((s) => <tr key={s.id}>{all && <td><b>{s.user}</b><small class="block">{word("via", s.via)}</small></td>}<td title={s.agent ?? undefined}>{browserOf(s.agent)}</td><td>{s.from ?? "–"}</td><td><Time at={s.since} /></td><td><Time at={s.used} /></td>
         <td class="do">{s.current ? <small>{t("sessions.this")}</small> : <button class="small" onClick={() => end(s)} aria-label={t("sessions.endOf", { name: `${s.user}, ${browserOf(s.agent)}` })}>{t("sessions.end")}</button>}</td></tr>)}</Table> : <p class="soft">{t("sessions.none")}</p>;
   }}</Answer></section>;

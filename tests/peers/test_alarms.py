@@ -90,6 +90,27 @@ def test_the_stream_tells_of_an_alarm_at_once(node, api):
         assert data["state"] == "acknowledged"
 
 
+def test_the_stream_tells_of_alarms_of_other_assets_than_those_whose_values_it_has(node, api):
+    api.ok("POST", "alarm-rules", HOT)
+    post(api, "hall/oven/temperature", 20)
+    post(api, "hall/mill/speed", 1)
+    with open_stream(node, "?match=hall/mill/speed&alarms=true&alarmsOf=**") as all_of_them, open_stream(node, "?match=hall/mill/speed&alarms=true&alarmsOf=hall/mill") as own:
+        everything, nothing = Events(all_of_them), Events(own)
+        wait_for(lambda: (post(api, "hall/oven/temperature", 90), alarms(node))[1], 20, "the alarm")
+        event, data = everything.next()
+        while event != "alarm":
+            assert all(v["path"] == "hall/mill/speed" for v in data or [])
+            event, data = everything.next()
+        assert data["asset"] == "hall/oven"
+        post(api, "hall/mill/speed", 7)
+        while True:
+            event, data = nothing.next()
+            assert event != "alarm"
+            if event == "values" and data[0]["value"] == 7:
+                break
+    api.refused(400, "GET", "stream", alarmsOf="a//b")
+
+
 def test_kill_9_loses_doubles_and_raises_nothing_again(tmp_path):
     node = Node(tmp_path).start()
     api = Api(node)
