@@ -8,7 +8,7 @@ import { Delivery } from "./delivery";
 import { type Alarm, type Interval, nameOf, numeric, type Signal } from "./model";
 import { go, replace, route, toAsset } from "./route";
 import { Rules } from "./rules";
-import { Answer, Choose, Confirm, Empty, Field, Page, Priority, Problem, Table, Tabs, Time, useTick } from "./ui";
+import { Answer, Choose, Confirm, Empty, Field, Page, Priority, Problem, Search, Table, Tabs, Time, useTick } from "./ui";
 
 interface List { alarms: Alarm[]; counts: { unacknowledged: number; active: number; shelved: number }; more: boolean }
 const SHOWN = 200;
@@ -86,7 +86,7 @@ const which = ["open", "unacknowledged", "shelved", "suppressed"];
 function Filter({ state, asset }: { state: string; asset: string }) {
   const set = (s: string, a: string) => replace(`#/alarms?${query({ state: s === "open" ? undefined : s, asset: a || undefined })}`);
   return <div class="filters"><Choose label={t("alarm.which")} value={state} set={(s) => set(s, asset)} of={which.map((w) => [w, word("which", w)])} />
-    <Field label={t("alarm.where")}><input type="search" value={asset} spellcheck={false} placeholder="hall1/**" onChange={(e) => set(state, e.currentTarget.value.trim())} /></Field></div>;
+    <Search label={t("alarm.where")} value={asset} placeholder="hall1/**" set={(a) => set(state, a)} /></div>;
 }
 /** Asks again soon after an alarm has changed: in a flood not for each of them. */
 function useChanges(again: () => void) {
@@ -142,7 +142,7 @@ function History() {
   };
   useEffect(() => void page(), [from, asset]);
   return <><div class="filters"><Choose label={t("chart.period")} value={from} set={(f) => set(f, asset)} of={back.map((b) => [b, b ? t("lastSpan", { span: span(b === "-24h" ? 86400 : parseInt(b.slice(1)) * 86400) }) : t("always")])} />
-    <Field label={t("alarm.where")}><input type="search" value={asset} spellcheck={false} placeholder="hall1/**" onChange={(e) => set(from, e.currentTarget.value.trim())} /></Field></div>
+    <Search label={t("alarm.where")} value={asset} placeholder="hall1/**" set={(a) => set(from, a)} /></div>
     {chart && <Problem error={chart} />}
     <Answer of={{ data: list, error, again: () => void page() }}>{(l) => l.length ? <><Table label={t("alarm.history")} head={[t("alarm.priority"), t("alarms.one"), t("alarm.where"), t("alarm.begun"), t("alarm.lasted"), t("alarm.state"), t("alarm.seenBy"), ""]}>
       {l.map((a) => <tr key={a.id}><td><Priority of={a.priority} full={unseen(a)} /></td><td>{a.text}{a.count > 1 && <small> {t("alarm.times", { n: count(a.count) })}</small>}</td><td>{a.asset ? <a href={toAsset(a.asset)} title={a.asset}>{nameOf(a.asset)}</a> : place(a)}</td>

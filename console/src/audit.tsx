@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api, query } from "./api";
 import { clock, count, span, t, word } from "./lang";
 import { replace, route } from "./route";
-import { Answer, browserOf, Choose, csv, download, Empty, Field, Mark, Page, Problem, Table, Time } from "./ui";
+import { Answer, browserOf, Choose, csv, download, Empty, Field, Mark, Page, Problem, Search, Table, Time } from "./ui";
 
 interface Entry { id: number; at: string | null; user: string | null; via: string | null; from: string | null; action: string; target: string | null; detail: string | null; result: string; hash: string }
 interface Proof { ok: boolean; entries: number; first: number; last: number; hash: string; sealed: boolean; broken?: { id: number; why: string } }
@@ -55,7 +55,7 @@ export function AuditPage() {
     <p class="soft">{t("audit.text")}</p><Verify />
     <div class="filters"><Choose label={t("chart.period")} value={own ? "own" : from} set={period} of={back.map((b) => [b, b === "own" ? t("audit.own") : b ? t("lastSpan", { span: span(b === "-24h" ? 86400 : parseInt(b.slice(1)) * 86400) }) : t("always")])} />
       {own && <>{at("from")}{at("to")}</>}
-      <Field label={t("audit.user")}><input type="search" value={user} spellcheck={false} onChange={(e) => set({ user: e.currentTarget.value.trim() })} /></Field>
+      <Search label={t("audit.user")} value={user} set={(u) => set({ user: u })} />
       <Choose label={t("audit.action")} value={action} set={(a) => set({ action: a })} of={[...new Set([...actions, action])].map((a) => [a, a ? word("did", a) : t("delivery.all")])} /></div>
     <Answer of={{ data: list, error, again: () => void load() }}>{(l) => l.length ? <><Table label={t("audit")} head={["#", t("time"), t("audit.user"), t("audit.action"), t("audit.target"), t("audit.detail"), t("audit.result"), t("audit.address")]}>
       {l.map((e) => <tr key={e.id} title={e.hash}><td class="n soft">{e.id}</td><td><Time at={e.at} /></td><td>{e.user ?? "–"}{e.via && <small class="block">{word("via", e.via)}</small>}</td><td>{word("did", e.action)}</td><td>{e.target ? <code>{e.target}</code> : "–"}</td><td class="wrap" title={e.detail ?? undefined}>{(e.action === "login" ? browserOf(e.detail) : e.detail) || "–"}</td>

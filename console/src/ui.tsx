@@ -71,6 +71,12 @@ export function Field({ label, help, children }: { label: string; help?: string;
 export function Choose({ label, value, set, of, help }: { label: string; value: string; set: (v: string) => void; of: [string, string][]; help?: string }) {
   return <Field label={label} help={help}><select value={value} onChange={(e) => set(e.currentTarget.value)}>{of.map(([k, name]) => <option key={k} value={k} selected={k === value}>{name}</option>)}</select></Field>;
 }
+/** Takes effect when it is finished; what is typed stays while the page is kept up to date. */
+export function Search({ label, value, set, placeholder }: { label: string; value: string; set: (v: string) => void; placeholder?: string }) {
+  const [text, setText] = useState(value);
+  useEffect(() => setText(value), [value]);
+  return <Field label={label}><input type="search" value={text} spellcheck={false} placeholder={placeholder} onInput={(e) => setText(e.currentTarget.value)} onChange={(e) => set(e.currentTarget.value.trim())} /></Field>;
+}
 /** Pages of a page. */
 export function Tabs({ label, at, of }: { label: string; at: string; of: [string, string, string][] }) {
   return <nav class="tabs" aria-label={label}>{of.map(([k, name, href]) => <a key={k} href={href} aria-current={k === at ? "page" : undefined}>{name}</a>)}</nav>;
