@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What needs a person now, and what did: alarms after ISA-18.2.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { api, may, query, send, useApi } from "./api";
+import { api, may, query, send, useApi, usePages } from "./api";
 import { clock, count, number, span, t, word } from "./lang";
 import { now, status, watch } from "./live";
 import { Delivery } from "./delivery";
@@ -126,29 +126,17 @@ function Now() {
 
 const back = ["-24h", "-7d", "-30d", "-365d", ""];
 function History() {
-  const p = route.use().params, from = p.get("from") ?? "-7d", asset = p.get("asset") ?? "", [list, setList] = useState<Alarm[] | null>(null), [more, setMore] = useState(false), [busy, setBusy] = useState(false), [error, setError] = useState<Error | null>(null), [chart, setChart] = useState<Error | null>(null);
+  const p = route.use().params, from = p.get("from") ?? "-7d", asset = p.get("asset") ?? "", [chart, setChart] = useState<Error | null>(null);
   const set = (f: string, a: string) => replace(`#/alarms/history?${query({ from: f, asset: a || undefined })}`);
-  const page = async (after?: number) => {
-    setBusy(true);
-    try {
-      const d = await api<List>("alarms?" + query({ state: "all", from: from || undefined, asset: asset || undefined, limit: 100, after }));
-      setList((l) => (after ? [...(l ?? []), ...d.alarms] : d.alarms));
-      setMore(d.more);
-      setError(null);
-    } catch (e) {
-      setError(e as Error);
-    }
-    setBusy(false);
-  };
-  useEffect(() => void page(), [from, asset]);
+  const list = usePages<Alarm>("alarms?" + query({ state: "all", from: from || undefined, asset: asset || undefined, limit: 100 }), (d: List) => d.alarms, (a) => a.id);
   return <><div class="filters"><Choose label={t("chart.period")} value={from} set={(f) => set(f, asset)} of={back.map((b) => [b, b ? t("lastSpan", { span: span(b === "-24h" ? 86400 : parseInt(b.slice(1)) * 86400) }) : t("always")])} />
     <Search label={t("alarm.where")} value={asset} placeholder="hall1/**" set={(a) => set(from, a)} /></div>
-    {chart && <Problem error={chart} />}
-    <Answer of={{ data: list, error, again: () => void page() }}>{(l) => l.length ? <><Table label={t("alarm.history")} head={[t("alarm.priority"), t("alarms.one"), t("alarm.where"), t("alarm.begun"), t("alarm.lasted"), t("alarm.state"), t("alarm.seenBy"), ""]}>
+    {(chart ?? (list.data && list.error)) && <Problem error={(chart ?? list.error)!} />}
+    <Answer of={list}>{(l) => l.length ? <><Table label={t("alarm.history")} head={[t("alarm.priority"), t("alarms.one"), t("alarm.where"), t("alarm.begun"), t("alarm.lasted"), t("alarm.state"), t("alarm.seenBy"), ""]}>
       {l.map((a) => <tr key={a.id}><td><Priority of={a.priority} full={unseen(a)} /></td><td>{a.text}{a.count > 1 && <small> {t("alarm.times", { n: count(a.count) })}</small>}</td><td>{a.asset ? <a href={toAsset(a.asset)} title={a.asset}>{nameOf(a.asset)}</a> : place(a)}</td>
         <td><Time at={a.since} /></td><td class="n">{a.until ? span((Date.parse(a.until) - Date.parse(a.since)) / 1000) : a.active ? t("now") : "–"}</td><td><span class={`life ${a.state}`}>{word("life", a.state)}</span></td>
         <td title={a.acknowledgedAt ? clock(a.acknowledgedAt) : undefined}>{a.acknowledgedBy ?? "–"}{a.comment && <small> “{a.comment}”</small>}</td><td>{a.asset !== null && <button class="small" onClick={() => void toChartOf(a).catch(setChart)} aria-label={t("alarm.chartOf", { text: a.text })}>{t("chart")}</button>}</td></tr>)}</Table>
-      <div class="buttons left">{more ? <button disabled={busy} onClick={() => void page(l[l.length - 1].id)}>{t("older")}</button> : <span class="soft">{t("alarm.end", { n: count(l.length) })}</span>}</div></> : <Empty title={t("alarm.noneSuch")} />}</Answer></>;
+      <div class="buttons left">{list.more ? <button disabled={list.busy} onClick={list.older}>{t("older")}</button> : <span class="soft">{t("alarm.end", { n: count(l.length) })}</span>}</div></> : <Empty title={t("alarm.noneSuch")} />}</Answer></>;
 }
 
 export function AlarmsPage() {

@@ -93,6 +93,28 @@ export const seen = new Promise<void>((done) => {
   drawn = () => void requestAnimationFrame(() => setTimeout(done));
   setTimeout(done, 700);
 });
+/** A list that comes page by page: the first when `path` changes, more on demand; an answer to an older question is dropped. */
+export function usePages<T>(path: string, of: (reply: any) => T[], idOf: (last: T) => number) {
+  const [list, setList] = useState<T[] | null>(null), [more, setMore] = useState(false), [busy, setBusy] = useState(false), [error, setError] = useState<Error | null>(null), round = useRef(0);
+  const load = async (have: T[]) => {
+    const mine = ++round.current;
+    setBusy(true);
+    try {
+      const reply = await api(path + (have.length ? `&after=${idOf(have[have.length - 1])}` : ""));
+      if (mine !== round.current) return;
+      setList([...have, ...of(reply)]);
+      setMore(reply.more);
+      setError(null);
+    } catch (e) {
+      if (mine !== round.current) return;
+      setError(e as Error);
+      if (!have.length) setList(null);
+    }
+    setBusy(false);
+  };
+  useLayoutEffect(() => void load([]), [path]);
+  return { data: list, more, busy, error, again: () => void load([]), older: () => void load(list ?? []) };
+}
 export interface Fetched<T> { data: T | null; error: Error | null; again: () => void; busy: boolean }
 /** Asks when `path` or the epoch changes, and every so often while the page is seen. null: nothing is asked. */
 export function useApi<T = any>(path: string | null, everyMs = 0): Fetched<T> {

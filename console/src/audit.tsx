@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who did what, who was refused, and the proof that nothing was changed in it.
-import { useEffect, useState } from "preact/hooks";
-import { api, query } from "./api";
+import { useState } from "preact/hooks";
+import { api, query, usePages } from "./api";
 import { clock, count, span, t, word } from "./lang";
 import { replace, route } from "./route";
 import { Answer, browserOf, Choose, csv, download, Empty, Field, Mark, Page, Problem, Search, Table, Time } from "./ui";
@@ -29,37 +29,24 @@ const local = (iso: string | null) => (iso ? new Date(Date.parse(iso) - new Date
 
 export function AuditPage() {
   const p = route.use().params, from = p.get("from") ?? "-7d", to = p.get("to") ?? "", user = p.get("user") ?? "", action = p.get("action") ?? "";
-  const [list, setList] = useState<Entry[] | null>(null), [more, setMore] = useState(false), [busy, setBusy] = useState(false), [error, setError] = useState<Error | null>(null);
+  const list = usePages<Entry>("audit?" + query({ from: from || undefined, to: to || undefined, user: user || undefined, action: action || undefined, limit: PAGE }), (d) => d.entries, (e) => e.id);
   const own = !!from && !back.includes(from) || !!to;
   const set = (change: Record<string, string | undefined>) => {
     const all = { from, to, user, action, ...change };
     replace(address({ from: all.from, to: all.to || undefined, user: all.user || undefined, action: all.action || undefined }));
   };
-  const load = async (after?: number) => {
-    setBusy(true);
-    try {
-      const d = await api<{ entries: Entry[]; more: boolean }>("audit?" + query({ from: from || undefined, to: to || undefined, user: user || undefined, action: action || undefined, limit: PAGE, after }));
-      setList((l) => (after ? [...(l ?? []), ...d.entries] : d.entries));
-      setMore(d.more);
-      setError(null);
-    } catch (e) {
-      setError(e as Error);
-      if (!after) setList(null);
-    }
-    setBusy(false);
-  };
-  useEffect(() => void load(), [from, to, user, action]);
   const period = (v: string) => (v === "own" ? set({ from: new Date(Date.now() - 86400e3).toISOString(), to: new Date().toISOString() }) : set({ from: v, to: undefined }));
   const at = (k: "from" | "to") => <Field label={t(k === "from" ? "audit.from" : "audit.to")}><input type="datetime-local" value={local(k === "from" ? from : to)} onChange={(e) => e.currentTarget.value && set({ [k]: new Date(e.currentTarget.value).toISOString() })} /></Field>;
-  return <Page title={t("audit")} tools={<>{list && <button onClick={() => download("koppel-audit.csv", csv([["id", "at", "user", "via", "from", "action", "target", "detail", "result", "hash"], ...list.map((e) => [e.id, e.at, e.user, e.via, e.from, e.action, e.target, e.detail, e.result, e.hash])]))}>CSV</button>}</>}>
+  return <Page title={t("audit")} tools={<>{list.data && <button onClick={() => download("koppel-audit.csv", csv([["id", "at", "user", "via", "from", "action", "target", "detail", "result", "hash"], ...list.data!.map((e) => [e.id, e.at, e.user, e.via, e.from, e.action, e.target, e.detail, e.result, e.hash])]))}>CSV</button>}</>}>
     <p class="soft">{t("audit.text")}</p><Verify />
     <div class="filters"><Choose label={t("chart.period")} value={own ? "own" : from} set={period} of={back.map((b) => [b, b === "own" ? t("audit.own") : b ? t("lastSpan", { span: span(b === "-24h" ? 86400 : parseInt(b.slice(1)) * 86400) }) : t("always")])} />
       {own && <>{at("from")}{at("to")}</>}
       <Search label={t("audit.user")} value={user} set={(u) => set({ user: u })} />
       <Choose label={t("audit.action")} value={action} set={(a) => set({ action: a })} of={[...new Set([...actions, action])].map((a) => [a, a ? word("did", a) : t("delivery.all")])} /></div>
-    <Answer of={{ data: list, error, again: () => void load() }}>{(l) => l.length ? <><Table label={t("audit")} head={["#", t("time"), t("audit.user"), t("audit.action"), t("audit.target"), t("audit.detail"), t("audit.result"), t("audit.address")]}>
+    {list.data && list.error && <Problem error={list.error} />}
+    <Answer of={list}>{(l) => l.length ? <><Table label={t("audit")} head={["#", t("time"), t("audit.user"), t("audit.action"), t("audit.target"), t("audit.detail"), t("audit.result"), t("audit.address")]}>
       {l.map((e) => <tr key={e.id} title={e.hash}><td class="n soft">{e.id}</td><td><Time at={e.at} /></td><td>{e.user ?? "–"}{e.via && <small class="block">{word("via", e.via)}</small>}</td><td>{word("did", e.action)}</td><td>{e.target ? <code>{e.target}</code> : "–"}</td><td class="wrap" title={e.detail ?? undefined}>{(e.action === "login" ? browserOf(e.detail) : e.detail) || "–"}</td>
         <td>{e.result === "ok" ? <Mark quality="good" text={t("audit.ok")} /> : <Mark quality="bad" text={word("refusal", e.result)} />}</td><td>{e.from ?? t("audit.here")}</td></tr>)}</Table>
-      <div class="buttons left">{more ? <button disabled={busy} onClick={() => void load(l[l.length - 1].id)}>{t("older")}</button> : <span class="soft">{t("audit.end", { n: count(l.length), at: l[l.length - 1].at ? clock(l[l.length - 1].at!) : "–" })}</span>}</div></> : <Empty title={t("audit.none")} />}</Answer>
+      <div class="buttons left">{list.more ? <button disabled={list.busy} onClick={list.older}>{t("older")}</button> : <span class="soft">{t("audit.end", { n: count(l.length), at: l[l.length - 1].at ? clock(l[l.length - 1].at!) : "–" })}</span>}</div></> : <Empty title={t("audit.none")} />}</Answer>
   </Page>;
 }
