@@ -591,7 +591,7 @@ static enum kp_code start_daemon(struct kp_web *web, struct listener *l, unsigne
                                  struct kp_err *err)
 {
     l->web = web;
-    l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | flags, 0, NULL, NULL,
+    l->daemon = MHD_start_daemon(MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | flags, 0, NULL, NULL,
                                  answer, l, MHD_OPTION_ARRAY, own,
                                  MHD_OPTION_CONNECTION_LIMIT, l->crowd.most,
                                  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
@@ -608,7 +608,7 @@ static enum kp_code start_listener(struct kp_web *web, struct listener *l, int f
 {
     const struct MHD_OptionItem own[] = { { MHD_OPTION_LISTEN_SOCKET, fd, NULL }, { MHD_OPTION_END, 0, NULL } };
     l->crowd.most = connections;
-    if (start_daemon(web, l, 0, own, err))
+    if (start_daemon(web, l, MHD_USE_EPOLL_INTERNAL_THREAD, own, err))
         close(fd);
     return err->code;
 }
@@ -649,7 +649,8 @@ static enum kp_code start_network(void *arg, const struct kp_key_pair *p, struct
         { MHD_OPTION_END, 0, NULL },
     };
     *l = (struct listener){ .tls = true, .crowd.most = LAN_CONNECTIONS };
-    return start_daemon(web, l, MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET, own, err);
+    /* Not by epoll: there the library goes in a circle while a handshake waits for the peer. */
+    return start_daemon(web, l, MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET, own, err);
 }
 
 static void enter(void *arg, int fd, const struct sockaddr *from, socklen_t len)

@@ -516,6 +516,24 @@ def test_1000_connections_that_never_finish_their_handshake_keep_nobody_out(lan,
     wait_for(lambda: open_files(node.process) <= files + 20, 30, "connections closed")
 
 
+def cpu_seconds(process):
+    with open(f"/proc/{process.pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("first", [hello(), b"\x16\x03\x01\x02\x00\x01"], ids=["hello-only", "part-of-one"])
+def test_a_handshake_that_waits_for_its_peer_costs_no_cpu(lan, node, first):
+    many = connect_many(lan.port, 20, first)
+    try:
+        wait_for(lambda: open_files(node.process) > 20, 20, "the connections")
+        before, began = cpu_seconds(node.process), time.monotonic()
+        time.sleep(3)
+        assert cpu_seconds(node.process) - before < 0.3 * (time.monotonic() - began)
+    finally:
+        close_all(many)
+
+
 def tried(lan, **how):
     """The status, None when the connection was closed: there were too many just now."""
     try:
