@@ -110,14 +110,25 @@ enum kp_code kp_route_oidc_callback(struct kp_request *r, struct kp_err *err)
     return err->code;
 }
 
+/* Begins the reply with whether there is one. Requests made by hand, in tests, have none. */
+static enum kp_code begin_reply(struct kp_request *r, struct kp_oidc_settings *s, struct kp_json *j,
+                                struct kp_err *err)
+{
+    memset(s, 0, sizeof *s);
+    if (r->oidc && kp_oidc_get(r->oidc, s, err))
+        return err->code;
+    *j = kp_reply_json(r);
+    kp_json_begin(j, '{');
+    kp_json_put_bool(j, "enabled", s->issuer[0]);
+    return KP_OK;
+}
+
 enum kp_code kp_route_oidc(struct kp_request *r, struct kp_err *err)
 {
-    struct kp_oidc_settings s = { 0 };
-    if (r->oidc && kp_oidc_get(r->oidc, &s, err))
+    struct kp_oidc_settings s;
+    struct kp_json j;
+    if (begin_reply(r, &s, &j, err))
         return err->code;
-    struct kp_json j = kp_reply_json(r);
-    kp_json_begin(&j, '{');
-    kp_json_put_bool(&j, "enabled", s.issuer[0]);
     kp_json_put_text(&j, "name", s.name[0] ? s.name : NULL);
     kp_json_end(&j, '}');
     return KP_OK;
@@ -140,12 +151,10 @@ static void put_roles(struct kp_json *j, const struct kp_oidc_settings *s)
 
 enum kp_code kp_route_oidc_settings(struct kp_request *r, struct kp_err *err)
 {
-    struct kp_oidc_settings s = { 0 };
-    if (r->oidc && kp_oidc_get(r->oidc, &s, err))
+    struct kp_oidc_settings s;
+    struct kp_json j;
+    if (begin_reply(r, &s, &j, err))
         return err->code;
-    struct kp_json j = kp_reply_json(r);
-    kp_json_begin(&j, '{');
-    kp_json_put_bool(&j, "enabled", s.issuer[0]);
     kp_json_put_text(&j, "issuer", s.issuer[0] ? s.issuer : NULL);
     kp_json_put_text(&j, "clientId", s.client[0] ? s.client : NULL);
     kp_json_key(&j, "secret");

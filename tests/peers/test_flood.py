@@ -6,7 +6,7 @@ import time
 import pytest
 
 from conftest import wait_for
-from web_client import Api, close_all, connect_many, dial, open_files, oversized, sanitized, statm_kib
+from web_client import Api, close_all, connect_many, dial, dripping, open_files, oversized, sanitized, statm_kib
 
 
 @pytest.fixture
@@ -29,18 +29,7 @@ def test_1000_silent_connections_give_way_to_those_who_ask(node, api):
 
 def test_requests_sent_a_byte_at_a_time_are_cut_off(node, api):
     flood = connect_many(node.port, 900, b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
-    stop = threading.Event()
-
-    def drip():
-        while not stop.wait(1):
-            for s in flood:
-                try:
-                    s.send(b"a")
-                except OSError:
-                    pass
-    t = threading.Thread(target=drip)
-    t.start()
-    try:
+    with dripping(flood):
         memory = statm_kib(node.process)
         assert node.cli("status").returncode == 0
         assert api.ok("GET", "status")["node"] == "test"
@@ -56,10 +45,6 @@ def test_requests_sent_a_byte_at_a_time_are_cut_off(node, api):
                 closed += 1
         assert closed == 100
         assert sanitized(node.process) or statm_kib(node.process) - memory < 64 * 1024
-    finally:
-        stop.set()
-        t.join()
-        close_all(flood)
 
 
 def test_replies_never_read_do_not_hold_up_others(node, api):

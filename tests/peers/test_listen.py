@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from conftest import Node, wait_for
-from web_client import Api, Events, close_all, connect_many, open_files, oversized, sanitized, statm_kib
+from web_client import Api, Events, close_all, connect_many, dripping, open_files, oversized, sanitized, statm_kib
 
 NAME = "koppel.plant.example"
 
@@ -564,20 +564,9 @@ def test_1000_idle_connections_that_finished_their_handshake_give_way(lan, node,
 def test_requests_sent_a_byte_at_a_time_over_tls_are_cut_off(lan, node, machine):
     context = ssl.create_default_context(cafile=lan.ca)
     slow = [lan.connect(context=context) for _ in range(240)]
-    stop = threading.Event()
     for s in slow:
         s.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
-
-    def drip():
-        while not stop.wait(1):
-            for s in slow:
-                try:
-                    s.send(b"a")
-                except OSError:
-                    pass
-    t = threading.Thread(target=drip)
-    t.start()
-    try:
+    with dripping(slow):
         assert lan.ask(source="127.0.0.2")[0] == 200
         machine()
 
@@ -592,10 +581,6 @@ def test_requests_sent_a_byte_at_a_time_over_tls_are_cut_off(lan, node, machine)
             s.settimeout(0.01)
         wait_for(lambda: sum(map(is_cut, slow)) >= 40, 30, "half of the places free again")  # there are 400
         assert lan.ask()[0] == 200
-    finally:
-        stop.set()
-        t.join()
-        close_all(slow)
 
 
 def test_oversized_headers_targets_and_bodies_are_refused_over_tls(lan, node):

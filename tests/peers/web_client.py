@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the REST API share: a client over TCP with the node's token, and raw sockets."""
+import contextlib
 import json
 import os
 import socket
+import threading
 import time
 
 import requests
@@ -64,6 +66,28 @@ def connect_many(port, n, first=b"", source="127.0.0.1"):
 def close_all(sockets):
     for s in sockets:
         s.close()
+
+
+@contextlib.contextmanager
+def dripping(sockets):
+    """Sends one byte more on each, once a second; closes them at the end."""
+    stop = threading.Event()
+
+    def drip():
+        while not stop.wait(1):
+            for s in sockets:
+                try:
+                    s.send(b"a")
+                except OSError:
+                    pass
+    t = threading.Thread(target=drip)
+    t.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        t.join()
+        close_all(sockets)
 
 
 def oversized(token):
