@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plan of delivery: reading and checking it, templates. */
 #include "alarm/delivery.h"
+#include "net/json_members.h"
 #include "net/json_memory.h"
 
 #include <jansson.h>
@@ -11,83 +12,21 @@
 
 #include "core/ban.h"
 
-enum { TEMPLATE_MAX = 8 << 10, TEXT_MAX = 500 };
+enum { TEMPLATE_MAX = 8 << 10 };
 static const char *const kinds[] = { "mail", "ntfy", "teams", "webhook", NULL };
 static const char *const days[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
 
 /* ---- pieces ---- */
-static enum kp_code known_keys(const json_t *o, const char *where, const char *const *known,
-                               struct kp_err *err)
-{
-    const char *key;
-    json_t *value;
-    if (!json_is_object(o))
-        return kp_fail(err, KP_EINVALID, "%s: must be an object", where);
-    json_object_foreach((json_t *)(uintptr_t)o, key, value)
-    {
-        size_t i = 0;
-        while (known[i] && strcmp(known[i], key) != 0)
-            i++;
-        const char *near = known[i] ? NULL : kp_nearest(key, known);
-        if (!known[i])
-            return kp_fail(err, KP_EINVALID,
-                           near ? "%s: unknown key '%.60s', did you mean '%s'?"
-                                : "%s: unknown key '%.60s'%s",
-                           where, key, near ? near : "");
-    }
-    return KP_OK;
-}
-
-static bool has_controls(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            return true;
-    return false;
-}
-
-static enum kp_code text_of(const json_t *o, const char *where, const char *key, bool required,
-                            const char **out, struct kp_err *err)
-{
-    const json_t *v = json_object_get(o, key);
-    *out = json_is_string(v) && json_string_length(v) ? json_string_value(v) : NULL;
-    if (v && !json_is_null(v) &&
-        (!json_is_string(v) || json_string_length(v) > TEXT_MAX ||
-         has_controls(json_string_value(v))))
-        return kp_fail(err, KP_EINVALID, "%s.%s: must be a text of one line, %d bytes at most",
-                       where, key, TEXT_MAX);
-    if (required && !*out)
-        return kp_fail(err, KP_EINVALID, "%s.%s is missing", where, key);
-    return KP_OK;
-}
-
 static bool starts(const char *text, const char *with)
 {
     return text && strncmp(text, with, strlen(with)) == 0;
-}
-
-static enum kp_code minute_of(const json_t *o, const char *where, const char *key, uint16_t *out,
-                              struct kp_err *err)
-{
-    const char *text;
-    char *end = NULL;
-    if (text_of(o, where, key, false, &text, err) || !text)
-        return err->code;
-    unsigned long hour = strtoul(text, &end, 10),
-                  minute = end && *end == ':' ? strtoul(end + 1, &end, 10) : 99;
-    if (text[0] < '0' || text[0] > '9' || *end || hour > 24 || minute > 59 ||
-        hour * 60 + minute > 1440)
-        return kp_fail(err, KP_EINVALID, "%s.%s: '%.20s' is not a time of day such as 06:00", where,
-                       key, text);
-    *out = (uint16_t)(hour * 60 + minute);
-    return KP_OK;
 }
 
 static enum kp_code hours_of(const json_t *o, const char *where, struct kp_hours *h,
                              struct kp_err *err)
 {
     const json_t *list = json_object_get(o, "days");
-    if (minute_of(o, where, "from", &h->from, err) || minute_of(o, where, "to", &h->to, err))
+    if (kp_member_minute(o, where, "from", &h->from, err) || kp_member_minute(o, where, "to", &h->to, err))
         return err->code;
     if (list && !json_is_array(list))
         return kp_fail(err, KP_EINVALID,
@@ -126,11 +65,11 @@ static enum kp_code read_mail(const json_t *o, struct kp_delivery *d, struct kp_
     const char *security;
     if (!o || json_is_null(o))
         return KP_OK;
-    if (known_keys(o, "mail", known, err) || text_of(o, "mail", "url", true, &d->mail_url, err) ||
-        text_of(o, "mail", "from", true, &d->mail_from, err) ||
-        text_of(o, "mail", "user", false, &d->mail_user, err) ||
-        text_of(o, "mail", "ca", false, &d->mail_ca, err) ||
-        text_of(o, "mail", "security", false, &security, err))
+    if (kp_members_known(o, "mail", known, err) || kp_member_text(o, "mail", "url", true, &d->mail_url, err) ||
+        kp_member_text(o, "mail", "from", true, &d->mail_from, err) ||
+        kp_member_text(o, "mail", "user", false, &d->mail_user, err) ||
+        kp_member_text(o, "mail", "ca", false, &d->mail_ca, err) ||
+        kp_member_text(o, "mail", "security", false, &security, err))
         return err->code;
     if (!starts(d->mail_url, "smtp://") && !starts(d->mail_url, "smtps://"))
         return kp_fail(
@@ -156,10 +95,10 @@ static enum kp_code read_channel(const json_t *o, size_t i, struct kp_delivery *
     char where[40];
     const char *kind;
     snprintf(where, sizeof where, "channels[%zu]", i);
-    if (known_keys(o, where, known, err) || text_of(o, where, "name", true, &c->name, err) ||
-        text_of(o, where, "kind", true, &kind, err) ||
-        text_of(o, where, "url", false, &c->url, err) ||
-        text_of(o, where, "to", false, &c->to, err) || text_of(o, where, "ca", false, &c->ca, err))
+    if (kp_members_known(o, where, known, err) || kp_member_text(o, where, "name", true, &c->name, err) ||
+        kp_member_text(o, where, "kind", true, &kind, err) ||
+        kp_member_text(o, where, "url", false, &c->url, err) ||
+        kp_member_text(o, where, "to", false, &c->to, err) || kp_member_text(o, where, "ca", false, &c->ca, err))
         return err->code;
     while (kinds[c->kind] && strcmp(kinds[c->kind], kind) != 0)
         c->kind++;
@@ -206,10 +145,10 @@ static enum kp_code read_person(const json_t *o, size_t i, struct kp_delivery *d
     char where[40];
     const char *language, *priority;
     snprintf(where, sizeof where, "roster[%zu]", i);
-    if (known_keys(o, where, known, err) || text_of(o, where, "name", true, &p->name, err) ||
-        text_of(o, where, "channel", true, &p->channel, err) ||
-        text_of(o, where, "language", false, &language, err) ||
-        text_of(o, where, "priority", false, &priority, err) || hours_of(o, where, &p->duty, err))
+    if (kp_members_known(o, where, known, err) || kp_member_text(o, where, "name", true, &p->name, err) ||
+        kp_member_text(o, where, "channel", true, &p->channel, err) ||
+        kp_member_text(o, where, "language", false, &language, err) ||
+        kp_member_text(o, where, "priority", false, &priority, err) || hours_of(o, where, &p->duty, err))
         return err->code;
     if (!channel_named(d, p->channel))
         return kp_fail(err, KP_EINVALID, "%s.channel: there is no channel '%.60s'", where,
@@ -235,7 +174,7 @@ static enum kp_code read_step(const json_t *o, size_t i, struct kp_delivery *d, 
     char where[40];
     const char *after;
     snprintf(where, sizeof where, "escalation[%zu]", i);
-    if (known_keys(o, where, known, err) || text_of(o, where, "after", false, &after, err))
+    if (kp_members_known(o, where, known, err) || kp_member_text(o, where, "after", false, &after, err))
         return err->code;
     if (after && (!kp_duration_parse(after, &s->after) || s->after < 0 ||
                   s->after > INT64_C(86400) * 31 * KP_SECOND))
@@ -263,7 +202,7 @@ static enum kp_code read_quiet(const json_t *o, size_t i, struct kp_delivery *d,
     static const char *const known[] = { "days", "from", "to", NULL };
     char where[40];
     snprintf(where, sizeof where, "quiet[%zu]", i);
-    if (known_keys(o, where, known, err) || hours_of(o, where, &d->quiet[i], err))
+    if (kp_members_known(o, where, known, err) || hours_of(o, where, &d->quiet[i], err))
         return err->code;
     return d->quiet[i].from == d->quiet[i].to
                ? kp_fail(err, KP_EINVALID, "%s: give from and to, 22:00 and 06:00", where)
@@ -299,7 +238,7 @@ enum kp_code kp_delivery_parse(const char *json, struct kp_delivery *d, struct k
         return kp_fail(err, KP_ENOMEM, "out of memory reading the delivery");
     if (!root)
         return kp_fail(err, KP_EPARSE, "delivery: %d:%d: %s", where.line, where.column, where.text);
-    if (!known_keys(root, "delivery", known, &own) &&
+    if (!kp_members_known(root, "delivery", known, &own) &&
         !read_mail(json_object_get(root, "mail"), d, &own) &&
         !read_list(root, "channels", KP_CHANNELS_MAX, read_channel, d, &d->n_channels, &own) &&
         !read_list(root, "roster", KP_PEOPLE_MAX, read_person, d, &d->n_people, &own) &&

@@ -124,6 +124,8 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
     if (couplings_load(node, err))
         return err->code;
     node->alarms = kp_alarms_new(node->hub, node->store, err);
+    if (node->alarms)
+        node->shop = kp_shop_new(node->hub, node->store, node->clock, err);
     return err->code;
 }
 
@@ -149,7 +151,8 @@ enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
     if (kp_store_start(node->store, err))
         return err->code;
     if (kp_couplings_make_identity(node->store, node->name, err) || kp_alarms_start(node->alarms, err) ||
-        kp_hub_start(node->hub, err)) {
+        kp_shop_start(node->shop, err) || kp_hub_start(node->hub, err)) {
+        kp_shop_stop(node->shop);
         kp_alarms_stop(node->alarms);
         kp_store_stop(node->store);
         return err->code;
@@ -164,6 +167,7 @@ void kp_node_stop(struct kp_node *node)
     if (!node->running)
         return;
     kp_discover_cancel(node->discover);
+    kp_shop_stop(node->shop);
     kp_hub_stop(node->hub); /* the last batches go to the store, which then commits them */
     kp_alarms_stop(node->alarms);
     kp_audit_event(node->store, "stop", node->name, NULL);
@@ -179,6 +183,7 @@ void kp_node_free(struct kp_node *node)
     if (node->hub)
         kp_hub_free(node->hub);
     kp_alarms_free(node->alarms);
+    kp_shop_free(node->shop);
     if (node->store)
         kp_store_close(node->store);
     couplings_free(node);
@@ -201,6 +206,11 @@ struct kp_store *kp_node_store(struct kp_node *node)
 struct kp_discover *kp_node_discover(struct kp_node *node)
 {
     return node->discover;
+}
+
+struct kp_shop *kp_node_shop(struct kp_node *node)
+{
+    return node->shop;
 }
 
 struct kp_alarms *kp_node_alarms(struct kp_node *node)

@@ -3,6 +3,7 @@
 #define KOPPEL_NODE_PRIVATE_H
 /* What the files of src/node share. */
 #include "alarm/alarm.h"
+#include "flex/shop.h"
 #include "node/node.h"
 
 #include <pthread.h>
@@ -23,6 +24,7 @@ struct kp_node {
     struct kp_store *store;
     struct kp_hub *hub;
     struct kp_alarms *alarms;
+    struct kp_shop *shop;
     struct kp_discover *discover;
     int64_t started;
     bool running;

@@ -211,8 +211,7 @@ static void take_level(struct aggregate *a, int level, int64_t from, int64_t to)
 
 /* ---- the whole ---- */
 
-/* Where to begin reading so that the last point before `from` is among what is read. */
-static int64_t before(struct kp_db *db, kp_signal signal, int64_t from, struct kp_err *err)
+int64_t kp_history_before(struct kp_db *db, kp_signal signal, int64_t from, struct kp_err *err)
 {
     int64_t low = INT64_MIN;
     struct kp_stmt *get = kp_db_prepare(
@@ -252,7 +251,7 @@ static enum kp_code run(struct aggregate *a, struct kp_db *reader, kp_signal sig
     a->more = true;
     kp_summary_clear(&a->sum);
     if (a->from < a->to && !kp_db_read_begin(reader, &failure)) {
-        int64_t low = weighed && a->from > INT64_MIN ? before(reader, signal, a->from, &failure) : a->from;
+        int64_t low = weighed && a->from > INT64_MIN ? kp_history_before(reader, signal, a->from, &failure) : a->from;
         a->h = failure.code ? NULL : kp_history_open(reader, signal, low, a->to, &failure);
         if (a->h && low < a->from)
             carry_in(a, low);

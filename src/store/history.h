@@ -11,6 +11,8 @@
 struct kp_history;
 /* The points of a signal with from <= time < to, ascending; of equal times the one that arrived last. */
 struct kp_history *kp_history_open(struct kp_db *reader, kp_signal, int64_t from, int64_t to, struct kp_err *);
+/* Where to begin reading so that the last point before `from` is among what is read. */
+int64_t kp_history_before(struct kp_db *reader, kp_signal, int64_t from, struct kp_err *);
 /* Next point; its data lives until the next call. False at the end or on failure (err). */
 bool kp_history_next(struct kp_history *, struct kp_sample *out, struct kp_err *);
 void kp_history_close(struct kp_history *);

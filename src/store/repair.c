@@ -346,7 +346,7 @@ static void keep_sequence(struct repair *r)
 
 static bool is_made_anew(const char *table)
 {
-    static const char *const names[] = { "chunk", "rollup", "rollup_due", "stored" };
+    static const char *const names[] = { "chunk", "rollup", "rollup_due", "stored", "shop_day" };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i], table) == 0)
             return true;

@@ -355,6 +355,11 @@ enum kp_code kp_rows_put_interval(struct kp_db *db, const struct kp_interval *in
     return failure.code ? kp_fail(err, failure.code, "%s", failure.text) : KP_OK;
 }
 
+/* As the trigger shop_interval: what a person removes did not happen. (What retention removes did.) */
+static const char shop_days_of_interval[] =
+    "delete from shop_day where (asset, day) in (select d.asset, d.day from interval i join shop_day d on d.asset = i.asset and "
+    "d.day < i.\"end\" and d.day > i.start - 90000000000000 and d.until > i.start where i.id = ?)";
+
 static enum kp_code remove_row(struct kp_db *db, const char *sql, int64_t id, struct kp_err *err)
 {
     struct kp_stmt *del = kp_db_prepare(db, sql, err);
@@ -400,7 +405,9 @@ static enum kp_code apply(struct kp_store *s, struct change *c, int64_t most[3],
     case KP_SIGNAL_REMOVED:
         return remove_row(s->db, "delete from signal where id = ?", c->id, err);
     case KP_INTERVAL_REMOVED:
-        return remove_row(s->db, "delete from interval where id = ?", c->id, err);
+        return remove_row(s->db, shop_days_of_interval, c->id, err)
+                   ? err->code
+                   : remove_row(s->db, "delete from interval where id = ?", c->id, err);
     }
     return KP_OK;
 }

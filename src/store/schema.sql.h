@@ -129,5 +129,24 @@ static const char schema_v6[] =
     "  target text, detail text, result text not null, hash blob not null);"
     /* Where the chain begins (the last row that was cut off) and ends, sealed by node.key. */
     "create table audit_head(one integer primary key check(one = 1), cut integer not null, cut_hash blob not null,"
-    "  last integer not null, hash blob not null, seal blob not null);";
+    "  last integer not null, hash blob not null, seal blob not null);"
+    /* The shop floor (src/flex). What a person said of a stop or a state, beside what the machine said; id = the interval's. */
+    "create table stop_note(id integer primary key, reason text, state text, comment text, who text, at integer not null);"
+    "create table part_by_hand(id integer primary key autoincrement, asset integer not null, at integer not null,"
+    "  good integer not null, scrap integer not null, program text, comment text, who text, noted integer not null);"
+    "create index part_by_hand_time on part_by_hand(asset, at);"
+    /* Days of machines summed up; data null: being made, by who has the mark. A row is deleted when an interval or a point of
+     * its day changes (late points come by rollup_due, whose blocks count from 2000); shop_signal says whose points count. */
+    "create table shop_day(asset integer not null, day integer not null, until integer not null, mark integer not null, data blob,"
+    "  primary key(asset, day)) without rowid;"
+    "create table shop_signal(signal integer primary key, asset integer not null);"
+    "create trigger shop_interval before insert on interval when new.kind in ('state', 'stop') begin"
+    "  delete from shop_day where asset = new.asset and day < new.\"end\" and day > new.start - 90000000000000 and until > new.start;"
+    "  delete from shop_day where (asset, day) in (select d.asset, d.day from interval i join shop_day d on d.asset = i.asset and"
+    "    d.day < i.\"end\" and d.day > i.start - 90000000000000 and d.until > i.start where i.id = new.id); end;"
+    "create trigger shop_point before insert on rollup_due when exists(select 1 from shop_signal where signal = new.signal) begin"
+    "  delete from shop_day where asset = (select asset from shop_signal where signal = new.signal) and"
+    "    day < 946684800000000000 + ((new.block & 34359738367) + 1) * iif(new.block >> 35, 86400000000000, 14400000000000) and"
+    "    day > 946684800000000000 + (new.block & 34359738367) * iif(new.block >> 35, 86400000000000, 14400000000000)"
+    "    - 90000000000000; end;";
 #endif

@@ -143,6 +143,32 @@ PARAMS oidc_params[] = { /* the first three are read; providers send the others 
     { .name = "hd", .type = KP_PARAM_TEXT },
     END,
 };
+#define SHOP_PARAMS                                                                        \
+    { .name = "asset", .type = KP_PARAM_PATTERN, .many = true },                            \
+    { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },                      \
+    { .name = "to", .type = KP_PARAM_TIME, .standard = KP_NO_TIME }
+PARAMS oee_params[] = {
+    SHOP_PARAMS,
+    { .name = "every", .type = KP_PARAM_CHOICE, .choices = kp_shop_every_words },
+    END,
+};
+PARAMS stops_params[] = {
+    SHOP_PARAMS,
+    { .name = "reason", .type = KP_PARAM_TEXT },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 0, .max = 10000, .standard = 1000 },
+    END,
+};
+PARAMS planned_params[] = {
+    { .name = "asset", .type = KP_PARAM_PATH, .required = true },
+    { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "to", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    END,
+};
+PARAMS capacity_params[] = {
+    { .name = "asset", .type = KP_PARAM_PATTERN, .many = true },
+    { .name = "weeks", .type = KP_PARAM_INT, .min = 1, .max = 104, .standard = 8 },
+    END,
+};
 PARAMS values_params[] = { { .name = "at", .type = KP_PARAM_PATH }, END };
 PARAMS discover_params[] = {
     { .name = "from", .type = KP_PARAM_INT, .min = 0, .max = 10000 },
@@ -253,6 +279,17 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, API "/quarantine", kp_route_quarantine, KP_ENGINEER, 0, quarantine_params },
     { KP_HTTP_POST, API "/quarantine/release", kp_route_quarantine_release, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/quarantine/drop", kp_route_quarantine_drop, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/calendar", kp_route_calendar, KP_VIEWER, 0, NULL },
+    { KP_HTTP_PUT, API "/calendar", kp_route_calendar_put, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/calendar/planned", kp_route_calendar_planned, KP_VIEWER, 0, planned_params },
+    { KP_HTTP_GET, API "/shop", kp_route_shop, KP_VIEWER, 0, NULL },
+    { KP_HTTP_PUT, API "/shop", kp_route_shop_put, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/oee", kp_route_oee, KP_VIEWER, KP_SLOW, oee_params },
+    { KP_HTTP_GET, API "/energy", kp_route_energy, KP_VIEWER, KP_SLOW, oee_params },
+    { KP_HTTP_GET, API "/stops", kp_route_stops, KP_VIEWER, KP_SLOW, stops_params },
+    { KP_HTTP_PUT, API "/stops/{id}", kp_route_stop_put, KP_OPERATOR, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/parts", kp_route_parts, KP_OPERATOR, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/capacity", kp_route_capacity, KP_VIEWER, KP_SLOW, capacity_params },
     { KP_HTTP_GET, API "/alarms", kp_route_alarms, KP_VIEWER, 0, alarm_params },
     { KP_HTTP_POST, API "/alarms/{id}/acknowledge", kp_route_alarm_acknowledge, KP_OPERATOR, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/alarms/{id}/shelve", kp_route_alarm_shelve, KP_OPERATOR, KP_BODY_JSON, NULL },

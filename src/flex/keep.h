@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_FLEX_KEEP_H
+#define KOPPEL_FLEX_KEEP_H
+/* For the files of src/flex that answer: machines, rules in force, days from the table or made
+ * anew. */
+#include "flex/private.h"
+#include "flex/shop.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct kp_shop {
+    struct kp_hub *hub;
+    struct kp_store *store;
+    const struct kp_clock *clock;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool running;
+    atomic_bool stopping;
+};
+
+struct shop_rules { /* in force when they were read */
+    struct kp_calendar calendar;
+    struct kp_settings settings;
+};
+enum kp_code shop_rules(struct kp_shop *, struct shop_rules *,
+                        struct kp_err *); /* free it, also after a failure */
+void shop_rules_free(struct shop_rules *);
+
+struct shop_machine {
+    kp_asset id;
+    char path[KP_PATH_MAX];
+    struct kp_sources sources;
+};
+struct shop_machines {
+    struct shop_machine *of; /* in path order */
+    size_t n, room;
+};
+/* Adds assets that match and are machines or have intervals of kind state; a plain path that is
+ * none is an error. */
+enum kp_code shop_machines(struct kp_shop *, const char *pattern, const struct shop_rules *,
+                           struct shop_machines *, struct kp_err *);
+void shop_machines_free(struct shop_machines *);
+int64_t shop_first_interval(struct kp_shop *, kp_asset, struct kp_err *); /* KP_FOREVER: none */
+
+/* A day, or a part of it: from its row when it is whole and there; else summed up, and then kept
+ * when it is over. `fresh` (may be NULL): a row was made. */
+enum kp_code shop_day(struct kp_shop *, const struct shop_rules *, const struct shop_machine *,
+                      int64_t from, int64_t to, int64_t now, struct kp_arena *, struct kp_day *,
+                      bool *fresh, struct kp_err *);
+/* Calls `each` for the days of [from, to), the first and the last cut. */
+enum kp_code shop_days(struct kp_shop *, const struct shop_rules *, const struct shop_machine *,
+                       int64_t from, int64_t to, int64_t now,
+                       bool (*each)(void *, const struct kp_day *), void *arg, struct kp_err *);
+/* Rules and machines of a question; free both, also after a failure. */
+enum kp_code shop_find(struct kp_shop *, const struct kp_shop_query *, struct shop_rules *,
+                       struct shop_machines *, struct kp_err *);
+#endif

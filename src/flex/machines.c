@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which machines are asked of, and their days: from the table or made anew. */
+#include "flex/keep.h"
+
+#include "core/hub.h"
+#include "store/interval_sum.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+enum { MACHINES_MAX = 2000, BLOB_MAX = 1 << 20 };
+#define SETTLED (3600 * KP_SECOND) /* after its end a day is kept */
+
+/* ---- machines ---- */
+struct finding {
+    struct kp_model *model;
+    const char *pattern;
+    const struct shop_rules *rules;
+    struct shop_machines *out;
+    struct kp_err *err;
+};
+
+/* The model's lock is held. */
+static bool add(struct finding *f, kp_asset id, const char *path)
+{
+    struct shop_machines *l = f->out;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->of[i].id == id)
+            return true;
+    if (l->n == MACHINES_MAX)
+        return kp_fail(f->err, KP_EFULL, "more than %d machines match: ask for fewer",
+                       MACHINES_MAX) == KP_OK;
+    if (!kp_grow(&l->of, &l->room, l->n + 1, sizeof *l->of))
+        return kp_fail(f->err, KP_ENOMEM, "out of memory") == KP_OK;
+    struct shop_machine *m = &l->of[l->n];
+    *m = (struct shop_machine){ .id = id };
+    snprintf(m->path, sizeof m->path, "%s", path);
+    l->n += !kp_sources_find(f->model, id, kp_settings_machine(&f->rules->settings, path),
+                             &m->sources, f->err);
+    return !f->err->code;
+}
+
+static bool match(void *arg, kp_asset id)
+{
+    struct finding *f = arg;
+    char path[KP_PATH_MAX];
+    bool more = true;
+    kp_model_lock(f->model);
+    if (kp_model_asset(f->model, id)) {
+        kp_model_asset_path(f->model, id, path, sizeof path);
+        if (kp_pattern_match(f->pattern, path))
+            more = add(f, id, path);
+    }
+    kp_model_unlock(f->model);
+    return more;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    const struct shop_machine *x = a, *y = b;
+    return strcmp(x->path, y->path);
+}
+
+static enum kp_code add_plain(struct finding *f)
+{
+    kp_model_lock(f->model);
+    kp_asset id = kp_model_find_asset(f->model, f->pattern);
+    if (!id)
+        kp_fail(f->err, KP_ENOTFOUND, "there is no asset '%.160s'", f->pattern);
+    else if (kp_model_asset(f->model, id)->kind == KP_MACHINE)
+        add(f, id, f->pattern);
+    kp_model_unlock(f->model);
+    return f->err->code;
+}
+
+enum kp_code shop_machines(struct kp_shop *s, const char *pattern, const struct shop_rules *rules,
+                           struct shop_machines *out, struct kp_err *err)
+{
+    struct kp_err own = { 0 };
+    struct finding f = { kp_hub_model(s->hub), pattern, rules, out, &own };
+    struct kp_db *db = NULL;
+    if (!(*pattern && kp_pattern_plain(pattern)) || !add_plain(&f))
+        db = kp_store_reader(s->store, &own);
+    if (db) {
+        kp_interval_assets(db, KP_INTERVAL_STATE, match, &f, &own);
+        kp_store_reader_done(s->store, db);
+    }
+    if (out->n)
+        qsort(out->of, out->n, sizeof *out->of, by_path);
+    return own.code ? kp_fail(err, own.code, "%s", own.text) : KP_OK;
+}
+
+void shop_machines_free(struct shop_machines *l)
+{
+    kp_free(l->of);
+    *l = (struct shop_machines){ 0 };
+}
+
+int64_t shop_first_interval(struct kp_shop *s, kp_asset id, struct kp_err *err)
+{
+    int64_t first = KP_FOREVER;
+    struct kp_db *db = kp_store_reader(s->store, err);
+    struct kp_stmt *get =
+        db ? kp_db_prepare(db, "select min(start) from interval where asset = ? and kind = 'state'",
+                           err)
+           : NULL;
+    if (get) {
+        kp_bind_int(get, 1, id);
+        if (kp_step(get, err) && !kp_column_null(get, 0))
+            first = kp_column_int(get, 0);
+        kp_reset(get);
+    }
+    if (db)
+        kp_store_reader_done(s->store, db);
+    return first;
+}
+
+/* ---- days ---- */
+static bool read_row(struct kp_db *db, kp_asset asset, int64_t day, int64_t until,
+                     struct kp_arena *arena, struct kp_day *out, struct kp_err *err)
+{
+    struct kp_err damage = { 0 };
+    bool found = false;
+    struct kp_stmt *get = kp_db_prepare(
+        db,
+        "select data from shop_day where asset = ? and day = ? and until = ? and data is not null",
+        err);
+    if (!get)
+        return false;
+    kp_bind_int(get, 1, asset);
+    kp_bind_int(get, 2, day);
+    kp_bind_int(get, 3, until);
+    if (kp_step(get, err)) {
+        size_t len;
+        const void *data = kp_column_blob(get, 0, &len);
+        found =
+            !kp_day_decode(data, len, arena, out, &damage); /* one that is damaged is made anew */
+    }
+    kp_reset(get);
+    if (damage.code == KP_ENOMEM)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    return found;
+}
+
+struct writing {
+    const struct shop_machine *m;
+    int64_t from, to, mark;
+    struct kp_buf data;
+};
+
+/* Announces a row: what changes from here on deletes it, so that no sum of old points is written.
+ */
+static enum kp_code announce(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    const struct writing *w = arg;
+    struct kp_stmt *s = kp_db_prepare(
+        db,
+        "insert or replace into shop_day(asset, day, until, mark, data) values(?, ?, ?, ?, null)",
+        err);
+    if (!s)
+        return err->code;
+    kp_bind_int(s, 1, w->m->id);
+    kp_bind_int(s, 2, w->from);
+    kp_bind_int(s, 3, w->to);
+    kp_bind_int(s, 4, w->mark);
+    kp_run(s, err);
+    for (size_t i = 0; i < KP_COUNTS && !err->code; i++) {
+        s = w->m->sources.of[i]
+                ? kp_db_prepare(
+                      db, "insert or replace into shop_signal(signal, asset) values(?, ?)", err)
+                : NULL;
+        if (!s)
+            continue;
+        kp_bind_int(s, 1, w->m->sources.of[i]);
+        kp_bind_int(s, 2, w->m->id);
+        kp_run(s, err);
+    }
+    return err->code;
+}
+
+static enum kp_code write_row(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    const struct writing *w = arg;
+    struct kp_stmt *s = kp_db_prepare(
+        db, "update shop_day set data = ? where asset = ? and day = ? and mark = ?", err);
+    if (!s)
+        return err->code;
+    kp_bind_blob(s, 1, w->data.data, w->data.len);
+    kp_bind_int(s, 2, w->m->id);
+    kp_bind_int(s, 3, w->from);
+    kp_bind_int(s, 4, w->mark);
+    return kp_run(s, err);
+}
+
+static enum kp_code sum_up(struct kp_shop *s, const struct kp_day_query *q, struct kp_arena *arena,
+                           struct kp_day *out, struct kp_err *err)
+{
+    struct kp_db *db = kp_store_reader(s->store, err);
+    if (!db)
+        return err->code;
+    kp_day_sum(db, q, arena, out, err);
+    kp_store_reader_done(s->store, db);
+    return err->code;
+}
+
+static void keep_day(struct kp_shop *s, struct writing *w, const struct kp_day *d,
+                     struct kp_err *err)
+{
+    kp_buf_init(&w->data, BLOB_MAX);
+    kp_day_encode(d, &w->data);
+    if (w->data.failed)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    else
+        kp_store_do(s->store, write_row, w, err);
+    kp_buf_free(&w->data);
+}
+
+enum kp_code shop_day(struct kp_shop *s, const struct shop_rules *rules,
+                      const struct shop_machine *m, int64_t from, int64_t to, int64_t now,
+                      struct kp_arena *arena, struct kp_day *out, bool *fresh, struct kp_err *err)
+{
+    struct kp_day_query q = { m->id,     m->path, from, to, now, &rules->calendar, &rules->settings,
+                              m->sources };
+    bool whole = kp_day_start(from) == from && kp_day_after(from) == to;
+    struct kp_db *db = whole ? kp_store_reader(s->store, err) : NULL;
+    bool found = db && read_row(db, m->id, from, to, arena, out, err);
+    if (db)
+        kp_store_reader_done(s->store, db);
+    if (found || err->code)
+        return err->code;
+    bool keeps = whole && to < now - SETTLED;
+    struct writing w = { .m = m, .from = from, .to = to };
+    kp_random(&w.mark, sizeof w.mark);
+    if ((keeps && kp_store_do(s->store, announce, &w, err)) || sum_up(s, &q, arena, out, err))
+        return err->code;
+    if (keeps)
+        keep_day(s, &w, out, err);
+    if (fresh)
+        *fresh = keeps;
+    return err->code;
+}
+
+enum kp_code shop_days(struct kp_shop *s, const struct shop_rules *rules,
+                       const struct shop_machine *m, int64_t from, int64_t to, int64_t now,
+                       bool (*each)(void *, const struct kp_day *), void *arg, struct kp_err *err)
+{
+    struct kp_arena arena = { 0 };
+    bool more = true;
+    while (from < to && more && !err->code) {
+        struct kp_day d;
+        int64_t next = kp_day_after(kp_day_start(from));
+        next = next > from ? next : from + 86400 * KP_SECOND;
+        next = next < to ? next : to;
+        more = !shop_day(s, rules, m, from, next, now, &arena, &d, NULL, err) && each(arg, &d);
+        from = next;
+        kp_arena_reset(&arena);
+    }
+    kp_arena_free(&arena);
+    return err->code;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key figures of machines, step by step. */
+#include "flex/oee.h"
+
+#include <string.h>
+
+#include "core/ban.h"
+
+enum { STEPS_MAX = 20000, LEARN_DAYS = 30 };
+
+const char *const kp_shop_every_words[] = { "shift", "day", "week", NULL };
+
+struct step {
+    int64_t key, from, to;
+    const char *shift; /* in the asking's arena; NULL: none */
+    struct figures f;
+};
+struct asking {
+    const struct kp_shop_query *q;
+    const struct shop_rules *rules;
+    const struct shop_machine *machine;
+    const struct kp_machine_rule *rule;
+    struct learning *learning;
+    struct pris pris;
+    struct kp_arena arena;
+    struct step *steps;
+    size_t n, room;
+    struct kp_err *err;
+};
+
+/* ---- steps ---- */
+static int64_t week_of(int64_t day)
+{
+    struct tm tm;
+    time_t s = (time_t)(day / KP_SECOND);
+    if (!localtime_r(&s, &tm))
+        return day;
+    /* some time of the Monday before, whatever the clock did since */
+    return kp_day_start(day - (int64_t)((tm.tm_wday + 6) % 7) * 86400 * KP_SECOND +
+                        7200 * KP_SECOND);
+}
+
+/* Where a piece's step begins; KP_NO_TIME: it has none. */
+static int64_t key_of(const struct asking *a, const struct kp_day *d, const struct kp_piece *p)
+{
+    switch (a->q->every) {
+    case KP_EVERY_SHIFT:
+        return p->name ? p->shift : KP_NO_TIME;
+    case KP_EVERY_DAY:
+        return kp_day_start(d->from);
+    case KP_EVERY_WEEK:
+        return week_of(d->from);
+    case KP_EVERY_ALL:
+        break;
+    }
+    return a->q->from;
+}
+
+static struct step *step_of(struct asking *a, const struct kp_day *d, const struct kp_piece *p)
+{
+    int64_t key = key_of(a, d, p);
+    bool shift = a->q->every == KP_EVERY_SHIFT;
+    struct step *last = a->n ? &a->steps[a->n - 1] : NULL;
+    if (key == KP_NO_TIME ||
+        (last && last->key == key && (!shift || strcmp(last->shift, p->name) == 0)))
+        return key == KP_NO_TIME ? NULL : last;
+    const char *name = shift ? kp_arena_strdup(&a->arena, p->name) : NULL;
+    if (a->n == STEPS_MAX)
+        kp_fail(a->err, KP_EFULL, "%.160s: more than %d steps: take longer steps or less time",
+                a->machine->path, STEPS_MAX);
+    else if ((shift && !name) || !kp_grow(&a->steps, &a->room, a->n + 1, sizeof *a->steps))
+        kp_fail(a->err, KP_ENOMEM, "out of memory");
+    if (a->err->code)
+        return NULL;
+    a->steps[a->n] = (struct step){ .key = key, .from = p->from, .shift = name };
+    return &a->steps[a->n++];
+}
+
+static void add_made(struct asking *a, struct step *s, const struct kp_day *d, size_t piece)
+{
+    for (size_t i = 0; i < d->n_made && !a->err->code; i++) {
+        if (d->made[i].piece != piece)
+            continue;
+        const struct pri *pri = pris_of(&a->pris, a->learning, a->rule, d->made[i].program);
+        if (!pri)
+            kp_fail(a->err, KP_ENOMEM, "out of memory");
+        else
+            figures_made(&s->f, &d->made[i], pri);
+    }
+}
+
+static bool take_day(void *arg, const struct kp_day *d)
+{
+    struct asking *a = arg;
+    for (size_t i = 0; i < d->n && !a->err->code; i++) {
+        struct step *s = step_of(a, d, &d->pieces[i]);
+        if (!s)
+            continue;
+        s->to = d->pieces[i].to;
+        figures_piece(&s->f, &d->pieces[i], d->metered);
+        if (d->pieces[i].name)
+            add_made(a, s, d, i);
+    }
+    return !a->err->code;
+}
+
+static bool learn(void *arg, const struct kp_day *d)
+{
+    struct asking *a = arg;
+    if (!learning_day(a->learning, d))
+        kp_fail(a->err, KP_ENOMEM, "out of memory");
+    return !a->err->code;
+}
+
+/* ---- one machine ---- */
+static void put_sources(struct kp_json *j, struct kp_model *m, const struct shop_machine *machine)
+{
+    kp_json_key(j, "signals");
+    kp_json_begin(j, '{');
+    kp_model_lock(m);
+    for (size_t i = 0; i < KP_COUNTS; i++) {
+        char path[KP_PATH_MAX];
+        if (!machine->sources.of[i] || !kp_model_signal(m, machine->sources.of[i]))
+            continue;
+        kp_model_signal_path(m, machine->sources.of[i], path, sizeof path);
+        kp_json_put_text(j, kp_count_words[i], path);
+    }
+    kp_model_unlock(m);
+    kp_json_end(j, '}');
+}
+
+static void put_cycles(struct kp_json *j, const struct pris *p)
+{
+    kp_json_key(j, "cycles");
+    kp_json_begin(j, '[');
+    for (size_t i = 0; i < p->n; i++) {
+        kp_json_begin(j, '{');
+        kp_json_put_text(j, "program", p->of[i].program);
+        kp_json_key(j, "seconds");
+        if (p->of[i].by)
+            kp_json_double(j, (double)p->of[i].ns / (double)KP_SECOND);
+        else
+            kp_json_null(j);
+        kp_json_put_text(j, "by", p->of[i].by);
+        kp_json_end(j, '}');
+    }
+    kp_json_end(j, ']');
+}
+
+static void put_figures(struct kp_json *j, const struct asking *a, const struct figures *f)
+{
+    if (!a->q->energy)
+        figures_json(j, f);
+    else
+        kp_json_put_int(j, "parts", f->good + f->scrap + f->overtime_good + f->overtime_scrap);
+    figures_energy_json(j, f, &a->rules->settings);
+}
+
+static void put_machine(struct kp_shop *s, struct asking *a, struct kp_json *j)
+{
+    kp_json_begin(j, '{');
+    kp_json_put_text(j, "path", a->machine->path);
+    kp_json_put_bool(j, "calendar", kp_calendar_covers(&a->rules->calendar, a->machine->path));
+    put_sources(j, kp_hub_model(s->hub), a->machine);
+    put_cycles(j, &a->pris);
+    kp_json_key(j, "steps");
+    kp_json_begin(j, '[');
+    for (size_t i = 0; i < a->n; i++) {
+        kp_json_begin(j, '{');
+        kp_json_put_time(j, "from", a->steps[i].from);
+        kp_json_put_time(j, "to", a->steps[i].to);
+        kp_json_put_text(j, "shift", a->steps[i].shift);
+        put_figures(j, a, &a->steps[i].f);
+        kp_json_end(j, '}');
+    }
+    kp_json_end(j, ']');
+    kp_json_end(j, '}');
+}
+
+static void ask_machine(struct kp_shop *s, struct asking *a, struct kp_json *j,
+                        struct figures *total)
+{
+    const struct kp_shop_query *q = a->q;
+    int64_t to = q->to < q->now ? q->to : q->now,
+            begun = shop_first_interval(s, a->machine->id, a->err);
+    int64_t from = q->from > begun ? q->from : kp_day_start(begun == KP_FOREVER ? q->from : begun),
+            first = to - (int64_t)LEARN_DAYS * 86400 * KP_SECOND;
+    from = from > q->from ? from : q->from;
+    first = kp_day_start(first > begun ? first : begun == KP_FOREVER ? to : begun);
+    a->rule = kp_settings_machine(&a->rules->settings, a->machine->path);
+    if (!(a->learning = learning_new()))
+        kp_fail(a->err, KP_ENOMEM, "out of memory");
+    if (!a->err->code && !a->rule->cycle)
+        shop_days(s, a->rules, a->machine, first, to, q->now, learn, a, a->err);
+    if (!a->err->code)
+        shop_days(s, a->rules, a->machine, from, to, q->now, take_day, a, a->err);
+    for (size_t i = 0; i < a->n; i++)
+        figures_join(total, &a->steps[i].f);
+    if (!a->err->code)
+        put_machine(s, a, j);
+    learning_free(a->learning);
+    pris_free(&a->pris);
+    kp_arena_free(&a->arena);
+    kp_free(a->steps);
+}
+
+enum kp_code shop_find(struct kp_shop *s, const struct kp_shop_query *q, struct shop_rules *rules,
+                       struct shop_machines *list, struct kp_err *err)
+{
+    if (q->from >= q->to)
+        return kp_fail(err, KP_EINVALID, "from must be before to");
+    if (q->to - q->from > INT64_C(3700) * 86400 * KP_SECOND)
+        return kp_fail(err, KP_EINVALID, "from and to are more than ten years apart");
+    if (shop_rules(s, rules, err))
+        return err->code;
+    for (size_t i = 0; i < q->n_assets && !err->code; i++)
+        shop_machines(s, q->assets[i], rules, list, err);
+    return err->code;
+}
+
+enum kp_code kp_shop_oee(struct kp_shop *s, const struct kp_shop_query *q, struct kp_json *j,
+                         struct kp_err *err)
+{
+    struct shop_rules rules = { 0 };
+    struct shop_machines list = { 0 };
+    struct figures total = { 0 };
+    struct asking as = { .q = q, .rules = &rules, .err = err };
+    shop_find(s, q, &rules, &list, err);
+    kp_json_begin(j, '{');
+    kp_json_put_time(j, "from", q->from);
+    kp_json_put_time(j, "to", q->to);
+    kp_json_key(j, "assets");
+    kp_json_begin(j, '[');
+    for (size_t i = 0; i < list.n && !err->code && !j->out->failed; i++) {
+        struct asking a = { .q = q, .rules = &rules, .machine = &list.of[i], .err = err };
+        ask_machine(s, &a, j, &total);
+    }
+    kp_json_end(j, ']');
+    kp_json_key(j, "total");
+    kp_json_begin(j, '{');
+    put_figures(j, &as, &total);
+    kp_json_end(j, '}');
+    kp_json_end(j, '}');
+    shop_machines_free(&list);
+    shop_rules_free(&rules);
+    return err->code;
+}

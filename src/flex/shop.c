@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shop floor as a whole: its life, its documents, and the thread that sums up days that are
+ * over. */
+#include "flex/keep.h"
+
+#include "core/log.h"
+#include "net/json_memory.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/ban.h"
+
+enum { START_MS = 10000, BETWEEN_MS = 1000, ROUND_MS = 60000, DAYS_KEPT = 400, DAYS_AT_ONCE = 20 };
+
+/* ---- documents ---- */
+static const struct document {
+    const char *key;
+    size_t most;
+    const char *const *lists;
+} documents[] = {
+    [KP_SHOP_CALENDAR] = { "flex.calendar", KP_CALENDAR_TEXT,
+                           (const char *const[]){ "plans", "maintenance", NULL } },
+    [KP_SHOP_SETTINGS] = { "flex.settings", KP_SETTINGS_TEXT,
+                           (const char *const[]){ "machines", NULL } },
+};
+
+static char *stored_text(struct kp_shop *s, enum kp_shop_document which, struct kp_err *err)
+{
+    struct kp_arena arena = { 0 };
+    struct kp_db *db = kp_store_reader(s->store, err);
+    if (!db)
+        return NULL;
+    const char *text = kp_setting_get(db, &arena, documents[which].key);
+    char *copy = kp_strdup(text ? text : "{}");
+    kp_store_reader_done(s->store, db);
+    kp_arena_free(&arena);
+    if (!copy)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    return copy;
+}
+
+static enum kp_code check(enum kp_shop_document which, const char *json, struct kp_err *err)
+{
+    struct kp_calendar c = { 0 };
+    struct kp_settings s = { 0 };
+    if (which == KP_SHOP_CALENDAR)
+        kp_calendar_parse(json, &c, err);
+    else
+        kp_settings_parse(json, &s, err);
+    kp_calendar_free(&c);
+    kp_settings_free(&s);
+    return err->code;
+}
+
+static bool put_reasons(json_t *root)
+{
+    struct kp_settings s;
+    json_t *list = json_array();
+    struct kp_err err = { 0 };
+    bool good = list && !kp_settings_parse("{}", &s, &err);
+    for (size_t i = 0; good && i < s.n_reasons; i++)
+        good = !json_array_append_new(list,
+                                      json_pack("{s:s, s:s, s:s, s:s}", "name", s.reasons[i].name,
+                                                "nl", s.reasons[i].nl, "en", s.reasons[i].en,
+                                                "category", s.reasons[i].category));
+    kp_settings_free(&s);
+    return !json_object_set_new(root, "reasons", list) && good;
+}
+
+/* With each part, be it empty. */
+static bool complete(enum kp_shop_document which, json_t *root)
+{
+    bool good = true;
+    for (const char *const *l = documents[which].lists; *l; l++)
+        good &= json_object_get(root, *l) || !json_object_set_new(root, *l, json_array());
+    if (which == KP_SHOP_SETTINGS && !json_is_array(json_object_get(root, "reasons")))
+        good &= put_reasons(root);
+    return good;
+}
+
+enum kp_code kp_shop_document(struct kp_shop *s, enum kp_shop_document which, struct kp_buf *out,
+                              struct kp_err *err)
+{
+    char *text = stored_text(s, which, err);
+    json_t *root = text ? kp_json_load(text, strlen(text), 0, NULL) : NULL;
+    char *whole = root && complete(which, root) ? kp_json_dump(root, JSON_COMPACT) : NULL;
+    if (whole)
+        kp_buf_str(out, whole);
+    else
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    json_decref(root);
+    kp_free(text);
+    kp_free(whole);
+    return err->code;
+}
+
+struct change {
+    const char *key, *text;
+};
+
+/* Days are summed up anew, but for those of which there are no intervals any more: their sums are
+ * all there is. */
+static enum kp_code write_document(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    const struct change *c = arg;
+    if (kp_setting_put(db, c->key, c->text, err))
+        return err->code;
+    return kp_db_exec(db,
+                      "delete from shop_day where exists(select 1 from interval i where i.asset = "
+                      "shop_day.asset and i.kind = "
+                      "'state' and i.start >= shop_day.day and i.start < shop_day.until)",
+                      err);
+}
+
+enum kp_code kp_shop_put_document(struct kp_shop *s, enum kp_shop_document which, const char *json,
+                                  struct kp_err *err)
+{
+    struct change c = { documents[which].key, json };
+    if (check(which, json, err))
+        return err->code;
+    if (strlen(json) > documents[which].most)
+        return kp_fail(err, KP_EFULL, "the document is larger than %zu KiB",
+                       documents[which].most >> 10);
+    return kp_store_do(s->store, write_document, &c, err);
+}
+
+enum kp_code kp_shop_check_document(struct kp_shop *s, enum kp_shop_document which,
+                                    const char *json, bool *same, struct kp_err *err)
+{
+    *same = false;
+    char *text = check(which, json, err) ? NULL : stored_text(s, which, err);
+    if (!text)
+        return err->code;
+    json_t *old = kp_json_load(text, strlen(text), 0, NULL),
+           *new = kp_json_load(json, strlen(json), 0, NULL);
+    if (old && new &&complete(which, old) && complete(which, new))
+        *same = json_equal(old, new);
+    else
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    json_decref(old);
+    json_decref(new);
+    kp_free(text);
+    return err->code;
+}
+
+enum kp_code shop_rules(struct kp_shop *s, struct shop_rules *out, struct kp_err *err)
+{
+    *out = (struct shop_rules){ 0 };
+    char *calendar = stored_text(s, KP_SHOP_CALENDAR, err),
+         *settings = calendar ? stored_text(s, KP_SHOP_SETTINGS, err) : NULL;
+    if (settings && !kp_calendar_parse(calendar, &out->calendar, err))
+        kp_settings_parse(settings, &out->settings, err);
+    kp_free(calendar);
+    kp_free(settings);
+    return err->code;
+}
+
+void shop_rules_free(struct shop_rules *r)
+{
+    kp_calendar_free(&r->calendar);
+    kp_settings_free(&r->settings);
+}
+
+/* ---- the thread ---- */
+static bool stopping(struct kp_shop *s)
+{
+    return atomic_load(&s->stopping);
+}
+
+/* Sums up what is missing of one machine, the newest days first; how many it made. */
+static size_t fill(struct kp_shop *s, const struct shop_rules *rules, const struct shop_machine *m,
+                   struct kp_err *err)
+{
+    struct kp_arena arena = { 0 };
+    int64_t now = kp_utc(s->clock), day = kp_day_start(now);
+    size_t made = 0;
+    int64_t first = shop_first_interval(s, m->id, err);
+    for (int i = 0;
+         i < DAYS_KEPT && made < DAYS_AT_ONCE && day > first && !err->code && !stopping(s); i++) {
+        int64_t before = kp_day_start(day - 3600 * KP_SECOND);
+        bool fresh = false;
+        struct kp_day d;
+        shop_day(s, rules, m, before, day, now, &arena, &d, &fresh, err);
+        made += fresh;
+        day = before;
+        kp_arena_reset(&arena);
+    }
+    kp_arena_free(&arena);
+    return made;
+}
+
+static bool turn(struct kp_shop *s)
+{
+    struct kp_err err = { 0 };
+    struct shop_rules rules;
+    struct shop_machines list = { 0 };
+    size_t made = 0;
+    if (!shop_rules(s, &rules, &err) && !shop_machines(s, "", &rules, &list, &err))
+        for (size_t i = 0; i < list.n && !err.code && !stopping(s); i++)
+            made += fill(s, &rules, &list.of[i], &err);
+    if (err.code && err.code != KP_ESTOPPED)
+        kp_warn("shop", "a day could not be summed up, tried again", "why=%s",
+                kp_log_quote(err.text));
+    shop_machines_free(&list);
+    shop_rules_free(&rules);
+    return made && !err.code;
+}
+
+/* Until the time is over or the end has come. */
+static void pause_for(struct kp_shop *s, int ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    pthread_mutex_lock(&s->lock);
+    while (!stopping(s) && !pthread_cond_timedwait(&s->wake, &s->lock, &until))
+        ;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void *work(void *arg)
+{
+    struct kp_shop *s = arg;
+    pause_for(s, START_MS);
+    while (!stopping(s))
+        pause_for(s, turn(s) ? BETWEEN_MS : ROUND_MS);
+    return NULL;
+}
+
+/* ---- life ---- */
+struct kp_shop *kp_shop_new(struct kp_hub *hub, struct kp_store *store,
+                            const struct kp_clock *clock, struct kp_err *err)
+{
+    struct kp_shop *s = kp_alloc(sizeof *s);
+    if (!s) {
+        kp_fail(err, KP_ENOMEM, "out of memory");
+        return NULL;
+    }
+    s->hub = hub;
+    s->store = store;
+    s->clock = clock;
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&s->lock, NULL);
+    return s;
+}
+
+enum kp_code kp_shop_start(struct kp_shop *s, struct kp_err *err)
+{
+    if (pthread_create(&s->thread, NULL, work, s))
+        return kp_fail(err, KP_EIO, "no thread for the shop floor");
+    s->running = true;
+    return KP_OK;
+}
+
+void kp_shop_stop(struct kp_shop *s)
+{
+    pthread_mutex_lock(&s->lock);
+    atomic_store(&s->stopping, true);
+    pthread_cond_broadcast(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+    if (s->running)
+        pthread_join(s->thread, NULL);
+    s->running = false;
+}
+
+void kp_shop_free(struct kp_shop *s)
+{
+    if (!s)
+        return;
+    pthread_cond_destroy(&s->wake);
+    pthread_mutex_destroy(&s->lock);
+    kp_free(s);
+}
