@@ -85,7 +85,7 @@ int kp_verb_history(struct kp_cli *), kp_verb_intervals(struct kp_cli *), kp_ver
 int kp_verb_backup(struct kp_cli *), kp_verb_restore(struct kp_cli *), kp_verb_apply(struct kp_cli *), kp_verb_export(struct kp_cli *);
 int kp_verb_follow(struct kp_cli *), kp_verb_consumers(struct kp_cli *);
 int kp_verb_retain(struct kp_cli *), kp_verb_usage(struct kp_cli *), kp_verb_quarantine(struct kp_cli *);
-int kp_verb_alarms(struct kp_cli *), kp_verb_flex(struct kp_cli *);
+int kp_verb_alarms(struct kp_cli *);
 int kp_verb_import(struct kp_cli *);
 int kp_verb_flex(struct kp_cli *), kp_flex_check(struct kp_cli *);
 int kp_verb_check(struct kp_cli *), kp_verb_rollback(struct kp_cli *);
