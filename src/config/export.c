@@ -309,7 +309,7 @@ static enum kp_code write_all(struct exporting *x)
         kp_buf_add(x->out, x->signals.data, x->signals.len);
     }
     if (kp_alarms_rules(kp_node_alarms(x->node), NULL, put_alarm, x, x->err) ||
-        kp_export_delivery(x->node, x->out, x->err))
+        kp_export_documents(x->node, x->out, x->err))
         return x->err->code;
     return x->out->failed || x->signals.failed ? no_memory(x) : KP_OK;
 }

@@ -518,7 +518,8 @@ static enum kp_code note_secrets(struct reading *r, const struct kp_yaml *y, str
     return r->err->code;
 }
 
-static enum kp_code read_delivery(struct reading *r, const struct kp_yaml *y, struct kp_config_list *list)
+/* A section that is one whole. */
+static enum kp_code read_document(struct reading *r, const struct kp_yaml *y, struct kp_config_list *list)
 {
     if (need_kind(r, y, KP_YAML_MAP, y->key))
         return r->err->code;
@@ -528,7 +529,12 @@ static enum kp_code read_delivery(struct reading *r, const struct kp_yaml *y, st
         return no_memory(r);
     list->n = 1;
     *e = (struct kp_config_entry){ .name = y->key, .at = y->key_at, .tree = y, .fields = fields };
-    return note_secrets(r, y, e);
+    return KP_OK;
+}
+
+static enum kp_code read_delivery(struct reading *r, const struct kp_yaml *y, struct kp_config_list *list)
+{
+    return read_document(r, y, list) ? r->err->code : note_secrets(r, y, list->entries);
 }
 
 /* ---- the file ---- */
@@ -544,6 +550,8 @@ static const struct {
     [KP_CONFIG_RETENTION] = { "retention", "rule of retention", read_rule, NULL },
     [KP_CONFIG_ALARM] = { "alarms", "rule of alarms", read_alarm, NULL },
     [KP_CONFIG_DELIVERY] = { "alarm-delivery", "delivery of alarms", NULL, read_delivery },
+    [KP_CONFIG_CALENDAR] = { "calendar", "calendar", NULL, read_document },
+    [KP_CONFIG_SHOP] = { "shop", "shop floor", NULL, read_document },
 };
 
 const char *kp_config_kind_name(enum kp_config_kind kind)
@@ -575,7 +583,7 @@ enum kp_code kp_config_read(struct kp_config *c, const char *yaml, size_t len, c
     if (!root || (root->kind == KP_YAML_TEXT && !*root->text))
         return KP_OK;
     if (root->kind != KP_YAML_MAP)
-        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings, retention, alarms or alarm-delivery");
+        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings, retention, alarms, alarm-delivery, calendar or shop");
     for (const struct kp_yaml *y = root->first; y && !err->code; y = y->next)
         read_kind(&r, y);
     return err->code;

@@ -42,7 +42,8 @@ static char *stored_text(struct kp_shop *s, enum kp_shop_document which, struct 
     return copy;
 }
 
-static enum kp_code check(enum kp_shop_document which, const char *json, struct kp_err *err)
+enum kp_code kp_shop_check_document(enum kp_shop_document which, const char *json,
+                                    struct kp_err *err)
 {
     struct kp_calendar c = { 0 };
     struct kp_settings s = { 0 };
@@ -119,7 +120,7 @@ enum kp_code kp_shop_put_document(struct kp_shop *s, enum kp_shop_document which
                                   struct kp_err *err)
 {
     struct change c = { documents[which].key, json };
-    if (check(which, json, err))
+    if (kp_shop_check_document(which, json, err))
         return err->code;
     if (strlen(json) > documents[which].most)
         return kp_fail(err, KP_EFULL, "the document is larger than %zu KiB",
@@ -127,16 +128,76 @@ enum kp_code kp_shop_put_document(struct kp_shop *s, enum kp_shop_document which
     return kp_store_do(s->store, write_document, &c, err);
 }
 
-enum kp_code kp_shop_check_document(struct kp_shop *s, enum kp_shop_document which,
-                                    const char *json, bool *same, struct kp_err *err)
+enum kp_code kp_shop_stored_document(struct kp_shop *s, enum kp_shop_document which,
+                                     struct kp_buf *out, struct kp_err *err)
 {
+    char *text = stored_text(s, which, err);
+    if (text)
+        kp_buf_str(out, text);
+    kp_free(text);
+    return err->code;
+}
+
+/* What says nothing is left out and numbers are texts, as an apply file has them. NULL: out of
+ * memory. */
+static json_t *canonical(const json_t *v);
+
+static json_t *canonical_map(const json_t *v)
+{
+    const char *key;
+    json_t *one, *all = json_object();
+    json_object_foreach((json_t *)(uintptr_t)v, key, one)
+    {
+        bool nothing = json_is_null(one) || (json_is_array(one) && !json_array_size(one)) ||
+                       (json_is_string(one) && !json_string_length(one));
+        if (all && !nothing && json_object_set_new(all, key, canonical(one))) {
+            json_decref(all);
+            all = NULL;
+        }
+    }
+    return all;
+}
+
+static json_t *canonical(const json_t *v)
+{
+    struct kp_buf text;
+    struct kp_json j = kp_json(&text);
+    if (json_is_object(v))
+        return canonical_map(v);
+    if (json_is_number(v)) {
+        kp_buf_init(&text, 64);
+        kp_json_double(&j, json_number_value(v));
+        json_t *number = json_string(kp_buf_text(&text));
+        kp_buf_free(&text);
+        return number;
+    }
+    if (!json_is_array(v))
+        return json_deep_copy(v);
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < json_array_size(v); i++)
+        if (json_array_append_new(list, canonical(json_array_get(v, i)))) {
+            json_decref(list);
+            list = NULL;
+        }
+    return list;
+}
+
+static json_t *canonical_text(const char *text)
+{
+    json_t *raw = kp_json_load(text, strlen(text), 0, NULL), *j = raw ? canonical(raw) : NULL;
+    json_decref(raw);
+    return j;
+}
+
+enum kp_code kp_shop_is_document(struct kp_shop *s, enum kp_shop_document which, const char *json,
+                                 bool *same, struct kp_err *err)
+{
+    char *text = stored_text(s, which, err);
     *same = false;
-    char *text = check(which, json, err) ? NULL : stored_text(s, which, err);
     if (!text)
         return err->code;
-    json_t *old = kp_json_load(text, strlen(text), 0, NULL),
-           *new = kp_json_load(json, strlen(json), 0, NULL);
-    if (old && new &&complete(which, old) && complete(which, new))
+    json_t *old = canonical_text(text), *new = canonical_text(json);
+    if (old && new)
         *same = json_equal(old, new);
     else
         kp_fail(err, KP_ENOMEM, "out of memory");

@@ -22,12 +22,16 @@ enum kp_shop_document { KP_SHOP_CALENDAR, KP_SHOP_SETTINGS };
 /* As REST has it, each list be it empty. */
 enum kp_code kp_shop_document(struct kp_shop *, enum kp_shop_document, struct kp_buf *out,
                               struct kp_err *);
+/* As a person gave it; "{}" when nobody did. */
+enum kp_code kp_shop_stored_document(struct kp_shop *, enum kp_shop_document, struct kp_buf *out,
+                                     struct kp_err *);
+enum kp_code kp_shop_check_document(enum kp_shop_document, const char *json, struct kp_err *);
 /* Checks and takes it. */
 enum kp_code kp_shop_put_document(struct kp_shop *, enum kp_shop_document, const char *json,
                                   struct kp_err *);
-/* Checks it, and whether putting it would change nothing. */
-enum kp_code kp_shop_check_document(struct kp_shop *, enum kp_shop_document, const char *json,
-                                    bool *same, struct kp_err *);
+/* Whether putting this one, which is good, would change nothing. */
+enum kp_code kp_shop_is_document(struct kp_shop *, enum kp_shop_document, const char *json,
+                                 bool *same, struct kp_err *);
 
 /* ---- asking ---- */
 enum kp_shop_every { KP_EVERY_ALL, KP_EVERY_SHIFT, KP_EVERY_DAY, KP_EVERY_WEEK };

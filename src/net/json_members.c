@@ -92,14 +92,15 @@ enum kp_code kp_member_duration(const json_t *o, const char *where, const char *
 {
     const json_t *v = json_object_get(o, key);
     const char *text = json_string_value(v);
-    double seconds = json_is_number(v) ? json_number_value(v) : NAN;
+    char *end = NULL;
+    double seconds = json_is_number(v) ? json_number_value(v) : text ? strtod(text, &end) : NAN;
     int64_t ns = 0;
     if (!v || json_is_null(v) || (text && !*text))
         return KP_OK;
-    bool good = text ? kp_duration_parse(text, &ns) : seconds > 0 && seconds < 1e9;
-    if (good && !text)
+    bool number = !text || !*end; /* else it has a unit */
+    if (number && seconds > 0 && seconds < 1e9)
         ns = (int64_t)llround(seconds * (double)KP_SECOND);
-    if (!good || ns <= 0)
+    if ((!number && !kp_duration_parse(text, &ns)) || ns <= 0)
         return kp_fail(err, KP_EINVALID, "%s.%s: must be a time such as 45s, or seconds", where,
                        key);
     *out = ns;
