@@ -10,6 +10,17 @@
 
 enum { VERSION = 1, CRC = 4, MANY = 100000 };
 
+/* Times stand beside the day's begin. They wrap, so that no blob makes them overflow. */
+static int64_t after(int64_t begin, int64_t ns)
+{
+    return (int64_t)((uint64_t)begin + (uint64_t)ns);
+}
+
+static int64_t between(int64_t begin, int64_t at)
+{
+    return (int64_t)((uint64_t)at - (uint64_t)begin);
+}
+
 /* ---- writing ---- */
 static void put(struct kp_buf *out, int64_t v)
 {
@@ -34,13 +45,13 @@ static void put_piece(struct kp_buf *out, const struct kp_piece *p, int64_t begi
                                 llround(p->joules),
                                 llround(p->idle_joules),
                                 llround(p->peak),
-                                p->peak ? p->peak_at - begin : 0 };
-    put(out, p->from - begin);
-    put(out, p->to - p->from);
+                                p->peak ? between(begin, p->peak_at) : 0 };
+    put(out, between(begin, p->from));
+    put(out, between(p->from, p->to));
     put(out, p->name != NULL);
     if (p->name) {
-        put(out, p->shift - begin);
-        put(out, p->until - begin);
+        put(out, between(begin, p->shift));
+        put(out, between(begin, p->until));
         put_text(out, p->name);
     }
     for (size_t i = 0; i < KP_STATES; i++)
@@ -54,7 +65,7 @@ void kp_day_encode(const struct kp_day *d, struct kp_buf *out)
     uint8_t version = VERSION;
     kp_buf_add(out, &version, 1);
     put(out, d->from);
-    put(out, d->to - d->from);
+    put(out, between(d->from, d->to));
     put(out, d->metered);
     put(out, (int64_t)d->n);
     for (size_t i = 0; i < d->n; i++)
@@ -136,11 +147,11 @@ static void *get_list(struct reader *r, size_t *n, size_t size)
 static void get_piece(struct reader *r, struct kp_piece *p, int64_t begin)
 {
     int64_t *const numbers[] = { &p->good, &p->scrap, &p->doubtful, &p->jumps, &p->resets };
-    p->from = begin + get(r);
-    p->to = p->from + get(r);
+    p->from = after(begin, get(r));
+    p->to = after(p->from, get(r));
     if (get(r)) {
-        p->shift = begin + get(r);
-        p->until = begin + get(r);
+        p->shift = after(begin, get(r));
+        p->until = after(begin, get(r));
         p->name = get_text(r);
     }
     for (size_t i = 0; i < KP_STATES; i++)
@@ -150,7 +161,7 @@ static void get_piece(struct reader *r, struct kp_piece *p, int64_t begin)
     p->joules = (double)get(r);
     p->idle_joules = (double)get(r);
     p->peak = (double)get(r);
-    p->peak_at = begin + get(r);
+    p->peak_at = after(begin, get(r));
 }
 
 static size_t get_place(struct reader *r, const struct kp_day *d)
@@ -163,7 +174,7 @@ static size_t get_place(struct reader *r, const struct kp_day *d)
 static void get_day(struct reader *r, struct kp_day *d)
 {
     d->from = get(r);
-    d->to = d->from + get(r);
+    d->to = after(d->from, get(r));
     d->metered = get(r) != 0;
     d->pieces = get_list(r, &d->n, sizeof *d->pieces);
     for (size_t i = 0; i < d->n && !r->bad; i++)
