@@ -49,6 +49,7 @@ bench: build
 	@bench/query
 	@bench/couplings
 	@bench/alarms
+	@bench/oee
 	@bench/console
 	@bench/http
 format:

@@ -52,10 +52,10 @@ struct kp_sources {
     kp_signal of[KP_COUNTS];  /* 0: none */
     double factor[KP_COUNTS]; /* of energy: J; of power: W */
 };
-/* By the rule, else by role and name, below the machine but not in a machine within it. The model's
- * lock is held. KP_EINVALID names a signal of the rule that is not there. */
-enum kp_code kp_sources_find(const struct kp_model *, kp_asset, const struct kp_machine_rule *,
-                             struct kp_sources *, struct kp_err *);
+/* By the rule, else by role and name, below the machine but not in a machine within it. The
+ * model's lock is held. */
+void kp_sources_find(const struct kp_model *, kp_asset, const struct kp_machine_rule *,
+                     struct kp_sources *);
 
 struct kp_day_query {
     kp_asset asset;

@@ -38,9 +38,9 @@ static bool add(struct finding *f, kp_asset id, const char *path)
     struct shop_machine *m = &l->of[l->n];
     *m = (struct shop_machine){ .id = id };
     snprintf(m->path, sizeof m->path, "%s", path);
-    l->n += !kp_sources_find(f->model, id, kp_settings_machine(&f->rules->settings, path),
-                             &m->sources, f->err);
-    return !f->err->code;
+    kp_sources_find(f->model, id, kp_settings_machine(&f->rules->settings, path), &m->sources);
+    l->n++;
+    return true;
 }
 
 static bool match(void *arg, kp_asset id)

@@ -13,7 +13,7 @@
 
 #include "core/ban.h"
 
-enum { START_MS = 10000, BETWEEN_MS = 1000, ROUND_MS = 60000, DAYS_KEPT = 400, DAYS_AT_ONCE = 20 };
+enum { START_MS = 10000, BETWEEN_MS = 1000, ROUND_MS = 600000, DAYS_KEPT = 400, DAYS_AT_ONCE = 20 };
 
 /* ---- documents ---- */
 static const struct document {

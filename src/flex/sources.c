@@ -93,23 +93,21 @@ static void look_below(struct looking *l, kp_asset id)
             look_below(l, assets[i]);
 }
 
-static enum kp_code take_named(const struct kp_model *m, kp_asset id, const char *name,
-                               enum kp_count count, struct kp_sources *out, struct kp_err *err)
+/* One that is not there is none: a rule may be for many machines. */
+static void take_named(const struct kp_model *m, kp_asset id, const char *name, enum kp_count count,
+                       struct kp_sources *out)
 {
     char path[2 * KP_PATH_MAX];
     size_t n = kp_model_asset_path(m, id, path, KP_PATH_MAX);
     snprintf(path + n, sizeof path - n, "/%s", name);
     kp_signal s = strlen(path) < KP_PATH_MAX ? kp_model_find_signal(m, path) : 0;
-    if (!s)
-        return kp_fail(err, KP_EINVALID, "shop: %s: there is no signal '%.200s'",
-                       kp_count_words[count], path);
-    take(out, kp_model_signal(m, s), count);
-    return KP_OK;
+    out->of[count] = 0;
+    if (s)
+        take(out, kp_model_signal(m, s), count);
 }
 
-enum kp_code kp_sources_find(const struct kp_model *m, kp_asset id,
-                             const struct kp_machine_rule *rule, struct kp_sources *out,
-                             struct kp_err *err)
+void kp_sources_find(const struct kp_model *m, kp_asset id, const struct kp_machine_rule *rule,
+                     struct kp_sources *out)
 {
     struct looking l = { .m = m, .out = out };
     *out = (struct kp_sources){ 0 };
@@ -117,8 +115,7 @@ enum kp_code kp_sources_find(const struct kp_model *m, kp_asset id,
     look_below(&l, id);
     for (enum kp_count i = 0; counts && i <= KP_COUNT_PARTS; i++)
         out->of[i] = 0; /* who names one names them all */
-    for (enum kp_count i = 0; i < KP_COUNTS && !err->code; i++)
+    for (enum kp_count i = 0; i < KP_COUNTS; i++)
         if (rule->signals[i])
-            take_named(m, id, rule->signals[i], i, out, err);
-    return err->code;
+            take_named(m, id, rule->signals[i], i, out);
 }

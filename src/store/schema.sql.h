@@ -140,6 +140,7 @@ static const char schema_v6[] =
     "create table shop_day(asset integer not null, day integer not null, until integer not null, mark integer not null, data blob,"
     "  primary key(asset, day)) without rowid;"
     "create table shop_signal(signal integer primary key, asset integer not null);"
+    "create trigger stop_note_goes after delete on interval begin delete from stop_note where id = old.id; end;"
     "create trigger shop_interval before insert on interval when new.kind in ('state', 'stop') begin"
     "  delete from shop_day where asset = new.asset and day < new.\"end\" and day > new.start - 90000000000000 and until > new.start;"
     "  delete from shop_day where (asset, day) in (select d.asset, d.day from interval i join shop_day d on d.asset = i.asset and"

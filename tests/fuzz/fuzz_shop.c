@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the shop floor reads, by the first byte: a calendar, of which the planned spans of two months must be in order and without
- * overlap; the settings; the bytes of a day, with the checksum put right, which must encode to the same day again. */
+/* What the shop floor reads, by the first byte: a calendar, of which the planned spans of two
+ * months must be in order and without overlap; the settings; the bytes of a day, with the checksum
+ * put right, which must encode to the same day again. */
 #include "flex/day.h"
 #include "net/json_memory.h"
 #include "store/chunk.h"
@@ -24,7 +25,8 @@ static void calendar(const char *json)
     struct kp_calendar c;
     int64_t from = INT64_C(1790000000) * KP_SECOND, last = from;
     if (!kp_calendar_parse(json, &c, NULL))
-        kp_calendar_spans(&c, "hall/mill", from, from + INT64_C(60) * 86400 * KP_SECOND, in_order, &last);
+        kp_calendar_spans(&c, "hall/mill", from, from + INT64_C(60) * 86400 * KP_SECOND, in_order,
+                          &last);
     kp_calendar_free(&c);
 }
 

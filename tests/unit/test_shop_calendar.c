@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Planned time: shifts by the clock on the wall, also in nights in which it changes, days off, maintenance; what is wrong in
- * a calendar is said with its place. */
+/* Planned time: shifts by the clock on the wall, also in nights in which it changes, days off,
+ * maintenance; what is wrong in a calendar is said with its place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,8 @@ static bool hear(void *arg, const struct kp_span *s)
     kp_time_print(s->from, from);
     kp_time_print(s->to, to);
     assert_true(s->from < s->to && s->shift <= s->from && s->until >= s->to);
-    snprintf(h->text + n, sizeof h->text - n, "%s%s %.11s-%.11s", n ? "; " : "", s->name, from + 5, to + 5);
+    snprintf(h->text + n, sizeof h->text - n, "%s%s %.11s-%.11s", n ? "; " : "", s->name, from + 5,
+             to + 5);
     return true;
 }
 
@@ -66,52 +67,66 @@ static const char *spans(const char *path, const char *from, const char *to)
     return h.text;
 }
 
-#define TWO "\"shifts\":[{\"name\":\"late\",\"days\":\"mon-fri\",\"from\":\"14:00\",\"to\":\"22:00\"}," \
-            "{\"name\":\"early\",\"days\":\"mon-fri\",\"from\":\"06:00\",\"to\":\"14:00\"}]"
-#define NIGHT "{\"plans\":[{\"shifts\":[{\"name\":\"night\",\"from\":\"22:00\",\"to\":\"06:00\"}]}]}"
+#define TWO                                                                                        \
+    "\"shifts\":[{\"name\":\"late\",\"days\":\"mon-fri\",\"from\":\"14:00\",\"to\":\"22:00\"},"    \
+    "{\"name\":\"early\",\"days\":\"mon-fri\",\"from\":\"06:00\",\"to\":\"14:00\"}]"
+#define NIGHT                                                                                      \
+    "{\"plans\":[{\"shifts\":[{\"name\":\"night\",\"from\":\"22:00\",\"to\":\"06:00\"}]}]}"
 
 static void shifts_follow_the_clock_on_the_wall_in_order(void **state)
 {
     (void)state;
     take("{\"plans\":[{" TWO "}]}");
-    assert_string_equal(spans("hall/mill", "2026-11-27T00:00:00+01:00", "2026-11-30T10:00:00+01:00"),
-                        "early 11-27T05:00-11-27T13:00; late 11-27T13:00-11-27T21:00; early 11-30T05:00-11-30T09:00");
-    assert_string_equal(spans("hall/mill", "2026-07-01T07:00:00+02:00", "2026-07-01T08:00:00+02:00"), "early 07-01T05:00-07-01T06:00");
+    assert_string_equal(
+        spans("hall/mill", "2026-11-27T00:00:00+01:00", "2026-11-30T10:00:00+01:00"),
+        "early 11-27T05:00-11-27T13:00; late 11-27T13:00-11-27T21:00; early "
+        "11-30T05:00-11-30T09:00");
+    assert_string_equal(
+        spans("hall/mill", "2026-07-01T07:00:00+02:00", "2026-07-01T08:00:00+02:00"),
+        "early 07-01T05:00-07-01T06:00");
 }
 
 static void a_night_shift_has_seven_or_nine_hours_when_the_clock_changes(void **state)
 {
     (void)state;
     take(NIGHT);
-    assert_string_equal(spans("m", "2027-03-27T12:00:00+01:00", "2027-03-28T12:00:00+02:00"), "night 03-27T21:00-03-28T04:00");
-    assert_string_equal(spans("m", "2027-10-30T12:00:00+02:00", "2027-10-31T12:00:00+01:00"), "night 10-30T20:00-10-31T05:00");
-    assert_string_equal(spans("m", "2027-06-10T12:00:00+02:00", "2027-06-11T12:00:00+02:00"), "night 06-10T20:00-06-11T04:00");
+    assert_string_equal(spans("m", "2027-03-27T12:00:00+01:00", "2027-03-28T12:00:00+02:00"),
+                        "night 03-27T21:00-03-28T04:00");
+    assert_string_equal(spans("m", "2027-10-30T12:00:00+02:00", "2027-10-31T12:00:00+01:00"),
+                        "night 10-30T20:00-10-31T05:00");
+    assert_string_equal(spans("m", "2027-06-10T12:00:00+02:00", "2027-06-11T12:00:00+02:00"),
+                        "night 06-10T20:00-06-11T04:00");
 }
 
 static void a_night_shift_is_found_when_the_question_begins_within_it(void **state)
 {
     (void)state;
     take(NIGHT);
-    assert_string_equal(spans("m", "2026-11-25T03:00:00+01:00", "2026-11-25T05:00:00+01:00"), "night 11-25T02:00-11-25T04:00");
+    assert_string_equal(spans("m", "2026-11-25T03:00:00+01:00", "2026-11-25T05:00:00+01:00"),
+                        "night 11-25T02:00-11-25T04:00");
 }
 
 static void the_day_of_a_change_of_the_clock_has_its_hours(void **state)
 {
     (void)state;
-    int64_t spring = at("2027-03-28T00:00:00+01:00"), autumn = at("2027-10-31T00:00:00+02:00"), hour = 3600 * KP_SECOND;
-    assert_true(kp_day_after(spring) - spring == 23 * hour && kp_day_after(autumn) - autumn == 25 * hour);
+    int64_t spring = at("2027-03-28T00:00:00+01:00"), autumn = at("2027-10-31T00:00:00+02:00"),
+            hour = 3600 * KP_SECOND;
+    assert_true(kp_day_after(spring) - spring == 23 * hour &&
+                kp_day_after(autumn) - autumn == 25 * hour);
     for (int64_t t = spring; t < kp_day_after(spring); t += hour / 4)
         assert_true(kp_day_start(t) == spring);
     for (int64_t t = autumn; t < kp_day_after(autumn); t += hour / 4)
         assert_true(kp_day_start(t) == autumn);
     take("{\"plans\":[{\"shifts\":[{\"name\":\"all\",\"from\":\"00:00\",\"to\":\"24:00\"}]}]}");
-    assert_string_equal(spans("m", "2027-10-31T00:00:00+02:00", "2027-11-01T00:00:00+01:00"), "all 10-30T22:00-10-31T23:00");
+    assert_string_equal(spans("m", "2027-10-31T00:00:00+02:00", "2027-11-01T00:00:00+01:00"),
+                        "all 10-30T22:00-10-31T23:00");
 }
 
 static void a_day_off_takes_the_shifts_that_begin_on_it(void **state)
 {
     (void)state;
-    take("{\"plans\":[{\"shifts\":[{\"name\":\"night\",\"from\":\"22:00\",\"to\":\"06:00\"}],\"holidays\":[\"2026-12-25\"]}]}");
+    take("{\"plans\":[{\"shifts\":[{\"name\":\"night\",\"from\":\"22:00\",\"to\":\"06:00\"}],"
+         "\"holidays\":[\"2026-12-25\"]}]}");
     assert_string_equal(spans("m", "2026-12-24T12:00:00Z", "2026-12-27T12:00:00Z"),
                         "night 12-24T21:00-12-25T05:00; night 12-26T21:00-12-27T05:00");
 }
@@ -119,23 +134,31 @@ static void a_day_off_takes_the_shifts_that_begin_on_it(void **state)
 static void the_most_specific_plan_counts_and_none_is_all_time(void **state)
 {
     (void)state;
-    take("{\"plans\":[{\"match\":\"hall/mill\",\"shifts\":[]},{\"match\":\"hall/**\"," TWO "},{\"match\":\"other/*\",\"shifts\":[]}]}");
+    take("{\"plans\":[{\"match\":\"hall/mill\",\"shifts\":[]},{\"match\":\"hall/**\"," TWO
+         "},{\"match\":\"other/*\",\"shifts\":[]}]}");
     assert_string_equal(spans("hall/mill", "2026-11-27T00:00:00Z", "2026-11-28T00:00:00Z"), "");
     assert_string_equal(spans("hall/press", "2026-11-27T12:30:00Z", "2026-11-27T13:30:00Z"),
                         "early 11-27T12:30-11-27T13:00; late 11-27T13:00-11-27T13:30");
-    assert_string_equal(spans("yard", "2026-11-27T00:00:00Z", "2026-11-28T00:00:00Z"), " 11-27T00:00-11-28T00:00");
-    assert_true(kp_calendar_covers(&calendar, "hall/mill") && !kp_calendar_covers(&calendar, "yard"));
+    assert_string_equal(spans("yard", "2026-11-27T00:00:00Z", "2026-11-28T00:00:00Z"),
+                        " 11-27T00:00-11-28T00:00");
+    assert_true(kp_calendar_covers(&calendar, "hall/mill") &&
+                !kp_calendar_covers(&calendar, "yard"));
 }
 
 static void overlapping_shifts_and_maintenance_leave_no_time_twice(void **state)
 {
     (void)state;
-    take("{\"plans\":[{\"shifts\":[{\"name\":\"a\",\"from\":\"06:00\",\"to\":\"14:15\"},{\"name\":\"b\",\"from\":\"14:00\",\"to\":\"22:00\"}]}],"
-         "\"maintenance\":[{\"match\":\"m\",\"from\":\"2026-11-27T09:00:00+01:00\",\"to\":\"2026-11-27T10:00:00+01:00\"},"
-         "{\"match\":\"m\",\"from\":\"2026-11-27T09:30:00+01:00\",\"to\":\"2026-11-27T11:00:00+01:00\"},"
-         "{\"match\":\"other\",\"from\":\"2026-11-27T00:00:00+01:00\",\"to\":\"2026-11-28T00:00:00+01:00\"}]}");
-    assert_string_equal(spans("m", "2026-11-27T00:00:00+01:00", "2026-11-28T00:00:00+01:00"),
-                        "a 11-27T05:00-11-27T08:00; a 11-27T10:00-11-27T13:15; b 11-27T13:15-11-27T21:00");
+    take("{\"plans\":[{\"shifts\":[{\"name\":\"a\",\"from\":\"06:00\",\"to\":\"14:15\"},{\"name\":"
+         "\"b\",\"from\":\"14:00\",\"to\":\"22:00\"}]}],"
+         "\"maintenance\":[{\"match\":\"m\",\"from\":\"2026-11-27T09:00:00+01:00\",\"to\":\"2026-"
+         "11-27T10:00:00+01:00\"},"
+         "{\"match\":\"m\",\"from\":\"2026-11-27T09:30:00+01:00\",\"to\":\"2026-11-27T11:00:00+01:"
+         "00\"},"
+         "{\"match\":\"other\",\"from\":\"2026-11-27T00:00:00+01:00\",\"to\":\"2026-11-28T00:00:00+"
+         "01:00\"}]}");
+    assert_string_equal(
+        spans("m", "2026-11-27T00:00:00+01:00", "2026-11-28T00:00:00+01:00"),
+        "a 11-27T05:00-11-27T08:00; a 11-27T10:00-11-27T13:15; b 11-27T13:15-11-27T21:00");
 }
 
 static void what_is_wrong_is_said_with_its_place(void **state)
@@ -146,12 +169,19 @@ static void what_is_wrong_is_said_with_its_place(void **state)
         { "[]", "calendar: must be an object" },
         { "{\"plan\":[]}", "calendar: unknown key 'plan', did you mean 'plans'?" },
         { "{\"plans\":[{\"match\":\"a//b\"}]}", "plans[0].match: 'a//b' is not a pattern" },
-        { "{\"plans\":[{},{\"shifts\":[{\"name\":\"x\",\"from\":\"06:00\"}]}]}", "plans[1].shifts[0].to is missing" },
-        { "{\"plans\":[{\"shifts\":[{\"name\":\"x\",\"from\":\"06:60\",\"to\":\"07:00\"}]}]}", "plans[0].shifts[0].from: '06:60' is not a time of day" },
-        { "{\"plans\":[{\"shifts\":[{\"name\":\"x\",\"from\":\"06:00\",\"to\":\"06:00\"}]}]}", "ends when it begins" },
-        { "{\"plans\":[{\"shifts\":[{\"name\":\"x\",\"days\":\"mon-\",\"from\":\"06:00\",\"to\":\"07:00\"}]}]}", "plans[0].shifts[0].days: 'mon-'" },
-        { "{\"plans\":[{\"holidays\":[\"25-12-2026\"]}]}", "plans[0].holidays[0]: '25-12-2026' is not a date" },
-        { "{\"maintenance\":[{\"from\":\"tomorrow\",\"to\":\"2026-12-01T00:00:00Z\"}]}", "maintenance[0].from: 'tomorrow'" },
+        { "{\"plans\":[{},{\"shifts\":[{\"name\":\"x\",\"from\":\"06:00\"}]}]}",
+          "plans[1].shifts[0].to is missing" },
+        { "{\"plans\":[{\"shifts\":[{\"name\":\"x\",\"from\":\"06:60\",\"to\":\"07:00\"}]}]}",
+          "plans[0].shifts[0].from: '06:60' is not a time of day" },
+        { "{\"plans\":[{\"shifts\":[{\"name\":\"x\",\"from\":\"06:00\",\"to\":\"06:00\"}]}]}",
+          "ends when it begins" },
+        { "{\"plans\":[{\"shifts\":[{\"name\":\"x\",\"days\":\"mon-\",\"from\":\"06:00\",\"to\":"
+          "\"07:00\"}]}]}",
+          "plans[0].shifts[0].days: 'mon-'" },
+        { "{\"plans\":[{\"holidays\":[\"25-12-2026\"]}]}",
+          "plans[0].holidays[0]: '25-12-2026' is not a date" },
+        { "{\"maintenance\":[{\"from\":\"tomorrow\",\"to\":\"2026-12-01T00:00:00Z\"}]}",
+          "maintenance[0].from: 'tomorrow'" },
         { "{\"plans\":[", "calendar: line 1" },
     };
     (void)state;
@@ -167,8 +197,10 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 
 static void a_lack_of_memory_is_told_and_leaves_nothing(void **state)
 {
-    static const char json[] = "{\"plans\":[{\"match\":\"hall/**\"," TWO ",\"holidays\":[\"2026-12-25\"]}],\"maintenance\":[{\"match\":\"m\","
-                               "\"from\":\"2026-11-27T09:00:00Z\",\"to\":\"2026-11-27T10:00:00Z\"}]}";
+    static const char json[] =
+        "{\"plans\":[{\"match\":\"hall/**\"," TWO
+        ",\"holidays\":[\"2026-12-25\"]}],\"maintenance\":[{\"match\":\"m\","
+        "\"from\":\"2026-11-27T09:00:00Z\",\"to\":\"2026-11-27T10:00:00Z\"}]}";
     enum kp_code code = KP_ENOMEM;
     (void)state;
     for (long n = 1; code; n++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A day of a machine summed up: states and stops, parts from counters that jump and begin anew, energy, key figures; and days as
- * bytes. */
+/* A day of a machine summed up: states and stops, parts from counters that jump and begin anew,
+ * energy, key figures; and days as bytes. */
 #include "store_kit.h"
 
 #include "flex/oee.h"
@@ -9,11 +9,12 @@
 #include "core/ban.h"
 
 enum { PRESS = 7, GOOD = 1, SCRAP = 2, PARTS = 3, PROGRAM = 4, ENERGY = 5, POWER = 6 };
-#define MINUTE (60 * KP_SECOND)
-#define DAY    (INT64_C(1795388400) * KP_SECOND) /* 2026-11-23T00:00:00+01:00, a Monday */
-#define AT(hour, minute) (DAY + ((hour) * 60 + (minute)) * MINUTE)
+#define MINUTE           (60 * KP_SECOND)
+#define DAY              (INT64_C(1795388400) * KP_SECOND) /* 2026-11-23T00:00:00+01:00, a Monday */
+#define AT(hour, minute) (DAY + ((hour)*60 + (minute)) * MINUTE)
 
-static const char plan[] = "{\"plans\":[{\"shifts\":[{\"name\":\"early\",\"days\":\"mon-fri\",\"from\":\"06:00\",\"to\":\"14:00\"}]}]}";
+static const char plan[] = "{\"plans\":[{\"shifts\":[{\"name\":\"early\",\"days\":\"mon-fri\","
+                           "\"from\":\"06:00\",\"to\":\"14:00\"}]}]}";
 
 struct shop {
     struct kit *k;
@@ -31,10 +32,16 @@ static int begin(void **state)
     s->k = kit_new();
     kit_open(s->k);
     kp_calendar_parse(plan, &s->calendar, &err);
-    kp_settings_parse("{\"machines\":[{\"match\":\"\",\"cycles\":{\"A\":\"60s\"}}]}", &s->settings, &err);
+    kp_settings_parse("{\"machines\":[{\"match\":\"\",\"cycles\":{\"A\":\"60s\"}}]}", &s->settings,
+                      &err);
     kit_ok(&err);
-    s->q = (struct kp_day_query){ .asset = PRESS, .path = "press", .from = DAY, .to = AT(24, 0), .now = AT(48, 0),
-                                  .calendar = &s->calendar, .settings = &s->settings };
+    s->q = (struct kp_day_query){ .asset = PRESS,
+                                  .path = "press",
+                                  .from = DAY,
+                                  .to = AT(24, 0),
+                                  .now = AT(48, 0),
+                                  .calendar = &s->calendar,
+                                  .settings = &s->settings };
     *state = s;
     return 0;
 }
@@ -55,8 +62,11 @@ static void put(struct shop *s, uint8_t kind, int64_t start, int64_t stop, const
     static int64_t id;
     struct kp_err err = { 0 };
     char text[200];
-    snprintf(text, sizeof text, "{\"%s\":\"%s\"}", kind == KP_INTERVAL_STATE ? "state" : "reason", word);
-    struct kp_interval v = { .id = ++id, .asset = PRESS, .kind = kind, .start = start, .end = stop, .attributes = text };
+    snprintf(text, sizeof text, "{\"%s\":\"%s\"}", kind == KP_INTERVAL_STATE ? "state" : "reason",
+             word);
+    struct kp_interval v = {
+        .id = ++id, .asset = PRESS, .kind = kind, .start = start, .end = stop, .attributes = text
+    };
     kp_rows_put_interval(s->k->store->db, &v, &err);
     kit_ok(&err);
 }
@@ -83,7 +93,8 @@ static const struct kp_piece *shift(const struct kp_day *d)
 {
     assert_int_equal(d->n, 3);
     assert_string_equal(d->pieces[1].name, "early");
-    assert_true(d->pieces[1].from == AT(6, 0) && d->pieces[1].to == AT(14, 0) && !d->pieces[0].name && !d->pieces[2].name);
+    assert_true(d->pieces[1].from == AT(6, 0) && d->pieces[1].to == AT(14, 0) &&
+                !d->pieces[0].name && !d->pieces[2].name);
     return &d->pieces[1];
 }
 
@@ -96,12 +107,14 @@ static void states_are_told_apart_by_planned_time(void **state)
     put(s, KP_INTERVAL_STATE, AT(13, 30), KP_FOREVER, "running");
     const struct kp_day *d = sum(s);
     const struct kp_piece *p = shift(d);
-    assert_true(p->ns[KP_STATE_OFF] == 60 * MINUTE && p->ns[KP_STATE_SETUP] == 60 * MINUTE && p->ns[KP_STATE_RUNNING] == 330 * MINUTE);
+    assert_true(p->ns[KP_STATE_OFF] == 60 * MINUTE && p->ns[KP_STATE_SETUP] == 60 * MINUTE &&
+                p->ns[KP_STATE_RUNNING] == 330 * MINUTE);
     assert_true(d->pieces[2].ns[KP_STATE_RUNNING] == 600 * MINUTE);
     struct figures f = { 0 };
     figures_piece(&f, p, false);
     figures_piece(&f, &d->pieces[2], false);
-    assert_true(f.pbt == 480 * MINUTE && f.known == 450 * MINUTE && f.overtime_ns == 600 * MINUTE && figures_busy(&f) == 390 * MINUTE);
+    assert_true(f.pbt == 480 * MINUTE && f.known == 450 * MINUTE && f.overtime_ns == 600 * MINUTE &&
+                figures_busy(&f) == 390 * MINUTE);
 }
 
 static void a_stop_says_why_and_a_short_one_is_none(void **state)
@@ -158,7 +171,7 @@ static void parts_belong_to_their_shift_and_their_program(void **state)
     say(s, GOOD, AT(-1, 0), kp_int(100)); /* of the day before */
     for (int i = 0; i < 20; i++)
         say(s, GOOD, AT(6, 1 + i), kp_int(101 + i));
-    say(s, GOOD, AT(10, 0), kp_int(122));  /* 2 of A, ready when B begins */
+    say(s, GOOD, AT(10, 0), kp_int(122));   /* 2 of A, ready when B begins */
     say(s, GOOD, AT(11, 0), kp_int(50000)); /* a jump */
     say(s, GOOD, AT(12, 0), kp_int(5));     /* a reset, and 5 since */
     say(s, GOOD, AT(14, 0), kp_int(6));     /* the last instant of the shift */
@@ -167,7 +180,8 @@ static void parts_belong_to_their_shift_and_their_program(void **state)
     say(s, SCRAP, AT(8, 0), kp_int(12));
     const struct kp_day *d = sum(s);
     const struct kp_piece *p = shift(d);
-    assert_true(p->good == 28 && p->scrap == 3 && p->doubtful == 49878 && p->jumps == 1 && p->resets == 1);
+    assert_true(p->good == 28 && p->scrap == 3 && p->doubtful == 49878 && p->jumps == 1 &&
+                p->resets == 1);
     assert_true(d->pieces[2].good == 2);
     assert_int_equal(d->n_made, 3);
     assert_string_equal(d->made[0].program, "A");
@@ -208,8 +222,10 @@ static void energy_is_told_apart_by_state_and_has_a_peak(void **state)
     say(s, ENERGY, AT(13, 0), kp_double(1));
     const struct kp_day *d = sum(s);
     const struct kp_piece *p = shift(d);
-    assert_true(d->metered && fabs(p->joules / 3.6e6 - 20) < 1e-9 && fabs(p->idle_joules / 3.6e6 - 3) < 1e-9);
-    assert_true(fabs(d->pieces[0].joules / 3.6e6 - 1) < 1e-9 && fabs(p->peak - 20000) < 1e-6 && p->peak_at == AT(7, 0));
+    assert_true(d->metered && fabs(p->joules / 3.6e6 - 20) < 1e-9 &&
+                fabs(p->idle_joules / 3.6e6 - 3) < 1e-9);
+    assert_true(fabs(d->pieces[0].joules / 3.6e6 - 1) < 1e-9 && fabs(p->peak - 20000) < 1e-6 &&
+                p->peak_at == AT(7, 0));
 }
 
 static void power_holds_until_its_next_value(void **state)
@@ -220,21 +236,26 @@ static void power_holds_until_its_next_value(void **state)
     say(s, POWER, AT(8, 0), kp_double(6));
     say(s, POWER, AT(9, 0), kp_double(2));
     const struct kp_day *d = sum(s);
-    assert_true(fabs(shift(d)->joules / 3.6e6 - 16) < 1e-9 && fabs(d->pieces[2].joules / 3.6e6 - 20) < 1e-9);
+    assert_true(fabs(shift(d)->joules / 3.6e6 - 16) < 1e-9 &&
+                fabs(d->pieces[2].joules / 3.6e6 - 20) < 1e-9);
 }
 
 static void the_key_figures_are_those_of_the_standard(void **state)
 {
     struct kp_err err = { 0 };
     (void)state;
-    struct kp_piece p = { .from = 0, .to = 480 * MINUTE, .name = "early", .good = 190, .scrap = 10 };
+    struct kp_piece p = {
+        .from = 0, .to = 480 * MINUTE, .name = "early", .good = 190, .scrap = 10
+    };
     p.ns[KP_STATE_RUNNING] = 240 * MINUTE;
     struct figures f = { 0 }, all = { 0 };
     figures_piece(&f, &p, false);
-    struct kp_made a = { .program = "A", .good = 150, .scrap = 10 }, b = { .program = "B", .good = 40 };
+    struct kp_made a = { .program = "A", .good = 150, .scrap = 10 },
+                   b = { .program = "B", .good = 40 };
     figures_made(&f, &a, &(struct pri){ "A", "set", MINUTE });
     figures_made(&f, &b, &(struct pri){ "B", NULL, 0 }); /* not known: as well as the others */
-    assert_true(fabs(figures_availability(&f) - 0.5) < 1e-12 && fabs(figures_quality(&f) - 0.95) < 1e-12);
+    assert_true(fabs(figures_availability(&f) - 0.5) < 1e-12 &&
+                fabs(figures_quality(&f) - 0.95) < 1e-12);
     assert_true(fabs(figures_effectiveness(&f) - 200.0 / 240) < 1e-12);
     figures_join(&all, &f);
     figures_join(&all, &f);
@@ -249,7 +270,8 @@ static void the_key_figures_are_those_of_the_standard(void **state)
     assert_non_null(strstr(kp_buf_text(&text), "\"withoutCycle\":40"));
     kp_buf_free(&text);
     struct figures none = { 0 };
-    assert_true(isnan(figures_availability(&none)) && isnan(figures_effectiveness(&none)) && isnan(figures_quality(&none)));
+    assert_true(isnan(figures_availability(&none)) && isnan(figures_effectiveness(&none)) &&
+                isnan(figures_quality(&none)));
     kit_ok(&err);
 }
 
@@ -284,13 +306,15 @@ static void a_day_as_bytes_is_the_same_day_and_damage_is_found(void **state)
     kp_day_encode(&back, &two);
     assert_int_equal(one.len, two.len);
     assert_memory_equal(one.data, two.data, one.len);
-    assert_true(back.pieces[1].good == s->day.pieces[1].good && back.n_paces == 1 && back.n_losses == s->day.n_losses);
+    assert_true(back.pieces[1].good == s->day.pieces[1].good && back.n_paces == 1 &&
+                back.n_losses == s->day.n_losses);
     for (size_t i = 0; i < one.len; i++) {
         struct kp_err damage = { 0 };
         one.data[i] ^= 0x10;
         assert_int_equal(kp_day_decode(one.data, one.len, &s->arena, &back, &damage), KP_EPARSE);
         one.data[i] ^= 0x10;
-        assert_int_equal(kp_day_decode(one.data, i, &s->arena, &back, &(struct kp_err){ 0 }), KP_EPARSE);
+        assert_int_equal(kp_day_decode(one.data, i, &s->arena, &back, &(struct kp_err){ 0 }),
+                         KP_EPARSE);
     }
     kp_buf_free(&one);
     kp_buf_free(&two);
