@@ -87,7 +87,7 @@ enum kp_code kp_shop_document(struct kp_shop *s, enum kp_shop_document which, st
 {
     char *text = stored_text(s, which, err);
     json_t *root = text ? kp_json_load(text, strlen(text), 0, NULL) : NULL;
-    char *whole = root && complete(which, root) ? kp_json_dump(root, JSON_COMPACT) : NULL;
+    char *whole = root && complete(which, root) ? kp_json_dump(root, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     if (whole)
         kp_buf_str(out, whole);
     else

@@ -27,7 +27,7 @@ static enum kp_code put_document(struct kp_request *r, enum kp_shop_document whi
                                  struct kp_err *err)
 {
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
-    char *text = body ? kp_json_dump(body, JSON_COMPACT) : NULL;
+    char *text = body ? kp_json_dump(body, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     if (body && !text)
         kp_fail(err, KP_ENOMEM, "out of memory");
     if (text && !kp_shop_put_document(shop(r), which, text, err))
