@@ -75,7 +75,7 @@ static enum kp_code read_assets(struct kp_request *r, struct kp_shop_query *q, c
     q->now = r->now;
     while ((asset = kp_query_next(&r->query, "asset", &pos))) {
         if (q->n_assets == ASSETS_MAX)
-            return kp_fail(err, KP_EFULL, "asset: more than %d patterns", ASSETS_MAX);
+            return kp_fail(err, KP_EINVALID, "asset: more than %d patterns", ASSETS_MAX);
         assets[q->n_assets++] = asset;
     }
     if (!q->n_assets)
