@@ -23,7 +23,16 @@ struct kp_shop {
 struct shop_rules { /* in force when they were read */
     struct kp_calendar calendar;
     struct kp_settings settings;
+    int64_t *days; /* where local days begin, one after another: the clock is asked once a question */
+    size_t n_days, days_room;
 };
+/* Notes the days of [from, to). Without memory each is asked for anew. */
+void shop_rules_days(struct shop_rules *, int64_t from, int64_t to);
+/* The local day in which an instant lies. */
+struct shop_bounds {
+    int64_t from, to;
+};
+struct shop_bounds shop_bounds(const struct shop_rules *, int64_t at);
 enum kp_code shop_rules(struct kp_shop *, struct shop_rules *,
                         struct kp_err *); /* free it, also after a failure */
 void shop_rules_free(struct shop_rules *);
@@ -44,8 +53,8 @@ enum kp_code shop_machines(struct kp_shop *, const char *pattern, const struct s
 void shop_machines_free(struct shop_machines *);
 int64_t shop_first_interval(struct kp_shop *, kp_asset, struct kp_err *); /* KP_FOREVER: none */
 
-/* A day, or a part of it: from its row when it is whole and there; else summed up, and then kept
- * when it is over. `fresh` (may be NULL): a row was made. */
+/* A whole day: from its row when that is there; else summed up, and then kept when it is over.
+ * `fresh`: a row was made. */
 enum kp_code shop_day(struct kp_shop *, const struct shop_rules *, const struct shop_machine *,
                       int64_t from, int64_t to, int64_t now, struct kp_arena *, struct kp_day *,
                       bool *fresh, struct kp_err *);

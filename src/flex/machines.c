@@ -119,30 +119,64 @@ int64_t shop_first_interval(struct kp_shop *s, kp_asset id, struct kp_err *err)
 }
 
 /* ---- days ---- */
-static bool read_row(struct kp_db *db, kp_asset asset, int64_t day, int64_t until,
-                     struct kp_arena *arena, struct kp_day *out, struct kp_err *err)
+/* The rows of a machine from a day on, as one walk. */
+struct rows {
+    struct kp_shop *s;
+    struct kp_db *db;
+    struct kp_stmt *get;
+    bool row; /* it stands on one */
+    int64_t day;
+};
+
+static void rows_end(struct rows *r)
+{
+    if (r->get)
+        kp_reset(r->get);
+    if (r->db)
+        kp_store_reader_done(r->s->store, r->db);
+    r->get = NULL;
+    r->db = NULL;
+}
+
+static void rows_step(struct rows *r, struct kp_err *err)
+{
+    r->row = kp_step(r->get, err);
+    r->day = r->row ? kp_column_int(r->get, 0) : 0;
+    if (!r->row)
+        r->get = NULL; /* it has reset itself */
+}
+
+static bool rows_begin(struct rows *r, kp_asset asset, int64_t from, int64_t to, struct kp_err *err)
+{
+    r->db = kp_store_reader(r->s->store, err);
+    r->get = r->db ? kp_db_prepare(r->db,
+                                   "select day, until, data from shop_day where asset = ? and day >= ? and "
+                                   "day < ? and data is not null order by day",
+                                   err)
+                   : NULL;
+    if (!r->get)
+        return false;
+    kp_bind_int(r->get, 1, asset);
+    kp_bind_int(r->get, 2, from);
+    kp_bind_int(r->get, 3, to);
+    rows_step(r, err);
+    return !err->code;
+}
+
+/* The row of a day; one that is damaged is none, so it is made anew. */
+static bool rows_find(struct rows *r, int64_t day, int64_t until, struct kp_arena *arena, struct kp_day *out,
+                      struct kp_err *err)
 {
     struct kp_err damage = { 0 };
-    bool found = false;
-    struct kp_stmt *get = kp_db_prepare(
-        db,
-        "select data from shop_day where asset = ? and day = ? and until = ? and data is not null",
-        err);
-    if (!get)
+    while (r->get && r->row && r->day < day && !err->code)
+        rows_step(r, err);
+    if (!r->get || !r->row || err->code || r->day != day || kp_column_int(r->get, 1) != until)
         return false;
-    kp_bind_int(get, 1, asset);
-    kp_bind_int(get, 2, day);
-    kp_bind_int(get, 3, until);
-    if (kp_step(get, err)) {
-        size_t len;
-        const void *data = kp_column_blob(get, 0, &len);
-        found =
-            !kp_day_decode(data, len, arena, out, &damage); /* one that is damaged is made anew */
-    }
-    kp_reset(get);
-    if (damage.code == KP_ENOMEM)
+    size_t len;
+    const void *data = kp_column_blob(r->get, 2, &len);
+    if (kp_day_decode(data, len, arena, out, &damage) == KP_ENOMEM)
         kp_fail(err, KP_ENOMEM, "out of memory");
-    return found;
+    return !damage.code;
 }
 
 struct writing {
@@ -218,28 +252,29 @@ static void keep_day(struct kp_shop *s, struct writing *w, const struct kp_day *
     kp_buf_free(&w->data);
 }
 
+/* Sums a day up, and keeps it when it is whole and over. */
+static bool make_day(struct kp_shop *s, const struct kp_day_query *q, const struct shop_machine *m,
+                     bool whole, struct kp_arena *arena, struct kp_day *out, struct kp_err *err)
+{
+    bool keeps = whole && q->to < q->now - SETTLED;
+    struct writing w = { .m = m, .from = q->from, .to = q->to };
+    kp_random(&w.mark, sizeof w.mark);
+    if (keeps)
+        kp_store_do(s->store, announce, &w, err);
+    if (!err->code && !sum_up(s, q, arena, out, err) && keeps)
+        keep_day(s, &w, out, err);
+    return keeps;
+}
+
 enum kp_code shop_day(struct kp_shop *s, const struct shop_rules *rules,
                       const struct shop_machine *m, int64_t from, int64_t to, int64_t now,
                       struct kp_arena *arena, struct kp_day *out, bool *fresh, struct kp_err *err)
 {
-    struct kp_day_query q = { m->id,     m->path, from, to, now, &rules->calendar, &rules->settings,
-                              m->sources };
-    bool whole = kp_day_start(from) == from && kp_day_after(from) == to;
-    struct kp_db *db = whole ? kp_store_reader(s->store, err) : NULL;
-    bool found = db && read_row(db, m->id, from, to, arena, out, err);
-    if (db)
-        kp_store_reader_done(s->store, db);
-    if (found || err->code)
-        return err->code;
-    bool keeps = whole && to < now - SETTLED;
-    struct writing w = { .m = m, .from = from, .to = to };
-    kp_random(&w.mark, sizeof w.mark);
-    if ((keeps && kp_store_do(s->store, announce, &w, err)) || sum_up(s, &q, arena, out, err))
-        return err->code;
-    if (keeps)
-        keep_day(s, &w, out, err);
-    if (fresh)
-        *fresh = keeps;
+    struct kp_day_query q = { m->id, m->path, from, to, now, &rules->calendar, &rules->settings, m->sources };
+    struct rows rows = { .s = s };
+    bool found = rows_begin(&rows, m->id, from, to, err) && rows_find(&rows, from, to, arena, out, err);
+    rows_end(&rows);
+    *fresh = !found && !err->code && make_day(s, &q, m, true, arena, out, err);
     return err->code;
 }
 
@@ -248,16 +283,25 @@ enum kp_code shop_days(struct kp_shop *s, const struct shop_rules *rules,
                        bool (*each)(void *, const struct kp_day *), void *arg, struct kp_err *err)
 {
     struct kp_arena arena = { 0 };
+    struct rows rows = { .s = s };
     bool more = true;
     while (from < to && more && !err->code) {
         struct kp_day d;
-        int64_t next = kp_day_after(kp_day_start(from));
-        next = next > from ? next : from + 86400 * KP_SECOND;
-        next = next < to ? next : to;
-        more = !shop_day(s, rules, m, from, next, now, &arena, &d, NULL, err) && each(arg, &d);
+        struct shop_bounds b = shop_bounds(rules, from);
+        int64_t next = b.to < to ? b.to : to;
+        struct kp_day_query q = { m->id, m->path, from, next, now, &rules->calendar, &rules->settings, m->sources };
+        bool whole = b.from == from && b.to == next;
+        if (!rows.db && !rows_begin(&rows, m->id, from, to, err))
+            break;
+        if (!whole || !rows_find(&rows, from, next, &arena, &d, err)) {
+            rows_end(&rows); /* no walk waits while days are made */
+            make_day(s, &q, m, whole, &arena, &d, err);
+        }
+        more = !err->code && each(arg, &d);
         from = next;
         kp_arena_reset(&arena);
     }
+    rows_end(&rows);
     kp_arena_free(&arena);
     return err->code;
 }

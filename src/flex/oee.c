@@ -29,37 +29,30 @@ struct asking {
 };
 
 /* ---- steps ---- */
-static int64_t week_of(int64_t day)
+static int64_t week_of(const struct shop_rules *r, int64_t day)
 {
     struct tm tm;
     time_t s = (time_t)(day / KP_SECOND);
     if (!localtime_r(&s, &tm))
         return day;
     /* some time of the Monday before, whatever the clock did since */
-    return kp_day_start(day - (int64_t)((tm.tm_wday + 6) % 7) * 86400 * KP_SECOND +
-                        7200 * KP_SECOND);
+    int64_t monday = day - (int64_t)((tm.tm_wday + 6) % 7) * 86400 * KP_SECOND;
+    return shop_bounds(r, monday + 7200 * KP_SECOND).from;
 }
 
-/* Where a piece's step begins; KP_NO_TIME: it has none. */
-static int64_t key_of(const struct asking *a, const struct kp_day *d, const struct kp_piece *p)
+/* Where the step of a day's pieces begins, but for shifts. */
+static int64_t key_of_day(const struct asking *a, const struct kp_day *d)
 {
-    switch (a->q->every) {
-    case KP_EVERY_SHIFT:
-        return p->name ? p->shift : KP_NO_TIME;
-    case KP_EVERY_DAY:
-        return kp_day_start(d->from);
-    case KP_EVERY_WEEK:
-        return week_of(d->from);
-    case KP_EVERY_ALL:
-        break;
-    }
-    return a->q->from;
+    if (a->q->every == KP_EVERY_DAY)
+        return shop_bounds(a->rules, d->from).from;
+    return a->q->every == KP_EVERY_WEEK ? week_of(a->rules, d->from) : a->q->from;
 }
 
-static struct step *step_of(struct asking *a, const struct kp_day *d, const struct kp_piece *p)
+/* NULL: the piece is of none. */
+static struct step *step_of(struct asking *a, int64_t day, const struct kp_piece *p)
 {
-    int64_t key = key_of(a, d, p);
     bool shift = a->q->every == KP_EVERY_SHIFT;
+    int64_t key = !shift ? day : p->name ? p->shift : KP_NO_TIME;
     struct step *last = a->n ? &a->steps[a->n - 1] : NULL;
     if (key == KP_NO_TIME ||
         (last && last->key == key && (!shift || strcmp(last->shift, p->name) == 0)))
@@ -92,8 +85,9 @@ static void add_made(struct asking *a, struct step *s, const struct kp_day *d, s
 static bool take_day(void *arg, const struct kp_day *d)
 {
     struct asking *a = arg;
+    int64_t day = key_of_day(a, d);
     for (size_t i = 0; i < d->n && !a->err->code; i++) {
-        struct step *s = step_of(a, d, &d->pieces[i]);
+        struct step *s = step_of(a, day, &d->pieces[i]);
         if (!s)
             continue;
         s->to = d->pieces[i].to;
@@ -213,6 +207,8 @@ enum kp_code shop_find(struct kp_shop *s, const struct kp_shop_query *q, struct 
         return kp_fail(err, KP_EINVALID, "from and to are more than ten years apart");
     if (shop_rules(s, rules, err))
         return err->code;
+    int64_t learnt = q->now - (int64_t)(LEARN_DAYS + 15) * 86400 * KP_SECOND;
+    shop_rules_days(rules, q->from < learnt ? q->from : learnt, q->to < q->now ? q->to : q->now);
     for (size_t i = 0; i < q->n_assets && !err->code; i++)
         shop_machines(s, q->assets[i], rules, list, err);
     return err->code;

@@ -223,6 +223,35 @@ void shop_rules_free(struct shop_rules *r)
 {
     kp_calendar_free(&r->calendar);
     kp_settings_free(&r->settings);
+    kp_free(r->days);
+    r->days = NULL;
+    r->n_days = 0;
+}
+
+void shop_rules_days(struct shop_rules *r, int64_t from, int64_t to)
+{
+    for (int64_t day = kp_day_start(from), next; kp_grow(&r->days, &r->days_room, r->n_days + 1, sizeof *r->days); day = next) {
+        r->days[r->n_days++] = day;
+        next = kp_day_after(day);
+        if (day >= to || next <= day)
+            return;
+    }
+}
+
+struct shop_bounds shop_bounds(const struct shop_rules *r, int64_t at)
+{
+    size_t low = 0, high = r->n_days;
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (r->days[middle] <= at)
+            low = middle;
+        else
+            high = middle;
+    }
+    if (low + 1 < r->n_days && r->days[low] <= at)
+        return (struct shop_bounds){ r->days[low], r->days[low + 1] };
+    int64_t day = kp_day_start(at), next = kp_day_after(day);
+    return (struct shop_bounds){ day, next > at ? next : at + 86400 * KP_SECOND };
 }
 
 /* ---- the thread ---- */

@@ -156,8 +156,8 @@ static void list_machine(struct kp_shop *s, struct asking *a)
     for (int64_t from = q->from, next; db && from < q->to && from < q->now && !a->err->code;
          from = next) {
         struct kp_stretch *list;
-        next = kp_day_after(kp_day_start(from));
-        next = next > from && next < q->to ? next : q->to;
+        next = shop_bounds(a->rules, from).to;
+        next = next < q->to ? next : q->to;
         if (kp_stretches(db, a->machine->id, from, next, q->now, &a->arena, &list, &a->n_stretches,
                          a->err))
             break;
