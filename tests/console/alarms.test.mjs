@@ -189,8 +189,8 @@ for (const [language, colorScheme, width] of looks)
   });
 test("what was is looked back at, page by page", async () => {
   await rule("many", { match: "many/**", high: 1, priority: "medium" });
-  await node.post(Array.from({ length: 130 }, (_, i) => `many/m${i}/x 5`).join("\n"));
-  await until("they are there", async () => (await alarms("active")).length >= 130);
+  await node.post(["hall/oven/temperature 99", ...Array.from({ length: 130 }, (_, i) => `many/m${i}/x 5`)].join("\n"));
+  await until("they are there", async () => (await alarms("active")).length >= 131);
   const v = await visit(browser, node), rows = v.page.getByRole("region", { name: "History" }).locator("tbody tr");
   await v.go("#/alarms/history");
   await rows.first().waitFor();
@@ -201,6 +201,6 @@ test("what was is looked back at, page by page", async () => {
   assert.ok(ids >= 130 && ids === (await alarms("all")).length);
   await v.page.getByLabel("Where").fill("hall/**");
   await v.page.getByLabel("Where").press("Enter");
-  await until("those of the hall", async () => { const all = await rows.allTextContents(); return all.length > 1 && all.every((r) => /oven|press/.test(r)); });
+  await until("those of the hall", async () => { const all = await rows.allTextContents(); return all.length > 0 && all.every((r) => /oven|press/.test(r)); });
   await node.ask("DELETE", "alarm-rules/many");
 });
