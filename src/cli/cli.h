@@ -87,7 +87,8 @@ int kp_verb_follow(struct kp_cli *), kp_verb_consumers(struct kp_cli *);
 int kp_verb_retain(struct kp_cli *), kp_verb_usage(struct kp_cli *), kp_verb_quarantine(struct kp_cli *);
 int kp_verb_alarms(struct kp_cli *);
 int kp_verb_import(struct kp_cli *);
-int kp_verb_flex(struct kp_cli *), kp_flex_check(struct kp_cli *);
+int kp_verb_flex(struct kp_cli *);
+int kp_flex_shop(struct kp_cli *); /* what flex says of the shop floor */
 int kp_verb_check(struct kp_cli *), kp_verb_rollback(struct kp_cli *);
 int kp_verb_help(struct kp_cli *), kp_verb_completion(struct kp_cli *);
 #endif

@@ -23,7 +23,9 @@ struct kp_shop {
 struct shop_rules { /* in force when they were read */
     struct kp_calendar calendar;
     struct kp_settings settings;
-    int64_t *days; /* where local days begin, one after another: the clock is asked once a question */
+    int64_t version; /* of both; a day is kept only while it is the newest */
+    int64_t
+        *days; /* where local days begin, one after another: the clock is asked once a question */
     size_t n_days, days_room;
 };
 /* Notes the days of [from, to). Without memory each is asked for anew. */
@@ -36,6 +38,7 @@ struct shop_bounds shop_bounds(const struct shop_rules *, int64_t at);
 enum kp_code shop_rules(struct kp_shop *, struct shop_rules *,
                         struct kp_err *); /* free it, also after a failure */
 void shop_rules_free(struct shop_rules *);
+int64_t shop_rules_version(struct kp_db *, struct kp_err *);
 
 struct shop_machine {
     kp_asset id;

@@ -3,6 +3,7 @@
 #include "flex/keep.h"
 
 #include "core/hub.h"
+#include "store/chunk.h"
 #include "store/interval_sum.h"
 
 #include <stdio.h>
@@ -119,6 +120,12 @@ int64_t shop_first_interval(struct kp_shop *s, kp_asset id, struct kp_err *err)
 }
 
 /* ---- days ---- */
+/* What a row says it counts: when other signals do, it is made anew. */
+static int64_t sources_sum(const struct shop_machine *m)
+{
+    return kp_crc32c(&m->sources, sizeof m->sources);
+}
+
 /* The rows of a machine from a day on, as one walk. */
 struct rows {
     struct kp_shop *s;
@@ -146,26 +153,29 @@ static void rows_step(struct rows *r, struct kp_err *err)
         r->get = NULL; /* it has reset itself */
 }
 
-static bool rows_begin(struct rows *r, kp_asset asset, int64_t from, int64_t to, struct kp_err *err)
+static bool rows_begin(struct rows *r, const struct shop_machine *m, int64_t from, int64_t to,
+                       struct kp_err *err)
 {
     r->db = kp_store_reader(r->s->store, err);
-    r->get = r->db ? kp_db_prepare(r->db,
-                                   "select day, until, data from shop_day where asset = ? and day >= ? and "
-                                   "day < ? and data is not null order by day",
-                                   err)
+    r->get = r->db ? kp_db_prepare(
+                         r->db,
+                         "select day, until, data from shop_day where asset = ? and day >= ? and "
+                         "day < ? and sources = ? and data is not null order by day",
+                         err)
                    : NULL;
     if (!r->get)
         return false;
-    kp_bind_int(r->get, 1, asset);
+    kp_bind_int(r->get, 1, m->id);
     kp_bind_int(r->get, 2, from);
     kp_bind_int(r->get, 3, to);
+    kp_bind_int(r->get, 4, sources_sum(m));
     rows_step(r, err);
     return !err->code;
 }
 
 /* The row of a day; one that is damaged is none, so it is made anew. */
-static bool rows_find(struct rows *r, int64_t day, int64_t until, struct kp_arena *arena, struct kp_day *out,
-                      struct kp_err *err)
+static bool rows_find(struct rows *r, int64_t day, int64_t until, struct kp_arena *arena,
+                      struct kp_day *out, struct kp_err *err)
 {
     struct kp_err damage = { 0 };
     while (r->get && r->row && r->day < day && !err->code)
@@ -181,7 +191,7 @@ static bool rows_find(struct rows *r, int64_t day, int64_t until, struct kp_aren
 
 struct writing {
     const struct shop_machine *m;
-    int64_t from, to, mark;
+    int64_t from, to, mark, version;
     struct kp_buf data;
 };
 
@@ -190,9 +200,11 @@ struct writing {
 static enum kp_code announce(struct kp_db *db, void *arg, struct kp_err *err)
 {
     const struct writing *w = arg;
+    if (shop_rules_version(db, err) != w->version || err->code)
+        return err->code; /* by rules that are no more in force: it is not kept */
     struct kp_stmt *s = kp_db_prepare(
         db,
-        "insert or replace into shop_day(asset, day, until, mark, data) values(?, ?, ?, ?, null)",
+        "insert or replace into shop_day(asset, day, until, mark, sources) values(?, ?, ?, ?, ?)",
         err);
     if (!s)
         return err->code;
@@ -200,6 +212,7 @@ static enum kp_code announce(struct kp_db *db, void *arg, struct kp_err *err)
     kp_bind_int(s, 2, w->from);
     kp_bind_int(s, 3, w->to);
     kp_bind_int(s, 4, w->mark);
+    kp_bind_int(s, 5, sources_sum(w->m));
     kp_run(s, err);
     for (size_t i = 0; i < KP_COUNTS && !err->code; i++) {
         s = w->m->sources.of[i]
@@ -253,11 +266,12 @@ static void keep_day(struct kp_shop *s, struct writing *w, const struct kp_day *
 }
 
 /* Sums a day up, and keeps it when it is whole and over. */
-static bool make_day(struct kp_shop *s, const struct kp_day_query *q, const struct shop_machine *m,
-                     bool whole, struct kp_arena *arena, struct kp_day *out, struct kp_err *err)
+static bool make_day(struct kp_shop *s, const struct shop_rules *rules,
+                     const struct kp_day_query *q, const struct shop_machine *m, bool whole,
+                     struct kp_arena *arena, struct kp_day *out, struct kp_err *err)
 {
     bool keeps = whole && q->to < q->now - SETTLED;
-    struct writing w = { .m = m, .from = q->from, .to = q->to };
+    struct writing w = { .m = m, .from = q->from, .to = q->to, .version = rules->version };
     kp_random(&w.mark, sizeof w.mark);
     if (keeps)
         kp_store_do(s->store, announce, &w, err);
@@ -270,11 +284,12 @@ enum kp_code shop_day(struct kp_shop *s, const struct shop_rules *rules,
                       const struct shop_machine *m, int64_t from, int64_t to, int64_t now,
                       struct kp_arena *arena, struct kp_day *out, bool *fresh, struct kp_err *err)
 {
-    struct kp_day_query q = { m->id, m->path, from, to, now, &rules->calendar, &rules->settings, m->sources };
+    struct kp_day_query q = { m->id,     m->path, from, to, now, &rules->calendar, &rules->settings,
+                              m->sources };
     struct rows rows = { .s = s };
-    bool found = rows_begin(&rows, m->id, from, to, err) && rows_find(&rows, from, to, arena, out, err);
+    bool found = rows_begin(&rows, m, from, to, err) && rows_find(&rows, from, to, arena, out, err);
     rows_end(&rows);
-    *fresh = !found && !err->code && make_day(s, &q, m, true, arena, out, err);
+    *fresh = !found && !err->code && make_day(s, rules, &q, m, true, arena, out, err);
     return err->code;
 }
 
@@ -289,13 +304,15 @@ enum kp_code shop_days(struct kp_shop *s, const struct shop_rules *rules,
         struct kp_day d;
         struct shop_bounds b = shop_bounds(rules, from);
         int64_t next = b.to < to ? b.to : to;
-        struct kp_day_query q = { m->id, m->path, from, next, now, &rules->calendar, &rules->settings, m->sources };
+        struct kp_day_query q = {
+            m->id, m->path, from, next, now, &rules->calendar, &rules->settings, m->sources
+        };
         bool whole = b.from == from && b.to == next;
-        if (!rows.db && !rows_begin(&rows, m->id, from, to, err))
+        if (!rows.db && !rows_begin(&rows, m, from, to, err))
             break;
         if (!whole || !rows_find(&rows, from, next, &arena, &d, err)) {
             rows_end(&rows); /* no walk waits while days are made */
-            make_day(s, &q, m, whole, &arena, &d, err);
+            make_day(s, rules, &q, m, whole, &arena, &d, err);
         }
         more = !err->code && each(arg, &d);
         from = next;

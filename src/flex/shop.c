@@ -87,7 +87,9 @@ enum kp_code kp_shop_document(struct kp_shop *s, enum kp_shop_document which, st
 {
     char *text = stored_text(s, which, err);
     json_t *root = text ? kp_json_load(text, strlen(text), 0, NULL) : NULL;
-    char *whole = root && complete(which, root) ? kp_json_dump(root, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    char *whole = root && complete(which, root)
+                      ? kp_json_dump(root, JSON_COMPACT | JSON_REAL_PRECISION(15))
+                      : NULL;
     if (whole)
         kp_buf_str(out, whole);
     else
@@ -110,9 +112,12 @@ static enum kp_code write_document(struct kp_db *db, void *arg, struct kp_err *e
     if (kp_setting_put(db, c->key, c->text, err))
         return err->code;
     return kp_db_exec(db,
-                      "delete from shop_day where exists(select 1 from interval i where i.asset = "
-                      "shop_day.asset and i.kind = "
-                      "'state' and i.start >= shop_day.day and i.start < shop_day.until)",
+                      "insert into setting(key, value) values('flex.version', 1) on conflict(key) "
+                      "do update set value = value + 1;"
+                      "delete from shop_day where data is null or exists(select 1 from interval i "
+                      "where i.asset = "
+                      "shop_day.asset and i.kind = 'state' and i.start >= shop_day.day and i.start "
+                      "< shop_day.until)",
                       err);
 }
 
@@ -207,10 +212,28 @@ enum kp_code kp_shop_is_document(struct kp_shop *s, enum kp_shop_document which,
     return err->code;
 }
 
+int64_t shop_rules_version(struct kp_db *db, struct kp_err *err)
+{
+    int64_t version = 0;
+    struct kp_stmt *get =
+        kp_db_prepare(db, "select value from setting where key = 'flex.version'", err);
+    if (get && kp_step(get, err)) {
+        version = kp_column_int(get, 0);
+        kp_reset(get);
+    }
+    return version;
+}
+
+/* The version first: what changes meanwhile makes it an old one. */
 enum kp_code shop_rules(struct kp_shop *s, struct shop_rules *out, struct kp_err *err)
 {
     *out = (struct shop_rules){ 0 };
-    char *calendar = stored_text(s, KP_SHOP_CALENDAR, err),
+    struct kp_db *db = kp_store_reader(s->store, err);
+    if (!db)
+        return err->code;
+    out->version = shop_rules_version(db, err);
+    kp_store_reader_done(s->store, db);
+    char *calendar = err->code ? NULL : stored_text(s, KP_SHOP_CALENDAR, err),
          *settings = calendar ? stored_text(s, KP_SHOP_SETTINGS, err) : NULL;
     if (settings && !kp_calendar_parse(calendar, &out->calendar, err))
         kp_settings_parse(settings, &out->settings, err);
@@ -230,7 +253,8 @@ void shop_rules_free(struct shop_rules *r)
 
 void shop_rules_days(struct shop_rules *r, int64_t from, int64_t to)
 {
-    for (int64_t day = kp_day_start(from), next; kp_grow(&r->days, &r->days_room, r->n_days + 1, sizeof *r->days); day = next) {
+    for (int64_t day = kp_day_start(from), next;
+         kp_grow(&r->days, &r->days_room, r->n_days + 1, sizeof *r->days); day = next) {
         r->days[r->n_days++] = day;
         next = kp_day_after(day);
         if (day >= to || next <= day)

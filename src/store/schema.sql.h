@@ -135,9 +135,9 @@ static const char schema_v6[] =
     "create table part_by_hand(id integer primary key autoincrement, asset integer not null, at integer not null,"
     "  good integer not null, scrap integer not null, program text, comment text, who text, noted integer not null);"
     "create index part_by_hand_time on part_by_hand(asset, at);"
-    /* Days of machines summed up; data null: being made, by who has the mark. A row is deleted when an interval or a point of
+    /* Days of machines summed up; data null: being made, by who has the mark; sources: a sum over the signals that count. A row is deleted when an interval or a point of
      * its day changes (late points come by rollup_due, whose blocks count from 2000); shop_signal says whose points count. */
-    "create table shop_day(asset integer not null, day integer not null, until integer not null, mark integer not null, data blob,"
+    "create table shop_day(asset integer not null, day integer not null, until integer not null, mark integer not null, sources integer not null, data blob,"
     "  primary key(asset, day)) without rowid;"
     "create table shop_signal(signal integer primary key, asset integer not null);"
     "create trigger stop_note_goes after delete on interval begin delete from stop_note where id = old.id; end;"

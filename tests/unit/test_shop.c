@@ -195,6 +195,19 @@ static void a_new_calendar_makes_the_days_again(void **state)
     says("\"pbt\":28800");
 }
 
+static void when_other_signals_count_the_days_are_made_again(void **state)
+{
+    struct kp_err err = { 0 };
+    (void)state;
+    says("\"gq\":19");
+    struct kp_model *m = kp_hub_model(k->hub);
+    struct kp_signal_info info = *kp_model_signal(m, good);
+    info.role = "load";
+    info.name = "Other";
+    assert_true(kp_model_put_signal(m, &info, &err) == good);
+    says("\"gq\":0");
+}
+
 static void a_row_that_is_damaged_is_made_anew(void **state)
 {
     struct kp_err err = { 0 };
@@ -237,6 +250,7 @@ int main(void)
         T(points_of_other_days_leave_it),
         T(a_note_and_a_count_by_hand_make_the_day_again),
         T(a_new_calendar_makes_the_days_again),
+        T(when_other_signals_count_the_days_are_made_again),
         T(a_row_that_is_damaged_is_made_anew),
         T(a_lack_of_memory_is_told_and_leaves_nothing),
     };
