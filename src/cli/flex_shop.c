@@ -107,6 +107,38 @@ static void head_line(struct kp_cli *c, const json_t *asset)
     printf("%s%s%s\n", kp_style(c, "1"), kp_text(asset, "path"), kp_style(c, "0"));
 }
 
+/* ---- reports: a table of steps for each machine ---- */
+struct report {
+    const char *const *head;
+    const char *right;
+    void (*row)(struct kp_table *, const char *from, const char *shift, const json_t *step);
+    void (*after)(struct kp_cli *, const json_t *asset); /* NULL: nothing below the table */
+};
+
+static void print_report(struct kp_cli *c, const json_t *j, const struct report *r)
+{
+    json_t *asset, *step;
+    size_t n, i;
+    json_array_foreach(json_object_get(j, "assets"), n, asset)
+    {
+        struct kp_table t = { 0 };
+        head_line(c, asset);
+        json_array_foreach(json_object_get(asset, "steps"), i, step)
+        {
+            char from[CELL];
+            time_text(step, "from", from);
+            r->row(&t, from, kp_text(step, "shift"), step);
+        }
+        if (!i)
+            printf("  nothing in this time\n");
+        kp_table_print(c, &t, r->head, r->right);
+        if (r->after)
+            r->after(c, asset);
+    }
+    if (!n)
+        printf("no machine matches that has states\n");
+}
+
 /* ---- key figures ---- */
 static void oee_row(struct kp_table *t, const char *label, const char *shift, const json_t *o)
 {
@@ -153,38 +185,23 @@ static void print_cycles(const json_t *asset)
     {
         const char *by = kp_text(one, "by"), *program = kp_text(one, "program");
         if (*by)
-            printf("  %s %.1f s a part%s%s\n", i ? "     " : "PRI:", kp_number(one, "seconds"),
-                   strcmp(by, "set") == 0 ? ", as set" : ", the best it has shown", "");
-        if (*by && *program)
-            printf("        of %s\n", program);
+            printf("  PRI %.1f s%s%s, %s\n", kp_number(one, "seconds"), *program ? " of " : "",
+                   program, strcmp(by, "set") == 0 ? "as set" : "the best it has shown");
     }
+}
+
+static void after_oee(struct kp_cli *c, const json_t *asset)
+{
+    print_doubts(asset);
+    if (kp_flag(c, "cycles"))
+        print_cycles(asset);
 }
 
 static void print_oee(struct kp_cli *c, const json_t *j)
 {
     static const char *const head[] = { "from", "shift",   "PBT", "APT",     "avail.", "PRI s",
                                         "PQ",   "effect.", "GQ",  "quality", "OEE",    "kWh/part" };
-    json_t *asset, *step;
-    size_t n, i;
-    json_array_foreach(json_object_get(j, "assets"), n, asset)
-    {
-        struct kp_table t = { 0 };
-        head_line(c, asset);
-        json_array_foreach(json_object_get(asset, "steps"), i, step)
-        {
-            char from[CELL];
-            time_text(step, "from", from);
-            oee_row(&t, from, kp_text(step, "shift"), step);
-        }
-        if (!i)
-            printf("  nothing in this time\n");
-        kp_table_print(c, &t, head, "llrrrrrrrrrr");
-        print_doubts(asset);
-        if (kp_flag(c, "cycles"))
-            print_cycles(asset);
-    }
-    if (!n)
-        printf("no machine matches that has states\n");
+    print_report(c, j, &(struct report){ head, "llrrrrrrrrrr", oee_row, after_oee });
 }
 
 static int oee(struct kp_cli *c)
@@ -219,22 +236,7 @@ static void print_energy(struct kp_cli *c, const json_t *j)
     static const char *const head[] = { "from",   "shift",    "kWh",  "idle kWh",
                                         "parts",  "kWh/part", "cost", "idle cost",
                                         "kg CO2", "peak kW",  "at" };
-    json_t *asset, *step;
-    size_t n, i;
-    json_array_foreach(json_object_get(j, "assets"), n, asset)
-    {
-        struct kp_table t = { 0 };
-        head_line(c, asset);
-        json_array_foreach(json_object_get(asset, "steps"), i, step)
-        {
-            char from[CELL];
-            time_text(step, "from", from);
-            energy_row(&t, from, kp_text(step, "shift"), step);
-        }
-        kp_table_print(c, &t, head, "llrrrrrrrrl");
-    }
-    if (!n)
-        printf("no machine matches that has states\n");
+    print_report(c, j, &(struct report){ head, "llrrrrrrrrl", energy_row, NULL });
 }
 
 static int energy(struct kp_cli *c)
