@@ -4,8 +4,9 @@
 
 #include "core/ban.h"
 
-enum { QUARTERS = 26 * 4 }; /* the longest day has 25 hours */
-#define HOUR (3600 * KP_SECOND)
+enum { QUARTERS = 26 * 4 + 1 }; /* the longest day has 25 hours */
+#define QUARTER (KP_QUARTER * KP_SECOND)
+#define HOUR    (3600 * KP_SECOND)
 static const double most_watts = 1e8; /* what draws more is a fault of its counter */
 
 struct energy {
@@ -33,9 +34,15 @@ static int64_t ran(struct energy *e, int64_t from, int64_t to)
     return ns;
 }
 
+/* On the clock, of which all zones have the same quarters. */
+static int64_t first_quarter(int64_t from)
+{
+    return from - from % QUARTER;
+}
+
 static void to_quarters(struct energy *e, int64_t from, int64_t to, double watts)
 {
-    const int64_t quarter = KP_QUARTER * KP_SECOND, begin = e->s->q->from;
+    const int64_t quarter = QUARTER, begin = first_quarter(e->s->q->from);
     while (from < to) {
         int64_t q = (from - begin) / quarter, end = begin + (q + 1) * quarter;
         end = end < to ? end : to;
@@ -88,10 +95,10 @@ static void find_peaks(struct energy *e)
 {
     struct kp_day *d = e->s->day;
     for (size_t q = 0; q < QUARTERS; q++) {
-        int64_t at = d->from + (int64_t)q * KP_QUARTER * KP_SECOND;
+        int64_t at = first_quarter(d->from) + (int64_t)q * QUARTER;
         struct kp_piece *p = &d->pieces[piece_at(d, at)];
         double watts = e->quarters[q] / KP_QUARTER;
-        if (at + KP_QUARTER * KP_SECOND <= e->s->end && watts > p->peak) {
+        if (at >= d->from && at + QUARTER <= e->s->end && watts > p->peak) {
             p->peak = watts;
             p->peak_at = at;
         }

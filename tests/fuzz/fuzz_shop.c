@@ -23,8 +23,9 @@ static bool in_order(void *arg, const struct kp_span *s)
 static void calendar(const char *json)
 {
     struct kp_calendar c;
+    struct kp_err err = { 0 };
     int64_t from = INT64_C(1790000000) * KP_SECOND, last = from;
-    if (!kp_calendar_parse(json, &c, NULL))
+    if (!kp_calendar_parse(json, &c, &err))
         kp_calendar_spans(&c, "hall/mill", from, from + INT64_C(60) * 86400 * KP_SECOND, in_order,
                           &last);
     kp_calendar_free(&c);
@@ -33,7 +34,8 @@ static void calendar(const char *json)
 static void settings(const char *json)
 {
     struct kp_settings s;
-    if (!kp_settings_parse(json, &s, NULL))
+    struct kp_err err = { 0 };
+    if (!kp_settings_parse(json, &s, &err))
         kp_settings_threshold(&s, kp_settings_machine(&s, "hall/mill"));
     kp_settings_free(&s);
 }
@@ -43,6 +45,7 @@ static void day(uint8_t *bytes, size_t size)
     struct kp_arena arena = { 0 };
     struct kp_day one, two;
     struct kp_buf first, second;
+    struct kp_err err = { 0 };
     if (size < 5)
         return;
     uint32_t crc = kp_crc32c(bytes, size - 4);
@@ -50,9 +53,9 @@ static void day(uint8_t *bytes, size_t size)
         bytes[size - 4 + i] = (uint8_t)(crc >> 8 * i);
     kp_buf_init(&first, 64 << 20);
     kp_buf_init(&second, 64 << 20);
-    if (!kp_day_decode(bytes, size, &arena, &one, NULL)) {
+    if (!kp_day_decode(bytes, size, &arena, &one, &err)) {
         kp_day_encode(&one, &first);
-        if (!kp_day_decode(first.data, first.len, &arena, &two, NULL))
+        if (!kp_day_decode(first.data, first.len, &arena, &two, &err))
             kp_day_encode(&two, &second);
     }
     if (first.len != second.len || (first.len && memcmp(first.data, second.data, first.len) != 0))
