@@ -275,7 +275,7 @@ static void fill_one(struct kp_json *j, const char *word, size_t n, const struct
     if (k == 7)
         kp_time_print(a->since, number);
     else if (k == 8 || k == 9)
-        snprintf(number, sizeof number, "%.10g", k == 8 ? a->value : a->limit);
+        snprintf(number, sizeof number, "%.*g", alarm_digits(k == 8 ? a->value : a->limit), k == 8 ? a->value : a->limit);
     else
         snprintf(number, sizeof number, "%lld", k == 10 ? (long long)a->count : (long long)a->id);
     if (*there)

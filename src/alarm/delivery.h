@@ -5,6 +5,7 @@
  * Messages wait in the table alarm_outbox, so that none is lost by a restart. */
 #include "alarm/alarm.h"
 
+#include <math.h>
 #include <stdio.h>
 
 enum { KP_CHANNELS_MAX = 50, KP_PEOPLE_MAX = 100, KP_STEPS_MAX = 20, KP_QUIET_MAX = 20, KP_STEP_PEOPLE = 20, KP_DELIVERY_TEXT = 64 << 10 };
@@ -67,6 +68,11 @@ enum kp_code kp_alarms_delivered(struct kp_db *, size_t limit, bool (*each)(void
                                  struct kp_err *);
 
 /* ---- for the engine's files ---- */
+/* As many digits as the number says: those of a float end sooner. */
+static inline int alarm_digits(double v)
+{
+    return (double)(float)v == v && v != rint(v) ? 7 : 10;
+}
 enum { SECRET_NAME = 200 };
 #define MAIL_SECRET "alarm/mail"
 static inline const char *channel_secret(char out[SECRET_NAME], const char *channel)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits: each value meets the rules of its signal through one table, so that a value without a
  * rule costs one look. */
+#include "alarm/delivery.h"
 #include "alarm/private.h"
 
 #include <math.h>
@@ -37,7 +38,7 @@ static void describe(const struct kp_alarms *e, const struct point *p, char out[
     if (*p->rule->text)
         snprintf(out, KP_ALARM_TEXT, "%s", p->rule->text);
     else
-        snprintf(out, KP_ALARM_TEXT, "%s %.10g%s%s is %s %.10g", info->name, p->value, *unit ? " " : "", unit,
+        snprintf(out, KP_ALARM_TEXT, "%s %.*g%s%s is %s %.10g", info->name, alarm_digits(p->value), p->value, *unit ? " " : "", unit,
                  limit == p->rule->high ? "above" : "below", limit);
     kp_utf8_trim(out);
 }

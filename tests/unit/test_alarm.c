@@ -218,6 +218,29 @@ static void a_value_above_its_limit_is_an_alarm_until_it_is_below_by_the_hystere
     assert_string_equal(f.a[0].user, "anna");
 }
 
+static void a_value_is_told_in_the_digits_it_has(void **state)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {
+        { (double)13.95f, "pressure 13.95 is above 1" },
+        { 13.949999809, "pressure 13.94999981 is above 1" },
+        { 41873216, "pressure 41873216 is above 1" },
+    };
+    (void)state;
+    kp_signal s = signal("hall/gas/pressure");
+    rule("{\"name\":\"full\",\"kind\":\"limit\",\"match\":\"hall/gas/pressure\",\"high\":1}");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hear(s, cases[i].value);
+        struct found f = list(KP_WHICH_ACTIVE);
+        assert_int_equal(f.n, 1);
+        assert_string_equal(f.a[0].text, cases[i].text);
+        hear(s, 0);
+        pass(70 * KP_SECOND);
+    }
+}
+
 static void a_delay_holds_the_alarm_back_until_it_has_lasted(void **state)
 {
     (void)state;
@@ -625,6 +648,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(a_value_is_told_in_the_digits_it_has),
         cmocka_unit_test(every_step_of_the_table_is_as_the_standard_has_it),
         TEST(a_value_above_its_limit_is_an_alarm_until_it_is_below_by_the_hysteresis),
         TEST(a_delay_holds_the_alarm_back_until_it_has_lasted),
