@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Getting in: by name, password and code; by a token; and the first thing whose password somebody else made has to do.
 import { useEffect, useState } from "preact/hooks";
-import { type Credentials, type Failure, knowMe, login, logout, who } from "./api";
+import { api, type Credentials, type Failure, knowMe, login, logout, who } from "./api";
 import { cell } from "./cell";
 import { language, span, t } from "./lang";
 import { Field, PasswordForm, textOf } from "./ui";
@@ -35,6 +35,8 @@ export function Login() {
     }
     setBusy(false);
   };
+  const [provider, setProvider] = useState<string | null>(null);
+  useEffect(() => void api<{ enabled: boolean; name: string | null }>("oidc").then((o) => setProvider(o.enabled ? o.name : null), () => {}), []);
   const other = () => {
     setBy(by === "name" ? "token" : "name");
     setCode(false);
@@ -48,6 +50,7 @@ export function Login() {
       : <Field label={t("login.token")} help={t("login.tokenHelp")}><input name="token" type="password" autocomplete="off" spellcheck={false} required /></Field>}
     <p class="error" role="alert">{left > 0 ? t("login.locked", { span: span(left) }) : said}</p>
     <div class="buttons"><button type="button" class="plain" onClick={other}>{t(by === "name" ? "login.byToken" : "login.byName")}</button><span class="grow" /><button class="main" disabled={busy || left > 0}>{t("login.enter")}</button></div>
+    {provider && <p><a class="button wide" href="/auth/oidc/start">{t("login.provider", { name: provider })}</a></p>}
     {by === "token" && <p class="soft">{t("login.link")} <code>koppel status --url</code></p>}
   </form></main>;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who gets in, and what each role is offered, in Debian's Chromium.
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { after, afterEach, before, test } from "node:test";
 import { codeOf, enter, launch, looks, Node, passwordOf, sound, until, visit } from "./kit.mjs";
 
@@ -32,11 +33,31 @@ test("the first to log in by name chooses a password before anything else, and i
   await v.page.getByLabel("The same again").fill("of another making");
   await v.page.getByRole("button", { name: "Change the password" }).click();
   await v.page.getByText("The two are not the same.").waitFor();
-  assert.deepEqual([...new Set(v.asked)].filter((a) => a.includes("/api/") && !a.endsWith(" /api/v1/session")), []);
+  assert.deepEqual([...new Set(v.asked)].filter((a) => a.includes("/api/") && !/ \/api\/v1\/(session|oidc)$/.test(a)), []);
   await v.page.getByLabel("The same again").fill("of my own making");
   await v.page.getByRole("button", { name: "Change the password" }).click();
   await h1(v.page, "Users");
   assert.deepEqual(v.refused, []);
+});
+test("the company's identity provider is offered by its name once it is set", async () => {
+  const provider = createServer((_, reply) => {
+    const issuer = `http://127.0.0.1:${provider.address().port}`;
+    reply.setHeader("Content-Type", "application/json");
+    reply.end(JSON.stringify({ issuer, authorization_endpoint: `${issuer}/auth`, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/keys`, keys: [] }));
+  });
+  await new Promise((done) => provider.listen(0, "127.0.0.1", done));
+  await node.ask("PUT", "oidc/settings", { issuer: `http://127.0.0.1:${provider.address().port}`, clientId: "koppel", name: "Plant login" });
+  const v = await visit(browser, node, { name: null });
+  await v.go("");
+  const link = v.page.getByRole("link", { name: "Log in with Plant login" });
+  await link.waitFor();
+  assert.equal(await link.getAttribute("href"), "/auth/oidc/start");
+  await sound(v.page, "with a provider");
+  await node.ask("DELETE", "oidc/settings");
+  await v.page.reload();
+  await v.page.getByLabel("User name").waitFor();
+  assert.equal(await link.count(), 0);
+  provider.close();
 });
 for (const [language, colorScheme, width] of looks)
   test(`the log-in is sound in ${language}, ${colorScheme}, ${width} px wide, in both its ways`, async () => {
