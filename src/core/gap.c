@@ -122,19 +122,24 @@ void gap_stalled(struct kp_hub *h, struct kp_coupling *c, unsigned lost)
     g->lost += lost;
 }
 
-void gap_flowing(struct kp_hub *h)
+void gap_stop(struct kp_hub *h)
 {
     struct kp_coupling *c;
-    if (!h->stalled)
-        return;
     h->stalled = false;
-    kp_info("hub", "the store takes samples again", "%s", "");
     close_stall(h, &h->stall, NULL);
     h->stalled |= h->stall.lost != 0; /* no memory to close it: with the next batch */
     for (size_t i = 0; (c = hub_nth(h, i)); i++) {
         close_stall(h, &c->stall, c->name);
         h->stalled |= c->stall.lost != 0;
     }
+}
+
+void gap_flowing(struct kp_hub *h)
+{
+    if (!h->stalled)
+        return;
+    kp_info("hub", "the store takes samples again", "%s", "");
+    gap_stop(h);
 }
 
 void gap_leave(struct kp_hub *h, struct kp_coupling *c)

@@ -310,6 +310,7 @@ static void *run(void *arg)
 {
     while (kp_hub_turn(arg, TURN_MS) || !is_stopping(arg))
         ;
+    gap_stop(arg);
     return NULL;
 }
 

@@ -139,6 +139,7 @@ void gap_leave(struct kp_hub *, struct kp_coupling *); /* it goes away */
 /* The sink had no room for so many samples; and takes again. */
 void gap_stalled(struct kp_hub *, struct kp_coupling *, unsigned lost);
 void gap_flowing(struct kp_hub *);
+void gap_stop(struct kp_hub *); /* closes those of a sink without room, with what was lost */
 
 /* hub_clock.c; hub thread */
 /* What became of a batch's samples whose time cannot be right. */
