@@ -92,7 +92,7 @@ class Edge:
 class Js:
     def __init__(self, broker, name="js"):
         env = dict(os.environ, NODE_PATH=str(ROOT / "build" / "npm-tests" / "node_modules"))
-        self.process = subprocess.Popen([shutil.which("node"), Path(__file__).parent / "sparkplug_edge.js", str(broker.port), "plant", name],
+        self.process = subprocess.Popen([shutil.which("node"), Path(__file__).parent / "sparkplug_edge.cjs", str(broker.port), "plant", name],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
         assert self.process.stdout.readline().startswith("READY")
         self.heard = []

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An edge node of the npm package sparkplug-client: sparkplug_edge.js PORT GROUP NODE. Metrics have aliases; data is sent with the
+// An edge node of the npm package sparkplug-client: sparkplug_edge.cjs PORT GROUP NODE. Metrics have aliases; data is sent with the
 // alias alone. Lines of JSON on stdin tell it what to do ({"device": "press", "metrics": [...]} sends data, {"quit": true} leaves by
 // force); each command it hears is a line of JSON on stdout.
 const sparkplug = require('sparkplug-client');
