@@ -229,15 +229,12 @@ enum kp_code kp_delivery_parse(const char *json, struct kp_delivery *d, struct k
     static const char *const known[] = {
         "mail", "channels", "roster", "escalation", "quiet", NULL
     };
-    json_error_t where;
     struct kp_err own = { 0 };
     *d = (struct kp_delivery){ 0 };
-    json_t *root = kp_json_load(json, strlen(json), JSON_REJECT_DUPLICATES, &where);
+    json_t *root = kp_json_read(json, "delivery", err);
     d->document = root;
-    if (!root && kp_json_starved())
-        return kp_fail(err, KP_ENOMEM, "out of memory reading the delivery");
     if (!root)
-        return kp_fail(err, KP_EPARSE, "delivery: %d:%d: %s", where.line, where.column, where.text);
+        return err->code;
     if (!kp_members_known(root, "delivery", known, &own) &&
         !read_mail(json_object_get(root, "mail"), d, &own) &&
         !read_list(root, "channels", KP_CHANNELS_MAX, read_channel, d, &d->n_channels, &own) &&

@@ -2,6 +2,7 @@
 /* The plan of delivery in the data file, its secrets sealed apart from it. */
 #include "alarm/delivery.h"
 #include "alarm/private.h"
+#include "net/json_members.h"
 #include "net/json_memory.h"
 #include "store/secret.h"
 
@@ -240,8 +241,7 @@ static void trim(json_t *v)
     json_object_foreach_safe(v, next, key, child)
     {
         trim(child);
-        bool secret = strcmp(key, "password") == 0 || strcmp(key, "token") == 0;
-        if (secret || json_is_null(child) || (json_is_array(child) && !json_array_size(child)))
+        if (kp_member_says_nothing(key, child))
             json_object_del(v, key);
     }
     json_array_foreach(v, i, child) trim(child);

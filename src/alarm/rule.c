@@ -153,14 +153,13 @@ static enum kp_code read_all(json_t *o, struct kp_alarm_rule *r, struct kp_err *
 
 enum kp_code kp_alarm_rule_parse(const char *json, struct kp_alarm_rule *r, struct kp_err *err)
 {
-    json_error_t where;
     struct kp_err own = { 0 };
     *r = (struct kp_alarm_rule){
         .priority = KP_PRIORITY_MEDIUM, .enabled = true, .high = NAN, .low = NAN
     };
-    json_t *o = kp_json_load(json, strlen(json), JSON_REJECT_DUPLICATES, &where);
+    json_t *o = kp_json_read(json, "rule", err);
     if (!o)
-        return kp_fail(err, KP_EPARSE, "rule: %d:%d: %s", where.line, where.column, where.text);
+        return err->code;
     read_all(o, r, &own);
     json_decref(o);
     return own.code ? kp_fail(err, own.code, "%s", own.text) : KP_OK;

@@ -6,6 +6,7 @@
 #include "alarm/delivery.h"
 #include "core/json.h"
 #include "flex/shop.h"
+#include "net/json_members.h"
 #include "net/json_memory.h"
 
 #include <jansson.h>
@@ -207,12 +208,6 @@ enum kp_code kp_plan_documents(struct kp_plan *p)
 /* ---- to the file ---- */
 enum { INDENT_MAX = 16 };
 
-static bool says_nothing(const char *key, const json_t *v)
-{
-    bool secret = strcmp(key, "password") == 0 || strcmp(key, "token") == 0;
-    return secret || json_is_null(v) || (json_is_array(v) && !json_array_size(v));
-}
-
 static void put_value(struct kp_buf *out, unsigned indent, const json_t *v);
 
 /* `first` stands before the first member, where a list's dash is; spaces before the others. */
@@ -222,7 +217,7 @@ static void put_map(struct kp_buf *out, const char *first, unsigned indent, cons
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)map, key, v)
     {
-        if (says_nothing(key, v))
+        if (kp_member_says_nothing(key, v))
             continue;
         kp_buf_printf(out, "%*s%s", (int)(indent - strlen(before)), "", before);
         kp_yaml_put_text(out, key);

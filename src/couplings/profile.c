@@ -196,6 +196,8 @@ struct kp_profile *kp_profile_parse(const char *name, const void *json, size_t l
     struct kp_err local = { 0 };
     if (!p)
         kp_fail(&local, KP_ENOMEM, "out of memory");
+    else if (!j && kp_json_starved())
+        kp_fail(&local, KP_ENOMEM, "out of memory");
     else if (!j)
         kp_fail(&local, KP_EPARSE, "%d:%d: %s", where.line, where.column, where.text);
     else if (!(p->name = kp_arena_strdup(&p->arena, name)))

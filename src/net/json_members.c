@@ -131,3 +131,9 @@ enum kp_code kp_member_list(const json_t *o, const char *where, const char *key,
         return kp_fail(err, KP_EFULL, "%s.%s: more than %zu entries", where, key, most);
     return KP_OK;
 }
+
+bool kp_member_says_nothing(const char *key, const json_t *v)
+{
+    bool secret = strcmp(key, "password") == 0 || strcmp(key, "token") == 0;
+    return secret || json_is_null(v) || (json_is_array(v) && !json_array_size(v));
+}

@@ -31,4 +31,6 @@ enum kp_code kp_member_pattern(const json_t *, const char *where, const char *ke
 /* A list of at most `most`; missing is an empty one. */
 enum kp_code kp_member_list(const json_t *, const char *where, const char *key, size_t most,
                             const json_t **out, struct kp_err *);
+/* A member that need not be written or compared: null, an empty list, or a secret, which is kept apart. */
+bool kp_member_says_nothing(const char *key, const json_t *value);
 #endif

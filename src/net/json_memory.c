@@ -3,6 +3,8 @@
 
 #include "core/mem.h"
 
+#include <string.h>
+
 #include "core/ban.h"
 
 static _Thread_local bool starved;
@@ -37,6 +39,17 @@ char *kp_json_dump(const json_t *j, size_t flags)
         return text;
     kp_free(text);
     return NULL;
+}
+
+json_t *kp_json_read(const char *text, const char *what, struct kp_err *err)
+{
+    json_error_t where;
+    json_t *j = kp_json_load(text, strlen(text), JSON_REJECT_DUPLICATES, &where);
+    if (!j && starved)
+        kp_fail(err, KP_ENOMEM, "out of memory reading the %s", what);
+    else if (!j)
+        kp_fail(err, KP_EPARSE, "%s: %d:%d: %s", what, where.line, where.column, where.text);
+    return j;
 }
 
 bool kp_json_starved(void)

@@ -4,6 +4,8 @@
 /* jansson does not tell a lack of memory from a fault in the text, and may go on with a hole in
  * what it reads or writes; its allocations go through here, so that nothing with a hole comes out.
  */
+#include "core/err.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 
@@ -13,5 +15,7 @@ void kp_json_memory_init(void); /* once, before threads */
  * so. json_decref and kp_free them. */
 json_t *kp_json_load(const char *text, size_t len, size_t flags, json_error_t *);
 char *kp_json_dump(const json_t *, size_t flags);
+/* A whole text of that name without double keys: KP_ENOMEM, or KP_EPARSE "WHAT: LINE:COLUMN: why". */
+json_t *kp_json_read(const char *text, const char *what, struct kp_err *);
 bool kp_json_starved(void); /* whether the last of them in this thread had too little memory */
 #endif

@@ -15,6 +15,8 @@ static enum kp_code check_object(const char *text, struct kp_err *err)
     json_error_t e;
     json_t *j = kp_json_load(text, strlen(text), JSON_REJECT_DUPLICATES, &e);
     bool good = json_is_object(j);
+    if (!j && kp_json_starved())
+        return kp_fail(err, KP_ENOMEM, "out of memory reading attributes");
     json_decref(j);
     return good ? KP_OK
                 : kp_fail(err, KP_EINVALID, "attributes: not a JSON object%s%.80s", j ? "" : ": ",

@@ -40,6 +40,15 @@ struct kp_json kp_reply_json(struct kp_request *r)
     return kp_json(&r->reply.body);
 }
 
+void kp_reply_id(struct kp_request *r, int64_t id, int status)
+{
+    struct kp_json j = kp_reply_json(r);
+    kp_json_begin(&j, '{');
+    kp_json_put_int(&j, "id", id);
+    kp_json_end(&j, '}');
+    r->reply.status = status;
+}
+
 void kp_reply_header(struct kp_request *r, const char *name, const char *value)
 {
     if (r->reply.n_headers < KP_REPLY_HEADERS && value)

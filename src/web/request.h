@@ -134,6 +134,7 @@ enum kp_code kp_name_number(const struct kp_request *, const char *what, int64_t
 void kp_request_note(struct kp_request *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- replies ---- */
+void kp_reply_id(struct kp_request *, int64_t id, int status); /* {"id": N}, of what was made or changed */
 struct kp_json kp_reply_json(struct kp_request *); /* the body, for writing; the status stays 200 */
 void kp_reply_header(struct kp_request *, const char *name, const char *value);
 void kp_reply_error(struct kp_request *, int status, const char *word, const char *fmt, ...)

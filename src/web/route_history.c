@@ -483,15 +483,6 @@ enum kp_code kp_route_intervals(struct kp_request *r, struct kp_err *err)
 
 static const struct kp_body_key interval_keys[] = { { "attributes", KP_BODY_DOCUMENT }, { NULL, 0 } };
 
-static void reply_id(struct kp_request *r, int64_t id, int status)
-{
-    struct kp_json j = kp_reply_json(r);
-    kp_json_begin(&j, '{');
-    kp_json_put_int(&j, "id", id);
-    kp_json_end(&j, '}');
-    r->reply.status = status;
-}
-
 enum kp_code kp_route_interval_make(struct kp_request *r, struct kp_err *err)
 {
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
@@ -502,7 +493,7 @@ enum kp_code kp_route_interval_make(struct kp_request *r, struct kp_err *err)
     if (body && !kp_body_text(body, "path", true, &path, err) &&
         !kp_body_fields(body, interval_keys, "path", NULL, &r->arena, &fields, &n, err) &&
         !kp_node_make_interval(r->node, path, fields, n, &id, err))
-        reply_id(r, id, 201);
+        kp_reply_id(r, id, 201);
     json_decref(body);
     return err->code;
 }
@@ -517,7 +508,7 @@ enum kp_code kp_route_interval_change(struct kp_request *r, struct kp_err *err)
     size_t n;
     if (body && !kp_body_fields(body, interval_keys, NULL, NULL, &r->arena, &fields, &n, err) &&
         !kp_node_change_interval(r->node, id, fields, n, err))
-        reply_id(r, id, 200);
+        kp_reply_id(r, id, 200);
     json_decref(body);
     return err->code;
 }

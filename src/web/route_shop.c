@@ -153,15 +153,6 @@ static enum kp_code read_word(const json_t *body, const char *key, const char **
     return KP_OK;
 }
 
-static void reply_done(struct kp_request *r, int64_t id, int status)
-{
-    struct kp_json j = kp_reply_json(r);
-    kp_json_begin(&j, '{');
-    kp_json_put_int(&j, "id", id);
-    kp_json_end(&j, '}');
-    r->reply.status = status;
-}
-
 enum kp_code kp_route_stop_put(struct kp_request *r, struct kp_err *err)
 {
     static const char *const known[] = { "reason", "state", "comment", NULL };
@@ -173,7 +164,7 @@ enum kp_code kp_route_stop_put(struct kp_request *r, struct kp_err *err)
     if (body && !read_word(body, "reason", &n.reason, err) &&
         !read_word(body, "state", &n.state, err) && !read_word(body, "comment", &n.comment, err) &&
         !kp_shop_note_stop(shop(r), id, &n, err))
-        reply_done(r, id, 200);
+        kp_reply_id(r, id, 200);
     json_decref(body);
     return err->code;
 }
@@ -205,7 +196,7 @@ enum kp_code kp_route_parts(struct kp_request *r, struct kp_err *err)
     int64_t id;
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
     if (body && !read_parts(r, body, &p, err) && !kp_shop_parts(shop(r), &p, &id, err))
-        reply_done(r, id, 201);
+        kp_reply_id(r, id, 201);
     json_decref(body);
     return err->code;
 }

@@ -104,6 +104,19 @@ def oversized(token):
     )]
 
 
+def refuses_oversized(connect, token, cut_off, alive):
+    """Each of them is answered with a refusal or cut off, by an error of this kind, and the node lives."""
+    for request in oversized(token):
+        with connect() as s:
+            try:
+                s.sendall(request)
+                reply = s.recv(200)
+            except cut_off:
+                continue  # while we were sending
+            assert reply == b"" or reply.split()[1][:1] in (b"4", b"5"), (request[:60], reply)
+        assert alive()
+
+
 def open_stream(node, query="", buffer=None):
     """A raw connection on which the events of a stream arrive."""
     s = socket.socket()
