@@ -9,6 +9,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct order_memo; /* order_sum.c */
+struct shop_orders {
+    pthread_mutex_t acting; /* one at a time begins or ends bookings */
+    pthread_mutex_t memo_lock;
+    struct order_memo *memo; /* what bookings that go on have come to */
+    size_t n_memo;
+    pthread_t thread;
+    bool running;
+};
 struct kp_shop {
     struct kp_hub *hub;
     struct kp_store *store;
@@ -18,7 +27,15 @@ struct kp_shop {
     pthread_cond_t wake;
     bool running;
     atomic_bool stopping;
+    struct shop_orders orders;
 };
+bool shop_stopping(struct kp_shop *);
+void shop_pause(struct kp_shop *, int ms); /* until the time is over or the end has come */
+/* ---- orders; called by the life of the shop ---- */
+void orders_init(struct shop_orders *);
+enum kp_code orders_start(struct kp_shop *, struct kp_err *);
+void orders_stop(struct kp_shop *);
+void orders_free(struct shop_orders *);
 
 struct shop_rules { /* in force when they were read */
     struct kp_calendar calendar;

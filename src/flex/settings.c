@@ -13,6 +13,8 @@
 
 enum { PLACE = 80 };
 #define THRESHOLD (60 * KP_SECOND)
+#define ROUND     (1800 * KP_SECOND)
+#define GRACE     (600 * KP_SECOND)
 
 const char *const kp_reason_categories[] = { "breakdown", "set-up",  "material", "quality",
                                              "operator",  "planned", "other",    NULL };
@@ -154,15 +156,98 @@ static enum kp_code read_energy(const json_t *o, struct kp_settings *s, struct k
     return kp_member_number(o, "energy", "co2", 0, 1e6, &s->co2, err);
 }
 
+/* ---- orders and capacity ---- */
+static enum kp_code read_group(const json_t *o, const char *where, struct kp_settings *s,
+                               struct kp_err *err)
+{
+    static const char *const known[] = { "name", "match", NULL };
+    struct kp_group *g = &s->groups[s->n_groups];
+    if (kp_members_known(o, where, known, err) ||
+        kp_member_text(o, where, "name", true, &g->name, err) ||
+        kp_member_pattern(o, where, "match", &g->match, err))
+        return err->code;
+    if (strlen(g->name) >= KP_NAME_MAX)
+        return kp_fail(err, KP_EINVALID, "%s.name: longer than %d bytes", where, KP_NAME_MAX - 1);
+    if (kp_settings_group(s, g->name))
+        return kp_fail(err, KP_EINVALID, "%s.name: there are two groups '%.60s'", where, g->name);
+    s->n_groups++;
+    return KP_OK;
+}
+
+static enum kp_code read_groups(const json_t *list, struct kp_settings *s, struct kp_err *err)
+{
+    size_t n = json_array_size(list);
+    s->groups = kp_alloc((n + 1) * sizeof *s->groups);
+    if (!s->groups)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n && !err->code; i++) {
+        char where[PLACE];
+        snprintf(where, sizeof where, "groups[%zu]", i);
+        read_group(json_array_get(list, i), where, s, err);
+    }
+    return err->code;
+}
+
+/* One of two words; the first when nothing is said. */
+static enum kp_code read_choice(const json_t *o, const char *where, const char *key,
+                                const char *const words[2], bool *second, struct kp_err *err)
+{
+    const char *word;
+    if (kp_member_text(o, where, key, false, &word, err))
+        return err->code;
+    *second = word && strcmp(word, words[1]) == 0;
+    if (word && !*second && strcmp(word, words[0]) != 0)
+        kp_fail(err, KP_EINVALID, "%s.%s: '%.40s' is neither %s nor %s", where, key, word, words[0],
+                words[1]);
+    return err->code;
+}
+
+static enum kp_code read_orders(const json_t *o, struct kp_settings *s, struct kp_err *err)
+{
+    static const char *const known[] = { "program", "finish", NULL };
+    static const char *const yes_no[] = { "true", "false" };
+    static const char *const finish[] = { "person", "count" };
+    bool off = json_is_false(json_object_get(o, "program"));
+    bool said = json_is_boolean(json_object_get(o, "program"));
+    if (!o || json_is_null(o))
+        return KP_OK;
+    if (kp_members_known(o, "orders", known, err) ||
+        (!said && read_choice(o, "orders", "program", yes_no, &off, err)))
+        return err->code;
+    s->by_program = !off;
+    return read_choice(o, "orders", "finish", finish, &s->by_count, err);
+}
+
+static enum kp_code read_capacity(const json_t *o, struct kp_settings *s, struct kp_err *err)
+{
+    static const char *const known[] = { "round", "grain", "grace", NULL };
+    static const char *const grains[] = { "week", "day" };
+    bool day = false;
+    if (!o || json_is_null(o))
+        return KP_OK;
+    if (kp_members_known(o, "capacity", known, err) ||
+        kp_member_duration(o, "capacity", "round", &s->round, err) ||
+        kp_member_duration(o, "capacity", "grace", &s->grace, err) ||
+        read_choice(o, "capacity", "grain", grains, &day, err))
+        return err->code;
+    s->grain = day ? KP_GRAIN_DAY : KP_GRAIN_WEEK;
+    return KP_OK;
+}
+
 static enum kp_code read_all(struct kp_settings *s, struct kp_err *err)
 {
-    static const char *const known[] = { "threshold", "reasons", "machines", "energy", NULL };
-    const json_t *reasons, *machines;
+    static const char *const known[] = { "threshold", "reasons", "machines", "groups",
+                                         "energy",    "orders",  "capacity", NULL };
+    const json_t *reasons, *machines, *groups;
     if (kp_members_known(s->document, "shop", known, err) ||
         kp_member_duration(s->document, "shop", "threshold", &s->threshold, err) ||
         kp_member_list(s->document, "shop", "reasons", KP_REASONS_MAX, &reasons, err) ||
         kp_member_list(s->document, "shop", "machines", KP_MACHINE_RULES_MAX, &machines, err) ||
-        read_reasons(reasons, s, err) || read_machines(machines, s, err))
+        kp_member_list(s->document, "shop", "groups", KP_GROUPS_MAX, &groups, err) ||
+        read_reasons(reasons, s, err) || read_machines(machines, s, err) ||
+        read_groups(groups, s, err) ||
+        read_orders(json_object_get(s->document, "orders"), s, err) ||
+        read_capacity(json_object_get(s->document, "capacity"), s, err))
         return err->code;
     return read_energy(json_object_get(s->document, "energy"), s, err);
 }
@@ -170,7 +255,9 @@ static enum kp_code read_all(struct kp_settings *s, struct kp_err *err)
 enum kp_code kp_settings_parse(const char *json, struct kp_settings *s, struct kp_err *err)
 {
     json_error_t e;
-    *s = (struct kp_settings){ .threshold = THRESHOLD };
+    *s = (struct kp_settings){
+        .threshold = THRESHOLD, .by_program = true, .round = ROUND, .grace = GRACE
+    };
     s->document = kp_json_load(json, strlen(json), JSON_REJECT_DUPLICATES, &e);
     if (!s->document)
         return kp_json_starved() ? kp_fail(err, KP_ENOMEM, "out of memory")
@@ -184,6 +271,7 @@ void kp_settings_free(struct kp_settings *s)
     kp_free(s->reasons);
     kp_free(s->machines);
     kp_free(s->cycles);
+    kp_free(s->groups);
     *s = (struct kp_settings){ 0 };
 }
 
@@ -192,6 +280,14 @@ const struct kp_reason *kp_settings_reason(const struct kp_settings *s, const ch
     for (size_t i = 0; i < s->n_reasons; i++)
         if (strcmp(s->reasons[i].name, name) == 0)
             return &s->reasons[i];
+    return NULL;
+}
+
+const struct kp_group *kp_settings_group(const struct kp_settings *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_groups; i++)
+        if (strcmp(s->groups[i].name, name) == 0)
+            return &s->groups[i];
     return NULL;
 }
 

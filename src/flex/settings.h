@@ -10,6 +10,7 @@ enum {
     KP_REASONS_MAX = 100,
     KP_MACHINE_RULES_MAX = 500,
     KP_CYCLES_MAX = 500,
+    KP_GROUPS_MAX = 100,
     KP_SETTINGS_TEXT = 256 << 10
 };
 
@@ -41,11 +42,21 @@ struct kp_machine_rule {
     size_t n_cycles;
     const struct kp_cycle *cycles;
 };
+struct kp_group { /* machines of which any can do the same work */
+    const char *name, *match;
+};
+enum kp_grain { KP_GRAIN_WEEK, KP_GRAIN_DAY };
 struct kp_settings { /* texts live in the document behind it */
     void *document;
     int64_t threshold; /* a stop lasts at least so long */
     double price, co2; /* of a kWh, in the money of the node; kg CO2 a kWh */
-    size_t n_reasons, n_machines;
+    bool by_program;   /* operations begin when a machine takes their program */
+    bool by_count;     /* and end when enough good parts are made; else a person says so */
+    int64_t round;     /* free time is told in steps of so much */
+    int64_t grace;     /* a machine that stands longer is out until it is repaired */
+    uint8_t grain;     /* enum kp_grain */
+    size_t n_reasons, n_machines, n_groups;
+    struct kp_group *groups;
     struct kp_reason *reasons;
     struct kp_machine_rule *machines;
     struct kp_cycle *cycles;
@@ -56,6 +67,7 @@ enum kp_code kp_settings_parse(const char *json, struct kp_settings *, struct kp
 void kp_settings_free(struct kp_settings *);
 
 const struct kp_reason *kp_settings_reason(const struct kp_settings *, const char *name);
+const struct kp_group *kp_settings_group(const struct kp_settings *, const char *name);
 /* The most specific rule for a machine; one that says nothing when there is none. */
 const struct kp_machine_rule *kp_settings_machine(const struct kp_settings *, const char *path);
 int64_t kp_settings_threshold(const struct kp_settings *, const struct kp_machine_rule *);

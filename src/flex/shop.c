@@ -279,7 +279,7 @@ struct shop_bounds shop_bounds(const struct shop_rules *r, int64_t at)
 }
 
 /* ---- the thread ---- */
-static bool stopping(struct kp_shop *s)
+bool shop_stopping(struct kp_shop *s)
 {
     return atomic_load(&s->stopping);
 }
@@ -293,7 +293,7 @@ static size_t fill(struct kp_shop *s, const struct shop_rules *rules, const stru
     size_t made = 0;
     int64_t first = shop_first_interval(s, m->id, err);
     for (int i = 0;
-         i < DAYS_KEPT && made < DAYS_AT_ONCE && day > first && !err->code && !stopping(s); i++) {
+         i < DAYS_KEPT && made < DAYS_AT_ONCE && day > first && !err->code && !shop_stopping(s); i++) {
         int64_t before = kp_day_start(day - 3600 * KP_SECOND);
         bool fresh = false;
         struct kp_day d;
@@ -313,7 +313,7 @@ static bool turn(struct kp_shop *s)
     struct shop_machines list = { 0 };
     size_t made = 0;
     if (!shop_rules(s, &rules, &err) && !shop_machines(s, "", &rules, &list, &err))
-        for (size_t i = 0; i < list.n && !err.code && !stopping(s); i++)
+        for (size_t i = 0; i < list.n && !err.code && !shop_stopping(s); i++)
             made += fill(s, &rules, &list.of[i], &err);
     if (err.code && err.code != KP_ESTOPPED)
         kp_warn("shop", "a day could not be summed up, tried again", "why=%s",
@@ -323,14 +323,14 @@ static bool turn(struct kp_shop *s)
     return made && !err.code;
 }
 
-/* Until the time is over or the end has come. */
-static void pause_for(struct kp_shop *s, int ms)
+void shop_pause(struct kp_shop *s, int ms)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
+    until.tv_sec += ms / 1000 + (until.tv_nsec + ms % 1000 * KP_MILLISECOND) / KP_SECOND;
+    until.tv_nsec = (until.tv_nsec + ms % 1000 * KP_MILLISECOND) % KP_SECOND;
     pthread_mutex_lock(&s->lock);
-    while (!stopping(s) && !pthread_cond_timedwait(&s->wake, &s->lock, &until))
+    while (!shop_stopping(s) && !pthread_cond_timedwait(&s->wake, &s->lock, &until))
         ;
     pthread_mutex_unlock(&s->lock);
 }
@@ -338,9 +338,9 @@ static void pause_for(struct kp_shop *s, int ms)
 static void *work(void *arg)
 {
     struct kp_shop *s = arg;
-    pause_for(s, START_MS);
-    while (!stopping(s))
-        pause_for(s, turn(s) ? BETWEEN_MS : ROUND_MS);
+    shop_pause(s, START_MS);
+    while (!shop_stopping(s))
+        shop_pause(s, turn(s) ? BETWEEN_MS : ROUND_MS);
     return NULL;
 }
 
@@ -362,6 +362,7 @@ struct kp_shop *kp_shop_new(struct kp_hub *hub, struct kp_store *store,
     pthread_cond_init(&s->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&s->lock, NULL);
+    orders_init(&s->orders);
     return s;
 }
 
@@ -370,7 +371,7 @@ enum kp_code kp_shop_start(struct kp_shop *s, struct kp_err *err)
     if (pthread_create(&s->thread, NULL, work, s))
         return kp_fail(err, KP_EIO, "no thread for the shop floor");
     s->running = true;
-    return KP_OK;
+    return orders_start(s, err);
 }
 
 void kp_shop_stop(struct kp_shop *s)
@@ -382,12 +383,14 @@ void kp_shop_stop(struct kp_shop *s)
     if (s->running)
         pthread_join(s->thread, NULL);
     s->running = false;
+    orders_stop(s);
 }
 
 void kp_shop_free(struct kp_shop *s)
 {
     if (!s)
         return;
+    orders_free(&s->orders);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->lock);
     kp_free(s);

@@ -150,4 +150,37 @@ static const char schema_v6[] =
     "    day < 946684800000000000 + ((new.block & 34359738367) + 1) * iif(new.block >> 35, 86400000000000, 14400000000000) and"
     "    day > 946684800000000000 + (new.block & 34359738367) * iif(new.block >> 35, 86400000000000, 14400000000000)"
     "    - 90000000000000; end;";
+
+/* Version 7: work orders and what was worked at them (src/flex/order.h). */
+static const char schema_v7[] =
+    /* print: a hash of what came, so that the same again is seen. told: the confirmation that stands in a reply file of the
+     * folder; sent: when the file of an order we place was made durable. document: the UBL as it came. */
+    "create table work_order(id integer primary key autoincrement, direction text not null, sender text not null,"
+    "  number text not null, print blob not null, customer text, item text, description text, unit text, quantity real,"
+    "  due integer, state text not null, confirmation text, promised integer, reply_comment text, folder text, source text,"
+    "  document text, received integer not null, changed integer not null, told text, sent integer,"
+    "  unique(direction, sender, number));"
+    "create index work_order_living on work_order(due) where state in ('open', 'started');"
+    "create index work_order_untold on work_order(folder) where confirmation is not told;"
+    /* asset 0: at none yet; machine_group: a machine of it is to be chosen. Durations in ns, 0 = not known. */
+    "create table operation(id integer primary key autoincrement, work_order integer not null, position integer not null,"
+    "  number text not null, name text, asset integer not null, machine_group text, program text, item text,"
+    "  quantity real not null, cycle integer not null, setup integer not null, due integer, state text not null, line text,"
+    "  unique(work_order, number));"
+    "create index operation_living on operation(asset) where state in ('open', 'started', 'interrupted');"
+    /* end null: it goes on; a machine works at one operation at a time. running, setup, other: ns in that state. */
+    "create table booking(id integer primary key autoincrement, operation integer not null, asset integer not null,"
+    "  start integer not null, \"end\" integer, good integer not null default 0, scrap integer not null default 0,"
+    "  running integer not null default 0, setup integer not null default 0, other integer not null default 0,"
+    "  via text not null, who text, comment text, written integer);"
+    "create unique index booking_open on booking(asset) where \"end\" is null;"
+    "create index booking_operation on booking(operation);"
+    "create index booking_time on booking(start);"
+    "create index booking_unwritten on booking(id) where written is null and \"end\" is not null;"
+    /* Files of folders: taken in the same transaction as their orders, or refused. Times of a reason are when it was seen. */
+    "create table order_file(id integer primary key autoincrement, folder text not null, name text not null, hash blob not null,"
+    "  at integer not null, result text not null, orders integer not null default 0, reason text, reason_nl text,"
+    "  acknowledged integer, unique(folder, hash));"
+    /* The program that was seen last at a machine: only another one begins or interrupts an operation. */
+    "create table order_program(asset integer primary key, program text not null, at integer not null);";
 #endif
