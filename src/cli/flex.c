@@ -91,5 +91,7 @@ int kp_verb_flex(struct kp_cli *c)
 {
     if (strcmp(c->argv[0], "check") == 0)
         return check(c);
+    if (strcmp(c->argv[0], "orders") == 0)
+        return kp_flex_orders(c);
     return kp_flex_shop(c);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* flex: the shop floor for people: key figures, stops and their reasons, parts, the calendar,
  * energy, free capacity. */
-#include "cli/client.h"
+#include "cli/flex.h"
 
 #include "core/clock.h"
 #include "core/text.h"
@@ -14,11 +14,11 @@
 
 #include "core/ban.h"
 
-enum { URL = 8192, CELL = 64 };
+enum { URL = 8192 };
 
 /* ---- asking ---- */
 /* A time of day is meant as the clock on the wall shows it. */
-static bool add_flag(struct kp_cli *c, struct kp_buf *url, const char *flag)
+bool kp_url_flag(struct kp_cli *c, struct kp_buf *url, const char *flag)
 {
     bool time = strcmp(flag, "from") == 0 || strcmp(flag, "to") == 0;
     char text[KP_TIME_TEXT];
@@ -27,7 +27,8 @@ static bool add_flag(struct kp_cli *c, struct kp_buf *url, const char *flag)
         return false;
     if (time)
         kp_time_print(at, text);
-    kp_url_add(url, flag, time ? text : kp_flag(c, flag));
+    bool find = strcmp(flag, "find") == 0;
+    kp_url_add(url, find ? "q" : flag, time ? text : kp_flag(c, flag));
     return true;
 }
 
@@ -38,7 +39,7 @@ static json_t *ask(struct kp_cli *c, const char *url, const char *const *flags, 
     kp_buf_init(&text, URL);
     kp_buf_str(&text, url);
     for (; *flags; flags++)
-        if (kp_flag(c, *flags) && !add_flag(c, &text, *flags)) {
+        if (kp_flag(c, *flags) && !kp_url_flag(c, &text, *flags)) {
             kp_fail(err, KP_EINVALID,
                     "--%s: '%.60s' is not a time such as -7d, 14:30 or 2026-11-24", *flags,
                     kp_flag(c, *flags));
@@ -67,36 +68,36 @@ static int show(struct kp_cli *c, json_t *j, const struct kp_err *err,
 }
 
 /* ---- cells ---- */
-static void hours_text(double seconds, char out[CELL])
+void kp_cell_hours(double seconds, char out[KP_CELL])
 {
     int64_t minutes = llround(seconds / 60);
-    snprintf(out, CELL, "%" PRId64 ":%02d", minutes / 60, (int)(minutes % 60));
+    snprintf(out, KP_CELL, "%" PRId64 ":%02d", minutes / 60, (int)(minutes % 60));
 }
 
-static void percent_text(const json_t *o, const char *key, char out[CELL])
+static void percent_text(const json_t *o, const char *key, char out[KP_CELL])
 {
     const json_t *v = json_object_get(o, key);
     if (json_is_number(v))
-        snprintf(out, CELL, "%.1f%%", 100 * json_number_value(v));
+        snprintf(out, KP_CELL, "%.1f%%", 100 * json_number_value(v));
     else
-        snprintf(out, CELL, "-");
+        snprintf(out, KP_CELL, "-");
 }
 
-static void number_text(const json_t *o, const char *key, int digits, char out[CELL])
+void kp_cell_number(const json_t *o, const char *key, int digits, char out[KP_CELL])
 {
     const json_t *v = json_object_get(o, key);
     if (json_is_number(v))
-        snprintf(out, CELL, "%.*f", digits, json_number_value(v));
+        snprintf(out, KP_CELL, "%.*f", digits, json_number_value(v));
     else
-        snprintf(out, CELL, "-");
+        snprintf(out, KP_CELL, "-");
 }
 
-static void time_text(const json_t *o, const char *key, char out[CELL])
+void kp_cell_time(const json_t *o, const char *key, char out[KP_CELL])
 {
     int64_t at;
-    snprintf(out, CELL, "-");
+    snprintf(out, KP_CELL, "-");
     if (kp_time_parse(kp_text(o, key), &at))
-        kp_local_time(at, false, out, CELL);
+        kp_local_time(at, false, out, KP_CELL);
     char *dot = strchr(out, '.');
     if (dot)
         *dot = 0;
@@ -125,8 +126,8 @@ static void print_report(struct kp_cli *c, const json_t *j, const struct report 
         head_line(c, asset);
         json_array_foreach(json_object_get(asset, "steps"), i, step)
         {
-            char from[CELL];
-            time_text(step, "from", from);
+            char from[KP_CELL];
+            kp_cell_time(step, "from", from);
             r->row(&t, from, kp_text(step, "shift"), step);
         }
         if (!i)
@@ -142,18 +143,18 @@ static void print_report(struct kp_cli *c, const json_t *j, const struct report 
 /* ---- key figures ---- */
 static void oee_row(struct kp_table *t, const char *label, const char *shift, const json_t *o)
 {
-    char pbt[CELL], apt[CELL], a[CELL], pri[CELL], pq[CELL], e[CELL], gq[CELL], q[CELL], oee[CELL],
-        kwh[CELL];
-    hours_text(kp_number(o, "pbt"), pbt);
-    hours_text(kp_number(o, "apt"), apt);
+    char pbt[KP_CELL], apt[KP_CELL], a[KP_CELL], pri[KP_CELL], pq[KP_CELL], e[KP_CELL], gq[KP_CELL], q[KP_CELL], oee[KP_CELL],
+        kwh[KP_CELL];
+    kp_cell_hours(kp_number(o, "pbt"), pbt);
+    kp_cell_hours(kp_number(o, "apt"), apt);
     percent_text(o, "availability", a);
-    number_text(o, "pri", 1, pri);
-    number_text(o, "pq", 0, pq);
+    kp_cell_number(o, "pri", 1, pri);
+    kp_cell_number(o, "pq", 0, pq);
     percent_text(o, "effectiveness", e);
-    number_text(o, "gq", 0, gq);
+    kp_cell_number(o, "gq", 0, gq);
     percent_text(o, "quality", q);
     percent_text(o, "oee", oee);
-    number_text(json_object_get(o, "energy"), "kwhPerPart", 3, kwh);
+    kp_cell_number(json_object_get(o, "energy"), "kwhPerPart", 3, kwh);
     kp_table_row(t, 12, (const char *[]){ label, shift, pbt, apt, a, pri, pq, e, gq, q, oee, kwh });
 }
 
@@ -215,17 +216,17 @@ static int oee(struct kp_cli *c)
 static void energy_row(struct kp_table *t, const char *from, const char *shift, const json_t *step)
 {
     const json_t *e = json_object_get(step, "energy");
-    char kwh[CELL], idle[CELL], parts[CELL], each[CELL], cost[CELL], wasted[CELL], co2[CELL],
-        peak[CELL], at[CELL];
-    number_text(e, "kwh", 1, kwh);
-    number_text(e, "idleKwh", 1, idle);
-    number_text(step, "parts", 0, parts);
-    number_text(e, "kwhPerPart", 3, each);
-    number_text(e, "cost", 2, cost);
-    number_text(e, "idleCost", 2, wasted);
-    number_text(e, "co2Kg", 1, co2);
-    number_text(e, "peakKw", 1, peak);
-    time_text(e, "peakAt", at);
+    char kwh[KP_CELL], idle[KP_CELL], parts[KP_CELL], each[KP_CELL], cost[KP_CELL], wasted[KP_CELL], co2[KP_CELL],
+        peak[KP_CELL], at[KP_CELL];
+    kp_cell_number(e, "kwh", 1, kwh);
+    kp_cell_number(e, "idleKwh", 1, idle);
+    kp_cell_number(step, "parts", 0, parts);
+    kp_cell_number(e, "kwhPerPart", 3, each);
+    kp_cell_number(e, "cost", 2, cost);
+    kp_cell_number(e, "idleCost", 2, wasted);
+    kp_cell_number(e, "co2Kg", 1, co2);
+    kp_cell_number(e, "peakKw", 1, peak);
+    kp_cell_time(e, "peakAt", at);
     kp_table_row(
         t, 11,
         (const char *[]){ from, shift, kwh, idle, parts, each, cost, wasted, co2, peak, at });
@@ -256,9 +257,9 @@ static void print_stop_list(struct kp_cli *c, const json_t *j)
     size_t i;
     json_array_foreach(json_object_get(j, "stops"), i, one)
     {
-        char id[24], from[CELL], lasted[CELL];
+        char id[24], from[KP_CELL], lasted[KP_CELL];
         snprintf(id, sizeof id, "%" PRId64, kp_integer(one, "id"));
-        time_text(one, "from", from);
+        kp_cell_time(one, "from", from);
         kp_duration_print((int64_t)(kp_number(one, "seconds") * 1e9), lasted, sizeof lasted);
         kp_table_row(&t, 8,
                      (const char *[]){ id, kp_text(one, "asset"), from, lasted,
@@ -280,8 +281,8 @@ static void print_costs(struct kp_cli *c, const json_t *j)
     size_t i;
     json_array_foreach(json_object_get(j, "reasons"), i, one)
     {
-        char lost[CELL], part[CELL], times[24];
-        hours_text(kp_number(one, "seconds"), lost);
+        char lost[KP_CELL], part[KP_CELL], times[24];
+        kp_cell_hours(kp_number(one, "seconds"), lost);
         percent_text(one, "share", part);
         snprintf(times, sizeof times, "%" PRId64, kp_integer(one, "count"));
         kp_table_row(
@@ -330,7 +331,7 @@ static void print_noted(struct kp_cli *c, const json_t *j)
     printf("noted at %" PRId64 "\n", kp_integer(j, "id"));
 }
 
-static void set_text(json_t *body, const char *key, const char *text)
+void kp_set_text(json_t *body, const char *key, const char *text)
 {
     if (text)
         json_object_set_new(body, key, json_string(text));
@@ -344,9 +345,9 @@ static int reason(struct kp_cli *c)
     if (c->argc < 2)
         return show(c, kp_client_get(c, "/api/v1/shop", &err), &err, print_reasons);
     json_t *body = json_object();
-    set_text(body, "reason", c->argc > 2 ? c->argv[2] : NULL);
-    set_text(body, "state", kp_flag(c, "state"));
-    set_text(body, "comment", kp_flag(c, "comment"));
+    kp_set_text(body, "reason", c->argc > 2 ? c->argv[2] : NULL);
+    kp_set_text(body, "state", kp_flag(c, "state"));
+    kp_set_text(body, "comment", kp_flag(c, "comment"));
     kp_buf_init(&url, URL);
     kp_buf_str(&url, "/api/v1/stops");
     kp_url_segment(&url, c->argv[1]);
@@ -355,7 +356,7 @@ static int reason(struct kp_cli *c)
     return show(c, j, &err, print_noted);
 }
 
-static bool set_number(json_t *body, const char *key, const char *text)
+bool kp_set_number(json_t *body, const char *key, const char *text)
 {
     char *end = NULL;
     long long n = text ? strtoll(text, &end, 10) : 0;
@@ -373,15 +374,15 @@ static int parts(struct kp_cli *c)
     json_t *body = json_pack("{s:s}", "asset", c->argv[1]);
     int64_t at;
     char time[KP_TIME_TEXT];
-    set_text(body, "program", kp_flag(c, "program"));
-    set_text(body, "comment", kp_flag(c, "comment"));
-    bool good = set_number(body, "good", kp_flag(c, "good")) &&
-                set_number(body, "scrap", kp_flag(c, "scrap"));
+    kp_set_text(body, "program", kp_flag(c, "program"));
+    kp_set_text(body, "comment", kp_flag(c, "comment"));
+    bool good = kp_set_number(body, "good", kp_flag(c, "good")) &&
+                kp_set_number(body, "scrap", kp_flag(c, "scrap"));
     if (good && kp_flag(c, "at")) {
         good = kp_read_time(c, kp_flag(c, "at"), kp_utc(&kp_clock_system), &at);
         if (good)
             kp_time_print(at, time);
-        set_text(body, "at", good ? time : NULL);
+        kp_set_text(body, "at", good ? time : NULL);
     }
     if (!good) {
         json_decref(body);
@@ -407,13 +408,13 @@ static void print_planned(struct kp_cli *c, const json_t *j)
     size_t i;
     json_array_foreach(json_object_get(j, "planned"), i, one)
     {
-        char from[CELL], to[CELL], hours[CELL];
+        char from[KP_CELL], to[KP_CELL], hours[KP_CELL];
         int64_t a = 0, b = 0;
         kp_time_parse(kp_text(one, "from"), &a);
         kp_time_parse(kp_text(one, "to"), &b);
-        time_text(one, "from", from);
-        time_text(one, "to", to);
-        hours_text((double)(b - a) / 1e9, hours);
+        kp_cell_time(one, "from", from);
+        kp_cell_time(one, "to", to);
+        kp_cell_hours((double)(b - a) / 1e9, hours);
         kp_table_row(&t, 4, (const char *[]){ from, to, kp_text(one, "shift"), hours });
     }
     kp_table_print(c, &t, head, "lllr");
@@ -466,11 +467,11 @@ static void print_capacity(struct kp_cli *c, const json_t *j)
         head_line(c, asset);
         json_array_foreach(json_object_get(asset, "weeks"), i, week)
         {
-            char from[CELL], to[CELL], planned[CELL], free_[CELL];
-            time_text(week, "from", from);
-            time_text(week, "to", to);
-            number_text(week, "plannedHours", 1, planned);
-            number_text(week, "freeHours", 1, free_);
+            char from[KP_CELL], to[KP_CELL], planned[KP_CELL], free_[KP_CELL];
+            kp_cell_time(week, "from", from);
+            kp_cell_time(week, "to", to);
+            kp_cell_number(week, "plannedHours", 1, planned);
+            kp_cell_number(week, "freeHours", 1, free_);
             kp_table_row(&t, 4, (const char *[]){ from, to, planned, free_ });
         }
         kp_table_print(c, &t, head, "llrr");
@@ -499,6 +500,6 @@ int kp_flex_shop(struct kp_cli *c)
             return words[i].run(c);
     return kp_complain(c, KP_MISUSE,
                        "there is no 'flex %s'; it takes oee, stops, reason, parts, energy, "
-                       "calendar, settings, capacity, check",
+                       "calendar, settings, capacity, orders, check",
                        c->argv[0]);
 }

@@ -70,6 +70,9 @@ struct shop_machines {
  * none is an error. */
 enum kp_code shop_machines(struct kp_shop *, const char *pattern, const struct shop_rules *,
                            struct shop_machines *, struct kp_err *);
+/* The same of all machines, also those that never said what they do. */
+enum kp_code shop_places(struct kp_shop *, const char *pattern, const struct shop_rules *,
+                         struct shop_machines *, struct kp_err *);
 void shop_machines_free(struct shop_machines *);
 int64_t shop_first_interval(struct kp_shop *, kp_asset, struct kp_err *); /* KP_FOREVER: none */
 

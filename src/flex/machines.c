@@ -94,6 +94,39 @@ enum kp_code shop_machines(struct kp_shop *s, const char *pattern, const struct 
     return own.code ? kp_fail(err, own.code, "%s", own.text) : KP_OK;
 }
 
+/* The model's lock is held. */
+static void walk(struct finding *f, kp_asset from)
+{
+    const kp_asset *list;
+    size_t n = kp_model_child_assets(f->model, from, &list);
+    for (size_t i = 0; i < n && !f->err->code; i++) {
+        char path[KP_PATH_MAX];
+        kp_model_asset_path(f->model, list[i], path, sizeof path);
+        if (kp_model_asset(f->model, list[i])->kind == KP_MACHINE &&
+            kp_pattern_match(f->pattern, path))
+            add(f, list[i], path);
+        walk(f, list[i]);
+    }
+}
+
+enum kp_code shop_places(struct kp_shop *s, const char *pattern, const struct shop_rules *rules,
+                         struct shop_machines *out, struct kp_err *err)
+{
+    struct kp_err own = { 0 };
+    struct finding f = { kp_hub_model(s->hub), pattern, rules, out, &own };
+    kp_model_lock(f.model);
+    walk(&f, 0);
+    kp_model_unlock(f.model);
+    struct kp_db *db = own.code ? NULL : kp_store_reader(s->store, &own);
+    if (db) {
+        kp_interval_assets(db, KP_INTERVAL_STATE, match, &f, &own);
+        kp_store_reader_done(s->store, db);
+    }
+    if (out->n)
+        qsort(out->of, out->n, sizeof *out->of, by_path);
+    return own.code ? kp_fail(err, own.code, "%s", own.text) : KP_OK;
+}
+
 void shop_machines_free(struct shop_machines *l)
 {
     kp_free(l->of);

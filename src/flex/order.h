@@ -97,6 +97,7 @@ struct kp_order {
 };
 extern const char *const kp_order_words[]; /* "active" (open and started), "open", "started",
                                               "finished", "cancelled", "late", "all"; NULL */
+extern const char *const kp_direction_words[]; /* "in", "out"; NULL */
 struct kp_order_query {                    /* NULL, 0: any */
     const char *state;                     /* one of the words; NULL: active */
     const char *asset;                     /* pattern: at such machines, or their groups */

@@ -26,4 +26,13 @@ enum kp_code order_sums(struct kp_shop *, kp_asset, int64_t from, int64_t to, st
 /* Of a booking that goes on, up to now; some seconds old. */
 enum kp_code order_sums_now(struct kp_shop *, int64_t booking, kp_asset, int64_t from,
                             struct order_sums *, struct kp_err *);
+
+/* ---- following programs (order_program.c) ---- */
+/* Whether two names mean the same program: without folders, upper and lower case alike, the ending
+ * only when both have one. */
+bool order_program_same(const char *, const char *);
+struct watching;
+struct watching *orders_watch(struct kp_shop *); /* NULL: out of memory */
+void orders_turn(struct watching *, struct kp_err *);
+void orders_unwatch(struct watching *);
 #endif

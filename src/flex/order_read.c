@@ -14,6 +14,8 @@ enum { LIMIT = 100 };
 const char *const kp_order_words[] = { "active",    "open", "started", "finished",
                                        "cancelled", "late", "all",     NULL };
 
+const char *const kp_direction_words[] = { "in", "out", NULL };
+
 struct asking {
     struct kp_shop *s;
     struct kp_db *db;
@@ -179,11 +181,12 @@ static enum kp_code read_operations(struct asking *a, struct kp_order *order)
 }
 
 /* ---- orders ---- */
-#define ORDER_COLUMNS                                                                              \
+/* The document only where one order is asked for: it may be long. */
+#define ORDER_COLUMNS(document)                                                                    \
     "w.id, w.direction, w.sender, w.number, w.customer, w.item, w.description, w.unit, "           \
     "w.quantity, w.due, w.state, w.confirmation, w.promised, w.reply_comment, w.folder, "          \
-    "w.source, "                                                                                   \
-    "w.document, w.received, w.changed, w.told, w.sent"
+    "w.source, " document ", w.received, w.changed, w.told, w.sent"
+#define ONE "select " ORDER_COLUMNS("w.document") " from work_order w where "
 
 static void read_order(struct asking *a, struct kp_stmt *s, struct kp_order *o)
 {
@@ -220,7 +223,7 @@ static enum kp_code find_machines(struct asking *a, const char *pattern, struct 
     struct shop_machines list = { 0 };
     struct kp_json i = kp_json(ids), g = kp_json(groups);
     const struct kp_settings *set = &a->rules.settings;
-    shop_machines(a->s, pattern, &a->rules, &list, a->err);
+    shop_places(a->s, pattern, &a->rules, &list, a->err);
     kp_json_begin(&i, '[');
     for (size_t k = 0; k < list.n; k++)
         kp_json_int(&i, list.of[k].id);
@@ -250,15 +253,14 @@ static enum kp_code find_machines(struct asking *a, const char *pattern, struct 
     "(?6 is null or exists(select 1 from operation o where o.work_order = w.id and "               \
     "(o.asset in (select value from json_each(?6)) or (o.asset = 0 and "                           \
     "o.machine_group in (select value from json_each(?7))))))"
-static const char living_sql[] =
-    "select " ORDER_COLUMNS " from work_order w where w.state in ('open', 'started') and "
-    "(?1 = 'active' or w.state = ?1 or (?1 = 'late' and w.due < ?10)) and " ORDER_FILTER
-    " and (?8 = 0 or (coalesce(w.due, 9e18), w.id) > (select coalesce(due, 9e18), id from "
-    "work_order where id = ?8)) order by coalesce(w.due, 9e18), w.id limit ?9";
-static const char others_sql[] =
-    "select " ORDER_COLUMNS
-    " from work_order w where (?1 = 'all' or w.state = ?1) and " ORDER_FILTER
-    " and (?8 = 0 or w.id < ?8) order by w.id desc limit ?9";
+static const char living_sql[] = "select " ORDER_COLUMNS(
+    "null") " from work_order w where w.state in ('open', 'started') and "
+            "(?1 = 'active' or w.state = ?1 or (?1 = 'late' and w.due < ?10)) and " ORDER_FILTER
+            " and (?8 = 0 or (coalesce(w.due, 9e18), w.id) > (select coalesce(due, 9e18), id from "
+            "work_order where id = ?8)) order by coalesce(w.due, 9e18), w.id limit ?9";
+static const char others_sql[] = "select " ORDER_COLUMNS(
+    "null") " from work_order w where (?1 = 'all' or w.state = ?1) and " ORDER_FILTER
+            " and (?8 = 0 or w.id < ?8) order by w.id desc limit ?9";
 
 static bool is_living(const char *state)
 {
@@ -347,10 +349,7 @@ enum kp_code kp_orders_get(struct kp_shop *s, int64_t id, struct kp_arena *arena
     struct asking a = { .s = s, .arena = arena, .err = err };
     char what[24];
     snprintf(what, sizeof what, "%lld", (long long)id);
-    struct kp_stmt *get =
-        begin(&a)
-            ? kp_db_prepare(a.db, "select " ORDER_COLUMNS " from work_order w where w.id = ?", err)
-            : NULL;
+    struct kp_stmt *get = begin(&a) ? kp_db_prepare(a.db, ONE "w.id = ?", err) : NULL;
     if (get)
         kp_bind_int(get, 1, id);
     return read_one(&a, get, out, what);
@@ -360,12 +359,10 @@ enum kp_code kp_orders_find(struct kp_shop *s, bool out, const char *sender, con
                             struct kp_arena *arena, struct kp_order *order, struct kp_err *err)
 {
     struct asking a = { .s = s, .arena = arena, .err = err };
-    struct kp_stmt *get = begin(&a) ? kp_db_prepare(a.db,
-                                                    "select " ORDER_COLUMNS
-                                                    " from work_order w where w.direction = ? and "
-                                                    "w.sender = ? and w.number = ?",
-                                                    err)
-                                    : NULL;
+    struct kp_stmt *get =
+        begin(&a)
+            ? kp_db_prepare(a.db, ONE "w.direction = ? and w.sender = ? and w.number = ?", err)
+            : NULL;
     if (get) {
         kp_bind_text(get, 1, out ? "out" : "in");
         kp_bind_text(get, 2, sender ? sender : "");

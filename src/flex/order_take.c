@@ -448,8 +448,11 @@ enum kp_code kp_orders_take(struct kp_shop *s, const struct kp_order_in *list, s
 {
     struct kp_arena arena = { 0 };
     struct taking t = { list, n, replace, receipt, taken, NULL, kp_utc(s->clock) };
-    if (!order_check_all(s, list, n, err) && !find_places(s, &t, &arena, err))
+    if (!order_check_all(s, list, n, err) && !find_places(s, &t, &arena, err)) {
+        pthread_mutex_lock(&s->orders.acting);
         kp_store_do(s->store, take_all, &t, err);
+        pthread_mutex_unlock(&s->orders.acting);
+    }
     kp_arena_free(&arena);
     return err->code;
 }

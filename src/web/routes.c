@@ -169,6 +169,25 @@ PARAMS capacity_params[] = {
     { .name = "weeks", .type = KP_PARAM_INT, .min = 1, .max = 104, .standard = 8 },
     END,
 };
+PARAMS orders_params[] = {
+    { .name = "state", .type = KP_PARAM_CHOICE, .choices = kp_order_words },
+    { .name = "asset", .type = KP_PARAM_PATTERN },
+    { .name = "direction", .type = KP_PARAM_CHOICE, .choices = kp_direction_words },
+    { .name = "sender", .type = KP_PARAM_TEXT },
+    { .name = "q", .type = KP_PARAM_TEXT },
+    { .name = "after", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 1000, .standard = 100 },
+    END,
+};
+PARAMS bookings_params[] = {
+    { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "to", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "order", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX },
+    { .name = "asset", .type = KP_PARAM_PATTERN },
+    { .name = "after", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
+    END,
+};
 PARAMS values_params[] = { { .name = "at", .type = KP_PARAM_PATH }, END };
 PARAMS discover_params[] = {
     { .name = "from", .type = KP_PARAM_INT, .min = 0, .max = 10000 },
@@ -290,6 +309,16 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_PUT, API "/stops/{id}", kp_route_stop_put, KP_OPERATOR, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/parts", kp_route_parts, KP_OPERATOR, KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/capacity", kp_route_capacity, KP_VIEWER, KP_SLOW, capacity_params },
+    { KP_HTTP_GET, API "/orders", kp_route_orders, KP_VIEWER, KP_SLOW, orders_params },
+    { KP_HTTP_POST, API "/orders", kp_route_order_take, KP_OPERATOR, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/orders/{id}", kp_route_order, KP_VIEWER, 0, NULL },
+    { KP_HTTP_POST, API "/orders/{id}/cancel", kp_route_order_cancel, KP_OPERATOR, 0, NULL },
+    { KP_HTTP_POST, API "/orders/{id}/confirm", kp_route_order_confirm, KP_OPERATOR, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/operations/{id}/start", kp_route_operation_start, KP_OPERATOR, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/operations/{id}/interrupt", kp_route_operation_interrupt, KP_OPERATOR, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/operations/{id}/finish", kp_route_operation_finish, KP_OPERATOR, KP_BODY_JSON, NULL },
+    { KP_HTTP_PATCH, API "/operations/{id}", kp_route_operation_plan, KP_OPERATOR, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/bookings", kp_route_bookings, KP_VIEWER, KP_SLOW, bookings_params },
     { KP_HTTP_GET, API "/alarms", kp_route_alarms, KP_VIEWER, 0, alarm_params },
     { KP_HTTP_POST, API "/alarms/{id}/acknowledge", kp_route_alarm_acknowledge, KP_OPERATOR, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/alarms/{id}/shelve", kp_route_alarm_shelve, KP_OPERATOR, KP_BODY_JSON, NULL },

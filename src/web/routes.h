@@ -45,6 +45,9 @@ kp_handler kp_route_alarm_rules, kp_route_alarm_rule, kp_route_alarm_rule_make, 
 extern const char *const kp_shop_every_words[]; /* flex/shop.h */
 kp_handler kp_route_calendar, kp_route_calendar_put, kp_route_calendar_planned, kp_route_shop, kp_route_shop_put; /* route_shop.c */
 kp_handler kp_route_oee, kp_route_energy, kp_route_stops, kp_route_stop_put, kp_route_parts, kp_route_capacity;
+extern const char *const kp_order_words[], *const kp_direction_words[]; /* flex/order.h */
+kp_handler kp_route_orders, kp_route_order, kp_route_order_take, kp_route_order_cancel, kp_route_order_confirm; /* route_orders.c */
+kp_handler kp_route_operation_start, kp_route_operation_interrupt, kp_route_operation_finish, kp_route_operation_plan, kp_route_bookings;
 kp_handler kp_route_sql, kp_route_backup, kp_route_apply, kp_route_export;
 
 /* Points of history: of one series when nothing is said; of one reply, and steps of one aggregate. */
