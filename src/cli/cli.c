@@ -272,6 +272,7 @@ static const struct kp_flag flex_flags[] = {
     { "promised", "DATE", "with orders confirm: when it will be ready" },
     { "file", "FILE", "with calendar and settings: take this document (JSON)" },
     { "weeks", "N", "with capacity: for how many (8)" },
+    { "group", NULL, "with capacity: groups of machines instead" },
     { 0 },
 };
 static const struct kp_flag check_flags[] = {

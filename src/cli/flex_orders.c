@@ -114,12 +114,12 @@ static void print_order(struct kp_cli *c, const json_t *o)
 {
     struct kp_table t = { 0 };
     char due[KP_CELL], promised[KP_CELL];
+    const char *by = *kp_text(o, "customer") ? kp_text(o, "customer") : kp_text(o, "sender");
     kp_cell_time(o, "due", due);
     kp_cell_time(o, "promised", promised);
-    printf("%s%s%s %s of %s, %s, due %s%s\n", kp_style(c, "1"), kp_text(o, "number"),
-           kp_style(c, "0"), kp_text(o, "item"),
-           *kp_text(o, "customer") ? kp_text(o, "customer") : kp_text(o, "sender"),
-           kp_text(o, "state"), due, json_is_true(json_object_get(o, "late")) ? ", LATE" : "");
+    printf("%s%s%s %s%s%s, %s, due %s%s\n", kp_style(c, "1"), kp_text(o, "number"),
+           kp_style(c, "0"), kp_text(o, "item"), *by ? " for " : "", by, kp_text(o, "state"), due,
+           json_is_true(json_object_get(o, "late")) ? ", LATE" : "");
     if (*kp_text(o, "confirmation"))
         printf("%s; promised %s %s\n", kp_text(o, "confirmation"), promised, kp_text(o, "comment"));
     add_order(&t, o);

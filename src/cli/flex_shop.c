@@ -143,8 +143,8 @@ static void print_report(struct kp_cli *c, const json_t *j, const struct report 
 /* ---- key figures ---- */
 static void oee_row(struct kp_table *t, const char *label, const char *shift, const json_t *o)
 {
-    char pbt[KP_CELL], apt[KP_CELL], a[KP_CELL], pri[KP_CELL], pq[KP_CELL], e[KP_CELL], gq[KP_CELL], q[KP_CELL], oee[KP_CELL],
-        kwh[KP_CELL];
+    char pbt[KP_CELL], apt[KP_CELL], a[KP_CELL], pri[KP_CELL], pq[KP_CELL], e[KP_CELL], gq[KP_CELL],
+        q[KP_CELL], oee[KP_CELL], kwh[KP_CELL];
     kp_cell_hours(kp_number(o, "pbt"), pbt);
     kp_cell_hours(kp_number(o, "apt"), apt);
     percent_text(o, "availability", a);
@@ -216,8 +216,8 @@ static int oee(struct kp_cli *c)
 static void energy_row(struct kp_table *t, const char *from, const char *shift, const json_t *step)
 {
     const json_t *e = json_object_get(step, "energy");
-    char kwh[KP_CELL], idle[KP_CELL], parts[KP_CELL], each[KP_CELL], cost[KP_CELL], wasted[KP_CELL], co2[KP_CELL],
-        peak[KP_CELL], at[KP_CELL];
+    char kwh[KP_CELL], idle[KP_CELL], parts[KP_CELL], each[KP_CELL], cost[KP_CELL], wasted[KP_CELL],
+        co2[KP_CELL], peak[KP_CELL], at[KP_CELL];
     kp_cell_number(e, "kwh", 1, kwh);
     kp_cell_number(e, "idleKwh", 1, idle);
     kp_cell_number(step, "parts", 0, parts);
@@ -456,28 +456,75 @@ static int settings(struct kp_cli *c)
 }
 
 /* ---- capacity ---- */
+static void print_weeks(struct kp_cli *c, const json_t *of, bool yields)
+{
+    static const char *const head[] = { "from", "to", "planned h", "yield", "booked h", "free h" };
+    struct kp_table t = { 0 };
+    json_t *week;
+    size_t i;
+    json_array_foreach(json_object_get(of, "weeks"), i, week)
+    {
+        char from[KP_CELL], to[KP_CELL], planned[KP_CELL], yield[KP_CELL] = "", booked[KP_CELL],
+                                                           free_[KP_CELL];
+        kp_cell_time(week, "from", from);
+        kp_cell_time(week, "to", to);
+        kp_cell_number(week, "plannedHours", 1, planned);
+        kp_cell_number(week, "bookedHours", 1, booked);
+        kp_cell_number(week, "freeHours", 1, free_);
+        if (yields)
+            percent_text(of, "yield", yield);
+        kp_table_row(&t, 6, (const char *[]){ from, to, planned, yield, booked, free_ });
+    }
+    kp_table_print(c, &t, head, "llrrrr");
+}
+
+static void print_outage(const json_t *out)
+{
+    char since[KP_CELL], until[KP_CELL];
+    int64_t repairs = kp_integer(out, "repairs");
+    kp_cell_time(out, "since", since);
+    kp_cell_time(out, "until", until);
+    printf("  %s since %s; taken to be out until %s, ", kp_text(out, "why"), since, until);
+    if (repairs)
+        printf("as its last %" PRId64 " repairs took\n", repairs);
+    else
+        printf("the end of the shift\n");
+}
+
+static void print_machine(struct kp_cli *c, const json_t *asset)
+{
+    printf("%s%s%s\n", kp_style(c, "1"), kp_text(asset, "path"), kp_style(c, "0"));
+    print_weeks(c, asset, true);
+    printf("  yield of %" PRId64 " shifts\n", kp_integer(asset, "shifts"));
+    if (json_object_get(asset, "out"))
+        print_outage(json_object_get(asset, "out"));
+    if (kp_integer(asset, "withoutTime"))
+        printf("  %" PRId64 " operations have no cycle: they are not taken off\n",
+               kp_integer(asset, "withoutTime"));
+    if (kp_number(asset, "beyondHours") > 0)
+        printf("  %.1f h of work more than there is time for\n", kp_number(asset, "beyondHours"));
+}
+
+static void print_group(struct kp_cli *c, const json_t *group)
+{
+    json_t *path;
+    size_t i;
+    printf("%s%s%s:", kp_style(c, "1"), kp_text(group, "name"), kp_style(c, "0"));
+    json_array_foreach(json_object_get(group, "assets"), i, path)
+        printf(" %s", json_string_value(path));
+    printf("\n");
+    print_weeks(c, group, false);
+}
+
 static void print_capacity(struct kp_cli *c, const json_t *j)
 {
-    static const char *const head[] = { "from", "to", "planned h", "free h" };
-    json_t *asset, *week;
-    size_t n, i;
-    json_array_foreach(json_object_get(j, "assets"), n, asset)
-    {
-        struct kp_table t = { 0 };
-        head_line(c, asset);
-        json_array_foreach(json_object_get(asset, "weeks"), i, week)
-        {
-            char from[KP_CELL], to[KP_CELL], planned[KP_CELL], free_[KP_CELL];
-            kp_cell_time(week, "from", from);
-            kp_cell_time(week, "to", to);
-            kp_cell_number(week, "plannedHours", 1, planned);
-            kp_cell_number(week, "freeHours", 1, free_);
-            kp_table_row(&t, 4, (const char *[]){ from, to, planned, free_ });
-        }
-        kp_table_print(c, &t, head, "llrr");
-        printf("  yield %.0f%%, of %" PRId64 " shifts\n", 100 * kp_number(asset, "yield"),
-               kp_integer(asset, "shifts"));
-    }
+    json_t *one;
+    size_t n;
+    bool groups = kp_flag(c, "group") != NULL;
+    json_array_foreach(json_object_get(j, groups ? "groups" : "assets"), n,
+                       one)(groups ? print_group : print_machine)(c, one);
+    if (!n && groups)
+        printf("no machine is in a group: groups stand in the settings\n");
 }
 
 static int capacity(struct kp_cli *c)

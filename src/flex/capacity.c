@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Planned time, and how much of it is free: planned time times what a machine makes of it, which is
- * its availability times its effectiveness, the median of its last shifts. */
-#include "flex/oee.h"
+/* Planned time, and what a machine makes of it: its availability times its effectiveness, the
+ * median of its last shifts. */
+#include "flex/capacity.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "core/ban.h"
 
-enum { SHIFTS = 20, SHIFTS_LEAST = 5, TRAILING_DAYS = 42, WEEKS_MAX = 104 };
+enum { SHIFTS = 20, SHIFTS_LEAST = 5, TRAILING_DAYS = 42 };
 static const double unproven = 0.75; /* of a machine that has not shown its yield yet */
 
 /* ---- planned time ---- */
@@ -119,80 +119,10 @@ static double yield_of(struct yielding *y, int64_t now, size_t *proven)
     return *proven < SHIFTS_LEAST ? unproven : y->shifts[*proven / 2];
 }
 
-/* ---- weeks ---- */
-static bool add_span(void *arg, const struct kp_span *s)
+double machine_yield(struct kp_shop *s, const struct shop_rules *rules,
+                     const struct shop_machine *m, int64_t now, size_t *proven, struct kp_err *err)
 {
-    *(int64_t *)arg += s->to - s->from;
-    return true;
-}
-
-static int64_t next_week(int64_t at)
-{
-    struct tm tm;
-    int64_t day = kp_day_start(at);
-    do {
-        day = kp_day_after(day);
-        time_t s = (time_t)(day / KP_SECOND);
-        if (!localtime_r(&s, &tm))
-            break;
-    } while (tm.tm_wday != 1);
-    return day;
-}
-
-static void put_weeks(struct kp_json *j, const struct yielding *y, double yield, int64_t from,
-                      int weeks)
-{
-    kp_json_key(j, "weeks");
-    kp_json_begin(j, '[');
-    for (int i = 0; i < weeks; i++) {
-        int64_t planned = 0, to = next_week(from);
-        kp_calendar_spans(&y->rules->calendar, y->machine->path, from, to, add_span, &planned);
-        double hours = (double)planned / (3600.0 * (double)KP_SECOND);
-        kp_json_begin(j, '{');
-        kp_json_put_time(j, "from", from);
-        kp_json_put_time(j, "to", to);
-        kp_json_key(j, "plannedHours");
-        kp_json_double(j, round(hours * 100) / 100);
-        kp_json_key(j, "freeHours"); /* of work; rounded, for a partner needs no more */
-        kp_json_double(j, floor(hours * yield * 2) / 2);
-        kp_json_end(j, '}');
-        from = to;
-    }
-    kp_json_end(j, ']');
-}
-
-static void put_machine(struct kp_shop *s, const struct shop_rules *rules,
-                        const struct shop_machine *m, int64_t now, int weeks, struct kp_json *j,
-                        struct kp_err *err)
-{
-    size_t proven;
     struct yielding y = { .s = s, .rules = rules, .machine = m, .err = err };
     y.rule = kp_settings_machine(&rules->settings, m->path);
-    double yield = yield_of(&y, now, &proven);
-    kp_json_begin(j, '{');
-    kp_json_put_text(j, "path", m->path);
-    kp_json_key(j, "yield");
-    kp_json_double(j, round(yield * 1000) / 1000);
-    kp_json_put_int(j, "shifts", (int64_t)proven);
-    put_weeks(j, &y, yield, now, weeks);
-    kp_json_end(j, '}');
-}
-
-enum kp_code kp_shop_capacity(struct kp_shop *s, const struct kp_shop_query *q, int weeks,
-                              struct kp_json *j, struct kp_err *err)
-{
-    struct shop_rules rules = { 0 };
-    struct shop_machines list = { 0 };
-    weeks = weeks > WEEKS_MAX ? WEEKS_MAX : weeks;
-    shop_find(s, q, &rules, &list, err);
-    kp_json_begin(j, '{');
-    kp_json_key(j, "assets");
-    kp_json_begin(j, '[');
-    for (size_t i = 0; i < list.n && !err->code; i++)
-        put_machine(s, &rules, &list.of[i], q->now, weeks, j, err);
-    kp_json_end(j, ']');
-    kp_json_end(j, '}');
-    shop_machines_free(&list);
-    shop_rules_free(&rules);
-    return err->code;
+    return yield_of(&y, now, proven);
 }

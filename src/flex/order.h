@@ -67,7 +67,7 @@ enum kp_code kp_order_try(struct kp_shop *, const struct kp_order_in *, bool rep
 /* Whether a file of this content was taken from the folder before. */
 enum kp_code kp_order_file_taken(struct kp_shop *, const char *folder, const void *hash,
                                  size_t hash_len, bool *taken, struct kp_err *);
-/* RFC 3339, or a date alone: the end of that day on the wall of the node. */
+/* RFC 3339, or a date alone: its last second on the wall of the node. */
 bool kp_due_parse(const char *text, int64_t *at);
 /* An order as REST takes it. Lists live in the arena, texts in the document. */
 enum kp_code kp_order_parse(const void *json, struct kp_arena *, struct kp_order_in *,

@@ -29,7 +29,7 @@ bool kp_due_parse(const char *text, int64_t *at)
         return true;
     struct tm tm = { .tm_year = (int)y - 1900, .tm_mon = (int)m - 1, .tm_mday = (int)d + 1 };
     tm.tm_isdst = -1;
-    *at = (int64_t)mktime(&tm) * KP_SECOND;
+    *at = (int64_t)mktime(&tm) * KP_SECOND - KP_SECOND;
     return true;
 }
 
