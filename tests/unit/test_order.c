@@ -566,7 +566,7 @@ static void a_program_of_two_orders_begins_neither(void **state)
     show_program(w, "O1");
     assert_string_equal(order(a.id).state, "started");
     count(5);
-    pass(KP_SECOND);
+    pass(MINUTE);
     show_program(w, "O1");
     assert_string_equal(order(a.id).state, "finished");
     orders_unwatch(w);
