@@ -98,7 +98,7 @@ function Machine({ card, roles }: { card: Card; roles?: Record<string, any> }) {
     };
   }, [seen, paths]);
   const ill = counts.bad + counts.stale, lost = counts.signals > 0 && ill === counts.signals;
-  const program = roles?.program?.value, parts = roles?.["part-count"];
+  const program = roles?.program?.value, parts = roles?.["part-count"] ?? roles?.["good-count"];
   return <article ref={ref} class="card" style={{ "--ink": lost ? "var(--faint)" : asset.state ? stateInk(asset.state) : "var(--line)" }}>
     <h3><a href={toAsset(asset.path)}>{nameOf(asset.path)}</a></h3>
     <p class="state">{asset.state ? <><span class="badge"><i aria-hidden="true">{stateIcon(asset.state)}</i>{stateWord(asset.state)}</span>

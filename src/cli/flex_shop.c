@@ -63,6 +63,9 @@ static int show(struct kp_cli *c, json_t *j, const struct kp_err *err,
         kp_print_json(j);
     else
         print(c, j);
+    if (!c->json && kp_integer(j, "making"))
+        printf("%" PRId64 " days of machines are still being summed up and missing here: ask again\n",
+               kp_integer(j, "making"));
     json_decref(j);
     return KP_DONE;
 }

@@ -46,9 +46,10 @@ static void row(const struct kp_cli *c, struct kp_table *t, const json_t *m)
              *kp_text(m, "state") ? kp_text(m, "state") : "?", kp_style(c, "0"));
     snprintf(made, sizeof made, "%s%s%s", kp_text(m, "manufacturer"),
              *kp_text(m, "manufacturer") && *kp_text(m, "product") ? " " : "", kp_text(m, "product"));
+    const char *counted = json_object_get(signals, "part-count") ? "part-count" : "good-count";
     const char *cells[] = { kp_text(m, "path"), state, age,
                             value_of(signals, "program", program, sizeof program),
-                            value_of(signals, "part-count", parts, sizeof parts),
+                            value_of(signals, counted, parts, sizeof parts),
                             value_of(signals, "load", load, sizeof load), made };
     kp_table_row(t, 7, cells);
 }

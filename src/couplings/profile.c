@@ -284,13 +284,24 @@ bool kp_profile_applies(const struct kp_profile *p, const struct kp_profile_peer
     return !p->products || any_of((const char *const *)p->products, low);
 }
 
+/* A kind with a sub-kind, PART_COUNT:BAD, is also what stands before the colon. */
+static bool is_kind(const struct rule *r, const char *kind)
+{
+    char before[KP_PATH_MAX];
+    const char *colon = strchr(kind, ':');
+    if (any_of((const char *const *)r->kinds, kind) || !colon)
+        return any_of((const char *const *)r->kinds, kind);
+    snprintf(before, sizeof before, "%.*s", (int)(colon - kind), kind);
+    return any_of((const char *const *)r->kinds, before);
+}
+
 /* A pattern also matches what is below it, but a role is that of one variable. */
 static bool matches(const struct rule *r, const struct kp_profile_variable *v, const char *path,
                     const char *above, const char *kind)
 {
     if ((r->property >= 0 && r->property != v->property) ||
         (r->types && !(r->types & type_bit(v->type))) ||
-        (r->kinds && !any_of((const char *const *)r->kinds, kind)))
+        (r->kinds && !is_kind(r, kind)))
         return false;
     if (!r->match)
         return true;

@@ -110,7 +110,8 @@ static double yield_of(struct yielding *y, int64_t now, size_t *proven)
     y->learning = learning_new();
     if (!y->learning)
         kp_fail(y->err, KP_ENOMEM, "out of memory");
-    if (!y->err->code && !shop_days(y->s, y->rules, y->machine, from, now, now, learn, y, y->err))
+    if (!y->err->code &&
+        !shop_days_learn(y->s, y->rules, y->machine, from, now, now, learn, y, y->err))
         shop_days(y->s, y->rules, y->machine, from, now, now, add_shifts, y, y->err);
     *proven = y->n < SHIFTS ? y->n : SHIFTS;
     qsort(y->shifts, *proven, sizeof *y->shifts, by_size);

@@ -292,7 +292,7 @@ static void put_group(struct kp_json *j, const struct planning *p, const struct 
     kp_json_end(j, '}');
 }
 
-static void put_all(struct kp_json *j, struct planning *p)
+static void put_all(struct kp_json *j, struct planning *p, const struct kp_shop_query *q)
 {
     const struct machine **members = kp_arena_alloc(&p->arena, (p->list.n + 1) * sizeof *members);
     if (!members) {
@@ -311,6 +311,7 @@ static void put_all(struct kp_json *j, struct planning *p)
     for (size_t i = 0; i < p->rules.settings.n_groups; i++)
         put_group(j, p, &p->rules.settings.groups[i], members);
     kp_json_end(j, ']');
+    shop_put_making(j, q);
     kp_json_end(j, '}');
 }
 
@@ -328,7 +329,7 @@ enum kp_code kp_shop_capacity(struct kp_shop *s, const struct kp_shop_query *q, 
     if (!err->code)
         book_orders(&p);
     if (!err->code)
-        put_all(j, &p);
+        put_all(j, &p, q);
     shop_machines_free(&p.list);
     shop_rules_free(&p.rules);
     kp_arena_free(&p.arena);

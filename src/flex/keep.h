@@ -27,10 +27,15 @@ struct kp_shop {
     pthread_cond_t wake;
     bool running;
     atomic_bool stopping;
+    atomic_bool hurry; /* days are missed: the thread looks now */
     struct shop_orders orders;
 };
 bool shop_stopping(struct kp_shop *);
-void shop_pause(struct kp_shop *, int ms); /* until the time is over or the end has come */
+/* Until the time is over, the end has come, or `early` (may be NULL) is true. */
+void shop_pause(struct kp_shop *, int ms, const atomic_bool *early);
+void shop_hurry(struct kp_shop *);
+/* "making", after all has been asked; members only. */
+void shop_put_making(struct kp_json *, const struct kp_shop_query *);
 /* ---- orders; called by the life of the shop ---- */
 void orders_init(struct shop_orders *);
 enum kp_code orders_start(struct kp_shop *, struct kp_err *);
@@ -40,6 +45,7 @@ void orders_free(struct shop_orders *);
 struct shop_rules { /* in force when they were read */
     struct kp_calendar calendar;
     struct kp_settings settings;
+    struct kp_shop_patience *patience; /* of who asks; NULL: without end */
     int64_t version; /* of both; a day is kept only while it is the newest */
     int64_t
         *days; /* where local days begin, one after another: the clock is asked once a question */
@@ -85,6 +91,11 @@ enum kp_code shop_day(struct kp_shop *, const struct shop_rules *, const struct 
 enum kp_code shop_days(struct kp_shop *, const struct shop_rules *, const struct shop_machine *,
                        int64_t from, int64_t to, int64_t now,
                        bool (*each)(void *, const struct kp_day *), void *arg, struct kp_err *);
+/* The same, of days that only say how others are to be judged: one left over is not missing. */
+enum kp_code shop_days_learn(struct kp_shop *, const struct shop_rules *,
+                             const struct shop_machine *, int64_t from, int64_t to, int64_t now,
+                             bool (*each)(void *, const struct kp_day *), void *arg,
+                             struct kp_err *);
 /* Rules and machines of a question; free both, also after a failure. */
 enum kp_code shop_find(struct kp_shop *, const struct kp_shop_query *, struct shop_rules *,
                        struct shop_machines *, struct kp_err *);

@@ -326,6 +326,24 @@ enum kp_code shop_day(struct kp_shop *s, const struct shop_rules *rules,
     return err->code;
 }
 
+/* Whether the thread is to make a day, for who asks has waited long enough. */
+static bool left_over(struct kp_shop *s, const struct shop_rules *rules,
+                      const struct kp_day_query *q, bool whole)
+{
+    struct kp_shop_patience *p = rules->patience;
+    if (!p || !whole || q->to >= q->now - SETTLED || kp_mono(s->clock) < p->until)
+        return false;
+    if (!p->making++)
+        shop_hurry(s);
+    return true;
+}
+
+void shop_put_making(struct kp_json *j, const struct kp_shop_query *q)
+{
+    if (q->patience && q->patience->making)
+        kp_json_put_int(j, "making", (int64_t)q->patience->making);
+}
+
 enum kp_code shop_days(struct kp_shop *s, const struct shop_rules *rules,
                        const struct shop_machine *m, int64_t from, int64_t to, int64_t now,
                        bool (*each)(void *, const struct kp_day *), void *arg, struct kp_err *err)
@@ -343,15 +361,29 @@ enum kp_code shop_days(struct kp_shop *s, const struct shop_rules *rules,
         bool whole = b.from == from && b.to == next;
         if (!rows.db && !rows_begin(&rows, m, from, to, err))
             break;
-        if (!whole || !rows_find(&rows, from, next, &arena, &d, err)) {
+        bool found = whole && rows_find(&rows, from, next, &arena, &d, err);
+        bool waits = found || !left_over(s, rules, &q, whole);
+        if (!found && waits && !err->code) {
             rows_end(&rows); /* no walk waits while days are made */
             make_day(s, rules, &q, m, whole, &arena, &d, err);
         }
-        more = !err->code && each(arg, &d);
+        more = !err->code && (!waits || each(arg, &d));
         from = next;
         kp_arena_reset(&arena);
     }
     rows_end(&rows);
     kp_arena_free(&arena);
+    return err->code;
+}
+
+enum kp_code shop_days_learn(struct kp_shop *s, const struct shop_rules *rules,
+                             const struct shop_machine *m, int64_t from, int64_t to, int64_t now,
+                             bool (*each)(void *, const struct kp_day *), void *arg,
+                             struct kp_err *err)
+{
+    size_t making = rules->patience ? rules->patience->making : 0;
+    shop_days(s, rules, m, from, to, now, each, arg, err);
+    if (rules->patience)
+        rules->patience->making = making;
     return err->code;
 }

@@ -185,7 +185,7 @@ static void ask_machine(struct kp_shop *s, struct asking *a, struct kp_json *j,
     if (!(a->learning = learning_new()))
         kp_fail(a->err, KP_ENOMEM, "out of memory");
     if (!a->err->code && !a->rule->cycle)
-        shop_days(s, a->rules, a->machine, first, to, q->now, learn, a, a->err);
+        shop_days_learn(s, a->rules, a->machine, first, to, q->now, learn, a, a->err);
     if (!a->err->code)
         shop_days(s, a->rules, a->machine, from, to, q->now, take_day, a, a->err);
     for (size_t i = 0; i < a->n; i++)
@@ -207,6 +207,7 @@ enum kp_code shop_find(struct kp_shop *s, const struct kp_shop_query *q, struct 
         return kp_fail(err, KP_EINVALID, "from and to are more than ten years apart");
     if (shop_rules(s, rules, err))
         return err->code;
+    rules->patience = q->patience;
     int64_t learnt = q->now - (int64_t)(LEARN_DAYS + 15) * 86400 * KP_SECOND;
     shop_rules_days(rules, q->from < learnt ? q->from : learnt, q->to < q->now ? q->to : q->now);
     for (size_t i = 0; i < q->n_assets && !err->code; i++)
@@ -236,6 +237,7 @@ enum kp_code kp_shop_oee(struct kp_shop *s, const struct kp_shop_query *q, struc
     kp_json_begin(j, '{');
     put_figures(j, &as, &total);
     kp_json_end(j, '}');
+    shop_put_making(j, q);
     kp_json_end(j, '}');
     shop_machines_free(&list);
     shop_rules_free(&rules);

@@ -343,7 +343,7 @@ static void *work(void *arg)
             kp_warn("orders", "programs of machines could not be followed, tried again", "why=%s",
                     kp_log_quote(err.text));
         told = err.code != KP_OK;
-        shop_pause(s, TURN_MS);
+        shop_pause(s, TURN_MS, NULL);
     }
     orders_unwatch(w);
     return NULL;

@@ -130,7 +130,9 @@ enum kp_code kp_shop_put_document(struct kp_shop *s, enum kp_shop_document which
     if (strlen(json) > documents[which].most)
         return kp_fail(err, KP_EFULL, "the document is larger than %zu KiB",
                        documents[which].most >> 10);
-    return kp_store_do(s->store, write_document, &c, err);
+    if (!kp_store_do(s->store, write_document, &c, err))
+        shop_hurry(s); /* days are to be made anew */
+    return err->code;
 }
 
 enum kp_code kp_shop_stored_document(struct kp_shop *s, enum kp_shop_document which,
@@ -323,24 +325,38 @@ static bool turn(struct kp_shop *s)
     return made && !err.code;
 }
 
-void shop_pause(struct kp_shop *s, int ms)
+void shop_pause(struct kp_shop *s, int ms, const atomic_bool *early)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += ms / 1000 + (until.tv_nsec + ms % 1000 * KP_MILLISECOND) / KP_SECOND;
     until.tv_nsec = (until.tv_nsec + ms % 1000 * KP_MILLISECOND) % KP_SECOND;
     pthread_mutex_lock(&s->lock);
-    while (!shop_stopping(s) && !pthread_cond_timedwait(&s->wake, &s->lock, &until))
+    while (!shop_stopping(s) && !(early && atomic_load(early)) &&
+           !pthread_cond_timedwait(&s->wake, &s->lock, &until))
         ;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void shop_hurry(struct kp_shop *s)
+{
+    pthread_mutex_lock(&s->lock);
+    atomic_store(&s->hurry, true);
+    pthread_cond_broadcast(&s->wake);
     pthread_mutex_unlock(&s->lock);
 }
 
 static void *work(void *arg)
 {
     struct kp_shop *s = arg;
-    shop_pause(s, START_MS);
-    while (!shop_stopping(s))
-        shop_pause(s, turn(s) ? BETWEEN_MS : ROUND_MS);
+    shop_pause(s, START_MS, NULL);
+    while (!shop_stopping(s)) {
+        atomic_store(&s->hurry, false);
+        if (turn(s))
+            shop_pause(s, BETWEEN_MS, NULL);
+        else
+            shop_pause(s, ROUND_MS, &s->hurry);
+    }
     return NULL;
 }
 

@@ -38,12 +38,19 @@ enum kp_shop_every { KP_EVERY_ALL, KP_EVERY_SHIFT, KP_EVERY_DAY, KP_EVERY_WEEK }
 extern const char *const
     kp_shop_every_words[]; /* "shift", "day", "week": from KP_EVERY_SHIFT on; ends with NULL */
 
+/* Days that are not kept yet are made on the way, for so long; those left over are being made by the
+ * thread, and missing in the reply, which says how many ("making"). */
+struct kp_shop_patience {
+    int64_t until; /* monotonic */
+    size_t making; /* days of machines */
+};
 struct kp_shop_query {
     const char *const *assets; /* patterns */
     size_t n_assets;
     int64_t from, to, now;
     enum kp_shop_every every;
     bool energy; /* only what belongs to energy */
+    struct kp_shop_patience *patience; /* NULL: without end */
 };
 /* The whole reply. */
 enum kp_code kp_shop_oee(struct kp_shop *, const struct kp_shop_query *, struct kp_json *,

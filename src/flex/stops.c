@@ -222,6 +222,7 @@ enum kp_code kp_shop_stops(struct kp_shop *s, const struct kp_stops_query *q, st
     kp_json_put_time(j, "to", q->of.to);
     put_stops(j, &a);
     put_costs(j, &a);
+    shop_put_making(j, &q->of);
     kp_json_end(j, '}');
     kp_free(a.stops);
     kp_free(a.costs);

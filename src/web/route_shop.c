@@ -8,7 +8,8 @@
 #include "core/ban.h"
 
 enum { ASSETS_MAX = 100 };
-#define DAY (86400 * KP_SECOND)
+#define DAY   (86400 * KP_SECOND)
+#define WAITS (5 * KP_SECOND)
 
 static struct kp_shop *shop(const struct kp_request *r)
 {
@@ -83,11 +84,19 @@ static enum kp_code read_assets(struct kp_request *r, struct kp_shop_query *q, c
     return KP_OK;
 }
 
+/* So long a question waits for days that are not summed up yet. */
+static struct kp_shop_patience patience(const struct kp_request *r)
+{
+    const struct kp_clock *clock = kp_hub_clock(kp_node_hub(r->node));
+    return (struct kp_shop_patience){ .until = kp_mono(clock) + WAITS };
+}
+
 static enum kp_code answer_oee(struct kp_request *r, bool energy, struct kp_err *err)
 {
     const struct kp_arg *every = kp_arg_get(r, "every");
     const char *assets[ASSETS_MAX];
-    struct kp_shop_query q = { .energy = energy };
+    struct kp_shop_patience p = patience(r);
+    struct kp_shop_query q = { .energy = energy, .patience = &p };
     if (every->given)
         q.every = (enum kp_shop_every)(KP_EVERY_SHIFT + every->number);
     if (read_assets(r, &q, assets, err))
@@ -110,7 +119,9 @@ enum kp_code kp_route_energy(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_stops(struct kp_request *r, struct kp_err *err)
 {
     const char *assets[ASSETS_MAX];
-    struct kp_stops_query q = { .reason = kp_arg_text(r, "reason"),
+    struct kp_shop_patience p = patience(r);
+    struct kp_stops_query q = { .of = { .patience = &p },
+                                .reason = kp_arg_text(r, "reason"),
                                 .limit = (size_t)kp_arg_int(r, "limit") };
     if (read_assets(r, &q.of, assets, err))
         return err->code;
@@ -133,7 +144,8 @@ enum kp_code kp_route_calendar_planned(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_capacity(struct kp_request *r, struct kp_err *err)
 {
     const char *assets[ASSETS_MAX];
-    struct kp_shop_query q = { 0 };
+    struct kp_shop_patience p = patience(r);
+    struct kp_shop_query q = { .patience = &p };
     if (read_assets(r, &q, assets, err))
         return err->code;
     q.from = r->now;

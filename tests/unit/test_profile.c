@@ -206,6 +206,28 @@ static void any_server_gets_the_generic_profile(void **state)
     kp_profiles_free(&all);
 }
 
+static void a_count_of_mtconnect_says_by_its_sub_type_what_it_counts(void **state)
+{
+    static const struct {
+        const char *kind, *role;
+    } counts[] = { { "PART_COUNT", "part-count" },       { "PART_COUNT:ALL", "part-count" },
+                   { "PART_COUNT:GOOD", "good-count" },  { "PART_COUNT:BAD", "scrap-count" },
+                   { "PART_COUNT:TARGET", "" },          { "PATH_FEEDRATE_OVERRIDE:RAPID", "override" },
+                   { "WATTAGE:ACTUAL", "power" } };
+    struct kp_profiles all;
+    struct kp_err err = { 0 };
+    (void)state;
+    kp_profiles_load(&all, &(struct kp_profile_peer){ "mtconnect", NULL, 0, NULL, NULL }, &err);
+    assert_string_equal(err.text, "");
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct kp_profile_choice c;
+        struct kp_profile_variable v = { .path = "controller/n", .kind = counts[i].kind };
+        assert_true(kp_profiles_match(&all, &v, &c) && c.subscribe);
+        assert_string_equal(c.role ? c.role : "", counts[i].role);
+    }
+    kp_profiles_free(&all);
+}
+
 static void a_machinery_server_gets_its_state_and_mode(void **state)
 {
     (void)state;
@@ -286,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_profile_applies_when_the_server_has_one_of_its_namespaces),
         cmocka_unit_test(what_is_wrong_is_said_with_its_place),
         cmocka_unit_test(any_server_gets_the_generic_profile),
+        cmocka_unit_test(a_count_of_mtconnect_says_by_its_sub_type_what_it_counts),
         cmocka_unit_test(a_machinery_server_gets_its_state_and_mode),
         cmocka_unit_test(a_device_server_leaves_its_images_and_locks_out),
         cmocka_unit_test(without_memory_no_profile_is_made_and_nothing_leaks),

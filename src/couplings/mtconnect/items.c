@@ -91,6 +91,16 @@ static int by_id(const void *a, const void *b)
     return strcmp(((const struct mtc_item *)a)->said.id, ((const struct mtc_item *)b)->said.id);
 }
 
+/* What a count or a load is of may be said by its sub-type alone. */
+static const char *kind_of(struct mtconnect *m, const struct kp_mtc_item *i)
+{
+    char kind[200];
+    if (!i->sub_type)
+        return i->type;
+    snprintf(kind, sizeof kind, "%s:%s", i->type, i->sub_type);
+    return kp_arena_strdup(&m->devices.arena, kind);
+}
+
 static enum kp_code list_items(struct mtconnect *m, struct kp_err *err)
 {
     char path[KP_PATH_MAX], asset[KP_PATH_MAX];
@@ -103,7 +113,8 @@ static enum kp_code list_items(struct mtconnect *m, struct kp_err *err)
                                   .type = type_of(&m->devices.items[i]),
                                   .path = kp_arena_strdup(&m->devices.arena, path),
                                   .asset = kp_arena_strdup(&m->devices.arena, asset) };
-        if (!one->path || !one->asset)
+        one->kind = kind_of(m, &one->said);
+        if (!one->path || !one->asset || !one->kind)
             return kp_fail(err, KP_ENOMEM, "out of memory");
         m->n++;
     }
@@ -165,7 +176,7 @@ static enum kp_code offer(struct mtconnect *m, struct kp_err *err)
         if (said->category == KP_MTC_CONDITION || !kp_path_valid(m->items[i].path))
             continue;
         offers[n] = (struct kp_offer){ .path = m->items[i].path,
-                                       .kind = said->type,
+                                       .kind = m->items[i].kind,
                                        .access = KP_CAN_READ };
         offers[n].info = (struct kp_signal_info){ .type = m->items[i].type, .source = said->id };
         if (said->units)

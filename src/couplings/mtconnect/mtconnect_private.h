@@ -20,6 +20,7 @@ struct mtc_settings {
 struct mtc_item { /* by id */
     struct kp_mtc_item said;
     char *path, *asset; /* its own and its component's, below `at` */
+    const char *kind;   /* type, or TYPE:SUBTYPE */
     kp_signal id;
     uint8_t type;
     bool fresh; /* a signal without a value so far */
