@@ -228,7 +228,7 @@ static void take_up(struct watching *w, struct watched *m, const char *program, 
     kp_store_do(w->s->store, write_seen, &(struct seen){ m->asset, program, at }, err);
 }
 
-/* What a machine's signal says now; false: nothing that counts. */
+/* What a machine's signal says now, or said last before it was cut off; false: nothing that counts. */
 static bool program_now(struct kp_shop *s, kp_signal signal, char out[KP_NAME_MAX], int64_t *at)
 {
     struct kp_model *m = kp_hub_model(s->hub);
@@ -237,7 +237,7 @@ static bool program_now(struct kp_shop *s, kp_signal signal, char out[KP_NAME_MA
     struct kp_now now = good ? kp_model_now(m, signal) : (struct kp_now){ 0 };
     const struct kp_value *v = &now.sample.value;
     double number;
-    good = good && now.known && !now.stale && kp_status_severity(now.sample.status) < 2;
+    good = good && now.known && (now.stale || kp_status_severity(now.sample.status) < 2);
     *out = 0;
     if (good && v->type == KP_STRING)
         kp_utf8_clean(out, KP_NAME_MAX, v->data, v->len);
