@@ -4,11 +4,13 @@ own record says; people give reasons and count by hand; the clock changes; roles
 import bisect
 import json
 import os
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
 
 import pytest
-from conftest import Node
-from test_demo import MACHINES, Shop, shop_model, stamp, within
+from conftest import KOPPEL, Node
+from test_demo import DEMO, MACHINES, Shop, shop_model, stamp, within
 from shop_names import HALL, PATHS, SIGNALS
 from web_client import Api
 
@@ -243,6 +245,33 @@ def test_free_time_is_planned_time_times_what_the_machine_makes_of_it(past):
         assert asset["shifts"] == 20 and 0.3 < asset["yield"] < 1
         full = asset["weeks"][1]
         assert full["plannedHours"] == 80 and abs(full["freeHours"] - 80 * asset["yield"]) <= 0.5
+
+
+def test_bookings_of_the_demos_orders_have_the_parts_that_the_shop_says(past):
+    settings = {**SETTINGS, "groups": [{"name": "milling", "match": HALL + "/Mill-*"}]}
+    past.api.ok("PUT", "shop", settings)
+    before = past.api.ok("GET", "capacity", asset=HALL + "/**", weeks=3)["assets"]
+    for _ in range(2):  # the second time they are there already
+        done = subprocess.run([sys.executable, DEMO / "orders.py", KOPPEL, past.node.dir, "--shop", past.file], capture_output=True, text=True)
+        assert done.stdout == f"{3 * len(MACHINES) + 2} work orders\n", done.stderr
+    orders = past.api.ok("GET", "orders", state="all")["orders"]
+    states = {s: [o for o in orders if o["state"] == s] for s in ("open", "started", "finished")}
+    assert [len(v) for v in states.values()] == [len(MACHINES) + 2, len(MACHINES), len(MACHINES)]
+    assert [o["operations"][0]["asset"] for o in orders if o["late"]] == [PATHS[MACHINES[0]]]
+    for name in MACHINES:
+        one, = [o for o in states["finished"] if o["operations"][0]["asset"] == PATHS[name]]
+        booking, = past.api.ok("GET", "bookings", order=one["id"])["bookings"]
+        begin, end = (int(datetime.fromisoformat(booking[k]).timestamp()) for k in ("start", "end"))
+        segments, parts = shop_model.Timeline(past.plan, shop_model.MACHINES[name]).past()
+        made = [good for at, good in parts if begin <= at < end]
+        assert (booking["good"], booking["scrap"]) == (sum(made), len(made) - sum(made)), name
+        for state in ("running", "setup"):
+            assert booking[state + "Seconds"] == sum(s.end - s.start for s in segments if s.state == state and begin <= s.start < end), (name, state)
+    after = past.api.ok("GET", "capacity", asset=HALL + "/**", weeks=3)
+    assert sum(w["bookedHours"] for w in after["groups"][0]["weeks"]) > 7
+    left = lambda assets: sum(w["freeHours"] for a in assets for w in a["weeks"])
+    assert left(after["assets"]) < left(before) - 20
+    past.api.ok("PUT", "shop", SETTINGS)
 
 
 def test_the_calendar_and_the_settings_stand_in_apply_files(past, tmp_path):
