@@ -295,7 +295,8 @@ static size_t fill(struct kp_shop *s, const struct shop_rules *rules, const stru
     size_t made = 0;
     int64_t first = shop_first_interval(s, m->id, err);
     for (int i = 0;
-         i < DAYS_KEPT && made < DAYS_AT_ONCE && day > first && !err->code && !shop_stopping(s); i++) {
+         i < DAYS_KEPT && made < DAYS_AT_ONCE && day > first && !err->code && !shop_stopping(s);
+         i++) {
         int64_t before = kp_day_start(day - 3600 * KP_SECOND);
         bool fresh = false;
         struct kp_day d;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the shop floor reads, by the first byte: a calendar, of which the planned spans of two
  * months must be in order and without overlap; the settings; the bytes of a day, with the checksum
- * put right, which must encode to the same day again. */
-#include "flex/day.h"
+ * put right, which must encode to the same day again; an order. */
+#include "flex/order_private.h"
 #include "net/json_memory.h"
 #include "store/chunk.h"
 
@@ -40,6 +40,26 @@ static void settings(const char *json)
     kp_settings_free(&s);
 }
 
+static void order(const char *json)
+{
+    struct kp_arena arena = { 0 };
+    struct kp_order_in in;
+    struct kp_err err = { 0 };
+    bool replace;
+    json_t *o = kp_json_load(json, strlen(json), JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_object(o) && !kp_order_parse(o, &arena, &in, &replace, &err)) {
+        if (!in.number || in.quantity < 0 || in.n > KP_OPERATIONS_MAX)
+            abort();
+        for (size_t i = 0; i < in.n; i++)
+            if (!in.operations[i].number || in.operations[i].cycle < 0)
+                abort();
+        if (order_print(&in).h != order_print(&in).h)
+            abort();
+    }
+    json_decref(o);
+    kp_arena_free(&arena);
+}
+
 static void day(uint8_t *bytes, size_t size)
 {
     struct kp_arena arena = { 0 };
@@ -75,7 +95,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     kp_json_memory_init();
     memcpy(text, data + 1, size - 1);
     text[size - 1] = 0;
-    if (data[0] % 3 == 0)
+    if (data[0] == 'o')
+        order(text);
+    else if (data[0] % 3 == 0)
         calendar(text);
     else if (data[0] % 3 == 1)
         settings(text);

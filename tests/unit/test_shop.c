@@ -146,6 +146,31 @@ static void a_late_point_makes_the_day_again_when_it_is_sealed(void **state)
     says("\"gq\":25");
 }
 
+static void who_cannot_wait_is_told_how_many_days_are_missing(void **state)
+{
+    static const char *const all[] = { "hall/**" };
+    struct kp_shop_patience p = { .until = kp_mono(&k->clock.clock) };
+    struct kp_shop_query q = { .assets = all,
+                               .n_assets = 1,
+                               .from = DAY,
+                               .to = DAY + 1440 * MINUTE,
+                               .now = KIT_NOW,
+                               .patience = &p };
+    (void)state;
+    for (int turn = 0; turn < 2; turn++) {
+        struct kp_err err = { 0 };
+        struct kp_buf text;
+        kp_buf_init(&text, 1 << 20);
+        struct kp_json j = kp_json(&text);
+        p.making = 0;
+        kp_shop_oee(shop, &q, &j, &err);
+        kit_ok(&err);
+        assert_int_equal(strstr(kp_buf_text(&text), "\"making\":1}") != NULL, turn == 0);
+        kp_buf_free(&text);
+        says("\"gq\":19"); /* without end: it is made, and kept */
+    }
+}
+
 static void points_of_other_days_leave_it(void **state)
 {
     struct kp_err err = { 0 };
@@ -247,6 +272,7 @@ int main(void)
         T(a_day_that_is_over_is_kept),
         T(a_late_interval_makes_the_day_again),
         T(a_late_point_makes_the_day_again_when_it_is_sealed),
+        T(who_cannot_wait_is_told_how_many_days_are_missing),
         T(points_of_other_days_leave_it),
         T(a_note_and_a_count_by_hand_make_the_day_again),
         T(a_new_calendar_makes_the_days_again),
