@@ -114,7 +114,7 @@ static bool is_root(const xmlNode *n)
            strncmp(ns + len, ubl_name(n), name) == 0 && strcmp(ns + len + name, "-2") == 0;
 }
 
-static enum kp_code check(xmlDoc *doc, struct ubl_checking *c, struct kp_err *err)
+enum kp_code ubl_judge(xmlDoc *doc, struct ubl_checking *c, struct kp_err *err)
 {
     char text[UBL_TEXT];
     const xmlNode *root = xmlDocGetRootElement(doc);
@@ -155,22 +155,31 @@ static void complaint(void *arg, xmlErrorPtr e)
         kp_fail(first, KP_EPARSE, "line %d: %s", e->line, why);
 }
 
+xmlDoc *ubl_open(const char *xml, size_t len, struct kp_err *err)
+{
+    struct kp_err first = { 0 };
+    if (len > KP_UBL_BYTES_MAX) {
+        kp_fail(err, KP_EFULL, "the document is larger than %d MiB", KP_UBL_BYTES_MAX >> 20);
+        return NULL;
+    }
+    xmlSetStructuredErrorFunc(&first, complaint); /* of this thread */
+    xmlDoc *doc = xmlReadMemory(xml, (int)len, "document.xml", NULL, XML_PARSE_NONET);
+    xmlSetStructuredErrorFunc(NULL, NULL);
+    if (!doc)
+        kp_fail(err, first.code ? first.code : KP_EPARSE, "%s",
+                first.code ? first.text : "the document is empty");
+    return doc;
+}
+
 enum kp_code kp_ubl_check(const char *xml, size_t len, struct kp_ubl_head *head,
                           void (*found)(void *, const struct kp_ubl_fault *), void *arg,
                           struct kp_err *err)
 {
     *head = (struct kp_ubl_head){ 0 };
-    if (len > KP_UBL_BYTES_MAX)
-        return kp_fail(err, KP_EFULL, "the document is larger than %d MiB", KP_UBL_BYTES_MAX >> 20);
-    struct kp_err first = { 0 };
-    xmlSetStructuredErrorFunc(&first, complaint); /* of this thread */
-    xmlDoc *doc = xmlReadMemory(xml, (int)len, "document.xml", NULL, XML_PARSE_NONET);
-    xmlSetStructuredErrorFunc(NULL, NULL);
+    xmlDoc *doc = ubl_open(xml, len, err);
     if (!doc)
-        return kp_fail(err, first.code ? first.code : KP_EPARSE, "%s",
-                       first.code ? first.text : "the document is empty");
-    struct ubl_checking c = { head, found, arg };
-    check(doc, &c, err);
+        return err->code;
+    ubl_judge(doc, &(struct ubl_checking){ head, found, arg }, err);
     xmlFreeDoc(doc);
     return err->code;
 }

@@ -23,6 +23,11 @@ struct ubl_checking {
 void ubl_fault(struct ubl_checking *, const xmlNode *, const char *rule, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* ---- a document ---- */
+xmlDoc *ubl_open(const char *xml, size_t len, struct kp_err *); /* xmlFreeDoc it; NULL: says why */
+/* As kp_ubl_check; head, found and arg are in `checking`. */
+enum kp_code ubl_judge(xmlDoc *, struct ubl_checking *, struct kp_err *);
+
 /* ---- walking, by names without prefix ---- */
 const char *ubl_name(const xmlNode *);
 const xmlNode *ubl_first(const xmlNode *parent, const char *name); /* NULL when there is none */

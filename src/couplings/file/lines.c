@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* memrchr */
 #include "couplings/file/file_private.h"
 
+#include "core/encoding.h"
 #include "core/log.h"
 #include "core/text.h"
 
@@ -148,29 +149,10 @@ static enum kp_code report(struct piece *p, struct kp_points *points, struct kp_
     return err->code;
 }
 
-/* Machines under Windows write their own code page; what is no UTF-8 is taken for that
- * (Windows-1252, of which the letters stand where ISO 8859-1 has them). */
+/* Machines under Windows write their own code page; what is no UTF-8 is taken for that. */
 static bool to_utf8(struct kp_buf *text)
 {
-    if (kp_utf8_valid(text->data, text->len))
-        return true;
-    struct kp_buf out;
-    kp_buf_init(&out, 2 * text->len + 1);
-    for (size_t i = 0; i < text->len; i++) {
-        unsigned char b = (unsigned char)text->data[i];
-        const unsigned char two[] = { (unsigned char)(0xc0 | b >> 6),
-                                      (unsigned char)(0x80 | (b & 0x3f)) };
-        if (b < 0x80)
-            kp_buf_add(&out, &b, 1);
-        else if (b < 0xa0)
-            kp_buf_str(&out, b == 0x80 ? "\xe2\x82\xac" : "_");
-        else
-            kp_buf_add(&out, two, 2);
-    }
-    bool good = !out.failed;
-    kp_buf_free(text);
-    *text = out;
-    return good;
+    return kp_utf8_valid(text->data, text->len) || kp_utf8_from_1252(text);
 }
 
 static bool is_csv(const struct kp_file_state *s)
@@ -186,7 +168,7 @@ static bool keep_head(struct kp_drop *d, const char *text, size_t *len, struct k
     if (n > KP_FILE_HEAD_MAX || memchr(text, 0, n))
         return false;
     struct kp_buf head;
-    kp_buf_init(&head, 2 * n + 2);
+    kp_buf_init(&head, 3 * n + 2);
     kp_buf_add(&head, text, n);
     if (!to_utf8(&head) || !(d->head = kp_strdup(kp_buf_text(&head))))
         kp_fail(err, KP_ENOMEM, "out of memory");
@@ -227,13 +209,13 @@ static enum kp_code take(struct kp_coupling *c, struct kp_drop *d, const char *t
     o.first = (uint64_t)d->line + 1;
     o.bad = tell_bad;
     o.bad_arg = &piece;
-    kp_buf_init(&whole, 2 * (len + KP_FILE_HEAD_MAX) + 16);
+    kp_buf_init(&whole, len + KP_FILE_HEAD_MAX + 16);
     kp_buf_add(&whole, text, len);
     if (!to_utf8(&whole))
         kp_fail(err, KP_ENOMEM, "out of memory");
     if (!err->code && is_csv(s)) {
         struct kp_buf with_head;
-        kp_buf_init(&with_head, whole.len + KP_FILE_HEAD_MAX * 2 + 16);
+        kp_buf_init(&with_head, whole.len + KP_FILE_HEAD_MAX * 3 + 16);
         kp_buf_str(&with_head, d->head);
         kp_buf_add(&with_head, "\n", 1);
         kp_buf_add(&with_head, whole.data, whole.len);

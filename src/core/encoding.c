@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/encoding.h"
+
+#include "core/ban.h"
+
+/* 0x80 to 0x9f; the others stand where ISO 8859-1 has them. */
+static const uint16_t high[32] = {
+    0x20ac, '_',    0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
+    0x2039, 0x0152, '_',    0x017d, '_',    '_',    0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
+    0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, '_',    0x017e, 0x0178,
+};
+
+static void put(struct kp_buf *out, uint32_t c)
+{
+    char b[4];
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const unsigned char lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+    for (size_t i = n; i-- > 1; c >>= 6)
+        b[i] = (char)(0x80 | (c & 0x3f));
+    b[0] = (char)(lead[n] | c);
+    kp_buf_add(out, b, n);
+}
+
+static bool replace(struct kp_buf *text, struct kp_buf *by)
+{
+    bool good = !by->failed;
+    kp_buf_free(text);
+    *text = *by;
+    return good;
+}
+
+bool kp_utf8_from_1252(struct kp_buf *text)
+{
+    struct kp_buf out;
+    kp_buf_init(&out, 3 * text->len + 1);
+    for (size_t i = 0; i < text->len; i++) {
+        unsigned char b = (unsigned char)text->data[i];
+        put(&out, b >= 0x80 && b < 0xa0 ? high[b - 0x80] : b);
+    }
+    return replace(text, &out);
+}
+
+static uint32_t unit(const struct kp_buf *text, size_t i, bool big)
+{
+    const unsigned char *p = (const unsigned char *)text->data + i;
+    return i + 1 < text->len ? (uint32_t)(big ? p[0] << 8 | p[1] : p[1] << 8 | p[0]) : 0;
+}
+
+bool kp_utf8_from_16(struct kp_buf *text, bool big)
+{
+    struct kp_buf out;
+    kp_buf_init(&out, 2 * text->len + 4);
+    for (size_t i = 2; i + 1 < text->len; i += 2) {
+        uint32_t c = unit(text, i, big), low = unit(text, i + 2, big);
+        bool pair = c >> 10 == 0xd800 >> 10 && low >> 10 == 0xdc00 >> 10;
+        if (pair)
+            i += 2;
+        put(&out, pair              ? 0x10000 + ((c & 0x3ff) << 10 | (low & 0x3ff))
+                  : c >> 11 == 0x1b ? 0xfffd
+                                    : c);
+    }
+    return replace(text, &out);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_CORE_ENCODING_H
+#define KOPPEL_CORE_ENCODING_H
+/* Texts that are no UTF-8 made UTF-8, as programs under Windows write them. */
+#include "core/mem.h"
+
+/* Windows-1252; the five bytes that are no character there become '_'. False: out of memory. */
+bool kp_utf8_from_1252(struct kp_buf *text);
+/* UTF-16 behind its byte order mark, which goes; half a pair becomes U+FFFD. `big`: the high byte
+ * stands first. False: out of memory. */
+bool kp_utf8_from_16(struct kp_buf *text, bool big);
+#endif
