@@ -40,6 +40,32 @@ bool kp_utf8_from_1252(struct kp_buf *text)
     return replace(text, &out);
 }
 
+/* Of valid UTF-8; sets how many bytes it has. */
+static uint32_t character(const char *p, size_t *n)
+{
+    unsigned char c = (unsigned char)*p;
+    *n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    uint32_t all = c < 0x80 ? c : c & (0x7fu >> *n);
+    for (size_t i = 1; i < *n; i++)
+        all = all << 6 | ((unsigned char)p[i] & 0x3f);
+    return all;
+}
+
+bool kp_utf8_to_1252(struct kp_buf *text)
+{
+    struct kp_buf out;
+    kp_buf_init(&out, text->len + 1);
+    for (size_t i = 0, n; i < text->len; i += n) {
+        uint32_t c = character(text->data + i, &n);
+        unsigned char b = c < 0x80 || (c >= 0xa0 && c < 0x100) ? (unsigned char)c : '?';
+        for (unsigned k = 0; k < 32 && c >= 0x100; k++)
+            if (high[k] == c)
+                b = (unsigned char)(0x80 + k);
+        kp_buf_add(&out, &b, 1);
+    }
+    return replace(text, &out);
+}
+
 static uint32_t unit(const struct kp_buf *text, size_t i, bool big)
 {
     const unsigned char *p = (const unsigned char *)text->data + i;

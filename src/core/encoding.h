@@ -6,6 +6,8 @@
 
 /* Windows-1252; the five bytes that are no character there become '_'. False: out of memory. */
 bool kp_utf8_from_1252(struct kp_buf *text);
+/* The other way; a character that is not there becomes '?'. */
+bool kp_utf8_to_1252(struct kp_buf *text);
 /* UTF-16 behind its byte order mark, which goes; half a pair becomes U+FFFD. `big`: the high byte
  * stands first. False: out of memory. */
 bool kp_utf8_from_16(struct kp_buf *text, bool big);

@@ -379,13 +379,48 @@ static void duration_cell(struct sheet *s, const struct row *row, enum kp_order_
         cell_fault(s, row, c, A_DURATION, what);
 }
 
-/* Words of the other side for ours; a text that is none of them stays as it is. */
-static const char *machine_cell(struct sheet *s, const struct row *row, enum kp_order_column c)
+/* The folder's words first, then ours. */
+static const char *nearest_machine(const struct kp_folder *f, const char *cell)
+{
+    const char *words[KP_FOLDER_WORDS_MAX + 1];
+    for (size_t i = 0; i < f->n_machines; i++)
+        words[i] = f->machines[i].theirs;
+    words[f->n_machines] = NULL;
+    return kp_nearest(cell, words);
+}
+
+static void place_fault(struct sheet *s, const struct row *row, enum kp_order_column c,
+                        const char *ours)
+{
+    const char *cell = row->cell[c], *near = nearest_machine(s->r->folder, cell);
+    kp_order_fault(
+        s->r, row->line, (unsigned)s->place[c] + 1, s->header[s->place[c]],
+        "'%.40s'%s%.60s is no %s here%s%.40s%s. Name it in machines: {\"%.40s\": ...} of "
+        "the folder",
+        "'%.40s'%s%.60s is hier geen %s%s%.40s%s. Noem hem bij de map onder machines: "
+        "{\"%.40s\": ...}",
+        cell, ours != cell ? " = " : "", ours != cell ? ours : "",
+        c == KP_COLUMN_GROUP ? "machineGroup" : "machine", near ? "; '" : "", near ? near : "",
+        near ? "' ?" : "", cell);
+}
+
+/* A machine, or a group of which one is to be chosen. */
+static void place_cell(struct sheet *s, const struct row *row, enum kp_order_column c,
+                       struct kp_operation_in *op)
 {
     const struct kp_folder *f = s->r->folder;
-    const char *ours =
-        row->cell[c] ? kp_folder_word(f->machines, f->n_machines, row->cell[c]) : NULL;
-    return ours ? ours : row->cell[c];
+    const struct kp_order_places *p = s->r->places;
+    const char *cell = row->cell[c];
+    if (!cell)
+        return;
+    const char *ours = kp_folder_word(f->machines, f->n_machines, cell);
+    ours = ours ? ours : cell;
+    if (c == KP_COLUMN_MACHINE && (!p || p->is_machine(p->arg, ours)))
+        op->asset = ours;
+    else if (!p || p->is_group(p->arg, ours))
+        op->group = ours;
+    else
+        place_fault(s, row, c, ours);
 }
 
 static const char *unit_cell(struct sheet *s, const struct row *row)
@@ -511,8 +546,8 @@ static void read_operation(struct sheet *s, const struct row *row, size_t positi
     snprintf(number, sizeof number, "%zu", 10 * (position + 1));
     op->number = row->cell[KP_COLUMN_OPERATION] ? row->cell[KP_COLUMN_OPERATION] : number;
     op->name = row->cell[KP_COLUMN_NAME];
-    op->asset = machine_cell(s, row, KP_COLUMN_MACHINE);
-    op->group = machine_cell(s, row, KP_COLUMN_GROUP);
+    place_cell(s, row, KP_COLUMN_GROUP, op);
+    place_cell(s, row, KP_COLUMN_MACHINE, op);
     op->program = row->cell[KP_COLUMN_PROGRAM];
     op->due = KP_NO_TIME;
     time_cell(s, row, &op->due);

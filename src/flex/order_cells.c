@@ -274,7 +274,7 @@ static bool exists(const struct date *d)
            d->day <= lengths[d->month - 1] + (leap && d->month == 2);
 }
 
-/* On the clock on the wall; without a time, the end of that day. */
+/* On the clock on the wall; without a time, the end of that day, as kp_due_parse has it. */
 static int64_t instant(const struct date *d)
 {
     struct tm t = { .tm_year = d->year - 1900,
@@ -285,7 +285,7 @@ static int64_t instant(const struct date *d)
                     .tm_sec = d->second < 0 ? 0 : d->second % 60,
                     .tm_isdst = -1 };
     int64_t at = (int64_t)mktime(&t) * KP_SECOND;
-    return d->second < 0 ? kp_day_after(kp_day_start(at)) - KP_SECOND : at;
+    return d->second < 0 ? kp_day_after(kp_day_start(at)) : at;
 }
 
 /* Days since 1899-12-30, as spreadsheets keep a date; the rest is the time of the day. */

@@ -9,10 +9,12 @@
 
 enum { SENTENCE = 600 };
 
-void kp_order_reading_begin(struct kp_order_reading *r, const struct kp_folder *folder)
+void kp_order_reading_begin(struct kp_order_reading *r, const struct kp_folder *folder,
+                            const struct kp_order_places *places)
 {
     memset(r, 0, sizeof *r);
     r->folder = folder;
+    r->places = places;
 }
 
 void kp_order_reading_free(struct kp_order_reading *r)

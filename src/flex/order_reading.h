@@ -23,8 +23,15 @@ struct kp_order_answer {
     const char *number; /* of our order; NULL: the file is no answer */
     struct kp_confirm says;
 };
+/* Whether a word is a machine's path, or a group of machines. */
+struct kp_order_places {
+    bool (*is_machine)(void *arg, const char *word);
+    bool (*is_group)(void *arg, const char *word);
+    void *arg;
+};
 struct kp_order_reading {
     const struct kp_folder *folder;
+    const struct kp_order_places *places; /* NULL: every word is a machine */
     struct kp_arena arena; /* of everything that comes out */
     size_t n, room, lines_room;
     struct kp_order_in *orders;
@@ -35,7 +42,8 @@ struct kp_order_reading {
     bool starved; /* out of memory: nothing here counts */
 };
 
-void kp_order_reading_begin(struct kp_order_reading *, const struct kp_folder *);
+void kp_order_reading_begin(struct kp_order_reading *, const struct kp_folder *,
+                            const struct kp_order_places *);
 void kp_order_reading_free(struct kp_order_reading *);
 /* Both sentences take the same arguments. */
 void kp_order_fault(struct kp_order_reading *, unsigned line, unsigned column, const char *header,
@@ -71,8 +79,8 @@ bool kp_cell_broken(const char *cell);
 void kp_cell_learn_number(struct kp_cell_style *, const char *cell);
 void kp_cell_learn_date(struct kp_cell_style *, const char *cell);
 enum kp_cell kp_cell_number(const struct kp_cell_style *, const char *cell, double *out);
-/* ns; a date alone is the end of that day on the node's clock, less a second. Also the serial
- * numbers of spreadsheets. */
+/* ns; a date alone is the end of that day, as kp_due_parse has it. Also the serial numbers of
+ * spreadsheets. */
 enum kp_cell kp_cell_time(const struct kp_cell_style *, const char *cell, int64_t *out);
 /* "190s", "3m", "0:03:10", or a number of `unit`; unit 0: a bare number is KP_CELL_AMBIGUOUS. */
 enum kp_cell kp_cell_duration(const struct kp_cell_style *, const char *cell, int64_t unit,

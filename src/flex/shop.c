@@ -4,6 +4,7 @@
 #include "flex/keep.h"
 
 #include "core/log.h"
+#include "flex/folders.h"
 #include "net/json_memory.h"
 
 #include <jansson.h>
@@ -25,6 +26,8 @@ static const struct document {
                            (const char *const[]){ "plans", "maintenance", NULL } },
     [KP_SHOP_SETTINGS] = { "flex.settings", KP_SETTINGS_TEXT,
                            (const char *const[]){ "machines", NULL } },
+    [KP_SHOP_FOLDERS] = { "flex.folders", KP_FOLDERS_TEXT,
+                          (const char *const[]){ "folders", NULL } },
 };
 
 static char *stored_text(struct kp_shop *s, enum kp_shop_document which, struct kp_err *err)
@@ -47,10 +50,14 @@ enum kp_code kp_shop_check_document(enum kp_shop_document which, const char *jso
 {
     struct kp_calendar c = { 0 };
     struct kp_settings s = { 0 };
+    struct kp_folders f = { 0 };
     if (which == KP_SHOP_CALENDAR)
         kp_calendar_parse(json, &c, err);
+    else if (which == KP_SHOP_FOLDERS)
+        kp_folders_parse(json, &f, err);
     else
         kp_settings_parse(json, &s, err);
+    kp_folders_free(&f);
     kp_calendar_free(&c);
     kp_settings_free(&s);
     return err->code;
@@ -102,6 +109,7 @@ enum kp_code kp_shop_document(struct kp_shop *s, enum kp_shop_document which, st
 
 struct change {
     const char *key, *text;
+    bool days; /* they are summed up by it */
 };
 
 /* Days are summed up anew, but for those of which there are no intervals any more: their sums are
@@ -109,7 +117,7 @@ struct change {
 static enum kp_code write_document(struct kp_db *db, void *arg, struct kp_err *err)
 {
     const struct change *c = arg;
-    if (kp_setting_put(db, c->key, c->text, err))
+    if (kp_setting_put(db, c->key, c->text, err) || !c->days)
         return err->code;
     return kp_db_exec(db,
                       "insert into setting(key, value) values('flex.version', 1) on conflict(key) "
@@ -124,7 +132,7 @@ static enum kp_code write_document(struct kp_db *db, void *arg, struct kp_err *e
 enum kp_code kp_shop_put_document(struct kp_shop *s, enum kp_shop_document which, const char *json,
                                   struct kp_err *err)
 {
-    struct change c = { documents[which].key, json };
+    struct change c = { documents[which].key, json, which != KP_SHOP_FOLDERS };
     if (kp_shop_check_document(which, json, err))
         return err->code;
     if (strlen(json) > documents[which].most)

@@ -18,7 +18,7 @@ void kp_shop_stop(struct kp_shop *);
 void kp_shop_free(struct kp_shop *);
 
 /* ---- documents ---- */
-enum kp_shop_document { KP_SHOP_CALENDAR, KP_SHOP_SETTINGS };
+enum kp_shop_document { KP_SHOP_CALENDAR, KP_SHOP_SETTINGS, KP_SHOP_FOLDERS };
 /* As REST has it, each list be it empty. */
 enum kp_code kp_shop_document(struct kp_shop *, enum kp_shop_document, struct kp_buf *out,
                               struct kp_err *);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "couplings/file/file_private.h"
 
+#include "core/folder.h"
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -257,12 +258,7 @@ int kp_drop_open(struct kp_coupling *c, struct kp_drop *d)
 
 static bool is_wanted(const struct kp_file_state *s, const char *name)
 {
-    size_t n = strlen(name);
-    static const char *const partial[] = { ".tmp", ".part", ".partial", "~" };
-    for (size_t i = 0; i < sizeof partial / sizeof partial[0]; i++)
-        if (n > strlen(partial[i]) && strcmp(name + n - strlen(partial[i]), partial[i]) == 0)
-            return false;
-    return *name != '.' && n < 256 && kp_utf8_valid(name, n) && kp_pattern_match(s->pattern, name);
+    return !kp_file_is_partial(name) && kp_pattern_match(s->pattern, name);
 }
 
 /* A log that was turned over: what was machine.csv is machine.1.csv now, and is read on as that. */
@@ -362,32 +358,18 @@ enum kp_code kp_drops_look(struct kp_coupling *c, struct kp_err *err)
 
 /* ---- the end of one ---- */
 
-static enum kp_code move(struct kp_file_state *s, const char *name, const char *to,
-                         struct kp_err *err)
-{
-    char target[600];
-    struct stat st;
-    if (mkdirat(s->folder, to, 0755) && errno != EEXIST)
-        return kp_fail(err, KP_EPEER, "%.150s/%s cannot be made: %s", s->dir, to, strerror(errno));
-    snprintf(target, sizeof target, "%s/%s", to, name);
-    for (int i = 1; i < 10000 && fstatat(s->folder, target, &st, AT_SYMLINK_NOFOLLOW) == 0; i++)
-        snprintf(target, sizeof target, "%s/%s.%d", to, name, i);
-    if (renameat(s->folder, name, s->folder, target))
-        return kp_fail(err, KP_EPEER, "%.150s/%.60s cannot be moved to %s: %s", s->dir, name, to,
-                       strerror(errno));
-    return KP_OK;
-}
-
 enum kp_code kp_drop_finish(struct kp_coupling *c, struct kp_drop *d, bool failed,
                             struct kp_err *err)
 {
     const struct kp_file_settings *set = kp_coupling_settings(c);
     struct kp_file_state *s = kp_coupling_state(c);
+    char target[600];
     struct stat st;
     if (fstatat(s->folder, d->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size != d->offset)
         return KP_OK; /* it grew just now */
     if (strcmp(set->after, "move") == 0)
-        move(s, d->name, failed ? "failed" : "done", err);
+        kp_file_move(s->folder, s->dir, d->name, failed ? "failed" : "done", target, sizeof target,
+                     err);
     else if (unlinkat(s->folder, d->name, 0) && errno != ENOENT)
         kp_fail(err, KP_EPEER, "%.150s/%.60s cannot be deleted: %s", s->dir, d->name,
                 strerror(errno));
