@@ -93,5 +93,7 @@ int kp_verb_flex(struct kp_cli *c)
         return check(c);
     if (strcmp(c->argv[0], "orders") == 0)
         return kp_flex_orders(c);
+    if (strcmp(c->argv[0], "folders") == 0)
+        return kp_flex_folders(c);
     return kp_flex_shop(c);
 }

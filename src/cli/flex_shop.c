@@ -550,6 +550,6 @@ int kp_flex_shop(struct kp_cli *c)
             return words[i].run(c);
     return kp_complain(c, KP_MISUSE,
                        "there is no 'flex %s'; it takes oee, stops, reason, parts, energy, "
-                       "calendar, settings, capacity, orders, check",
+                       "calendar, settings, capacity, orders, folders, check",
                        c->argv[0]);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sections that are one whole, from the file to the node and back: who is told of alarms, the
- * calendar, the shop floor. */
+ * calendar, the shop floor, folders of orders. */
 #include "config/plan.h"
 
 #include "alarm/delivery.h"
@@ -143,6 +143,27 @@ static enum kp_code get_settings(struct kp_node *node, struct kp_buf *out, struc
     return kp_shop_stored_document(kp_node_shop(node), KP_SHOP_SETTINGS, out, err);
 }
 
+static enum kp_code put_folders(struct kp_node *node, const char *json, struct kp_err *err)
+{
+    return kp_shop_put_document(kp_node_shop(node), KP_SHOP_FOLDERS, json, err);
+}
+
+static enum kp_code is_folders(struct kp_node *node, const char *json, bool *same,
+                               struct kp_err *err)
+{
+    return kp_shop_is_document(kp_node_shop(node), KP_SHOP_FOLDERS, json, same, err);
+}
+
+static enum kp_code check_folders(const char *json, struct kp_err *err)
+{
+    return kp_shop_check_document(KP_SHOP_FOLDERS, json, err);
+}
+
+static enum kp_code get_folders(struct kp_node *node, struct kp_buf *out, struct kp_err *err)
+{
+    return kp_shop_stored_document(kp_node_shop(node), KP_SHOP_FOLDERS, out, err);
+}
+
 static const struct document documents[] = {
     { KP_CONFIG_DELIVERY,
       "alarm-delivery",
@@ -159,6 +180,13 @@ static const struct document documents[] = {
       get_calendar,
       { NULL } },
     { KP_CONFIG_SHOP, "shop", put_settings, check_settings, is_settings, get_settings, { NULL } },
+    { KP_CONFIG_ORDERS,
+      "orders",
+      put_folders,
+      check_folders,
+      is_folders,
+      get_folders,
+      { "folders", NULL } },
 };
 enum { DOCUMENTS = sizeof documents / sizeof *documents };
 
@@ -241,6 +269,10 @@ static void put_value(struct kp_buf *out, unsigned indent, const json_t *v)
         kp_buf_str(out, " ");
         kp_json_double(&j, json_number_value(v));
         kp_buf_str(out, "\n");
+        return;
+    }
+    if (json_is_boolean(v)) {
+        kp_buf_str(out, json_is_true(v) ? " true\n" : " false\n");
         return;
     }
     kp_buf_str(out, "\n");

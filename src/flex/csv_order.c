@@ -22,7 +22,7 @@ struct row {
 struct sheet {
     struct kp_order_reading *r;
     struct kp_csv csv;
-    struct kp_cell_style style;
+    struct kp_sheet_style style;
     size_t place[KP_ORDER_COLUMNS]; /* SIZE_MAX: the file has no such column */
     int64_t unit[KP_ORDER_COLUMNS]; /* ns, as the header says it: "cycle (min)" */
     size_t n_headers;
@@ -207,7 +207,7 @@ static bool read_header(struct sheet *s)
     struct kp_csv *c = &s->csv;
     s->n_headers = c->n < HEADERS_MAX ? c->n : HEADERS_MAX;
     for (size_t i = 0; i < s->n_headers; i++) {
-        kp_cell_trim(&c->cell[i]);
+        kp_sheet_trim(&c->cell[i]);
         s->header[i] = kp_arena_strdup(&s->r->arena, c->cell[i]);
         if (!s->header[i])
             s->r->starved = true;
@@ -244,7 +244,7 @@ static void add_row(struct sheet *s)
     struct kp_csv *c = &s->csv;
     size_t used = c->n;
     for (size_t i = 0; i < c->n; i++)
-        kp_cell_trim(&c->cell[i]);
+        kp_sheet_trim(&c->cell[i]);
     while (used && !*c->cell[used - 1])
         used--;
     if (is_blank(c))
@@ -307,7 +307,7 @@ enum kind { A_NUMBER, A_DATE, A_DURATION };
 
 /* What is wrong with a cell, and what to do; behind the cell itself. */
 static void cell_fault(struct sheet *s, const struct row *row, enum kp_order_column c,
-                       enum kind kind, enum kp_cell what)
+                       enum kind kind, enum kp_sheet_cell what)
 {
     static const struct {
         const char *en, *nl;
@@ -354,7 +354,8 @@ static void cell_fault(struct sheet *s, const struct row *row, enum kp_order_col
 
 static void number_cell(struct sheet *s, const struct row *row, enum kp_order_column c, double *out)
 {
-    enum kp_cell what = row->cell[c] ? kp_cell_number(&s->style, row->cell[c], out) : KP_CELL_GOOD;
+    enum kp_sheet_cell what =
+        row->cell[c] ? kp_sheet_number(&s->style, row->cell[c], out) : KP_CELL_GOOD;
     if (what)
         cell_fault(s, row, c, A_NUMBER, what);
 }
@@ -362,7 +363,7 @@ static void number_cell(struct sheet *s, const struct row *row, enum kp_order_co
 static void time_cell(struct sheet *s, const struct row *row, int64_t *out)
 {
     const char *cell = row->cell[KP_COLUMN_DUE];
-    enum kp_cell what = cell ? kp_cell_time(&s->style, cell, out) : KP_CELL_GOOD;
+    enum kp_sheet_cell what = cell ? kp_sheet_time(&s->style, cell, out) : KP_CELL_GOOD;
     if (what)
         cell_fault(s, row, KP_COLUMN_DUE, A_DATE, what);
 }
@@ -371,8 +372,8 @@ static void duration_cell(struct sheet *s, const struct row *row, enum kp_order_
                           int64_t *out)
 {
     int64_t unit = s->unit[c] ? s->unit[c] : s->r->folder->times;
-    enum kp_cell what =
-        row->cell[c] ? kp_cell_duration(&s->style, row->cell[c], unit, out) : KP_CELL_GOOD;
+    enum kp_sheet_cell what =
+        row->cell[c] ? kp_sheet_duration(&s->style, row->cell[c], unit, out) : KP_CELL_GOOD;
     if (what == KP_CELL_AMBIGUOUS && unit)
         cell_fault(s, row, c, A_NUMBER, what);
     else if (what)
@@ -496,12 +497,12 @@ static void sort_row(struct sheet *s, struct drafts *d, size_t i)
         missing_cell(s, row, KP_COLUMN_NUMBER);
         return;
     }
-    if (kp_cell_broken(row->cell[KP_COLUMN_NUMBER])) {
+    if (kp_sheet_broken(row->cell[KP_COLUMN_NUMBER])) {
         cell_fault(s, row, KP_COLUMN_NUMBER, A_NUMBER, KP_CELL_BROKEN);
         return;
     }
     double d0;
-    if (kp_cell_number(&s->style, row->cell[KP_COLUMN_NUMBER], &d0) == KP_CELL_SHORTENED) {
+    if (kp_sheet_number(&s->style, row->cell[KP_COLUMN_NUMBER], &d0) == KP_CELL_SHORTENED) {
         cell_fault(s, row, KP_COLUMN_NUMBER, A_NUMBER, KP_CELL_SHORTENED);
         return;
     }
@@ -627,13 +628,13 @@ static void learn(struct sheet *s)
 {
     static const enum kp_order_column numbers[] = { KP_COLUMN_QUANTITY, KP_COLUMN_CYCLE,
                                                     KP_COLUMN_SETUP };
-    s->style = (struct kp_cell_style){ s->r->folder->decimal, s->r->folder->dates };
+    s->style = (struct kp_sheet_style){ s->r->folder->decimal, s->r->folder->dates };
     for (size_t i = 0; i < s->n; i++) {
         for (size_t c = 0; c < sizeof numbers / sizeof *numbers; c++)
             if (s->rows[i].cell[numbers[c]])
-                kp_cell_learn_number(&s->style, s->rows[i].cell[numbers[c]]);
+                kp_sheet_learn_number(&s->style, s->rows[i].cell[numbers[c]]);
         if (s->rows[i].cell[KP_COLUMN_DUE])
-            kp_cell_learn_date(&s->style, s->rows[i].cell[KP_COLUMN_DUE]);
+            kp_sheet_learn_date(&s->style, s->rows[i].cell[KP_COLUMN_DUE]);
     }
 }
 

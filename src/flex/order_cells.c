@@ -47,7 +47,7 @@ static char *last_word(char *text)
     return end;
 }
 
-void kp_cell_trim(char **cell)
+void kp_sheet_trim(char **cell)
 {
     char *p = *cell;
     for (size_t n; (n = space_at(p));)
@@ -61,7 +61,7 @@ void kp_cell_trim(char **cell)
     *cell = p;
 }
 
-bool kp_cell_broken(const char *cell)
+bool kp_sheet_broken(const char *cell)
 {
     return cell[0] == '#' && (cell[1] == '#' || isupper((unsigned char)cell[1]));
 }
@@ -118,7 +118,7 @@ static bool is_numeric(const char *text)
     return text[strspn(text, "+-0123456789.,")] == 0 && strpbrk(text, "0123456789");
 }
 
-void kp_cell_learn_number(struct kp_cell_style *s, const char *cell)
+void kp_sheet_learn_number(struct kp_sheet_style *s, const char *cell)
 {
     char text[CELL_MAX];
     char mark = bare(cell, text) && is_numeric(text) ? proof(text) : 0;
@@ -164,10 +164,10 @@ static bool is_shortened(const char *text)
            text[n + 2] && text[n + 2 + strspn(text + n + 2, "0123456789")] == 0;
 }
 
-enum kp_cell kp_cell_number(const struct kp_cell_style *s, const char *cell, double *out)
+enum kp_sheet_cell kp_sheet_number(const struct kp_sheet_style *s, const char *cell, double *out)
 {
     char text[CELL_MAX];
-    if (kp_cell_broken(cell))
+    if (kp_sheet_broken(cell))
         return KP_CELL_BROKEN;
     if (!bare(cell, text))
         return KP_CELL_WRONG;
@@ -289,10 +289,10 @@ static int64_t instant(const struct date *d)
 }
 
 /* Days since 1899-12-30, as spreadsheets keep a date; the rest is the time of the day. */
-static bool serial(const struct kp_cell_style *s, const char *cell, struct date *d)
+static bool serial(const struct kp_sheet_style *s, const char *cell, struct date *d)
 {
     double days;
-    if (strspn(cell, "0123456789") < 5 || kp_cell_number(s, cell, &days) || days < YEAR_2000 ||
+    if (strspn(cell, "0123456789") < 5 || kp_sheet_number(s, cell, &days) || days < YEAR_2000 ||
         days >= YEAR_2100)
         return false;
     time_t midnight = (time_t)(floor(days) - EPOCH_SERIAL) * DAY_SECONDS;
@@ -304,7 +304,7 @@ static bool serial(const struct kp_cell_style *s, const char *cell, struct date 
     return true;
 }
 
-void kp_cell_learn_date(struct kp_cell_style *s, const char *cell)
+void kp_sheet_learn_date(struct kp_sheet_style *s, const char *cell)
 {
     struct date d;
     char mark = 0;
@@ -316,11 +316,11 @@ void kp_cell_learn_date(struct kp_cell_style *s, const char *cell)
         s->dates = KP_DATES_DMY;
 }
 
-enum kp_cell kp_cell_time(const struct kp_cell_style *s, const char *cell, int64_t *out)
+enum kp_sheet_cell kp_sheet_time(const struct kp_sheet_style *s, const char *cell, int64_t *out)
 {
     struct date d;
     char mark = 0;
-    if (kp_cell_broken(cell))
+    if (kp_sheet_broken(cell))
         return KP_CELL_BROKEN;
     if (strlen(cell) >= 20 && kp_time_parse(cell, out)) /* with its offset */
         return KP_CELL_GOOD;
@@ -349,14 +349,14 @@ static bool read_hms(const char *cell, int64_t *out)
     return true;
 }
 
-enum kp_cell kp_cell_duration(const struct kp_cell_style *s, const char *cell, int64_t unit,
-                              int64_t *out)
+enum kp_sheet_cell kp_sheet_duration(const struct kp_sheet_style *s, const char *cell, int64_t unit,
+                                     int64_t *out)
 {
     double d;
     if (read_hms(cell, out) ||
         (isalpha((unsigned char)cell[strlen(cell) - !!*cell]) && kp_duration_parse(cell, out)))
         return KP_CELL_GOOD;
-    enum kp_cell said = kp_cell_number(s, cell, &d);
+    enum kp_sheet_cell said = kp_sheet_number(s, cell, &d);
     if (said || d < 0 || d > 1e6)
         return said ? said : KP_CELL_WRONG;
     if (!unit && d > 0)

@@ -32,7 +32,7 @@ struct kp_order_places {
 struct kp_order_reading {
     const struct kp_folder *folder;
     const struct kp_order_places *places; /* NULL: every word is a machine */
-    struct kp_arena arena; /* of everything that comes out */
+    struct kp_arena arena;                /* of everything that comes out */
     size_t n, room, lines_room;
     struct kp_order_in *orders;
     unsigned *lines; /* where each begins */
@@ -62,7 +62,7 @@ void kp_order_faults_print(const struct kp_order_reading *, bool dutch, struct k
 void kp_csv_orders(struct kp_order_reading *, struct kp_buf *text);
 
 /* ---- cells, as people and spreadsheets of several countries write them ---- */
-enum kp_cell {
+enum kp_sheet_cell {
     KP_CELL_GOOD,
     KP_CELL_WRONG,
     KP_CELL_AMBIGUOUS, /* it may mean two things; the file does not show which */
@@ -70,21 +70,21 @@ enum kp_cell {
     KP_CELL_BROKEN     /* #N/A, #####: the spreadsheet's own fault */
 };
 /* How the cells of a file are written, as far as they prove it. */
-struct kp_cell_style {
+struct kp_sheet_style {
     char decimal;               /* ',' or '.'; 0: nothing proves either */
     enum kp_folder_dates dates; /* KP_DATES_AUTO: nothing proves which */
 };
-void kp_cell_trim(char **cell); /* spaces of all kinds, and the quotes of ="00123" */
-bool kp_cell_broken(const char *cell);
-void kp_cell_learn_number(struct kp_cell_style *, const char *cell);
-void kp_cell_learn_date(struct kp_cell_style *, const char *cell);
-enum kp_cell kp_cell_number(const struct kp_cell_style *, const char *cell, double *out);
+void kp_sheet_trim(char **cell); /* spaces of all kinds, and the quotes of ="00123" */
+bool kp_sheet_broken(const char *cell);
+void kp_sheet_learn_number(struct kp_sheet_style *, const char *cell);
+void kp_sheet_learn_date(struct kp_sheet_style *, const char *cell);
+enum kp_sheet_cell kp_sheet_number(const struct kp_sheet_style *, const char *cell, double *out);
 /* ns; a date alone is the end of that day, as kp_due_parse has it. Also the serial numbers of
  * spreadsheets. */
-enum kp_cell kp_cell_time(const struct kp_cell_style *, const char *cell, int64_t *out);
+enum kp_sheet_cell kp_sheet_time(const struct kp_sheet_style *, const char *cell, int64_t *out);
 /* "190s", "3m", "0:03:10", or a number of `unit`; unit 0: a bare number is KP_CELL_AMBIGUOUS. */
-enum kp_cell kp_cell_duration(const struct kp_cell_style *, const char *cell, int64_t unit,
-                              int64_t *out);
+enum kp_sheet_cell kp_sheet_duration(const struct kp_sheet_style *, const char *cell, int64_t unit,
+                                     int64_t *out);
 
 /* ---- UBL: an Order, an operation per line, or an OrderResponse to an order of ours ---- */
 void kp_ubl_orders(struct kp_order_reading *, const char *xml, size_t len);

@@ -153,8 +153,8 @@ enum kp_code kp_shop_stored_document(struct kp_shop *s, enum kp_shop_document wh
     return err->code;
 }
 
-/* What says nothing is left out and numbers are texts, as an apply file has them. NULL: out of
- * memory. */
+/* What says nothing is left out; numbers and truths are texts, as an apply file has them. NULL: out
+ * of memory. */
 static json_t *canonical(const json_t *v);
 
 static json_t *canonical_map(const json_t *v)
@@ -186,6 +186,8 @@ static json_t *canonical(const json_t *v)
         kp_buf_free(&text);
         return number;
     }
+    if (json_is_boolean(v))
+        return json_string(json_is_true(v) ? "true" : "false");
     if (!json_is_array(v))
         return json_deep_copy(v);
     json_t *list = json_array();

@@ -126,6 +126,8 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
     node->alarms = kp_alarms_new(node->hub, node->store, err);
     if (node->alarms)
         node->shop = kp_shop_new(node->hub, node->store, node->clock, err);
+    if (node->shop)
+        node->inbox = kp_inbox_new(node->shop, node->dir, err);
     return err->code;
 }
 
@@ -151,7 +153,8 @@ enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
     if (kp_store_start(node->store, err))
         return err->code;
     if (kp_couplings_make_identity(node->store, node->name, err) || kp_alarms_start(node->alarms, err) ||
-        kp_shop_start(node->shop, err) || kp_hub_start(node->hub, err)) {
+        kp_shop_start(node->shop, err) || kp_hub_start(node->hub, err) ||
+        kp_inbox_start(node->inbox, err)) {
         kp_shop_stop(node->shop);
         kp_alarms_stop(node->alarms);
         kp_store_stop(node->store);
@@ -167,6 +170,7 @@ void kp_node_stop(struct kp_node *node)
     if (!node->running)
         return;
     kp_discover_cancel(node->discover);
+    kp_inbox_stop(node->inbox);
     kp_shop_stop(node->shop);
     kp_hub_stop(node->hub); /* the last batches go to the store, which then commits them */
     kp_alarms_stop(node->alarms);
@@ -179,6 +183,7 @@ void kp_node_free(struct kp_node *node)
 {
     if (!node)
         return;
+    kp_inbox_free(node->inbox);
     kp_discover_free(node->discover);
     if (node->hub)
         kp_hub_free(node->hub);

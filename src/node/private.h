@@ -3,7 +3,7 @@
 #define KOPPEL_NODE_PRIVATE_H
 /* What the files of src/node share. */
 #include "alarm/alarm.h"
-#include "flex/shop.h"
+#include "flex/drop.h"
 #include "node/node.h"
 
 #include <pthread.h>
@@ -25,6 +25,7 @@ struct kp_node {
     struct kp_hub *hub;
     struct kp_alarms *alarms;
     struct kp_shop *shop;
+    struct kp_inbox *inbox;
     struct kp_discover *discover;
     int64_t started;
     bool running;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The shop floor: calendar, key figures, stops, parts, energy, free capacity. */
-#include "flex/shop.h"
+#include "flex/drop.h"
 #include "net/json_memory.h"
 #include "web/body.h"
 #include "web/routes.h"
@@ -56,6 +56,40 @@ enum kp_code kp_route_shop(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_shop_put(struct kp_request *r, struct kp_err *err)
 {
     return put_document(r, KP_SHOP_SETTINGS, err);
+}
+
+enum kp_code kp_route_folders(struct kp_request *r, struct kp_err *err)
+{
+    return show_document(r, KP_SHOP_FOLDERS, err);
+}
+
+enum kp_code kp_route_folders_put(struct kp_request *r, struct kp_err *err)
+{
+    return put_document(r, KP_SHOP_FOLDERS, err);
+}
+
+enum kp_code kp_route_folder_log(struct kp_request *r, struct kp_err *err)
+{
+    const struct kp_inbox_query q = { .folder = kp_arg_text(r, "folder"),
+                                      .limit = (size_t)kp_arg_int(r, "limit"),
+                                      .after = kp_arg_int(r, "after") };
+    struct kp_json j = kp_reply_json(r);
+    return kp_inbox_log(shop(r), &q, &j, err);
+}
+
+enum kp_code kp_route_folder_seen(struct kp_request *r, struct kp_err *err)
+{
+    int64_t id;
+    if (!kp_name_number(r, "a file in the log", &id, err) &&
+        !kp_inbox_acknowledge(shop(r), id, err))
+        kp_reply_id(r, id, 200);
+    return err->code;
+}
+
+enum kp_code kp_route_folder_check(struct kp_request *r, struct kp_err *err)
+{
+    struct kp_json j = kp_reply_json(r);
+    return kp_inbox_try(shop(r), r->name, r->body, r->body_len, &j, err);
 }
 
 /* ---- questions ---- */

@@ -188,6 +188,12 @@ PARAMS bookings_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
     END,
 };
+PARAMS folder_log_params[] = {
+    { .name = "folder", .type = KP_PARAM_TEXT },
+    { .name = "after", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 1000, .standard = 100 },
+    END,
+};
 PARAMS values_params[] = { { .name = "at", .type = KP_PARAM_PATH }, END };
 PARAMS discover_params[] = {
     { .name = "from", .type = KP_PARAM_INT, .min = 0, .max = 10000 },
@@ -319,6 +325,11 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/operations/{id}/finish", kp_route_operation_finish, KP_OPERATOR, KP_BODY_JSON, NULL },
     { KP_HTTP_PATCH, API "/operations/{id}", kp_route_operation_plan, KP_OPERATOR, KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/bookings", kp_route_bookings, KP_VIEWER, KP_SLOW, bookings_params },
+    { KP_HTTP_GET, API "/order-folders", kp_route_folders, KP_VIEWER, 0, NULL },
+    { KP_HTTP_PUT, API "/order-folders", kp_route_folders_put, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/order-folders/log", kp_route_folder_log, KP_VIEWER, 0, folder_log_params },
+    { KP_HTTP_POST, API "/order-folders/log/{id}/acknowledge", kp_route_folder_seen, KP_OPERATOR, 0, NULL },
+    { KP_HTTP_POST, API "/order-folders/{name}/check", kp_route_folder_check, KP_OPERATOR, KP_SLOW | KP_BODY_POINTS, NULL },
     { KP_HTTP_GET, API "/alarms", kp_route_alarms, KP_VIEWER, 0, alarm_params },
     { KP_HTTP_POST, API "/alarms/{id}/acknowledge", kp_route_alarm_acknowledge, KP_OPERATOR, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/alarms/{id}/shelve", kp_route_alarm_shelve, KP_OPERATOR, KP_BODY_JSON, NULL },

@@ -48,6 +48,7 @@ kp_handler kp_route_oee, kp_route_energy, kp_route_stops, kp_route_stop_put, kp_
 extern const char *const kp_order_words[], *const kp_direction_words[]; /* flex/order.h */
 kp_handler kp_route_orders, kp_route_order, kp_route_order_take, kp_route_order_cancel, kp_route_order_confirm; /* route_orders.c */
 kp_handler kp_route_operation_start, kp_route_operation_interrupt, kp_route_operation_finish, kp_route_operation_plan, kp_route_bookings;
+kp_handler kp_route_folders, kp_route_folders_put, kp_route_folder_log, kp_route_folder_seen, kp_route_folder_check; /* route_shop.c */
 kp_handler kp_route_sql, kp_route_backup, kp_route_apply, kp_route_export;
 
 /* Points of history: of one series when nothing is said; of one reply, and steps of one aggregate. */
