@@ -118,6 +118,21 @@ static void set_column(struct sheet *s, enum kp_order_column c, size_t i)
     s->unit[c] = unit_of(s->header[i]);
 }
 
+/* What a column is called now perhaps: a slip, a longer word, or one of the usual words. */
+static const char *new_name(const struct sheet *s, enum kp_order_column c, const char *wanted)
+{
+    const char *near = kp_nearest(wanted, s->header);
+    size_t n = strlen(wanted);
+    for (size_t i = 0; i < s->n_headers && !near; i++) {
+        char word[WORD];
+        plain_word(s->header[i], word);
+        bool longer = n >= 4 && strncasecmp(s->header[i], wanted, n) == 0;
+        if ((longer || is_usual(c, word)) && !is_mapped(s->r->folder, s->header[i]))
+            near = s->header[i];
+    }
+    return near;
+}
+
 /* A column that the mapping names must be there: it was renamed, or another export was chosen. */
 static void find_mapped(struct sheet *s, enum kp_order_column c)
 {
@@ -129,7 +144,7 @@ static void find_mapped(struct sheet *s, enum kp_order_column c)
         set_column(s, c, i);
         return;
     }
-    const char *near = kp_nearest(wanted, s->header);
+    const char *near = new_name(s, c, wanted);
     kp_order_fault(s->r, 1, 0, NULL,
                    "there is no column '%.60s', in which the %s is expected%s%.60s%s. Give it its "
                    "old name again, or change columns: {%s: ...} of the folder",

@@ -3,8 +3,6 @@
  * decide, or a person: nothing is guessed. */
 #include "flex/order_reading.h"
 
-#include "flex/calendar.h"
-
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -274,18 +272,23 @@ static bool exists(const struct date *d)
            d->day <= lengths[d->month - 1] + (leap && d->month == 2);
 }
 
-/* On the clock on the wall; without a time, the end of that day, as kp_due_parse has it. */
+/* On the clock on the wall; without a time, when kp_due_parse says that the day is over. */
 static int64_t instant(const struct date *d)
 {
     struct tm t = { .tm_year = d->year - 1900,
                     .tm_mon = d->month - 1,
                     .tm_mday = d->day,
-                    .tm_hour = d->second < 0 ? 12 : d->second / 3600,
-                    .tm_min = d->second < 0 ? 0 : d->second / 60 % 60,
-                    .tm_sec = d->second < 0 ? 0 : d->second % 60,
+                    .tm_hour = d->second / 3600,
+                    .tm_min = d->second / 60 % 60,
+                    .tm_sec = d->second % 60,
                     .tm_isdst = -1 };
-    int64_t at = (int64_t)mktime(&t) * KP_SECOND;
-    return d->second < 0 ? kp_day_after(kp_day_start(at)) : at;
+    char day[32];
+    int64_t at = KP_NO_TIME;
+    if (d->second >= 0)
+        return (int64_t)mktime(&t) * KP_SECOND;
+    snprintf(day, sizeof day, "%04d-%02d-%02d", d->year, d->month, d->day);
+    kp_due_parse(day, &at);
+    return at;
 }
 
 /* Days since 1899-12-30, as spreadsheets keep a date; the rest is the time of the day. */
