@@ -9,7 +9,7 @@ help:
 	@echo "make fuzz     every fuzz target for ten minutes (FUZZ_SECONDS=...)"
 	@echo "make torture  kill -9 a thousand times"
 	@echo "make power    a thousand power cuts"
-	@echo "make check-ubl  orders and invoices judged beside the public rules (Java)"
+	@echo "make check-ubl  orders and invoices judged beside the public rules (Java), and all that a node puts out"
 	@echo "make analyze  gcc's static analyser over everything"
 	@echo "make format   clang-format over everything"
 	@echo "make clean    remove build/"
@@ -41,6 +41,7 @@ power:
 check-ubl: build
 	@tools/setup check-ubl
 	@tests/flex/agree.py build/release/koppel $${UBL_DOCUMENTS:-1000} $${UBL_SEED:-1}
+	@tests/flex/emitted.py build/release/koppel
 bench: build
 	@bench/start
 	@bench/opcua

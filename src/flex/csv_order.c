@@ -370,6 +370,11 @@ static int by_place(const void *a, const void *b)
     return p < q ? -1 : p > q;
 }
 
+static void nothing(struct kp_order_reading *r)
+{
+    kp_order_fault(r, 0, 0, NULL, "the file is empty", "het bestand is leeg");
+}
+
 static void read_sheet(struct csv_sheet *s, char *text, size_t len)
 {
     char *from = text, separator = skip_sep(&from);
@@ -378,7 +383,7 @@ static void read_sheet(struct csv_sheet *s, char *text, size_t len)
         s->csv.delimiter = s->r->folder->separator ? s->r->folder->separator : separator;
     s->csv.next_line += separator != 0;
     if (!kp_csv_more(&s->csv))
-        kp_order_fault(s->r, 0, 0, NULL, "the file is empty", "het bestand is leeg");
+        nothing(s->r);
     else if (next_record(s) && csv_read_header(s)) {
         read_rows(s);
         learn(s);
@@ -391,7 +396,9 @@ static void read_sheet(struct csv_sheet *s, char *text, size_t len)
 void kp_csv_orders(struct kp_order_reading *r, struct kp_buf *text)
 {
     struct csv_sheet s = { .r = r };
-    if (is_other(r, text) || !decode(r, text))
+    if (!text->len)
+        nothing(r);
+    if (!text->len || is_other(r, text) || !decode(r, text))
         return;
     char *kept = kp_arena_copy(&r->arena, kp_buf_text(text), text->len + 1);
     if (!kept) {

@@ -189,4 +189,5 @@ def main():
     return 1 if faults or not kills else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
