@@ -7,7 +7,7 @@ help:
 	@echo "make build    the release binary, build/release/koppel"
 	@echo "make bench    the figures of docs/figures.md"
 	@echo "make fuzz     every fuzz target for ten minutes (FUZZ_SECONDS=...)"
-	@echo "make torture  kill -9 a thousand times"
+	@echo "make torture  kill -9 a thousand times, and while a thousand order files come"
 	@echo "make power    a thousand power cuts"
 	@echo "make check-ubl  orders and invoices judged beside the public rules (Java), and all that a node puts out"
 	@echo "make analyze  gcc's static analyser over everything"
@@ -33,6 +33,7 @@ torture:
 	@cmake --preset dev > /dev/null
 	@cmake --build --preset dev
 	@tests/crash/kill.py build/dev/crash_store build/dev/koppel 1000
+	@tests/crash/drop_kill.py build/dev/koppel --files 1000
 power:
 	@tools/setup check
 	@cmake --preset dev > /dev/null
