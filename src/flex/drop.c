@@ -94,6 +94,20 @@ static enum kp_code open_folder(struct kp_inbox *in, struct drop_folder *d, stru
     return err->code;
 }
 
+static bool is_same(int dir, const char *name, int fd)
+{
+    struct stat now, opened;
+    return fstatat(dir, name, &now, 0) == 0 && fstat(fd, &opened) == 0 &&
+           now.st_ino == opened.st_ino && now.st_dev == opened.st_dev;
+}
+
+/* Somebody may take it away, or put another one in its place: it is made or opened anew. */
+static bool is_still_there(const struct drop_folder *d)
+{
+    return is_same(AT_FDCWD, d->path, d->root) && is_same(d->root, "in", d->in) &&
+           is_same(d->root, "out", d->out);
+}
+
 /* ---- the settings ---- */
 static void close_all(struct kp_inbox *in)
 {
@@ -277,6 +291,8 @@ static void turn_folder(struct kp_inbox *in, struct drop_folder *d)
 {
     struct kp_err trouble = { 0 }, out = { 0 };
     int64_t now = kp_mono(in->shop->clock);
+    if (d->root >= 0 && !is_still_there(d))
+        shut(in, d);
     if (d->root < 0)
         open_folder(in, d, &trouble);
     if (d->root >= 0 && !look(in, d, &trouble))
@@ -287,8 +303,6 @@ static void turn_folder(struct kp_inbox *in, struct drop_folder *d)
         d->answer_at = out.code ? now + AGAIN : 0;
         snprintf(d->trouble, sizeof d->trouble, "%s", out.code ? out.text : "");
     }
-    if (trouble.code == KP_EPEER && d->root >= 0 && faccessat(d->root, "in", R_OK, 0))
-        shut(in, d); /* somebody took it away: it is made again */
     if (*d->trouble)
         kp_fail(&trouble, KP_EPEER, "%s", d->trouble);
     if (!stopping(in))

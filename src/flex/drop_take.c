@@ -155,6 +155,7 @@ static enum kp_code move(struct drop_folder *d, const char *name, const char *to
     snprintf(from, sizeof from, "in/%s", name);
     if (!is_still(d->root, from, read))
         return KP_OK;
+    mkdirat(d->root, to, 0755); /* it is there, unless somebody removed it */
     kp_file_free_name(d->root, to, name, target, TARGET);
     if (renameat(d->root, from, d->root, target))
         return kp_fail(err, KP_EPEER, "in/%.60s cannot be moved to %s: %s", name, to,
@@ -216,6 +217,7 @@ struct taking {
 static enum kp_code put_aside(struct taking *t, const char *nl, const char *en, struct kp_err *err)
 {
     char target[TARGET], reason[TARGET + 8], moved[TARGET] = "";
+    mkdirat(t->d->root, "error", 0755);
     kp_file_free_name(t->d->root, "error", t->name, target, sizeof target);
     snprintf(reason, sizeof reason, "%s.txt", target);
     if (write_reason(t->d, reason, nl, en, err))
