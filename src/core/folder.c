@@ -11,7 +11,7 @@
 
 #include "core/ban.h"
 
-enum { NAME_LIMIT = 256, TRIES = 10000 };
+enum { NAME_LIMIT = 256, TRIES = 10000, NAME_KEPT = 240 };
 
 bool kp_file_is_partial(const char *name)
 {
@@ -27,9 +27,12 @@ bool kp_file_is_partial(const char *name)
 void kp_file_free_name(int folder, const char *to, const char *name, char *out, size_t size)
 {
     struct stat st;
-    snprintf(out, size, "%s/%s", to, name);
+    char kept[NAME_KEPT + 1]; /* there must be room for an ending */
+    snprintf(kept, sizeof kept, "%s", name);
+    kp_utf8_trim(kept);
+    snprintf(out, size, "%s/%s", to, kept);
     for (int i = 1; i < TRIES && fstatat(folder, out, &st, AT_SYMLINK_NOFOLLOW) == 0; i++)
-        snprintf(out, size, "%s/%s.%d", to, name, i);
+        snprintf(out, size, "%s/%s.%d", to, kept, i);
 }
 
 enum kp_code kp_file_move(int folder, const char *shown, const char *name, const char *to,

@@ -11,7 +11,7 @@
  * "x~", "~$x.xlsx" ... Also one that is no UTF-8 or too long. */
 bool kp_file_is_partial(const char *name);
 /* Where a file of that name can stand in `to`, a folder below `folder`: "to/name", or "to/name.1"
- * ... when there is one. */
+ * ... when there is one. A very long name is cut, so that an ending fits behind it. */
 void kp_file_free_name(int folder, const char *to, const char *name, char *out, size_t size);
 /* Moves it there; `to` is made when it is not there. `shown` is the folder's path, for the error;
  * `target` gets where it is now. */

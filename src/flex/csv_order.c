@@ -292,6 +292,39 @@ static void where_not(const struct kp_buf *t, unsigned *line, unsigned *column, 
     *byte = (unsigned char)t->data[i];
 }
 
+static void tell_where_not(struct kp_order_reading *r, const struct kp_buf *t)
+{
+    unsigned line, column, byte;
+    where_not(t, &line, &column, &byte);
+    if (r->folder->encoding == KP_ENCODING_UTF8)
+        kp_order_fault(r, line, 0, NULL,
+                       "byte %u of this line is 0x%02x, which is no UTF-8; set encoding: "
+                       "windows-1252 or auto of the folder, or export in UTF-8",
+                       "byte %u van deze regel is 0x%02x en dat is geen UTF-8; zet bij de map "
+                       "encoding: windows-1252 of auto, of exporteer in UTF-8",
+                       column, byte);
+    else
+        kp_order_fault(r, line, 0, NULL,
+                       "byte %u of this line is 0x%02x, which is no UTF-8, while other letters of "
+                       "the file are; export the whole file in one encoding",
+                       "byte %u van deze regel is 0x%02x en dat is geen UTF-8, terwijl andere "
+                       "letters in het bestand dat wel zijn; exporteer het hele bestand in een "
+                       "codering",
+                       column, byte);
+}
+
+/* No UTF-8, but with letters that are: in Windows-1252 these would be an A with a tilde and a sign,
+ * which no word has. */
+static bool is_mixed(const struct kp_buf *t)
+{
+    if (kp_utf8_valid(t->data, t->len))
+        return false;
+    for (size_t i = 0; i + 1 < t->len; i++)
+        if ((unsigned char)t->data[i] == 0xc3 && ((unsigned char)t->data[i + 1] & 0xc0) == 0x80)
+            return true;
+    return false;
+}
+
 static bool is_other(struct kp_order_reading *r, const struct kp_buf *t)
 {
     static const struct {
@@ -324,6 +357,10 @@ static bool decode(struct kp_order_reading *r, struct kp_buf *t)
     const unsigned char *p = (const unsigned char *)t->data;
     enum kp_folder_encoding encoding = r->folder->encoding;
     bool utf16 = t->len >= 2 && ((p[0] == 0xff && p[1] == 0xfe) || (p[0] == 0xfe && p[1] == 0xff));
+    if (!utf16 && encoding == KP_ENCODING_AUTO && is_mixed(t)) {
+        tell_where_not(r, t);
+        return false;
+    }
     if (utf16)
         r->starved |= !kp_utf8_from_16(t, p[0] == 0xfe);
     else if (encoding == KP_ENCODING_1252 ||
@@ -332,14 +369,7 @@ static bool decode(struct kp_order_reading *r, struct kp_buf *t)
     if (r->starved)
         return false;
     if (!kp_utf8_valid(t->data, t->len)) {
-        unsigned line, column, byte;
-        where_not(t, &line, &column, &byte);
-        kp_order_fault(r, line, 0, NULL,
-                       "byte %u of this line is 0x%02x, which is no UTF-8; set encoding: "
-                       "windows-1252 or auto of the folder, or export in UTF-8",
-                       "byte %u van deze regel is 0x%02x en dat is geen UTF-8; zet bij de map "
-                       "encoding: windows-1252 of auto, of exporteer in UTF-8",
-                       column, byte);
+        tell_where_not(r, t);
         return false;
     }
     if (memchr(t->data, 0, t->len)) {

@@ -40,6 +40,28 @@ enum kp_code drop_note(struct kp_shop *s, const struct drop_entry *e, struct kp_
     return kp_store_do(s->store, write_note, &n, err);
 }
 
+enum kp_code drop_last(struct kp_shop *s, const struct drop_entry *e, int64_t *at,
+                       struct kp_err *err)
+{
+    struct kp_db *db = kp_store_reader(s->store, err);
+    struct kp_stmt *get =
+        db ? kp_db_prepare(
+                 db, "select at from order_file where folder = ? and hash = ? and name = ?", err)
+           : NULL;
+    *at = KP_NO_TIME;
+    if (get) {
+        kp_bind_text(get, 1, e->folder);
+        kp_bind_blob(get, 2, &e->hash, sizeof e->hash);
+        kp_bind_text(get, 3, e->name);
+        if (kp_step(get, err))
+            *at = kp_column_int(get, 0);
+        kp_reset(get);
+    }
+    if (db)
+        kp_store_reader_done(s->store, db);
+    return err->code;
+}
+
 enum kp_code drop_unseen(struct kp_shop *s, const char *folder, int64_t *n, char name[KP_NAME_MAX],
                          struct kp_err *err)
 {

@@ -24,7 +24,8 @@ enum { NAME = 200, AT_ONCE = 1000, ORDERS_AT_ONCE = 20, FILE_MOST = 16 << 20 };
 struct leaving {
     char name[NAME]; /* in out/; until it is marked it stands there as .NAME.part */
     const struct kp_buf *text;
-    enum kp_code (*mark)(struct kp_shop *, const void *, struct kp_err *);
+    /* Not *marked: it says no longer what is true. */
+    enum kp_code (*mark)(struct kp_shop *, const void *, bool *marked, struct kp_err *);
     const void *arg;
 };
 
@@ -71,11 +72,13 @@ static enum kp_code leave(struct kp_shop *s, struct drop_folder *d, const struct
 {
     if (l->text->failed)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    if (write_aside(d, l, err) || l->mark(s, l->arg, err))
+    bool marked = false;
+    if (write_aside(d, l, err) || l->mark(s, l->arg, &marked, err))
         return err->code;
     d->recovered = false; /* until it is seen under its name */
-    if (!show(d, l->name, err))
-        d->recovered = true;
+    if (!marked || show(d, l->name, err))
+        return err->code;
+    d->recovered = true;
     kp_info("orders", "a file went out", "folder=%s file=%s", d->set->name, l->name);
     return err->code;
 }
@@ -273,10 +276,12 @@ struct written {
     size_t n;
 };
 
-static enum kp_code mark_bookings(struct kp_shop *s, const void *arg, struct kp_err *err)
+static enum kp_code mark_bookings(struct kp_shop *s, const void *arg, bool *marked,
+                                  struct kp_err *err)
 {
     const struct written *w = arg;
-    return kp_bookings_written(s, w->ids, w->n, err);
+    *marked = !kp_bookings_written(s, w->ids, w->n, err);
+    return err->code;
 }
 
 static enum kp_code leave_bookings(struct kp_shop *s, struct drop_folder *d,
@@ -316,16 +321,9 @@ static enum kp_code bookings_out(struct kp_shop *s, struct drop_folder *d, struc
 }
 
 /* ---- answers, and orders we place ---- */
-static enum kp_code mark_answer(struct kp_shop *s, const void *arg, struct kp_err *err)
+static enum kp_code mark_order(struct kp_shop *s, const void *arg, bool *marked, struct kp_err *err)
 {
-    const struct kp_order *o = arg;
-    return kp_order_told(s, o->id, o->confirmation, err);
-}
-
-static enum kp_code mark_order(struct kp_shop *s, const void *arg, struct kp_err *err)
-{
-    const struct kp_order *o = arg;
-    return kp_order_sent(s, o->id, err);
+    return kp_order_told(s, arg, marked, err);
 }
 
 /* Sets name and text. */
@@ -350,7 +348,7 @@ static enum kp_code leave_document(struct kp_shop *s, struct drop_folder *d,
                                    const struct kp_order *o, struct kp_err *err)
 {
     struct kp_buf text;
-    struct leaving l = { .text = &text, .mark = o->out ? mark_order : mark_answer, .arg = o };
+    struct leaving l = { .text = &text, .mark = mark_order, .arg = o };
     kp_buf_init(&text, FILE_MOST);
     if (!o->out)
         make_answer(s, d->set, o, &l, &text, err);

@@ -61,6 +61,8 @@ struct drop_entry {
     int64_t orders;
 };
 enum kp_code drop_note(struct kp_shop *, const struct drop_entry *, struct kp_err *);
+/* When a file of this name and content came last; KP_NO_TIME: never. */
+enum kp_code drop_last(struct kp_shop *, const struct drop_entry *, int64_t *at, struct kp_err *);
 /* How many files were refused and not seen by anyone yet, and the last one's name. */
 enum kp_code drop_unseen(struct kp_shop *, const char *folder, int64_t *n, char name[KP_NAME_MAX],
                          struct kp_err *);

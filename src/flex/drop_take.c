@@ -248,14 +248,30 @@ static enum kp_code refuse(struct taking *t, struct kp_err *err)
     return err->code;
 }
 
+/* Who sends an order once more wants its answer once more; but a crash may have left the file here
+ * since it was taken. */
+static enum kp_code answer_again(struct taking *t, const struct kp_order_taken *taken, int64_t last,
+                                 struct kp_err *err)
+{
+    int64_t came = (int64_t)t->read.st_ctim.tv_sec * KP_SECOND + t->read.st_ctim.tv_nsec;
+    for (size_t i = 0; i < t->r->n && came > last && !err->code; i++)
+        if (taken[i].repeated && t->r->orders[i].confirmation)
+            kp_order_tell_again(t->inbox->shop, taken[i].id, err);
+    return err->code;
+}
+
 static enum kp_code take_orders(struct taking *t, struct kp_err *err)
 {
     struct kp_order_reading *r = t->r;
     struct kp_order_receipt receipt = { t->d->set->name, t->name, &t->hash, sizeof t->hash };
     struct kp_order_taken *taken = kp_alloc((r->n + 1) * sizeof *taken);
+    struct drop_entry e = { .folder = t->d->set->name, .name = t->name, .hash = t->hash };
     struct kp_err why = { 0 };
-    if (!taken)
+    int64_t last = KP_NO_TIME;
+    if (!taken || drop_last(t->inbox->shop, &e, &last, err)) {
+        kp_free(taken);
         return kp_fail(err, KP_ENOMEM, "out of memory");
+    }
     for (size_t i = 0; i < r->n; i++)
         r->orders[i].source = t->name;
     kp_orders_take(t->inbox->shop, r->orders, r->n, t->d->set->replace, &receipt, taken, &why);
@@ -263,12 +279,14 @@ static enum kp_code take_orders(struct taking *t, struct kp_err *err)
         kp_order_fault(r, 0, 0, NULL, "%s", "het bestand kan niet worden aangenomen: %s", why.text);
     else if (why.code && !is_fault(why.code))
         kp_fail(err, why.code, "%s", why.text);
+    else if (!why.code)
+        answer_again(t, taken, last, err);
     kp_free(taken);
     return err->code;
 }
 
-/* Our order that an answer speaks of; 0: there is none. */
-static int64_t order_of(struct taking *t, const char *number, struct kp_err *err)
+/* Our order that an answer speaks of; 0: there is none. Sets when it is due. */
+static int64_t order_of(struct taking *t, const char *number, int64_t *due, struct kp_err *err)
 {
     struct kp_arena arena = { 0 };
     struct kp_order *list;
@@ -281,8 +299,10 @@ static int64_t order_of(struct taking *t, const char *number, struct kp_err *err
     while (more && !id && !kp_orders_list(t->inbox->shop, &q, &arena, &list, &n, &more, err)) {
         for (size_t i = 0; i < n; i++) {
             q.after = list[i].id;
-            if (strcmp(list[i].number, number) == 0)
-                id = list[i].id;
+            if (strcmp(list[i].number, number) != 0)
+                continue;
+            id = list[i].id;
+            *due = list[i].due;
         }
         kp_arena_reset(&arena);
     }
@@ -292,11 +312,13 @@ static int64_t order_of(struct taking *t, const char *number, struct kp_err *err
 
 static enum kp_code take_answer(struct taking *t, struct kp_err *err)
 {
-    const struct kp_order_answer *a = &t->r->answer;
+    struct kp_order_answer *a = &t->r->answer;
     struct kp_err why = { 0 };
-    int64_t id = order_of(t, a->number, err);
+    int64_t due = KP_NO_TIME, id = order_of(t, a->number, &due, err);
     if (err->code)
         return err->code;
+    if (a->says.promised == KP_NO_TIME && strcmp(a->says.answer, "changed") == 0)
+        a->says.promised = due; /* something else is changed */
     if (!id)
         kp_order_fault(t->r, 0, 0, NULL,
                        "the answer is to order '%.60s', which did not go out through this folder",

@@ -170,7 +170,10 @@ enum kp_code kp_operation_plan(struct kp_shop *, int64_t id, const struct kp_ope
 
 /* ---- files that were made durable ---- */
 enum kp_code kp_bookings_written(struct kp_shop *, const int64_t *ids, size_t n, struct kp_err *);
-/* The confirmation as it is in the reply file. */
-enum kp_code kp_order_told(struct kp_shop *, int64_t id, const char *confirmation, struct kp_err *);
-enum kp_code kp_order_sent(struct kp_shop *, int64_t id, struct kp_err *);
+/* The reply to an order in, or an order out itself, stands in a file as it was read here; not
+ * *marked: it was changed since, so that file is of no use. */
+enum kp_code kp_order_told(struct kp_shop *, const struct kp_order *as_read, bool *marked,
+                           struct kp_err *);
+/* The reply to an order in is to go out once more. */
+enum kp_code kp_order_tell_again(struct kp_shop *, int64_t id, struct kp_err *);
 #endif

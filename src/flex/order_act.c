@@ -566,7 +566,6 @@ struct written {
     const int64_t *ids;
     size_t n;
     int64_t now;
-    const char *confirmation;
 };
 
 static enum kp_code write_written(struct kp_db *db, void *arg, struct kp_err *err)
@@ -580,36 +579,62 @@ static enum kp_code write_written(struct kp_db *db, void *arg, struct kp_err *er
 enum kp_code kp_bookings_written(struct kp_shop *s, const int64_t *ids, size_t n,
                                  struct kp_err *err)
 {
-    struct written w = { ids, n, kp_utc(s->clock), NULL };
+    struct written w = { ids, n, kp_utc(s->clock) };
     return kp_store_do(s->store, write_written, &w, err);
 }
 
+struct telling {
+    const struct kp_order *as_read;
+    int64_t now;
+    bool *marked;
+};
+
+/* What somebody changed since the order was read stands in no file yet. */
 static enum kp_code write_told(struct kp_db *db, void *arg, struct kp_err *err)
 {
-    const struct written *w = arg;
-    struct kp_stmt *s = kp_db_prepare(db, "update work_order set told = ? where id = ?", err);
+    const struct telling *t = arg;
+    const struct kp_order *o = t->as_read;
+    struct kp_stmt *s = kp_db_prepare(
+        db,
+        o->out ? "update work_order set sent = ?1 where id = ?2 and changed = ?3"
+               : "update work_order set told = ?1 where id = ?2 and confirmation is ?1 and promised "
+                 "is ?3 and reply_comment is ?4",
+        err);
     if (!s)
         return err->code;
-    kp_bind_text(s, 1, w->confirmation);
-    kp_bind_int(s, 2, w->ids[0]);
+    kp_bind_int(s, 2, o->id);
+    if (o->out) {
+        kp_bind_int(s, 1, t->now);
+        kp_bind_int(s, 3, o->changed);
+    } else {
+        kp_bind_text(s, 1, o->confirmation);
+        if (o->promised != KP_NO_TIME)
+            kp_bind_int(s, 3, o->promised);
+        kp_bind_text(s, 4, o->comment);
+    }
+    if (!kp_run(s, err))
+        *t->marked = kp_db_changes(db) > 0;
+    return err->code;
+}
+
+enum kp_code kp_order_told(struct kp_shop *s, const struct kp_order *as_read, bool *marked,
+                           struct kp_err *err)
+{
+    struct telling t = { as_read, kp_utc(s->clock), marked };
+    *marked = false;
+    return kp_store_do(s->store, write_told, &t, err);
+}
+
+static enum kp_code write_again(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    struct kp_stmt *s = kp_db_prepare(db, "update work_order set told = null where id = ?", err);
+    if (!s)
+        return err->code;
+    kp_bind_int(s, 1, *(const int64_t *)arg);
     return kp_run(s, err);
 }
 
-enum kp_code kp_order_told(struct kp_shop *s, int64_t id, const char *confirmation,
-                           struct kp_err *err)
+enum kp_code kp_order_tell_again(struct kp_shop *s, int64_t id, struct kp_err *err)
 {
-    struct written w = { &id, 1, 0, confirmation };
-    return kp_store_do(s->store, write_told, &w, err);
-}
-
-static enum kp_code write_sent(struct kp_db *db, void *arg, struct kp_err *err)
-{
-    const struct written *w = arg;
-    return run_with(db, "update work_order set sent = ?2 where id = ?1", w->ids[0], w->now, err);
-}
-
-enum kp_code kp_order_sent(struct kp_shop *s, int64_t id, struct kp_err *err)
-{
-    struct written w = { &id, 1, kp_utc(s->clock), NULL };
-    return kp_store_do(s->store, write_sent, &w, err);
+    return kp_store_do(s->store, write_again, &id, err);
 }

@@ -53,14 +53,14 @@ static int finish(void **state)
 }
 
 /* ---- files ---- */
-static void path_of(char out[200], const char *folder, const char *name)
+static void path_of(char out[400], const char *folder, const char *name)
 {
-    snprintf(out, 200, "%s/orders/%s/%s", k->dir, folder, name);
+    snprintf(out, 400, "%s/orders/%s/%s", k->dir, folder, name);
 }
 
 static void put(const char *folder, const char *name, const char *text)
 {
-    char path[200];
+    char path[400];
     path_of(path, folder, name);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
@@ -70,7 +70,7 @@ static void put(const char *folder, const char *name, const char *text)
 
 static bool is_there(const char *folder, const char *name)
 {
-    char path[200];
+    char path[400];
     struct stat st;
     path_of(path, folder, name);
     return lstat(path, &st) == 0;
@@ -79,7 +79,7 @@ static bool is_there(const char *folder, const char *name)
 /* How many names in that folder begin so. */
 static unsigned count(const char *folder, const char *part, const char *start)
 {
-    char path[200];
+    char path[400];
     unsigned n = 0;
     path_of(path, folder, part);
     DIR *dir = opendir(path);
@@ -133,7 +133,7 @@ static void names_of_others_are_left_alone(void **state)
 {
     static const char *const names[] = { "in/.hidden",     "in/x.csv.tmp",   "in/x.part",   "in/x~",
                                          "in/~$book.xlsx", "in/desktop.ini", "in/Thumbs.db" };
-    char link[200], folder[200];
+    char link[400], folder[400];
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         put("a", names[i], "number;quantity\n1;2\n");
@@ -151,7 +151,7 @@ static void names_of_others_are_left_alone(void **state)
 
 static void the_older_file_is_taken_first(void **state)
 {
-    char first[200], second[200];
+    char first[400], second[400];
     struct kp_err err = { 0 };
     (void)state;
     kp_shop_put_document(
@@ -171,10 +171,22 @@ static void the_older_file_is_taken_first(void **state)
     assert_int_equal(count("a", "done", ""), 4); /* with . and .. */
 }
 
+static void a_file_with_the_longest_name_there_is_gets_its_reason_too(void **state)
+{
+    char name[260] = "in/", reason[260];
+    (void)state;
+    memset(name + 3, 'n', 255);
+    put("a", name, "number;quantity\n1;x\n");
+    later(2);
+    assert_false(is_there("a", name));
+    snprintf(reason, sizeof reason, "error/%.240s.txt", name + 3);
+    assert_true(is_there("a", reason));
+}
+
 /* ---- what goes wrong ---- */
 static void a_file_that_cannot_be_moved_is_taken_once_and_moved_later(void **state)
 {
-    char done[200], aside[200];
+    char done[400], aside[400];
     (void)state;
     path_of(done, "a", "done");
     path_of(aside, "a", "aside");
@@ -195,7 +207,7 @@ static void a_file_that_cannot_be_moved_is_taken_once_and_moved_later(void **sta
 
 static void a_folder_that_is_taken_away_is_made_again(void **state)
 {
-    char path[200];
+    char path[400];
     (void)state;
     path_of(path, "a", "");
     kit_remove(path);
@@ -275,7 +287,7 @@ static void without_memory_a_booking_goes_out_later_and_once(void **state)
 
 static void what_a_crash_left_aside_is_shown_when_it_was_marked_and_else_made_anew(void **state)
 {
-    char file[200], aside[200];
+    char file[400], aside[400];
     (void)state;
     put("a", "in/x.csv", "number;quantity\n1;100\n");
     later(2);
@@ -291,6 +303,34 @@ static void what_a_crash_left_aside_is_shown_when_it_was_marked_and_else_made_an
     open_inbox();
     assert_true(is_there("a", "out/bookings-1-1.csv"));
     assert_int_equal(count("a", "out", ""), 3);
+}
+
+static void an_answer_that_somebody_changes_meanwhile_is_written_again(void **state)
+{
+    struct kp_err err = { 0 };
+    struct kp_arena arena = { 0 };
+    struct kp_order before, now;
+    struct kp_confirm confirm = { "changed", KIT_NOW, NULL };
+    bool marked = true;
+    (void)state;
+    put("a", "in/x.csv", "number;quantity\n1;100\n");
+    later(2);
+    kp_orders_confirm(shop, 1, &confirm, &err);
+    kp_orders_get(shop, 1, &arena, &before, &err);
+    confirm.promised += KP_SECOND;
+    kp_orders_confirm(shop, 1, &confirm, &err);
+    kp_order_told(shop, &before, &marked, &err);
+    kit_ok(&err);
+    assert_false(marked);
+    kp_orders_get(shop, 1, &arena, &now, &err);
+    assert_null(now.told);
+    kp_order_told(shop, &now, &marked, &err);
+    assert_true(marked);
+    kp_order_tell_again(shop, 1, &err);
+    kp_orders_get(shop, 1, &arena, &now, &err);
+    kit_ok(&err);
+    assert_null(now.told);
+    kp_arena_free(&arena);
 }
 
 static void a_log_without_memory_is_a_failure_and_nothing_else(void **state)
@@ -325,6 +365,8 @@ int main(void)
         TEST(a_file_waits_until_it_is_still_and_whole_and_not_for_ever),
         TEST(names_of_others_are_left_alone),
         TEST(the_older_file_is_taken_first),
+        TEST(a_file_with_the_longest_name_there_is_gets_its_reason_too),
+        TEST(an_answer_that_somebody_changes_meanwhile_is_written_again),
         TEST(a_file_that_cannot_be_moved_is_taken_once_and_moved_later),
         TEST(a_folder_that_is_taken_away_is_made_again),
         TEST(without_memory_a_file_waits_and_is_not_refused),

@@ -190,6 +190,20 @@ static void a_text_of_16_bits_may_have_pairs_and_halves_of_pairs(void **state)
     kp_buf_free(&b);
 }
 
+static void a_file_in_two_encodings_is_refused_where_the_second_begins(void **state)
+{
+    (void)state;
+    read_csv("", "number;quantity;item\n1;1;Gr\xc3\xb6\xc3\x9f"
+                 "e\n2;1;Gr\xf6\xdf"
+                 "e\n");
+    fault(0, 3, 0, "byte 7 of this line is 0xf6", "byte 7 van deze regel is 0xf6");
+    read_csv("", "number;quantity;item\n2;1;Gr\xf6\xdf"
+                 "e\n");
+    good(1);
+    assert_string_equal(r->orders->item, "Gr\xc3\xb6\xc3\x9f"
+                                         "e");
+}
+
 /* ---- CSV ---- */
 static void lines_with_the_same_number_make_an_order_wherever_they_stand(void **state)
 {
@@ -443,6 +457,7 @@ int main(void)
         cmocka_unit_test(a_folder_that_cannot_be_is_refused_with_its_place),
         cmocka_unit_test(a_text_of_windows_is_the_same_text_and_goes_back),
         cmocka_unit_test(a_text_of_16_bits_may_have_pairs_and_halves_of_pairs),
+        cmocka_unit_test(a_file_in_two_encodings_is_refused_where_the_second_begins),
         cmocka_unit_test(lines_with_the_same_number_make_an_order_wherever_they_stand),
         cmocka_unit_test(what_one_cell_leaves_open_another_one_of_the_file_decides),
         cmocka_unit_test(an_hour_that_is_there_twice_is_the_first_and_one_that_is_not_comes_later),
