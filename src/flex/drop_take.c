@@ -355,8 +355,9 @@ static enum kp_code read_and_take(struct taking *t, struct kp_buf *text, bool la
         if (!late)
             return kp_fail(err, KP_ETIMEOUT, "in/%.60s is not whole yet", t->name);
         tell_cut(t->r, text);
-    } else if (!shop_rules(t->inbox->shop, &rules, err)) {
-        drop_read(t->inbox->shop, &rules.settings, t->r, text, err);
+    } else {
+        if (!shop_rules(t->inbox->shop, &rules, err))
+            drop_read(t->inbox->shop, &rules.settings, t->r, text, err);
         shop_rules_free(&rules);
     }
     return err->code ? err->code : finish(t, err);
@@ -468,11 +469,9 @@ static enum kp_code try_file(struct kp_shop *s, const struct kp_folders *all, co
         tell_cut(r, text);
         return KP_OK;
     }
-    if (!shop_rules(s, &rules, err)) {
-        if (!drop_read(s, &rules.settings, r, text, err) && !r->n_faults)
-            judge_orders(s, r, err);
-        shop_rules_free(&rules);
-    }
+    if (!shop_rules(s, &rules, err) && !drop_read(s, &rules.settings, r, text, err) && !r->n_faults)
+        judge_orders(s, r, err);
+    shop_rules_free(&rules);
     return err->code;
 }
 
