@@ -2,6 +2,7 @@
 /* Sending: messages that are due, one a person, so that a flood is a digest. A thread of its own
  * waits for mail and web servers. */
 #include "alarm/delivery.h"
+#include "alarm/mail.h"
 #include "alarm/private.h"
 #include "net/send.h"
 #include "store/secret.h"
@@ -106,72 +107,21 @@ static void put_text(struct kp_buf *out, const struct message *m, const char *en
                       end);
 }
 
-static void put_base64(struct kp_buf *out, const char *data, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        unsigned a = (unsigned char)data[i], b = i + 1 < n ? (unsigned char)data[i + 1] : 0,
-                 c = i + 2 < n ? (unsigned char)data[i + 2] : 0;
-        char four[4] = { digits[a >> 2], digits[(a & 3) << 4 | b >> 4],
-                         i + 1 < n ? digits[(b & 15) << 2 | c >> 6] : '=',
-                         i + 2 < n ? digits[c & 63] : '=' };
-        if (i && i % 57 == 0)
-            kp_buf_str(out, "\r\n");
-        kp_buf_add(out, four, 4);
-    }
-}
-
-/* Encoded words of 42 bytes, cut at characters, so that no line of the header is too long. */
-static void put_subject_header(struct kp_buf *out, const char *text)
-{
-    kp_buf_str(out, "Subject:");
-    for (const char *p = text; *p;) {
-        size_t n = strlen(p) < 42 ? strlen(p) : 42;
-        while (n < strlen(p) && n > 1 && ((unsigned char)p[n] & 0xc0) == 0x80)
-            n--;
-        kp_buf_str(out, " =?UTF-8?B?");
-        put_base64(out, p, n);
-        kp_buf_str(out, "?=\r\n");
-        p += n;
-    }
-}
-
 static enum kp_code send_mail(struct kp_alarms *e, const struct message *m, const char *subject,
                               const char *password, struct kp_err *err)
 {
-    struct kp_buf mail, text;
-    char date[80], id[40];
-    unsigned char random[8];
-    struct tm utc;
-    time_t now = (time_t)(kp_utc(e->clock) / KP_SECOND);
-    kp_buf_init(&mail, MESSAGE);
+    struct kp_buf text;
     kp_buf_init(&text, MESSAGE);
-    kp_random(random, sizeof random);
-    for (int i = 0; i < 8; i++)
-        snprintf(id + i * 2, sizeof id - (size_t)i * 2, "%02x", random[i]);
-    gmtime_r(&now, &utc);
-    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &utc);
-    put_text(&text, m, "\r\n");
-    kp_buf_printf(&mail, "Date: %s\r\nFrom: %s\r\nTo: %s\r\nMessage-ID: <%s@koppel>\r\n", date,
-                  m->d->mail_from, m->channel->to, id);
-    put_subject_header(&mail, subject);
-    kp_buf_str(&mail, "MIME-Version: 1.0\r\nContent-Type: text/plain; "
-                      "charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n");
-    put_base64(&mail, kp_buf_text(&text), text.len);
-    kp_buf_str(&mail, "\r\n");
-    const struct kp_mail out = { .url = m->d->mail_url,
-                                 .plain = m->d->mail_plain,
-                                 .user = m->d->mail_user,
-                                 .password = password,
-                                 .ca = m->d->mail_ca,
-                                 .from = m->d->mail_from,
-                                 .to = m->channel->to,
-                                 .text = kp_buf_text(&mail) };
-    if (mail.failed || text.failed)
+    put_text(&text, m, "\n");
+    const struct kp_letter letter = { .to = m->channel->to,
+                                      .subject = subject,
+                                      .text = kp_buf_text(&text),
+                                      .stopping = delivery_stopping,
+                                      .arg = e };
+    if (text.failed)
         kp_fail(err, KP_ENOMEM, "out of memory");
     else
-        kp_mail_send(&out, delivery_stopping, e, err);
-    kp_buf_free(&mail);
+        letter_send_by(e, m->d, password, &letter, err);
     kp_buf_free(&text);
     return err->code;
 }

@@ -24,8 +24,7 @@ static int day_number(const char *text, size_t n)
     return -1;
 }
 
-/* "mon-fri", "mon,wed,sat", "fri-mon"; nothing: every day. */
-static bool read_days(const char *text, uint8_t *days)
+bool kp_days_read(const char *text, uint8_t *days)
 {
     *days = text ? 0 : 127;
     while (text) {
@@ -74,7 +73,7 @@ static enum kp_code read_shift(const json_t *o, const char *where, struct kp_shi
         return err->code;
     if (strlen(s->name) >= KP_NAME_MAX)
         return kp_fail(err, KP_EINVALID, "%s.name: longer than %d bytes", where, KP_NAME_MAX - 1);
-    if (!read_days(days, &s->days))
+    if (!kp_days_read(days, &s->days))
         return kp_fail(err, KP_EINVALID,
                        "%s.days: '%.40s' is not like mon-fri or mon,wed,sat (mon, tue, wed, thu, "
                        "fri, sat, sun)",
@@ -222,6 +221,12 @@ int64_t kp_day_after(int64_t start)
 {
     struct tm tm;
     return local_of(start, &tm) ? instant(&tm, 1, 0) : start + 86400 * KP_SECOND;
+}
+
+int64_t kp_day_minute(int64_t start, unsigned minute)
+{
+    struct tm tm;
+    return local_of(start, &tm) ? instant(&tm, 0, minute) : start + minute * 60 * KP_SECOND;
 }
 
 /* ---- spans ---- */

@@ -69,4 +69,9 @@ size_t kp_pattern_weight(const char *pattern);
 /* The first instant of the local day of a time, and of the day after it. */
 int64_t kp_day_start(int64_t at);
 int64_t kp_day_after(int64_t start);
+/* A minute of the local day that begins then; where the clock jumps over it, the instant of the
+ * jump or after. */
+int64_t kp_day_minute(int64_t start, unsigned minute);
+/* "mon-fri", "mon,wed,sat", "fri-mon", as a bit per day; NULL: every day. */
+bool kp_days_read(const char *text, uint8_t *days);
 #endif

@@ -19,6 +19,7 @@ struct shop_orders {
     bool running;
 };
 struct kp_shop {
+    struct kp_alarms *alarms; /* whose mail server sends the reports; NULL: none does */
     struct kp_hub *hub;
     struct kp_store *store;
     const struct kp_clock *clock;
@@ -26,6 +27,8 @@ struct kp_shop {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool running;
+    int64_t report_again;   /* when a report that could not be sent is tried again */
+    atomic_bool report_now; /* at once, for the settings are others */
     atomic_bool stopping;
     atomic_bool hurry; /* days are missed: the thread looks now */
     struct shop_orders orders;

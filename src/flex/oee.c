@@ -6,7 +6,7 @@
 
 #include "core/ban.h"
 
-enum { STEPS_MAX = 20000, LEARN_DAYS = 30 };
+enum { STEPS_MAX = 20000 };
 
 const char *const kp_shop_every_words[] = { "shift", "day", "week", NULL };
 
@@ -19,9 +19,7 @@ struct asking {
     const struct kp_shop_query *q;
     const struct shop_rules *rules;
     const struct shop_machine *machine;
-    const struct kp_machine_rule *rule;
-    struct learning *learning;
-    struct pris pris;
+    struct walk walk;
     struct kp_arena arena;
     struct step *steps;
     size_t n, room;
@@ -69,19 +67,6 @@ static struct step *step_of(struct asking *a, int64_t day, const struct kp_piece
     return &a->steps[a->n++];
 }
 
-static void add_made(struct asking *a, struct step *s, const struct kp_day *d, size_t piece)
-{
-    for (size_t i = 0; i < d->n_made && !a->err->code; i++) {
-        if (d->made[i].piece != piece)
-            continue;
-        const struct pri *pri = pris_of(&a->pris, a->learning, a->rule, d->made[i].program);
-        if (!pri)
-            kp_fail(a->err, KP_ENOMEM, "out of memory");
-        else
-            figures_made(&s->f, &d->made[i], pri);
-    }
-}
-
 static bool take_day(void *arg, const struct kp_day *d)
 {
     struct asking *a = arg;
@@ -91,18 +76,8 @@ static bool take_day(void *arg, const struct kp_day *d)
         if (!s)
             continue;
         s->to = d->pieces[i].to;
-        figures_piece(&s->f, &d->pieces[i], d->metered);
-        if (d->pieces[i].name)
-            add_made(a, s, d, i);
+        walk_add(&a->walk, d, i, &s->f);
     }
-    return !a->err->code;
-}
-
-static bool learn(void *arg, const struct kp_day *d)
-{
-    struct asking *a = arg;
-    if (!learning_day(a->learning, d))
-        kp_fail(a->err, KP_ENOMEM, "out of memory");
     return !a->err->code;
 }
 
@@ -156,7 +131,7 @@ static void put_machine(struct kp_shop *s, struct asking *a, struct kp_json *j)
     kp_json_put_text(j, "path", a->machine->path);
     kp_json_put_bool(j, "calendar", kp_calendar_covers(&a->rules->calendar, a->machine->path));
     put_sources(j, kp_hub_model(s->hub), a->machine);
-    put_cycles(j, &a->pris);
+    put_cycles(j, &a->walk.pris);
     kp_json_key(j, "steps");
     kp_json_begin(j, '[');
     for (size_t i = 0; i < a->n; i++) {
@@ -174,45 +149,17 @@ static void put_machine(struct kp_shop *s, struct asking *a, struct kp_json *j)
 static void ask_machine(struct kp_shop *s, struct asking *a, struct kp_json *j,
                         struct figures *total)
 {
-    const struct kp_shop_query *q = a->q;
-    int64_t to = q->to < q->now ? q->to : q->now,
-            begun = shop_first_interval(s, a->machine->id, a->err);
-    int64_t from = q->from > begun ? q->from : kp_day_start(begun == KP_FOREVER ? q->from : begun),
-            first = to - (int64_t)LEARN_DAYS * 86400 * KP_SECOND;
-    from = from > q->from ? from : q->from;
-    first = kp_day_start(first > begun ? first : begun == KP_FOREVER ? to : begun);
-    a->rule = kp_settings_machine(&a->rules->settings, a->machine->path);
-    if (!(a->learning = learning_new()))
-        kp_fail(a->err, KP_ENOMEM, "out of memory");
-    if (!a->err->code && !a->rule->cycle)
-        shop_days_learn(s, a->rules, a->machine, first, to, q->now, learn, a, a->err);
-    if (!a->err->code)
-        shop_days(s, a->rules, a->machine, from, to, q->now, take_day, a, a->err);
+    a->walk = (struct walk){
+        .shop = s, .q = a->q, .rules = a->rules, .machine = a->machine, .err = a->err
+    };
+    walk_days(&a->walk, take_day, a);
     for (size_t i = 0; i < a->n; i++)
         figures_join(total, &a->steps[i].f);
     if (!a->err->code)
         put_machine(s, a, j);
-    learning_free(a->learning);
-    pris_free(&a->pris);
+    walk_free(&a->walk);
     kp_arena_free(&a->arena);
     kp_free(a->steps);
-}
-
-enum kp_code shop_find(struct kp_shop *s, const struct kp_shop_query *q, struct shop_rules *rules,
-                       struct shop_machines *list, struct kp_err *err)
-{
-    if (q->from >= q->to)
-        return kp_fail(err, KP_EINVALID, "from must be before to");
-    if (q->to - q->from > INT64_C(3700) * 86400 * KP_SECOND)
-        return kp_fail(err, KP_EINVALID, "from and to are more than ten years apart");
-    if (shop_rules(s, rules, err))
-        return err->code;
-    rules->patience = q->patience;
-    int64_t learnt = q->now - (int64_t)(LEARN_DAYS + 15) * 86400 * KP_SECOND;
-    shop_rules_days(rules, q->from < learnt ? q->from : learnt, q->to < q->now ? q->to : q->now);
-    for (size_t i = 0; i < q->n_assets && !err->code; i++)
-        shop_machines(s, q->assets[i], rules, list, err);
-    return err->code;
 }
 
 enum kp_code kp_shop_oee(struct kp_shop *s, const struct kp_shop_query *q, struct kp_json *j,

@@ -57,4 +57,20 @@ void learning_free(struct learning *);
 const struct pri *pris_of(struct pris *, const struct learning *, const struct kp_machine_rule *,
                           const char *program);
 void pris_free(struct pris *);
+
+/* A question to one machine: what it has shown of late, then its days one by one. */
+struct walk {
+    struct kp_shop *shop;
+    const struct kp_shop_query *q;
+    const struct shop_rules *rules;
+    const struct shop_machine *machine;
+    struct kp_err *err;
+    const struct kp_machine_rule *rule;
+    struct learning *learning;
+    struct pris pris;
+};
+void walk_days(struct walk *, bool (*each)(void *, const struct kp_day *), void *arg);
+/* Adds a piece of a day with its parts, these when it is planned time. */
+void walk_add(struct walk *, const struct kp_day *, size_t piece, struct figures *);
+void walk_free(struct walk *); /* also after a failure */
 #endif

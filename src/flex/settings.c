@@ -234,10 +234,65 @@ static enum kp_code read_capacity(const json_t *o, struct kp_settings *s, struct
     return KP_OK;
 }
 
+/* ---- the report ---- */
+/* What may stand in the header of a mail as it is. */
+static bool is_address(const char *text)
+{
+    const char *at = strchr(text, '@');
+    for (const char *p = text; *p; p++)
+        if (*p <= ' ' || *p > '~' || strchr("<>,;:\"()[]\\", *p))
+            return false;
+    return at && at > text && at[1] && !strchr(at + 1, '@') && strlen(text) <= 254;
+}
+
+static enum kp_code read_addresses(const json_t *o, struct kp_report_plan *r, struct kp_err *err)
+{
+    const json_t *list;
+    if (kp_member_list(o, "report", "mail", KP_REPORT_MAILS, &list, err))
+        return err->code;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *to = json_string_value(json_array_get(list, i));
+        if (!to || !is_address(to))
+            return kp_fail(err, KP_EINVALID,
+                           "report.mail[%zu]: '%.100s' is not an address such as "
+                           "anna@plant.example",
+                           i, to ? to : "");
+        r->mail[r->n_mail++] = to;
+    }
+    return KP_OK;
+}
+
+static enum kp_code read_report(const json_t *o, struct kp_report_plan *r, struct kp_err *err)
+{
+    static const char *const known[] = { "mail",  "at",       "days", "language",
+                                         "match", "currency", NULL };
+    const char *days = NULL, *language = NULL;
+    *r = (struct kp_report_plan){ .match = "", .currency = "\u20ac", .at = 360, .days = 127 };
+    if (!o || json_is_null(o))
+        return KP_OK;
+    if (kp_members_known(o, "report", known, err) || read_addresses(o, r, err) ||
+        kp_member_minute(o, "report", "at", &r->at, err) ||
+        kp_member_text(o, "report", "days", false, &days, err) ||
+        kp_member_text(o, "report", "language", false, &language, err) ||
+        kp_member_text(o, "report", "currency", false, &r->currency, err) ||
+        kp_member_pattern(o, "report", "match", &r->match, err))
+        return err->code;
+    if (!kp_days_read(days, &r->days))
+        return kp_fail(err, KP_EINVALID, "report.days: '%.40s' is not like mon-fri or mon,wed,sat",
+                       days);
+    if (language && strcmp(language, "nl") != 0 && strcmp(language, "en") != 0)
+        return kp_fail(err, KP_EINVALID, "report.language: '%.20s' is neither nl nor en", language);
+    if (r->at == 1440)
+        return kp_fail(err, KP_EINVALID, "report.at: midnight is 00:00");
+    r->currency = r->currency ? r->currency : "\u20ac";
+    r->dutch = language && *language == 'n';
+    return KP_OK;
+}
+
 static enum kp_code read_all(struct kp_settings *s, struct kp_err *err)
 {
-    static const char *const known[] = { "threshold", "reasons", "machines", "groups",
-                                         "energy",    "orders",  "capacity", NULL };
+    static const char *const known[] = { "threshold", "reasons",  "machines", "groups", "energy",
+                                         "orders",    "capacity", "report",   NULL };
     const json_t *reasons, *machines, *groups;
     if (kp_members_known(s->document, "shop", known, err) ||
         kp_member_duration(s->document, "shop", "threshold", &s->threshold, err) ||
@@ -249,7 +304,9 @@ static enum kp_code read_all(struct kp_settings *s, struct kp_err *err)
         read_orders(json_object_get(s->document, "orders"), s, err) ||
         read_capacity(json_object_get(s->document, "capacity"), s, err))
         return err->code;
-    return read_energy(json_object_get(s->document, "energy"), s, err);
+    if (read_energy(json_object_get(s->document, "energy"), s, err))
+        return err->code;
+    return read_report(json_object_get(s->document, "report"), &s->report, err);
 }
 
 enum kp_code kp_settings_parse(const char *json, struct kp_settings *s, struct kp_err *err)

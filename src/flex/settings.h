@@ -11,6 +11,7 @@ enum {
     KP_MACHINE_RULES_MAX = 500,
     KP_CYCLES_MAX = 500,
     KP_GROUPS_MAX = 100,
+    KP_REPORT_MAILS = 20,
     KP_SETTINGS_TEXT = 256 << 10
 };
 
@@ -46,6 +47,14 @@ struct kp_group { /* machines of which any can do the same work */
     const char *name, *match;
 };
 enum kp_grain { KP_GRAIN_WEEK, KP_GRAIN_DAY };
+struct kp_report_plan { /* who gets the shift report, and when */
+    const char *mail[KP_REPORT_MAILS];
+    size_t n_mail;
+    const char *match, *currency; /* match: "" = all machines */
+    uint16_t at;                  /* minutes of the day */
+    uint8_t days;                 /* on which it is sent: a bit per day, Monday = 1 */
+    bool dutch;
+};
 struct kp_settings { /* texts live in the document behind it */
     void *document;
     int64_t threshold; /* a stop lasts at least so long */
@@ -60,6 +69,7 @@ struct kp_settings { /* texts live in the document behind it */
     struct kp_reason *reasons;
     struct kp_machine_rule *machines;
     struct kp_cycle *cycles;
+    struct kp_report_plan report;
 };
 
 /* Checks everything. Free it, also after a failure. */

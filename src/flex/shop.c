@@ -2,6 +2,7 @@
 /* The shop floor as a whole: its life, its documents, and the thread that sums up days that are
  * over. */
 #include "flex/keep.h"
+#include "flex/report_private.h"
 
 #include "core/log.h"
 #include "flex/folders.h"
@@ -138,9 +139,11 @@ enum kp_code kp_shop_put_document(struct kp_shop *s, enum kp_shop_document which
     if (strlen(json) > documents[which].most)
         return kp_fail(err, KP_EFULL, "the document is larger than %zu KiB",
                        documents[which].most >> 10);
-    if (!kp_store_do(s->store, write_document, &c, err))
-        shop_hurry(s); /* days are to be made anew */
-    return err->code;
+    if (kp_store_do(s->store, write_document, &c, err))
+        return err->code;
+    atomic_store(&s->report_now, true);
+    shop_hurry(s); /* days are to be made anew, and a report may go now */
+    return KP_OK;
 }
 
 enum kp_code kp_shop_stored_document(struct kp_shop *s, enum kp_shop_document which,
@@ -360,13 +363,11 @@ void shop_hurry(struct kp_shop *s)
 static void *work(void *arg)
 {
     struct kp_shop *s = arg;
-    shop_pause(s, START_MS, NULL);
+    shop_pause(s, START_MS, &s->hurry);
     while (!shop_stopping(s)) {
         atomic_store(&s->hurry, false);
-        if (turn(s))
-            shop_pause(s, BETWEEN_MS, NULL);
-        else
-            shop_pause(s, ROUND_MS, &s->hurry);
+        bool made = turn(s);
+        shop_pause(s, report_turn(s, made ? BETWEEN_MS : ROUND_MS), made ? NULL : &s->hurry);
     }
     return NULL;
 }

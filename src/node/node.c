@@ -4,6 +4,7 @@
 #include "couplings/all.h"
 #include "couplings/profile.h"
 #include "couplings/discover/discover.h"
+#include "flex/report.h"
 #include "store/audit.h"
 
 #include <dirent.h>
@@ -126,8 +127,10 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
     node->alarms = kp_alarms_new(node->hub, node->store, err);
     if (node->alarms)
         node->shop = kp_shop_new(node->hub, node->store, node->clock, err);
-    if (node->shop)
+    if (node->shop) {
         node->inbox = kp_inbox_new(node->shop, node->dir, err);
+        kp_shop_mail_by(node->shop, node->alarms);
+    }
     return err->code;
 }
 

@@ -194,6 +194,20 @@ PARAMS folder_log_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 1000, .standard = 100 },
     END,
 };
+#define REPORT_PARAMS                                                                      \
+    { .name = "asset", .type = KP_PARAM_PATTERN, .many = true },                            \
+    { .name = "language", .type = KP_PARAM_CHOICE, .choices = kp_report_languages },        \
+    { .name = "format", .type = KP_PARAM_CHOICE, .choices = kp_report_formats }
+PARAMS report_shift_params[] = {
+    REPORT_PARAMS,
+    { .name = "at", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    END,
+};
+PARAMS report_month_params[] = {
+    REPORT_PARAMS,
+    { .name = "month", .type = KP_PARAM_TEXT },
+    END,
+};
 PARAMS values_params[] = { { .name = "at", .type = KP_PARAM_PATH }, END };
 PARAMS discover_params[] = {
     { .name = "from", .type = KP_PARAM_INT, .min = 0, .max = 10000 },
@@ -330,6 +344,10 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, API "/order-folders/log", kp_route_folder_log, KP_VIEWER, 0, folder_log_params },
     { KP_HTTP_POST, API "/order-folders/log/{id}/acknowledge", kp_route_folder_seen, KP_OPERATOR, 0, NULL },
     { KP_HTTP_POST, API "/order-folders/{name}/check", kp_route_folder_check, KP_OPERATOR, KP_SLOW | KP_BODY_POINTS, NULL },
+    { KP_HTTP_GET, API "/reports", kp_route_reports, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_GET, API "/reports/shift", kp_route_report_shift, KP_VIEWER, KP_SLOW, report_shift_params },
+    { KP_HTTP_GET, API "/reports/month", kp_route_report_month, KP_VIEWER, KP_SLOW, report_month_params },
+    { KP_HTTP_POST, API "/reports/send", kp_route_report_send, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/alarms", kp_route_alarms, KP_VIEWER, 0, alarm_params },
     { KP_HTTP_POST, API "/alarms/{id}/acknowledge", kp_route_alarm_acknowledge, KP_OPERATOR, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/alarms/{id}/shelve", kp_route_alarm_shelve, KP_OPERATOR, KP_BODY_JSON, NULL },

@@ -49,6 +49,8 @@ extern const char *const kp_order_words[], *const kp_direction_words[]; /* flex/
 kp_handler kp_route_orders, kp_route_order, kp_route_order_take, kp_route_order_cancel, kp_route_order_confirm; /* route_orders.c */
 kp_handler kp_route_operation_start, kp_route_operation_interrupt, kp_route_operation_finish, kp_route_operation_plan, kp_route_bookings;
 kp_handler kp_route_folders, kp_route_folders_put, kp_route_folder_log, kp_route_folder_seen, kp_route_folder_check; /* route_shop.c */
+extern const char *const kp_report_formats[], *const kp_report_languages[]; /* flex/report.h */
+kp_handler kp_route_reports, kp_route_report_shift, kp_route_report_month, kp_route_report_send; /* route_report.c */
 kp_handler kp_route_sql, kp_route_backup, kp_route_apply, kp_route_export;
 
 /* Points of history: of one series when nothing is said; of one reply, and steps of one aggregate. */

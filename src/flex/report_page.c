@@ -1,0 +1,641 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A report in words: which blocks it has, in the reader's language and with his decimal sign. */
+#include "flex/report_private.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+enum { TEXT = 600, BARS_MAX = 8 };
+#define HOUR (3600.0 * (double)KP_SECOND)
+#define NOT_KNOWN "\u2013"
+/* A macro, for the compiler looks into formats that it sees. */
+#define IN(w, en, nl) ((w)->r->dutch ? (nl) : (en))
+
+struct writing {
+    struct report *r;
+    struct page *page;
+    const char *strip; /* what all paths begin with */
+    struct kp_err *err;
+};
+
+/* ---- texts ---- */
+static const char *keep(struct writing *w, const char *text)
+{
+    const char *copy = kp_arena_strdup(&w->r->arena, text);
+    if (!copy)
+        kp_fail(w->err, KP_ENOMEM, "out of memory");
+    return copy ? copy : "";
+}
+
+__attribute__((format(printf, 2, 3))) static const char *say(struct writing *w, const char *fmt,
+                                                             ...)
+{
+    char text[TEXT];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    kp_utf8_trim(text);
+    return keep(w, text);
+}
+
+/* "12,345.6", in Dutch "12.345,6". */
+static const char *number(struct writing *w, double v, int digits)
+{
+    char raw[64], text[96];
+    size_t n = 0;
+    if (!isfinite(v) || fabs(v) >= 1e15)
+        return NOT_KNOWN;
+    double unit = pow(10, digits);
+    snprintf(raw, sizeof raw, "%.*f", digits, round(v * unit) / unit + 0.0);
+    const char *dot = strchr(raw, '.'), *end = dot ? dot : raw + strlen(raw);
+    for (const char *p = raw; *p; p++) {
+        ptrdiff_t left = end - p;
+        if (p == end)
+            text[n++] = w->r->dutch ? ',' : '.';
+        else
+            text[n++] = *p;
+        if (left > 1 && left % 3 == 1 && *p != '-')
+            text[n++] = w->r->dutch ? '.' : ',';
+    }
+    text[n] = 0;
+    return keep(w, text);
+}
+
+static const char *whole(struct writing *w, int64_t v)
+{
+    return number(w, (double)v, 0);
+}
+
+static const char *percent(struct writing *w, double v)
+{
+    return isfinite(v) ? say(w, "%s%%", number(w, 100 * v, 1)) : NOT_KNOWN;
+}
+
+static const char *hours(struct writing *w, int64_t ns)
+{
+    return number(w, (double)ns / HOUR, 1);
+}
+
+static const char *hours_unit(struct writing *w, int64_t ns)
+{
+    return say(w, "%s\u00a0%s", hours(w, ns), IN(w, "h", "uur"));
+}
+
+static const char *money(struct writing *w, double v)
+{
+    return say(w, "%s\u00a0%s", w->r->rules.settings.report.currency, number(w, v, 2));
+}
+
+/* ---- times ---- */
+static const char *const months[2][12] = {
+    { "January", "February", "March", "April", "May", "June", "July", "August", "September",
+      "October", "November", "December" },
+    { "januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september",
+      "oktober", "november", "december" },
+};
+static const char *const weekdays[2][7] = {
+    { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" },
+    { "zondag", "maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag" },
+};
+
+static struct tm local(int64_t at)
+{
+    struct tm tm = { .tm_mday = 1 };
+    time_t s = (time_t)(at / KP_SECOND);
+    localtime_r(&s, &tm);
+    return tm;
+}
+
+static const char *date_text(struct writing *w, int64_t at)
+{
+    struct tm tm = local(at);
+    return say(w, "%s %d %s %d", weekdays[w->r->dutch][tm.tm_wday], tm.tm_mday,
+               months[w->r->dutch][tm.tm_mon], tm.tm_year + 1900);
+}
+
+static const char *month_text(struct writing *w, int64_t at, bool year)
+{
+    struct tm tm = local(at);
+    const char *name = months[w->r->dutch][tm.tm_mon];
+    return year ? say(w, "%s %d", name, tm.tm_year + 1900) : name;
+}
+
+/* "Fri 27 14:05" */
+static const char *moment(struct writing *w, int64_t at)
+{
+    struct tm tm = local(at);
+    return say(w, "%.*s %d %02d:%02d", w->r->dutch ? 2 : 3, weekdays[w->r->dutch][tm.tm_wday],
+               tm.tm_mday, tm.tm_hour, tm.tm_min);
+}
+
+static const char *clock_text(struct writing *w, int64_t at)
+{
+    struct tm tm = local(at);
+    return say(w, "%02d:%02d", tm.tm_hour, tm.tm_min);
+}
+
+static const char *lasted(struct writing *w, int64_t ns)
+{
+    int64_t minutes = ns / (60 * KP_SECOND);
+    return minutes < 60 ? say(w, "%" PRId64 " min", minutes)
+                        : say(w, "%" PRId64 " %s %02" PRId64 " min", minutes / 60,
+                              IN(w, "h", "uur"), minutes % 60);
+}
+
+/* ---- names ---- */
+/* The folders that all machines share say nothing. */
+static const char *shared_path(struct writing *w)
+{
+    const struct report *r = w->r;
+    if (!r->n)
+        return "";
+    size_t n = 0;
+    const char *first = r->machines[0].path, *slash = strrchr(first, '/');
+    n = slash ? (size_t)(slash - first) + 1 : 0;
+    for (size_t i = 1; i < r->n && n; i++)
+        while (n && strncmp(first, r->machines[i].path, n) != 0)
+            for (n--; n && first[n - 1] != '/';)
+                n--;
+    return say(w, "%.*s", (int)n, first);
+}
+
+static const char *machine_name(const struct writing *w, const char *path)
+{
+    size_t n = strlen(w->strip);
+    return strncmp(path, w->strip, n) == 0 && path[n] ? path + n : path;
+}
+
+static const char *reason_name(struct writing *w, const char *name)
+{
+    const struct kp_reason *known = kp_settings_reason(&w->r->rules.settings, name);
+    const char *word = known ? (w->r->dutch ? known->nl : known->en) : NULL;
+    return !*name ? IN(w, "no reason given", "geen reden gegeven") : word ? word : name;
+}
+
+static const char *state_word(struct writing *w, uint8_t state)
+{
+    static const char *const dutch[KP_STATES] = { "onbekend", "draait", "omstellen", "onderhoud",
+                                                  "gestopt",  "wacht",  "uit" };
+    return w->r->dutch && state < KP_STATES ? dutch[state] : kp_state_name(state);
+}
+
+/* ---- blocks ---- */
+static double oee_of(const struct figures *f)
+{
+    return figures_availability(f) * figures_effectiveness(f) * figures_quality(f);
+}
+
+/* A block with room for n rows (or tiles, bars, days); one that is thrown away when there is no
+ * memory. */
+static struct block *block(struct writing *w, enum block_kind kind, const char *title, size_t n)
+{
+    static const size_t sizes[] = { [BLOCK_TEXT] = 1,
+                                    [BLOCK_TILES] = sizeof(struct tile),
+                                    [BLOCK_DAYS] = sizeof(struct day_bar),
+                                    [BLOCK_TABLE] = sizeof(struct row),
+                                    [BLOCK_BARS] = sizeof(struct bar) };
+    void *rows = kp_arena_alloc(&w->r->arena, (n + 1) * sizes[kind]);
+    if (!rows)
+        kp_fail(w->err, KP_ENOMEM, "out of memory");
+    if (!rows || w->page->n == BLOCKS_MAX)
+        return NULL;
+    struct block *b = &w->page->blocks[w->page->n++];
+    *b = (struct block){ .kind = kind, .title = title, .n = n, .rows = rows };
+    return b;
+}
+
+static void text_block(struct writing *w, const char *title, const char *text)
+{
+    struct block *b = block(w, BLOCK_TEXT, title, 0);
+    if (b)
+        b->text = text;
+}
+
+static void column(struct block *b, const char *head, unsigned width)
+{
+    b->columns[b->n_columns] = (struct column){ head, width, b->n_columns == 0 };
+    b->n_columns++;
+}
+
+/* ---- the first lines ---- */
+static const char *points(struct writing *w, double now, double before)
+{
+    double d = 100 * (now - before);
+    if (!isfinite(d))
+        return "";
+    return say(w, "%s%s %s", d < -0.05 ? NOT_KNOWN : d >= 0.05 ? "+" : "\u00b1",
+               number(w, fabs(d), 1), IN(w, "points", "punten"));
+}
+
+static int8_t mood(double now, double before)
+{
+    double d = now - before;
+    return (int8_t)(!isfinite(d) || fabs(d) < 0.0005 ? 0 : d > 0 ? 1 : -1);
+}
+
+static const char *before_name(struct writing *w)
+{
+    return w->r->kind == KP_REPORT_MONTH ? month_text(w, w->r->was, false)
+                                         : IN(w, "the report before", "het rapport ervoor");
+}
+
+static const char *about_oee(struct writing *w)
+{
+    double now = oee_of(&w->r->total), d = 100 * (now - oee_of(&w->r->before));
+    if (!w->r->n)
+        return IN(w, "No machine has states yet, so there is nothing to report.",
+                  "Geen machine heeft al toestanden, dus er is niets te melden.");
+    if (!isfinite(now))
+        return IN(w, "No parts were made in planned time, so there is no OEE.",
+                  "Er zijn in geplande tijd geen producten gemaakt, dus er is geen OEE.");
+    if (!isfinite(d))
+        return say(w, IN(w, "OEE was %s.", "De OEE was %s."), percent(w, now));
+    if (fabs(d) < 0.05)
+        return say(w, IN(w, "OEE was %s, the same as in %s.", "De OEE was %s, gelijk aan %s."),
+                   percent(w, now), before_name(w));
+    return say(w,
+               d > 0 ? IN(w, "OEE was %s, %s points more than in %s.",
+                          "De OEE was %s, %s punten meer dan in %s.")
+                     : IN(w, "OEE was %s, %s points less than in %s.",
+                          "De OEE was %s, %s punten minder dan in %s."),
+               percent(w, now), number(w, fabs(d), 1), before_name(w));
+}
+
+static const struct report_reason *dearest(const struct report *r)
+{
+    for (size_t i = 0; i < r->n_reasons; i++)
+        if (*r->reasons[i].name)
+            return &r->reasons[i];
+    return NULL;
+}
+
+static const struct report_reason *unexplained(const struct report *r)
+{
+    for (size_t i = 0; i < r->n_reasons; i++)
+        if (!*r->reasons[i].name)
+            return &r->reasons[i];
+    return NULL;
+}
+
+static void put_summary(struct writing *w)
+{
+    const struct report_reason *most = dearest(w->r), *none = unexplained(w->r);
+    const struct kp_settings *s = &w->r->rules.settings;
+    const char *first = about_oee(w), *second = "", *third = "", *fourth = "";
+    double idle = w->r->total.idle_joules / 3.6e6 * s->price;
+    if (most)
+        second = say(w, IN(w, " Most time was lost to %s: %s.",
+                           " De meeste tijd ging verloren aan %s: %s."),
+                     reason_name(w, most->name), hours_unit(w, most->ns));
+    if (none)
+        third = say(w, IN(w, " Of %s of standing still nobody has given the reason yet.",
+                          " Van %s stilstand is nog geen reden gegeven."),
+                    hours_unit(w, none->ns));
+    if (idle >= 1)
+        fourth = say(w, IN(w, " Energy drawn while nothing ran cost %s.",
+                           " Energie die werd verbruikt terwijl er niets draaide kostte %s."),
+                     money(w, idle));
+    text_block(w, NULL, say(w, "%s%s%s%s", first, second, third, fourth));
+}
+
+static void put_tiles(struct writing *w)
+{
+    const struct figures *f = &w->r->total, *was = &w->r->before;
+    double kwh = f->joules / 3.6e6,
+           parts = (double)(f->good + f->scrap + f->overtime_good + f->overtime_scrap);
+    struct block *b = block(w, BLOCK_TILES, NULL, f->metered ? 6 : 5);
+    if (!b)
+        return;
+    b->tiles[0] = (struct tile){ "OEE", percent(w, oee_of(f)), points(w, oee_of(f), oee_of(was)),
+                                 mood(oee_of(f), oee_of(was)) };
+    b->tiles[1] = (struct tile){ IN(w, "Availability", "Beschikbaarheid"),
+                                 percent(w, figures_availability(f)),
+                                 points(w, figures_availability(f), figures_availability(was)),
+                                 mood(figures_availability(f), figures_availability(was)) };
+    b->tiles[2] = (struct tile){ IN(w, "Effectiveness", "Effectiviteit"),
+                                 percent(w, figures_effectiveness(f)),
+                                 points(w, figures_effectiveness(f), figures_effectiveness(was)),
+                                 mood(figures_effectiveness(f), figures_effectiveness(was)) };
+    b->tiles[3] = (struct tile){ IN(w, "Quality", "Kwaliteit"), percent(w, figures_quality(f)),
+                                 points(w, figures_quality(f), figures_quality(was)),
+                                 mood(figures_quality(f), figures_quality(was)) };
+    b->tiles[4] = (struct tile){ IN(w, "Good parts", "Goede producten"), whole(w, f->good),
+                                 say(w, "%s %s", whole(w, f->scrap), IN(w, "scrap", "afkeur")),
+                                 0 };
+    if (f->metered)
+        b->tiles[5] = (struct tile){ IN(w, "Energy (kWh)", "Energie (kWh)"), number(w, kwh, 0),
+                                     parts > 0 ? say(w, "%s %s", number(w, kwh / parts, 3),
+                                                     IN(w, "a part", "per product"))
+                                               : "",
+                                     0 };
+}
+
+/* ---- day by day, shift by shift ---- */
+static void put_days(struct writing *w)
+{
+    const struct report *r = w->r;
+    size_t n = 0, k = 0;
+    for (int64_t day = r->from; day < r->to && n < 31; day = kp_day_after(day))
+        n++;
+    struct block *b = block(w, BLOCK_DAYS, IN(w, "OEE day by day", "OEE per dag"), n);
+    int64_t day = r->from;
+    for (size_t i = 0; b && i < n; i++, day = kp_day_after(day)) {
+        while (k < r->n_steps && r->steps[k].key < day)
+            k++;
+        bool there = k < r->n_steps && r->steps[k].key == day;
+        double oee = there ? oee_of(&r->steps[k].f) : NAN;
+        b->days[i] = (struct day_bar){ say(w, "%d", local(day).tm_mday), percent(w, oee), oee };
+    }
+}
+
+static void oee_columns(struct writing *w, struct block *b)
+{
+    column(b, "OEE", 9);
+    column(b, IN(w, "Availability", "Beschikb."), 10);
+    column(b, IN(w, "Effectiv.", "Effectiv."), 9);
+    column(b, IN(w, "Quality", "Kwaliteit"), 9);
+    column(b, IN(w, "Good", "Goed"), 8);
+    column(b, IN(w, "Scrap", "Afkeur"), 7);
+}
+
+static void oee_cells(struct writing *w, struct row *row, const struct figures *f)
+{
+    row->bar = oee_of(f);
+    row->cell[1] = percent(w, oee_of(f));
+    row->cell[2] = percent(w, figures_availability(f));
+    row->cell[3] = percent(w, figures_effectiveness(f));
+    row->cell[4] = percent(w, figures_quality(f));
+    row->cell[5] = whole(w, f->good);
+    row->cell[6] = whole(w, f->scrap);
+}
+
+static void put_shifts(struct writing *w)
+{
+    const struct report *r = w->r;
+    struct block *b = r->n_steps ? block(w, BLOCK_TABLE, IN(w, "Shift by shift", "Per ploeg"),
+                                         r->n_steps)
+                                 : NULL;
+    if (!b)
+        return;
+    column(b, IN(w, "Shift", "Ploeg"), 30);
+    oee_columns(w, b);
+    column(b, IN(w, "Running (h)", "Draaide (u)"), 10);
+    for (size_t i = 0; i < r->n_steps; i++) {
+        const struct report_step *s = &r->steps[i];
+        struct row *row = &b->rows[i];
+        row->cell[0] = say(w, "%s%s%s\u2013%s", s->shift, *s->shift ? ", " : "",
+                           moment(w, s->from), clock_text(w, s->to));
+        oee_cells(w, row, &s->f);
+        row->cell[7] = hours(w, s->f.ns[KP_STATE_RUNNING]);
+    }
+}
+
+/* ---- machines ---- */
+static void machine_row(struct writing *w, struct row *row, const char *name,
+                        const struct report_machine *m)
+{
+    row->cell[0] = name;
+    oee_cells(w, row, &m->f);
+    row->cell[7] = hours(w, m->lost);
+    row->cell[8] = hours(w, m->unexplained);
+    row->cell[9] = whole(w, m->alarms);
+}
+
+static void put_machines(struct writing *w)
+{
+    const struct report *r = w->r;
+    struct report_machine all = { .f = r->total };
+    bool total = r->n > 1;
+    struct block *b = r->n ? block(w, BLOCK_TABLE, IN(w, "Machines", "Machines"), r->n + total)
+                           : NULL;
+    if (!b)
+        return;
+    column(b, IN(w, "Machine", "Machine"), 22);
+    oee_columns(w, b);
+    column(b, IN(w, "Lost (h)", "Verloren (u)"), 9);
+    column(b, IN(w, "No reason (h)", "Zonder reden (u)"), 10);
+    column(b, IN(w, "Alarms", "Alarmen"), 7);
+    for (size_t i = 0; i < r->n; i++) {
+        const struct report_machine *m = &r->machines[i];
+        machine_row(w, &b->rows[i], machine_name(w, m->path), m);
+        all.lost += m->lost;
+        all.unexplained += m->unexplained;
+        all.alarms += m->alarms;
+    }
+    if (total) {
+        machine_row(w, &b->rows[r->n], IN(w, "All", "Alle"), &all);
+        b->rows[r->n].total = true;
+    }
+}
+
+/* ---- stops ---- */
+static void put_reasons(struct writing *w)
+{
+    const struct report *r = w->r;
+    size_t n = r->n_reasons < BARS_MAX ? r->n_reasons : BARS_MAX;
+    bool others = r->n_reasons > n;
+    int64_t all = 0, rest = 0, times = 0;
+    struct block *b = n ? block(w, BLOCK_BARS, IN(w, "Time lost, by reason", "Verloren tijd per reden"),
+                                n + others)
+                        : NULL;
+    for (size_t i = 0; i < r->n_reasons; i++) {
+        all += r->reasons[i].ns;
+        rest += i < n ? 0 : r->reasons[i].ns;
+        times += i < n ? 0 : r->reasons[i].n;
+    }
+    for (size_t i = 0; b && all && i < b->n; i++) {
+        bool last = i == n;
+        int64_t ns = last ? rest : r->reasons[i].ns, count = last ? times : r->reasons[i].n;
+        b->bars[i] = (struct bar){
+            .label = last ? IN(w, "other reasons", "andere redenen")
+                          : reason_name(w, r->reasons[i].name),
+            .value = hours_unit(w, ns),
+            .note = say(w, "%s%%, %s\u00d7", number(w, 100.0 * (double)ns / (double)all, 0),
+                        whole(w, count)),
+            .part = (double)ns / (double)(rest > r->reasons[0].ns ? rest : r->reasons[0].ns),
+            .strong = !last && !*r->reasons[i].name,
+        };
+    }
+}
+
+static void put_stops(struct writing *w)
+{
+    const struct report *r = w->r;
+    struct block *b =
+        r->n_stops ? block(w, BLOCK_TABLE,
+                           IN(w, "Longest stops without a reason", "Langste stops zonder reden"),
+                           r->n_stops)
+                   : NULL;
+    if (!b)
+        return;
+    column(b, IN(w, "Machine", "Machine"), 40);
+    column(b, IN(w, "Since", "Sinds"), 20);
+    column(b, IN(w, "Lasted", "Duurde"), 20);
+    column(b, IN(w, "State", "Toestand"), 20);
+    for (size_t i = 0; i < r->n_stops; i++) {
+        const struct report_stop *s = &r->stops[i];
+        b->rows[i] = (struct row){
+            .bar = NAN,
+            .cell = { machine_name(w, s->path), moment(w, s->from),
+                      s->goes_on ? say(w, IN(w, "%s, still", "%s, nog steeds"), lasted(w, s->ns))
+                                 : lasted(w, s->ns),
+                      state_word(w, s->state) }
+        };
+    }
+    if (r->unexplained > (int64_t)r->n_stops)
+        b->text = say(w, IN(w, "and %s shorter ones", "en %s kortere"),
+                      whole(w, r->unexplained - (int64_t)r->n_stops));
+}
+
+/* ---- energy ---- */
+static void energy_row(struct writing *w, struct row *row, const char *name,
+                       const struct figures *f)
+{
+    const struct kp_settings *s = &w->r->rules.settings;
+    double kwh = f->joules / 3.6e6, idle = f->idle_joules / 3.6e6,
+           parts = (double)(f->good + f->scrap + f->overtime_good + f->overtime_scrap);
+    size_t n = 0;
+    row->bar = NAN;
+    row->cell[n++] = name;
+    row->cell[n++] = number(w, kwh, 1);
+    row->cell[n++] = parts > 0 ? number(w, kwh / parts, 3) : NOT_KNOWN;
+    row->cell[n++] = number(w, idle, 1);
+    if (s->price > 0) {
+        row->cell[n++] = money(w, kwh * s->price);
+        row->cell[n++] = money(w, idle * s->price);
+    }
+    if (s->co2 > 0)
+        row->cell[n++] = number(w, kwh * s->co2, 1);
+    row->cell[n++] = f->peak > 0 ? number(w, f->peak / 1000, 1) : "";
+    row->cell[n] = f->peak > 0 ? moment(w, f->peak_at) : "";
+}
+
+static void energy_columns(struct writing *w, struct block *b)
+{
+    const struct kp_settings *s = &w->r->rules.settings;
+    column(b, IN(w, "Machine", "Machine"), 20);
+    column(b, "kWh", 10);
+    column(b, IN(w, "kWh a part", "kWh per product"), 10);
+    column(b, IN(w, "kWh idle", "kWh stilstand"), 10);
+    if (s->price > 0) {
+        column(b, IN(w, "Cost", "Kosten"), 12);
+        column(b, IN(w, "Cost idle", "Kosten stilstand"), 12);
+    }
+    if (s->co2 > 0)
+        column(b, IN(w, "CO2 (kg)", "CO2 (kg)"), 9);
+    column(b, IN(w, "Peak (kW)", "Piek (kW)"), 8);
+    column(b, IN(w, "Peak at", "Piek op"), 11);
+}
+
+static void put_energy(struct writing *w)
+{
+    const struct report *r = w->r;
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++)
+        n += r->machines[i].f.metered;
+    bool total = n > 1;
+    struct block *b = n ? block(w, BLOCK_TABLE, IN(w, "Energy", "Energie"), n + total) : NULL;
+    if (!b)
+        return;
+    energy_columns(w, b);
+    n = 0;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->machines[i].f.metered)
+            energy_row(w, &b->rows[n++], machine_name(w, r->machines[i].path), &r->machines[i].f);
+    if (total) {
+        struct figures all = r->total;
+        all.peak = 0; /* machines do not peak at the same time */
+        energy_row(w, &b->rows[n], IN(w, "All", "Alle"), &all);
+        b->rows[n].total = true;
+    }
+}
+
+/* ---- what to know of these figures ---- */
+static void put_remarks(struct writing *w)
+{
+    const struct report *r = w->r;
+    const struct figures *f = &r->total;
+    int64_t unknown = f->pbt - f->known, without = f->good + f->scrap - f->paced;
+    size_t unplanned = 0;
+    const char *text = "";
+    for (size_t i = 0; i < r->n; i++)
+        unplanned += !r->machines[i].planned;
+    if (unplanned)
+        text = say(w, IN(w, "Of %zu of %zu machines the calendar says nothing: all their time counts as planned. ",
+                         "Van %zu van %zu machines staat niets in de kalender: al hun tijd telt als gepland. "),
+                   unplanned, r->n);
+    if (unknown > (int64_t)(0.01 * (double)f->pbt))
+        text = say(w, IN(w, "%sOf %s of planned time it is not known what the machines did. ",
+                         "%sVan %s geplande tijd is niet bekend wat de machines deden. "),
+                   text, hours_unit(w, unknown));
+    if (f->doubtful)
+        text = say(w, IN(w, "%s%s parts are not counted: a counter jumped by more than its machine can make. ",
+                         "%s%s producten zijn niet geteld: een teller versprong meer dan de machine kan maken. "),
+                   text, whole(w, f->doubtful));
+    if (without > 0)
+        text = say(w, IN(w, "%s%s parts are of programs whose cycle is not known; they are taken to be made as well as the others. ",
+                         "%s%s producten zijn van programma's zonder bekende cyclustijd; ze tellen als even vlot gemaakt. "),
+                   text, whole(w, without));
+    if (f->overtime_good + f->overtime_scrap)
+        text = say(w, IN(w, "%s%s parts were made outside planned time; they count for energy only. ",
+                         "%s%s producten zijn buiten geplande tijd gemaakt; die tellen alleen voor energie. "),
+                   text, whole(w, f->overtime_good + f->overtime_scrap));
+    if (*text)
+        text_block(w, IN(w, "Remarks", "Opmerkingen"), text);
+}
+
+/* ---- the whole ---- */
+static void put_title(struct writing *w)
+{
+    struct report *r = w->r;
+    const char *machines =
+        r->n == 1 ? r->machines[0].path
+                  : say(w, IN(w, "%zu machines", "%zu machines"), r->n);
+    if (r->kind == KP_REPORT_MONTH) {
+        w->page->title = say(w, "%s %s", IN(w, "Monthly report", "Maandrapport"),
+                             month_text(w, r->from, true));
+        w->page->subtitle =
+            say(w, "%s \u00b7 %s%s", r->node, machines,
+                r->to > r->now ? say(w, IN(w, " \u00b7 until %s, %s", " \u00b7 tot %s, %s"),
+                                     date_text(w, r->now), clock_text(w, r->now))
+                               : "");
+        return;
+    }
+    w->page->title =
+        say(w, "%s %s", IN(w, "Shift report", "Ploegenrapport"), date_text(w, r->from));
+    w->page->subtitle = say(w, IN(w, "%s \u00b7 %s \u00b7 %s to %s", "%s \u00b7 %s \u00b7 %s tot %s"),
+                            r->node, machines, moment(w, r->from), moment(w, r->to));
+}
+
+enum kp_code report_page(struct report *r, struct page *page, struct kp_err *err)
+{
+    struct writing w = { .r = r, .page = page, .err = err };
+    *page = (struct page){ .language = r->dutch ? "nl" : "en" };
+    w.strip = shared_path(&w);
+    put_title(&w);
+    put_summary(&w);
+    put_tiles(&w);
+    if (r->kind == KP_REPORT_MONTH)
+        put_days(&w);
+    else
+        put_shifts(&w);
+    put_machines(&w);
+    put_reasons(&w);
+    put_stops(&w);
+    put_energy(&w);
+    put_remarks(&w);
+    page->about =
+        IN(&w,
+           "OEE after ISO 22400-2: availability (running / planned time) \u00d7 effectiveness (the "
+           "time the parts should have taken / running time) \u00d7 quality (good / all parts).",
+           "OEE volgens ISO 22400-2: beschikbaarheid (draaitijd / geplande tijd) \u00d7 "
+           "effectiviteit (de tijd die de producten hadden moeten kosten / draaitijd) \u00d7 "
+           "kwaliteit (goede / alle producten).");
+    return err->code;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_FLEX_REPORT_PRIVATE_H
+#define KOPPEL_FLEX_REPORT_PRIVATE_H
+/* What the files of a report share: its figures, and the page that is made of them. */
+#include "flex/oee.h"
+#include "flex/report.h"
+
+/* ---- figures: report_sum.c ---- */
+enum { REPORT_STOPS = 10 };
+struct report_machine {
+    const char *path;
+    struct figures f;
+    int64_t lost, unexplained, alarms;
+    bool planned; /* a plan of the calendar matches */
+};
+struct report_step { /* a day, or a shift */
+    int64_t key, from, to;
+    const char *shift;
+    struct figures f;
+};
+struct report_reason {
+    const char *name; /* "" = nobody said why */
+    int64_t ns, n;
+};
+struct report_stop { /* one that nobody explained */
+    const char *path;
+    int64_t from, ns;
+    uint8_t state;
+    bool goes_on;
+};
+struct report {
+    struct kp_arena arena; /* of all texts */
+    struct shop_rules rules;
+    enum kp_report_kind kind;
+    const char *node;
+    int64_t now, from, to, was; /* was: where the time before begins, with which this is compared */
+    bool dutch;
+    size_t n, n_steps, steps_room, n_reasons, reasons_room, n_stops;
+    struct report_machine *machines;
+    struct report_step *steps;
+    struct report_reason *reasons; /* the dearest first */
+    struct report_stop stops[REPORT_STOPS];
+    int64_t unexplained; /* how many there are */
+    struct figures total, before;
+};
+enum kp_code report_sum(struct kp_shop *, const struct kp_report_query *, struct report *,
+                        struct kp_err *);
+void report_free(struct report *); /* also after a failure */
+/* The last instant up to `at` at which a shift report is due. */
+int64_t report_due(const struct kp_report_plan *, int64_t at);
+
+/* ---- the page: report_page.c ---- */
+enum block_kind { BLOCK_TEXT, BLOCK_TILES, BLOCK_DAYS, BLOCK_TABLE, BLOCK_BARS };
+enum { COLUMNS_MAX = 12 };
+struct tile {
+    const char *label, *value, *note;
+    int8_t mood; /* 1: better than before; -1: worse */
+};
+struct bar {
+    const char *label, *value, *note;
+    double part; /* of the longest */
+    bool strong; /* somebody must look at it */
+};
+struct day_bar {
+    const char *label, *value;
+    double part; /* of 1; NaN: nothing was planned */
+};
+struct column {
+    const char *head;
+    unsigned width; /* of a hundred, about */
+    bool left;
+};
+struct row {
+    const char *cell[COLUMNS_MAX];
+    double bar; /* below the second cell, of 1; NaN: none */
+    bool total;
+};
+struct block {
+    enum block_kind kind;
+    const char *title, *text; /* NULL: none */
+    size_t n, n_columns;
+    struct column columns[COLUMNS_MAX];
+    union {
+        struct tile *tiles;
+        struct bar *bars;
+        struct day_bar *days;
+        struct row *rows;
+    };
+};
+enum { BLOCKS_MAX = 16 };
+struct page {
+    const char *language, *title, *subtitle, *about; /* about: what the words mean, at the end */
+    size_t n;
+    struct block blocks[BLOCKS_MAX];
+};
+/* Texts and lists live in the report's arena. */
+enum kp_code report_page(struct report *, struct page *, struct kp_err *);
+
+/* ---- shown ---- */
+void report_html(const struct page *, struct kp_buf *out);
+void report_text(const struct page *, struct kp_buf *out);
+enum kp_code report_pdf(const struct page *, struct kp_buf *out, struct kp_err *);
+
+/* ---- report_send.c ---- */
+/* Sends what is due; when to look again, in ms at most `most`. The shop's thread. */
+int report_turn(struct kp_shop *, int most);
+#endif

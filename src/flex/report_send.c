@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shift report by mail: each once to each address. What was sent stands in the data file, so a
+ * restart sends nothing again; a node that was off at the time sends it up to six hours later. */
+#include "flex/report_private.h"
+
+#include "alarm/mail.h"
+#include "core/log.h"
+#include "net/json_memory.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+enum { MAIL_MAX = 8 << 20, STATE_MAX = 16 << 10, NAME = 64 };
+#define STATE_KEY "flex.report"
+#define LATEST    (6 * 3600 * KP_SECOND)
+#define AGAIN     (60 * KP_SECOND)
+
+void kp_shop_mail_by(struct kp_shop *s, struct kp_alarms *alarms)
+{
+    s->alarms = alarms;
+}
+
+/* ---- what was sent: {"due", "sent": [addresses], "error"} ---- */
+static json_t *read_state(struct kp_shop *s, struct kp_err *err)
+{
+    struct kp_arena arena = { 0 };
+    struct kp_db *db = kp_store_reader(s->store, err);
+    if (!db)
+        return NULL;
+    const char *text = kp_setting_get(db, &arena, STATE_KEY);
+    kp_store_reader_done(s->store, db);
+    json_t *state = kp_json_load(text ? text : "{}", strlen(text ? text : "{}"), 0, NULL);
+    kp_arena_free(&arena);
+    if (!state)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    return state;
+}
+
+static enum kp_code put_state(struct kp_db *db, void *text, struct kp_err *err)
+{
+    return kp_setting_put(db, STATE_KEY, text, err);
+}
+
+static void write_state(struct kp_shop *s, const json_t *state, struct kp_err *err)
+{
+    char *text = kp_json_dump(state, JSON_COMPACT);
+    if (!text)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    else
+        kp_store_do(s->store, put_state, text, err);
+    kp_free(text);
+}
+
+static int64_t state_due(const json_t *state)
+{
+    int64_t due = KP_NO_TIME;
+    const char *text = json_string_value(json_object_get(state, "due"));
+    return text && kp_time_parse(text, &due) ? due : KP_NO_TIME;
+}
+
+/* A fresh one, where the state is of another report. */
+static json_t *state_of(struct kp_shop *s, int64_t due, struct kp_err *err)
+{
+    json_t *state = read_state(s, err);
+    char text[KP_TIME_TEXT];
+    if (!state || state_due(state) == due)
+        return state;
+    kp_time_print(due, text);
+    json_decref(state);
+    state = json_pack("{s:s, s:[]}", "due", text, "sent");
+    if (!state)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    return state;
+}
+
+static bool was_sent(const json_t *state, const char *to)
+{
+    const json_t *list = json_object_get(state, "sent");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(json_string_value(json_array_get(list, i)), to) == 0)
+            return true;
+    return false;
+}
+
+/* ---- one mail ---- */
+struct mail {
+    struct report r;
+    struct page page;
+    struct kp_buf text, html, pdf;
+    char file[NAME];
+};
+
+static bool stopping(void *shop)
+{
+    return atomic_load(&((struct kp_shop *)shop)->stopping);
+}
+
+/* A month goes with its PDF. */
+static enum kp_code make_mail(struct kp_shop *s, const struct kp_report_query *q, struct mail *m,
+                              struct kp_err *err)
+{
+    kp_buf_init(&m->text, MAIL_MAX);
+    kp_buf_init(&m->html, MAIL_MAX);
+    kp_buf_init(&m->pdf, 4 * MAIL_MAX);
+    if (report_sum(s, q, &m->r, err) || report_page(&m->r, &m->page, err))
+        return err->code;
+    report_text(&m->page, &m->text);
+    report_html(&m->page, &m->html);
+    if (m->text.failed || m->html.failed)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    if (q->kind == KP_REPORT_SHIFT)
+        return KP_OK;
+    struct tm tm;
+    time_t from = (time_t)(m->r.from / KP_SECOND);
+    localtime_r(&from, &tm);
+    snprintf(m->file, sizeof m->file, "koppel-%04d-%02d.pdf", tm.tm_year + 1900, tm.tm_mon + 1);
+    return report_pdf(&m->page, &m->pdf, err);
+}
+
+static void free_mail(struct mail *m)
+{
+    kp_buf_free(&m->text);
+    kp_buf_free(&m->html);
+    kp_buf_free(&m->pdf);
+    report_free(&m->r);
+}
+
+/* `once`: a letter that must not come twice. */
+static enum kp_code send_mail(struct kp_shop *s, struct mail *m, const char *to, bool once,
+                              struct kp_err *err)
+{
+    char id[NAME], subject[300];
+    uint32_t sum = 0;
+    for (const char *p = m->r.node; *p; p++)
+        sum = sum * 31 + (unsigned char)*p;
+    snprintf(id, sizeof id, "report.%lld.%08x", (long long)(m->r.to / KP_SECOND), sum);
+    snprintf(subject, sizeof subject, "%s: %s", m->r.node, m->page.title);
+    kp_utf8_trim(subject);
+    const struct kp_letter letter = { .to = to,
+                                      .subject = subject,
+                                      .text = kp_buf_text(&m->text),
+                                      .html = kp_buf_text(&m->html),
+                                      .file_name = *m->file ? m->file : NULL,
+                                      .file_type = "application/pdf",
+                                      .file = m->pdf.data,
+                                      .file_len = m->pdf.len,
+                                      .id = once ? id : NULL,
+                                      .stopping = stopping,
+                                      .arg = s };
+    if (!s->alarms)
+        return kp_fail(err, KP_EINVALID, "this node sends no mail");
+    kp_letter_send(s->alarms, &letter, err);
+    return kp_context(err, "%.100s", to);
+}
+
+/* ---- what is due ---- */
+/* To one who has not got it yet; what went wrong is kept with the state. */
+static void send_to(struct kp_shop *s, struct mail *m, json_t *state, const char *to,
+                    struct kp_err *err)
+{
+    struct kp_err why = { 0 };
+    send_mail(s, m, to, true, &why);
+    if (why.code == KP_ESTOPPED)
+        return;
+    if (!why.code) {
+        json_object_del(state, "error");
+        if (json_array_append_new(json_object_get(state, "sent"), json_string(to)))
+            kp_fail(err, KP_ENOMEM, "out of memory");
+    } else {
+        kp_warn("shop", "a shift report could not be sent, tried again", "to=%s why=%s",
+                kp_log_quote(to), kp_log_quote(why.text));
+        if (json_object_set_new(state, "error", json_string(why.text)))
+            kp_fail(err, KP_ENOMEM, "out of memory");
+        s->report_again = kp_utc(s->clock) + AGAIN;
+    }
+    write_state(s, state, err);
+}
+
+static void send_due(struct kp_shop *s, const struct kp_report_plan *p, int64_t due,
+                     struct kp_err *err)
+{
+    json_t *state = state_of(s, due, err);
+    struct mail *m = NULL;
+    for (size_t i = 0; i < p->n_mail && !err->code && !stopping(s); i++) {
+        if (was_sent(state, p->mail[i]))
+            continue;
+        if (!m && (m = kp_alloc(sizeof *m)))
+            make_mail(s,
+                      &(struct kp_report_query){ .kind = KP_REPORT_SHIFT,
+                                                 .now = kp_utc(s->clock),
+                                                 .at = due,
+                                                 .language = -1 },
+                      m, err);
+        if (!m)
+            kp_fail(err, KP_ENOMEM, "out of memory");
+        if (!err->code)
+            send_to(s, m, state, p->mail[i], err);
+    }
+    if (m)
+        free_mail(m);
+    kp_free(m);
+    json_decref(state);
+}
+
+/* The first instant after `now` at which a report is due. */
+static int64_t next_due(const struct kp_report_plan *p, int64_t now)
+{
+    int64_t day = kp_day_start(now);
+    for (int i = 0; i < 9; i++) {
+        int64_t due = report_due(p, kp_day_minute(day, p->at));
+        if (due > now)
+            return due;
+        day = kp_day_after(day);
+    }
+    return KP_FOREVER;
+}
+
+static int ms_until(int64_t at, int64_t now, int most)
+{
+    int64_t ms = at > now ? (at - now) / KP_MILLISECOND + 1000 : 1000;
+    return ms < most ? (int)ms : most;
+}
+
+int report_turn(struct kp_shop *s, int most)
+{
+    struct kp_err err = { 0 };
+    struct shop_rules rules;
+    int64_t now = kp_utc(s->clock);
+    if (atomic_exchange(&s->report_now, false))
+        s->report_again = 0;
+    if (!shop_rules(s, &rules, &err) && rules.settings.report.n_mail && s->alarms) {
+        const struct kp_report_plan *p = &rules.settings.report;
+        int64_t due = report_due(p, now);
+        if (due > now - LATEST && now >= s->report_again)
+            send_due(s, p, due, &err);
+        most = ms_until(next_due(p, now), now, most);
+        if (s->report_again > now)
+            most = ms_until(s->report_again, now, most);
+    }
+    shop_rules_free(&rules);
+    if (err.code && err.code != KP_ESTOPPED)
+        kp_warn("shop", "the shift report was not made, tried again", "why=%s",
+                kp_log_quote(err.text));
+    return most;
+}
+
+/* ---- for people ---- */
+enum kp_code kp_report_send(struct kp_shop *s, const struct kp_report_query *q, size_t *sent,
+                            struct kp_err *err)
+{
+    struct mail *m = kp_alloc(sizeof *m);
+    *sent = 0;
+    if (!m)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    make_mail(s, q, m, err);
+    const struct kp_report_plan *p = &m->r.rules.settings.report;
+    if (!err->code && !p->n_mail)
+        kp_fail(err, KP_EINVALID, "the settings name no address: shop: report: mail");
+    for (size_t i = 0; i < p->n_mail && !err->code; i++)
+        *sent += !send_mail(s, m, p->mail[i], false, err);
+    free_mail(m);
+    kp_free(m);
+    return err->code;
+}
+
+enum kp_code kp_report_state(struct kp_shop *s, struct kp_json *j, struct kp_err *err)
+{
+    struct shop_rules rules = { 0 };
+    json_t *state = read_state(s, err);
+    if (state && !shop_rules(s, &rules, err)) {
+        const struct kp_report_plan *p = &rules.settings.report;
+        const json_t *list = json_object_get(state, "sent");
+        kp_json_begin(j, '{');
+        kp_json_put_time(j, "next", p->n_mail ? next_due(p, kp_utc(s->clock)) : KP_NO_TIME);
+        kp_json_put_time(j, "last", state_due(state));
+        kp_json_key(j, "sent");
+        kp_json_begin(j, '[');
+        for (size_t i = 0; i < json_array_size(list); i++)
+            kp_json_text(j, json_string_value(json_array_get(list, i)));
+        kp_json_end(j, ']');
+        kp_json_put_text(j, "error", json_string_value(json_object_get(state, "error")));
+        kp_json_end(j, '}');
+    }
+    shop_rules_free(&rules);
+    json_decref(state);
+    return err->code;
+}
