@@ -88,6 +88,7 @@ int kp_verb_retain(struct kp_cli *), kp_verb_usage(struct kp_cli *), kp_verb_qua
 int kp_verb_alarms(struct kp_cli *);
 int kp_verb_import(struct kp_cli *);
 int kp_verb_flex(struct kp_cli *);
+int kp_flex_report(struct kp_cli *); /* flex_report.c */
 int kp_flex_shop(struct kp_cli *); /* what flex says of the shop floor */
 int kp_flex_orders(struct kp_cli *), kp_flex_folders(struct kp_cli *);
 int kp_verb_check(struct kp_cli *), kp_verb_rollback(struct kp_cli *);

@@ -544,12 +544,13 @@ int kp_flex_shop(struct kp_cli *c)
         int (*run)(struct kp_cli *);
     } words[] = { { "oee", oee },           { "stops", stops },      { "reason", reason },
                   { "parts", parts },       { "energy", energy },    { "calendar", calendar },
-                  { "settings", settings }, { "capacity", capacity } };
+                  { "settings", settings }, { "capacity", capacity },
+                  { "report", kp_flex_report } };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i].word, c->argv[0]) == 0)
             return words[i].run(c);
     return kp_complain(c, KP_MISUSE,
                        "there is no 'flex %s'; it takes oee, stops, reason, parts, energy, "
-                       "calendar, settings, capacity, orders, folders, check",
+                       "calendar, settings, capacity, orders, folders, report, check",
                        c->argv[0]);
 }

@@ -21,15 +21,15 @@ static const char style[] =
     ".l{font-size:16px;margin:16px 0;max-width:46em}"
     ".f{color:#5a6675;font-size:12px;margin:28px 0 0;border-top:1px solid #d5dae1;padding-top:8px}"
     "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}"
-    ".t td{border-top:3px solid #1b2430;border-right:12px solid #fff;padding:6px 0 0;"
-    "vertical-align:top}"
+    ".t td{padding:0 12px 0 0;vertical-align:top}"
+    ".t .p{border-top:3px solid #1b2430;padding-top:6px}"
     ".v{font-size:22px;font-weight:600;line-height:1.25;white-space:nowrap}"
     ".k,.n{color:#5a6675;font-size:12px}.up{color:#176b3a}.down{color:#a52019}"
     ".d th{color:#5a6675;font-size:12px;font-weight:600;text-align:right;vertical-align:bottom;"
     "border-bottom:1px solid #8b95a3;padding:0 0 4px 10px}"
     ".d td{text-align:right;vertical-align:top;border-bottom:1px solid #e4e8ed;"
     "padding:5px 0 5px 10px;white-space:nowrap}"
-    ".d th.a,.d td.a{text-align:left;padding-left:0;white-space:normal}"
+    ".d th.a,.d td.a{text-align:left}.d th:first-child,.d td:first-child{padding-left:0}"
     ".d tr.z td{font-weight:600;border-top:1px solid #8b95a3;border-bottom:0}"
     ".d tr,.b tr{page-break-inside:avoid}"
     ".g{border-top:4px solid #d5dae1;height:0;font-size:0;line-height:0;margin-top:2px}"
@@ -38,7 +38,7 @@ static const char style[] =
     ".b .x{border-top:14px solid #2563a8;height:0;font-size:0;line-height:0;padding:0}"
     ".b .x.y{border-top-color:#b45309}.b .q{text-align:right;white-space:nowrap}"
     ".o{overflow-x:auto}"
-    "@media(max-width:640px){.t td{display:inline-block;width:44%;margin-bottom:10px}}"
+    "@media(max-width:640px){.t td{display:inline-block;width:45%;margin-bottom:10px}}"
     "@media print{.r{max-width:none;padding:0}body{font-size:11px}.l{font-size:13px}.o{overflow:"
     "visible}}";
 
@@ -74,12 +74,12 @@ static void put_tiles(struct kp_buf *out, const struct block *b)
     kp_buf_str(out, "<table class=\"t\" role=\"presentation\"><tr>");
     for (size_t i = 0; i < b->n; i++) {
         const struct tile *t = &b->tiles[i];
-        kp_buf_printf(out, "<td width=\"%zu%%\">", 100 / b->n);
+        kp_buf_printf(out, "<td width=\"%zu%%\"><div class=\"p\">", 100 / b->n);
         put_in(out, "<div class=\"k\">", t->label, "</div>");
         put_in(out, "<div class=\"v\">", t->value, "</div>");
         kp_buf_printf(out, "<div class=\"%s\">", moods[t->mood + 1]);
         put(out, t->note);
-        kp_buf_str(out, "&nbsp;</div></td>");
+        kp_buf_str(out, "&nbsp;</div></div></td>");
     }
     kp_buf_str(out, "</tr></table>");
 }
@@ -156,7 +156,7 @@ static void put_bars(struct kp_buf *out, const struct block *b)
         double width = share(bar->part);
         put_in(out, "<tr><td>", bar->label, "</td>");
         kp_buf_printf(out,
-                      "<td class=\"w\"><table width=\"%.0f%%\" role=\"presentation\"><tr><td "
+                      "<td class=\"w\"><table style=\"width:%.0f%%\" role=\"presentation\"><tr><td "
                       "class=\"x%s\">&nbsp;</td></tr></table></td>",
                       width < 1 ? 1 : width, bar->strong ? " y" : "");
         put_in(out, "<td class=\"q\">", bar->value, "</td>");

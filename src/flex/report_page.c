@@ -223,14 +223,26 @@ static void column(struct block *b, const char *head, unsigned width)
     b->n_columns++;
 }
 
+static void words_column(struct block *b, const char *head, unsigned width)
+{
+    column(b, head, width);
+    b->columns[b->n_columns - 1].left = true;
+}
+
 /* ---- the first lines ---- */
-static const char *points(struct writing *w, double now, double before)
+/* A hundredth more or less is a point; "" where one of both is not known. */
+static const char *more(struct writing *w, double now, double before)
 {
     double d = 100 * (now - before);
-    if (!isfinite(d))
-        return "";
-    return say(w, "%s%s %s", d < -0.05 ? NOT_KNOWN : d >= 0.05 ? "+" : "\u00b1",
-               number(w, fabs(d), 1), IN(w, "points", "punten"));
+    return !isfinite(d) ? ""
+                        : say(w, "%s%s", d < -0.05 ? NOT_KNOWN : d >= 0.05 ? "+" : "\u00b1",
+                              number(w, fabs(d), 1));
+}
+
+static const char *points(struct writing *w, double now, double before)
+{
+    const char *text = more(w, now, before);
+    return *text ? say(w, "%s %s", text, IN(w, "points", "punten")) : "";
 }
 
 static int8_t mood(double now, double before)
@@ -354,25 +366,34 @@ static void put_days(struct writing *w)
     }
 }
 
-static void oee_columns(struct writing *w, struct block *b)
+/* `was`: with a column for how much it was before. */
+static void oee_columns(struct writing *w, struct block *b, bool was)
 {
     column(b, "OEE", 9);
+    if (was)
+        column(b, IN(w, "\u00b1 points", "\u00b1 punten"), 8);
     column(b, IN(w, "Availability", "Beschikb."), 10);
-    column(b, IN(w, "Effectiv.", "Effectiv."), 9);
+    column(b, "Effectiv.", 9);
     column(b, IN(w, "Quality", "Kwaliteit"), 9);
     column(b, IN(w, "Good", "Goed"), 8);
     column(b, IN(w, "Scrap", "Afkeur"), 7);
 }
 
-static void oee_cells(struct writing *w, struct row *row, const struct figures *f)
+/* From the second cell on; where the next one is. */
+static size_t oee_cells(struct writing *w, struct row *row, const struct figures *f,
+                        const struct figures *was)
 {
+    size_t n = 1;
     row->bar = oee_of(f);
-    row->cell[1] = percent(w, oee_of(f));
-    row->cell[2] = percent(w, figures_availability(f));
-    row->cell[3] = percent(w, figures_effectiveness(f));
-    row->cell[4] = percent(w, figures_quality(f));
-    row->cell[5] = whole(w, f->good);
-    row->cell[6] = whole(w, f->scrap);
+    row->cell[n++] = percent(w, oee_of(f));
+    if (was)
+        row->cell[n++] = more(w, oee_of(f), oee_of(was));
+    row->cell[n++] = percent(w, figures_availability(f));
+    row->cell[n++] = percent(w, figures_effectiveness(f));
+    row->cell[n++] = percent(w, figures_quality(f));
+    row->cell[n++] = whole(w, f->good);
+    row->cell[n++] = whole(w, f->scrap);
+    return n;
 }
 
 static void put_shifts(struct writing *w)
@@ -384,15 +405,14 @@ static void put_shifts(struct writing *w)
     if (!b)
         return;
     column(b, IN(w, "Shift", "Ploeg"), 30);
-    oee_columns(w, b);
+    oee_columns(w, b, false);
     column(b, IN(w, "Running (h)", "Draaide (u)"), 10);
     for (size_t i = 0; i < r->n_steps; i++) {
         const struct report_step *s = &r->steps[i];
         struct row *row = &b->rows[i];
         row->cell[0] = say(w, "%s%s%s\u2013%s", s->shift, *s->shift ? ", " : "",
                            moment(w, s->from), clock_text(w, s->to));
-        oee_cells(w, row, &s->f);
-        row->cell[7] = hours(w, s->f.ns[KP_STATE_RUNNING]);
+        row->cell[oee_cells(w, row, &s->f, NULL)] = hours(w, s->f.ns[KP_STATE_RUNNING]);
     }
 }
 
@@ -400,27 +420,27 @@ static void put_shifts(struct writing *w)
 static void machine_row(struct writing *w, struct row *row, const char *name,
                         const struct report_machine *m)
 {
+    size_t n = oee_cells(w, row, &m->f, &m->before);
     row->cell[0] = name;
-    oee_cells(w, row, &m->f);
-    row->cell[7] = hours(w, m->lost);
-    row->cell[8] = hours(w, m->unexplained);
-    row->cell[9] = whole(w, m->alarms);
+    row->cell[n++] = hours(w, m->lost);
+    row->cell[n++] = hours(w, m->unexplained);
+    row->cell[n] = whole(w, m->alarms);
 }
 
 static void put_machines(struct writing *w)
 {
     const struct report *r = w->r;
-    struct report_machine all = { .f = r->total };
+    struct report_machine all = { .f = r->total, .before = r->before };
     bool total = r->n > 1;
-    struct block *b = r->n ? block(w, BLOCK_TABLE, IN(w, "Machines", "Machines"), r->n + total)
+    struct block *b = r->n ? block(w, BLOCK_TABLE, "Machines", r->n + total)
                            : NULL;
     if (!b)
         return;
-    column(b, IN(w, "Machine", "Machine"), 22);
-    oee_columns(w, b);
+    column(b, "Machine", 22);
+    oee_columns(w, b, true);
     column(b, IN(w, "Lost (h)", "Verloren (u)"), 9);
     column(b, IN(w, "No reason (h)", "Zonder reden (u)"), 10);
-    column(b, IN(w, "Alarms", "Alarmen"), 7);
+    column(b, IN(w, "Alarms", "Alarmen"), 9);
     for (size_t i = 0; i < r->n; i++) {
         const struct report_machine *m = &r->machines[i];
         machine_row(w, &b->rows[i], machine_name(w, m->path), m);
@@ -469,15 +489,15 @@ static void put_stops(struct writing *w)
     const struct report *r = w->r;
     struct block *b =
         r->n_stops ? block(w, BLOCK_TABLE,
-                           IN(w, "Longest stops without a reason", "Langste stops zonder reden"),
+                           IN(w, "Longest stops without a reason", "Langste stilstanden zonder reden"),
                            r->n_stops)
                    : NULL;
     if (!b)
         return;
-    column(b, IN(w, "Machine", "Machine"), 40);
-    column(b, IN(w, "Since", "Sinds"), 20);
-    column(b, IN(w, "Lasted", "Duurde"), 20);
-    column(b, IN(w, "State", "Toestand"), 20);
+    column(b, "Machine", 38);
+    words_column(b, IN(w, "Since", "Sinds"), 22);
+    words_column(b, IN(w, "Lasted", "Duurde"), 22);
+    words_column(b, IN(w, "State", "Toestand"), 18);
     for (size_t i = 0; i < r->n_stops; i++) {
         const struct report_stop *s = &r->stops[i];
         b->rows[i] = (struct row){
@@ -519,7 +539,7 @@ static void energy_row(struct writing *w, struct row *row, const char *name,
 static void energy_columns(struct writing *w, struct block *b)
 {
     const struct kp_settings *s = &w->r->rules.settings;
-    column(b, IN(w, "Machine", "Machine"), 20);
+    column(b, "Machine", 20);
     column(b, "kWh", 10);
     column(b, IN(w, "kWh a part", "kWh per product"), 10);
     column(b, IN(w, "kWh idle", "kWh stilstand"), 10);
@@ -528,7 +548,7 @@ static void energy_columns(struct writing *w, struct block *b)
         column(b, IN(w, "Cost idle", "Kosten stilstand"), 12);
     }
     if (s->co2 > 0)
-        column(b, IN(w, "CO2 (kg)", "CO2 (kg)"), 9);
+        column(b, "CO2 (kg)", 9);
     column(b, IN(w, "Peak (kW)", "Piek (kW)"), 8);
     column(b, IN(w, "Peak at", "Piek op"), 11);
 }
@@ -596,7 +616,7 @@ static void put_title(struct writing *w)
     struct report *r = w->r;
     const char *machines =
         r->n == 1 ? r->machines[0].path
-                  : say(w, IN(w, "%zu machines", "%zu machines"), r->n);
+                  : say(w, "%zu machines", r->n);
     if (r->kind == KP_REPORT_MONTH) {
         w->page->title = say(w, "%s %s", IN(w, "Monthly report", "Maandrapport"),
                              month_text(w, r->from, true));

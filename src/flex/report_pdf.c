@@ -317,13 +317,18 @@ static void put_head(struct drawing *d, const struct block *b)
 {
     const struct style style = { 7.5, GREY, true };
     double x = margin;
+    bool two = false;
+    for (size_t i = 0; i < b->n_columns; i++)
+        two |= *line_end(d, b->columns[i].head, column_width(b, i) - 6, style) != 0;
     for (size_t i = 0; i < b->n_columns; i++) {
-        double w = column_width(b, i);
-        write_lines(d, x, d->y, w - 6, b->columns[i].left ? LEFT : RIGHT, style,
-                    b->columns[i].head);
+        double w = column_width(b, i), room = w - 6;
+        const char *head = b->columns[i].head;
+        bool low = two && !*line_end(d, head, room, style);
+        write_lines(d, x, d->y + (low ? style.size * 1.3 : 0), room,
+                    b->columns[i].left ? LEFT : RIGHT, style, head);
         x += w;
     }
-    d->y += 22;
+    d->y += two ? 23 : 13;
     box(d, margin, d->y, inner, 0.7, LINE);
 }
 
@@ -383,8 +388,9 @@ static void put_bars(struct drawing *d, const struct block *b)
 
 static void put_block(struct drawing *d, const struct block *b)
 {
-    if (b->title) {
-        need(d, b->kind == BLOCK_DAYS ? 140 : 90); /* no title alone at the foot of a page */
+    double rows = b->kind == BLOCK_TABLE ? 19.0 * (double)b->n + 20 : 18.0 * (double)b->n;
+    if (b->title) { /* none alone at the foot of a page, and a small table in one piece */
+        need(d, b->kind == BLOCK_DAYS ? 140 : b->kind == BLOCK_TEXT ? 70 : 40 + (rows < 280 ? rows : 70));
         d->y += 16;
         write_text(d, margin, d->y, inner, LEFT, (struct style){ 12, INK, true }, b->title);
         d->y += 20;

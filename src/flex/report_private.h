@@ -9,7 +9,7 @@
 enum { REPORT_STOPS = 10 };
 struct report_machine {
     const char *path;
-    struct figures f;
+    struct figures f, before;
     int64_t lost, unexplained, alarms;
     bool planned; /* a plan of the calendar matches */
 };

@@ -15,7 +15,7 @@
 
 #include "core/ban.h"
 
-enum { STEPS_MAX = 500, REASONS_MAX = 500, STOPS_TEXT = 4 << 20 };
+enum { MONTH_STOPS = 5, STEPS_MAX = 500, REASONS_MAX = 500, STOPS_TEXT = 4 << 20 };
 #define DAY (86400 * KP_SECOND)
 
 const char *const kp_report_kinds[] = { "shift", "month", NULL };
@@ -95,7 +95,8 @@ static enum kp_code shift_times(struct report *r, int64_t at, struct kp_err *err
 /* ---- adding up ---- */
 struct summing {
     struct report *r;
-    struct report_machine *machine; /* NULL: the time before, of which the whole is enough */
+    struct report_machine *machine;
+    bool before; /* the time before, of which the whole is enough */
     struct walk walk;
     struct kp_err *err;
 };
@@ -149,26 +150,26 @@ static bool take_day(void *arg, const struct kp_day *d)
     for (size_t i = 0; i < d->n && !s->err->code; i++) {
         struct figures f = { 0 };
         walk_add(&s->walk, d, i, &f);
-        struct report_step *step = s->machine && d->pieces[i].name ? step_of(s, &d->pieces[i])
+        struct report_step *step = !s->before && d->pieces[i].name ? step_of(s, &d->pieces[i])
                                                                    : NULL;
         if (step)
             figures_join(&step->f, &f);
-        figures_join(s->machine ? &s->machine->f : &s->r->before, &f);
-        if (s->machine && f.peak > s->machine->f.peak) {
+        figures_join(s->before ? &s->machine->before : &s->machine->f, &f);
+        if (!s->before && f.peak > s->machine->f.peak) {
             s->machine->f.peak = f.peak;
             s->machine->f.peak_at = f.peak_at;
         }
     }
-    for (size_t i = 0; s->machine && i < d->n_losses && !s->err->code; i++)
+    for (size_t i = 0; !s->before && i < d->n_losses && !s->err->code; i++)
         add_loss(s, &d->losses[i]);
     return !s->err->code;
 }
 
 static void sum_machine(struct kp_shop *shop, const struct kp_shop_query *q, struct report *r,
-                        const struct shop_machine *m, struct report_machine *into,
+                        const struct shop_machine *m, struct report_machine *into, bool before,
                         struct kp_err *err)
 {
-    struct summing s = { .r = r, .machine = into, .err = err };
+    struct summing s = { .r = r, .machine = into, .before = before, .err = err };
     s.walk = (struct walk){ .shop = shop, .q = q, .rules = &r->rules, .machine = m, .err = err };
     walk_days(&s.walk, take_day, &s);
     walk_free(&s.walk);
@@ -257,7 +258,10 @@ static void read_stop(struct report *r, const json_t *o, struct kp_err *err)
 static void sum_stops(struct kp_shop *shop, const struct kp_shop_query *q, struct report *r,
                       struct kp_err *err)
 {
-    struct kp_stops_query stops = { .of = *q, .reason = "none", .limit = REPORT_STOPS };
+    struct kp_stops_query stops = { .of = *q,
+                                    .reason = "none",
+                                    .limit =
+                                        r->kind == KP_REPORT_SHIFT ? REPORT_STOPS : MONTH_STOPS };
     struct kp_buf text;
     struct kp_json j = kp_json(&text);
     kp_buf_init(&text, STOPS_TEXT);
@@ -309,10 +313,11 @@ static void sum_list(struct kp_shop *shop, const struct shop_machines *list,
         if (!m->path)
             kp_fail(err, KP_ENOMEM, "out of memory");
         else
-            sum_machine(shop, q, r, &list->of[i], m, err);
+            sum_machine(shop, q, r, &list->of[i], m, false, err);
         if (!err->code)
-            sum_machine(shop, was, r, &list->of[i], NULL, err);
+            sum_machine(shop, was, r, &list->of[i], m, true, err);
         figures_join(&r->total, &m->f);
+        figures_join(&r->before, &m->before);
     }
 }
 
