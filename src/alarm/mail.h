@@ -7,11 +7,13 @@
 
 struct kp_letter {
     const char *to, *subject; /* one address */
-    const char *text, *html;  /* lines end with LF; html: the same for programs that show it, or NULL */
+    const char *text,
+        *html; /* lines end with LF; html: the same for programs that show it, or NULL */
     const char *file_name, *file_type; /* of a file with it; NULL: none */
     const void *file;
     size_t file_len;
-    const char *id; /* the same again is the same letter, which receivers may then drop; NULL: a new one */
+    const char
+        *id; /* the same again is the same letter, which receivers may then drop; NULL: a new one */
     bool (*stopping)(void *);
     void *arg;
 };

@@ -24,7 +24,7 @@ static bool read_words(struct kp_cli *c, struct asking *a)
 {
     const char *word = c->argc > 1 ? c->argv[1] : "";
     bool named = strcmp(word, "shift") == 0 || strcmp(word, "month") == 0;
-    *a = (struct asking){ .kind = named                   ? word
+    *a = (struct asking){ .kind = named                 ? word
                                   : kp_flag(c, "month") ? "month"
                                                         : "shift",
                           .format = kp_flag(c, "pdf")    ? "pdf"

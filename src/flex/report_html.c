@@ -39,8 +39,9 @@ static const char style[] =
     ".b .x.y{border-top-color:#b45309}.b .q{text-align:right;white-space:nowrap}"
     ".o{overflow-x:auto}"
     "@media(max-width:640px){.t td{display:inline-block;width:45%;margin-bottom:10px}}"
-    "@media print{.r{max-width:none;padding:0}body{font-size:11px}.l{font-size:13px}.o{overflow:"
-    "visible}}";
+    "@media print{.r{max-width:none;padding:0}body{font-size:11px}.l{font-size:13px}.k,.n,.f,.d "
+    "th{font-"
+    "size:10px}.v{font-size:19px}.o{overflow:visible}}";
 
 static void put(struct kp_buf *out, const char *text)
 {
@@ -111,8 +112,9 @@ static void put_days(struct kp_buf *out, const struct block *b)
                       x + step * 0.15, CHART_HEIGHT - height, step * 0.7, height);
         put(out, b->days[i].label);
         put_in(out, ": ", b->days[i].value, "");
-        kp_buf_printf(out, "</title></rect><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" "
-                           "fill=\"#5a6675\">",
+        kp_buf_printf(out,
+                      "</title></rect><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" "
+                      "fill=\"#5a6675\">",
                       x + step / 2, CHART_HEIGHT + 15);
         put(out, b->days[i].label);
         kp_buf_str(out, "</text>");
@@ -189,8 +191,9 @@ static void put_block(struct kp_buf *out, const struct block *b)
 
 void report_html(const struct page *p, struct kp_buf *out)
 {
-    kp_buf_printf(out, "<!doctype html><html lang=\"%s\"><head><meta charset=\"utf-8\"><meta "
-                       "name=\"viewport\" content=\"width=device-width,initial-scale=1\">",
+    kp_buf_printf(out,
+                  "<!doctype html><html lang=\"%s\"><head><meta charset=\"utf-8\"><meta "
+                  "name=\"viewport\" content=\"width=device-width,initial-scale=1\">",
                   p->language);
     put_in(out, "<title>", p->title, "</title>");
     kp_buf_printf(out, "<style>%s</style></head><body><div class=\"r\">", style);

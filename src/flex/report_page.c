@@ -11,7 +11,7 @@
 #include "core/ban.h"
 
 enum { TEXT = 600, BARS_MAX = 8 };
-#define HOUR (3600.0 * (double)KP_SECOND)
+#define HOUR      (3600.0 * (double)KP_SECOND)
 #define NOT_KNOWN "\u2013"
 /* A macro, for the compiler looks into formats that it sees. */
 #define IN(w, en, nl) ((w)->r->dutch ? (nl) : (en))
@@ -134,6 +134,13 @@ static const char *moment(struct writing *w, int64_t at)
                tm.tm_mday, tm.tm_hour, tm.tm_min);
 }
 
+/* "27 Nov 2026" */
+static const char *day_text(struct writing *w, int64_t at)
+{
+    struct tm tm = local(at);
+    return say(w, "%d %.3s %d", tm.tm_mday, months[w->r->dutch][tm.tm_mon], tm.tm_year + 1900);
+}
+
 static const char *clock_text(struct writing *w, int64_t at)
 {
     struct tm tm = local(at);
@@ -235,7 +242,10 @@ static const char *more(struct writing *w, double now, double before)
 {
     double d = 100 * (now - before);
     return !isfinite(d) ? ""
-                        : say(w, "%s%s", d < -0.05 ? NOT_KNOWN : d >= 0.05 ? "+" : "\u00b1",
+                        : say(w, "%s%s",
+                              d < -0.05   ? NOT_KNOWN
+                              : d >= 0.05 ? "+"
+                                          : "\u00b1",
                               number(w, fabs(d), 1));
 }
 
@@ -302,16 +312,18 @@ static void put_summary(struct writing *w)
     const char *first = about_oee(w), *second = "", *third = "", *fourth = "";
     double idle = w->r->total.idle_joules / 3.6e6 * s->price;
     if (most)
-        second = say(w, IN(w, " Most time was lost to %s: %s.",
-                           " De meeste tijd ging verloren aan %s: %s."),
-                     reason_name(w, most->name), hours_unit(w, most->ns));
+        second = say(
+            w, IN(w, " Most time was lost to %s: %s.", " De meeste tijd ging verloren aan %s: %s."),
+            reason_name(w, most->name), hours_unit(w, most->ns));
     if (none)
-        third = say(w, IN(w, " Of %s of standing still nobody has given the reason yet.",
-                          " Van %s stilstand is nog geen reden gegeven."),
+        third = say(w,
+                    IN(w, " Of %s of standing still nobody has given the reason yet.",
+                       " Van %s stilstand is nog geen reden gegeven."),
                     hours_unit(w, none->ns));
     if (idle >= 1)
-        fourth = say(w, IN(w, " Energy drawn while nothing ran cost %s.",
-                           " Energie die werd verbruikt terwijl er niets draaide kostte %s."),
+        fourth = say(w,
+                     IN(w, " Energy drawn while nothing ran cost %s.",
+                        " Energie die werd verbruikt terwijl er niets draaide kostte %s."),
                      money(w, idle));
     text_block(w, NULL, say(w, "%s%s%s%s", first, second, third, fourth));
 }
@@ -338,8 +350,7 @@ static void put_tiles(struct writing *w)
                                  points(w, figures_quality(f), figures_quality(was)),
                                  mood(figures_quality(f), figures_quality(was)) };
     b->tiles[4] = (struct tile){ IN(w, "Good parts", "Goede producten"), whole(w, f->good),
-                                 say(w, "%s %s", whole(w, f->scrap), IN(w, "scrap", "afkeur")),
-                                 0 };
+                                 say(w, "%s %s", whole(w, f->scrap), IN(w, "scrap", "afkeur")), 0 };
     if (f->metered)
         b->tiles[5] = (struct tile){ IN(w, "Energy (kWh)", "Energie (kWh)"), number(w, kwh, 0),
                                      parts > 0 ? say(w, "%s %s", number(w, kwh / parts, 3),
@@ -371,7 +382,7 @@ static void oee_columns(struct writing *w, struct block *b, bool was)
 {
     column(b, "OEE", 9);
     if (was)
-        column(b, IN(w, "\u00b1 points", "\u00b1 punten"), 8);
+        column(b, IN(w, "Change", "Verschil"), 8);
     column(b, IN(w, "Availability", "Beschikb."), 10);
     column(b, "Effectiv.", 9);
     column(b, IN(w, "Quality", "Kwaliteit"), 9);
@@ -399,9 +410,8 @@ static size_t oee_cells(struct writing *w, struct row *row, const struct figures
 static void put_shifts(struct writing *w)
 {
     const struct report *r = w->r;
-    struct block *b = r->n_steps ? block(w, BLOCK_TABLE, IN(w, "Shift by shift", "Per ploeg"),
-                                         r->n_steps)
-                                 : NULL;
+    struct block *b =
+        r->n_steps ? block(w, BLOCK_TABLE, IN(w, "Shift by shift", "Per ploeg"), r->n_steps) : NULL;
     if (!b)
         return;
     column(b, IN(w, "Shift", "Ploeg"), 30);
@@ -410,8 +420,8 @@ static void put_shifts(struct writing *w)
     for (size_t i = 0; i < r->n_steps; i++) {
         const struct report_step *s = &r->steps[i];
         struct row *row = &b->rows[i];
-        row->cell[0] = say(w, "%s%s%s\u2013%s", s->shift, *s->shift ? ", " : "",
-                           moment(w, s->from), clock_text(w, s->to));
+        row->cell[0] = say(w, "%s%s%s\u2013%s", s->shift, *s->shift ? ", " : "", moment(w, s->from),
+                           clock_text(w, s->to));
         row->cell[oee_cells(w, row, &s->f, NULL)] = hours(w, s->f.ns[KP_STATE_RUNNING]);
     }
 }
@@ -432,8 +442,7 @@ static void put_machines(struct writing *w)
     const struct report *r = w->r;
     struct report_machine all = { .f = r->total, .before = r->before };
     bool total = r->n > 1;
-    struct block *b = r->n ? block(w, BLOCK_TABLE, "Machines", r->n + total)
-                           : NULL;
+    struct block *b = r->n ? block(w, BLOCK_TABLE, "Machines", r->n + total) : NULL;
     if (!b)
         return;
     column(b, "Machine", 22);
@@ -461,9 +470,10 @@ static void put_reasons(struct writing *w)
     size_t n = r->n_reasons < BARS_MAX ? r->n_reasons : BARS_MAX;
     bool others = r->n_reasons > n;
     int64_t all = 0, rest = 0, times = 0;
-    struct block *b = n ? block(w, BLOCK_BARS, IN(w, "Time lost, by reason", "Verloren tijd per reden"),
-                                n + others)
-                        : NULL;
+    struct block *b =
+        n ? block(w, BLOCK_BARS, IN(w, "Time lost, by reason", "Verloren tijd per reden"),
+                  n + others)
+          : NULL;
     for (size_t i = 0; i < r->n_reasons; i++) {
         all += r->reasons[i].ns;
         rest += i < n ? 0 : r->reasons[i].ns;
@@ -488,10 +498,11 @@ static void put_stops(struct writing *w)
 {
     const struct report *r = w->r;
     struct block *b =
-        r->n_stops ? block(w, BLOCK_TABLE,
-                           IN(w, "Longest stops without a reason", "Langste stilstanden zonder reden"),
-                           r->n_stops)
-                   : NULL;
+        r->n_stops
+            ? block(w, BLOCK_TABLE,
+                    IN(w, "Longest stops without a reason", "Langste stilstanden zonder reden"),
+                    r->n_stops)
+            : NULL;
     if (!b)
         return;
     column(b, "Machine", 38);
@@ -511,6 +522,45 @@ static void put_stops(struct writing *w)
     if (r->unexplained > (int64_t)r->n_stops)
         b->text = say(w, IN(w, "and %s shorter ones", "en %s kortere"),
                       whole(w, r->unexplained - (int64_t)r->n_stops));
+}
+
+/* ---- orders ---- */
+static void put_late(struct writing *w, const struct report_orders *o)
+{
+    struct block *b =
+        o->n ? block(w, BLOCK_TABLE, IN(w, "Late orders", "Orders die te laat zijn"), o->n) : NULL;
+    if (!b)
+        return;
+    words_column(b, "Order", 20);
+    words_column(b, IN(w, "Customer", "Klant"), 30);
+    words_column(b, IN(w, "Item", "Artikel"), 30);
+    words_column(b, IN(w, "Was due", "Moest klaar zijn"), 20);
+    for (size_t i = 0; i < o->n; i++)
+        b->rows[i] = (struct row){ .bar = NAN,
+                                   .cell = { o->list[i].number, o->list[i].customer,
+                                             o->list[i].item, day_text(w, o->list[i].due) } };
+    if (o->late > (int64_t)o->n)
+        b->text = say(w, IN(w, "and %s more", "en nog %s"), whole(w, o->late - (int64_t)o->n));
+}
+
+static void put_orders(struct writing *w)
+{
+    const struct report_orders *o = &w->r->orders;
+    struct block *b = o->finished + o->open ? block(w, BLOCK_TILES, "Orders", 4) : NULL;
+    if (!b)
+        return;
+    b->tiles[0] = (struct tile){ IN(w, "Finished", "Klaar"), whole(w, o->finished),
+                                 IN(w, "in this time", "in deze tijd"), 0 };
+    b->tiles[1] = (struct tile){
+        IN(w, "In time", "Op tijd"), whole(w, o->finished - o->finished_late),
+        o->finished ? percent(w, (double)(o->finished - o->finished_late) / (double)o->finished)
+                    : "",
+        0
+    };
+    b->tiles[2] = (struct tile){ "Open", whole(w, o->open), IN(w, "now", "nu"), 0 };
+    b->tiles[3] = (struct tile){ IN(w, "Late", "Te laat"), whole(w, o->late), IN(w, "now", "nu"),
+                                 (int8_t)(o->late ? -1 : 0) };
+    put_late(w, o);
 }
 
 /* ---- energy ---- */
@@ -587,24 +637,39 @@ static void put_remarks(struct writing *w)
     for (size_t i = 0; i < r->n; i++)
         unplanned += !r->machines[i].planned;
     if (unplanned)
-        text = say(w, IN(w, "Of %zu of %zu machines the calendar says nothing: all their time counts as planned. ",
-                         "Van %zu van %zu machines staat niets in de kalender: al hun tijd telt als gepland. "),
+        text = say(w,
+                   IN(w,
+                      "Of %zu of %zu machines the calendar says nothing: all their time counts as "
+                      "planned. ",
+                      "Van %zu van %zu machines staat niets in de kalender: al hun tijd telt als "
+                      "gepland. "),
                    unplanned, r->n);
     if (unknown > (int64_t)(0.01 * (double)f->pbt))
-        text = say(w, IN(w, "%sOf %s of planned time it is not known what the machines did. ",
-                         "%sVan %s geplande tijd is niet bekend wat de machines deden. "),
+        text = say(w,
+                   IN(w, "%sOf %s of planned time it is not known what the machines did. ",
+                      "%sVan %s geplande tijd is niet bekend wat de machines deden. "),
                    text, hours_unit(w, unknown));
     if (f->doubtful)
-        text = say(w, IN(w, "%s%s parts are not counted: a counter jumped by more than its machine can make. ",
-                         "%s%s producten zijn niet geteld: een teller versprong meer dan de machine kan maken. "),
-                   text, whole(w, f->doubtful));
+        text = say(
+            w,
+            IN(w,
+               "%s%s parts are not counted: a counter jumped by more than its machine can make. ",
+               "%s%s producten zijn niet geteld: een teller versprong meer dan de machine kan "
+               "maken. "),
+            text, whole(w, f->doubtful));
     if (without > 0)
-        text = say(w, IN(w, "%s%s parts are of programs whose cycle is not known; they are taken to be made as well as the others. ",
-                         "%s%s producten zijn van programma's zonder bekende cyclustijd; ze tellen als even vlot gemaakt. "),
+        text = say(w,
+                   IN(w,
+                      "%s%s parts are of programs whose cycle is not known; they are taken to be "
+                      "made as well as the others. ",
+                      "%s%s producten zijn van programma's zonder bekende cyclustijd; ze tellen "
+                      "als even vlot gemaakt. "),
                    text, whole(w, without));
     if (f->overtime_good + f->overtime_scrap)
-        text = say(w, IN(w, "%s%s parts were made outside planned time; they count for energy only. ",
-                         "%s%s producten zijn buiten geplande tijd gemaakt; die tellen alleen voor energie. "),
+        text = say(w,
+                   IN(w, "%s%s parts were made outside planned time; they count for energy only. ",
+                      "%s%s producten zijn buiten geplande tijd gemaakt; die tellen alleen voor "
+                      "energie. "),
                    text, whole(w, f->overtime_good + f->overtime_scrap));
     if (*text)
         text_block(w, IN(w, "Remarks", "Opmerkingen"), text);
@@ -614,12 +679,10 @@ static void put_remarks(struct writing *w)
 static void put_title(struct writing *w)
 {
     struct report *r = w->r;
-    const char *machines =
-        r->n == 1 ? r->machines[0].path
-                  : say(w, "%zu machines", r->n);
+    const char *machines = r->n == 1 ? r->machines[0].path : say(w, "%zu machines", r->n);
     if (r->kind == KP_REPORT_MONTH) {
-        w->page->title = say(w, "%s %s", IN(w, "Monthly report", "Maandrapport"),
-                             month_text(w, r->from, true));
+        w->page->title =
+            say(w, "%s %s", IN(w, "Monthly report", "Maandrapport"), month_text(w, r->from, true));
         w->page->subtitle =
             say(w, "%s \u00b7 %s%s", r->node, machines,
                 r->to > r->now ? say(w, IN(w, " \u00b7 until %s, %s", " \u00b7 tot %s, %s"),
@@ -629,8 +692,9 @@ static void put_title(struct writing *w)
     }
     w->page->title =
         say(w, "%s %s", IN(w, "Shift report", "Ploegenrapport"), date_text(w, r->from));
-    w->page->subtitle = say(w, IN(w, "%s \u00b7 %s \u00b7 %s to %s", "%s \u00b7 %s \u00b7 %s tot %s"),
-                            r->node, machines, moment(w, r->from), moment(w, r->to));
+    w->page->subtitle =
+        say(w, IN(w, "%s \u00b7 %s \u00b7 %s to %s", "%s \u00b7 %s \u00b7 %s tot %s"), r->node,
+            machines, moment(w, r->from), moment(w, r->to));
 }
 
 enum kp_code report_page(struct report *r, struct page *page, struct kp_err *err)
@@ -648,6 +712,7 @@ enum kp_code report_page(struct report *r, struct page *page, struct kp_err *err
     put_machines(&w);
     put_reasons(&w);
     put_stops(&w);
+    put_orders(&w);
     put_energy(&w);
     put_remarks(&w);
     page->about =

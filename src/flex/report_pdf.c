@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A report as PDF, on A4. Text is set in Helvetica, which every reader has; text with letters that
- * Helvetica has not is set in DejaVu Sans, of which what is used goes into the file, when the machine
- * has that font, and else with the nearest letters. libharu keeps its first error and does nothing
- * after it, so it is asked once, at the end; all its memory comes from a pool that goes with the
- * document. */
+ * Helvetica has not is set in DejaVu Sans, of which what is used goes into the file, when the
+ * machine has that font, and else with the nearest letters. libharu keeps its first error and does
+ * nothing after it, so it is asked once, at the end; all its memory comes from a pool that goes
+ * with the document. */
 #include "flex/report_private.h"
 
 #include <hpdf.h>
@@ -15,8 +15,7 @@
 #include "core/ban.h"
 
 enum { PAGES_MAX = 400, TEXT = 1200, POOL = 64 << 10, FILE_MAX = 32 << 20 };
-static const double height_of_page = 841.89, margin = 42, inner = 511,
-                    bottom = 790;
+static const double height_of_page = 841.89, margin = 42, inner = 511, bottom = 790;
 static const char *const fonts[] = { "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
                                      "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf" };
 
@@ -390,7 +389,9 @@ static void put_block(struct drawing *d, const struct block *b)
 {
     double rows = b->kind == BLOCK_TABLE ? 19.0 * (double)b->n + 20 : 18.0 * (double)b->n;
     if (b->title) { /* none alone at the foot of a page, and a small table in one piece */
-        need(d, b->kind == BLOCK_DAYS ? 140 : b->kind == BLOCK_TEXT ? 70 : 40 + (rows < 280 ? rows : 70));
+        need(d, b->kind == BLOCK_DAYS   ? 140
+                : b->kind == BLOCK_TEXT ? 70
+                                        : 40 + (rows < 280 ? rows : 70));
         d->y += 16;
         write_text(d, margin, d->y, inner, LEFT, (struct style){ 12, INK, true }, b->title);
         d->y += 20;

@@ -28,6 +28,16 @@ struct report_stop { /* one that nobody explained */
     uint8_t state;
     bool goes_on;
 };
+enum { REPORT_ORDERS = 8 };
+struct report_order {
+    const char *number, *customer, *item;
+    int64_t due;
+};
+struct report_orders {
+    int64_t finished, finished_late, open, late;
+    size_t n;
+    struct report_order list[REPORT_ORDERS]; /* those that are late, the latest first */
+};
 struct report {
     struct kp_arena arena; /* of all texts */
     struct shop_rules rules;
@@ -42,10 +52,13 @@ struct report {
     struct report_stop stops[REPORT_STOPS];
     int64_t unexplained; /* how many there are */
     struct figures total, before;
+    struct report_orders orders;
 };
 enum kp_code report_sum(struct kp_shop *, const struct kp_report_query *, struct report *,
                         struct kp_err *);
 void report_free(struct report *); /* also after a failure */
+void report_orders(struct kp_shop *, const struct kp_shop_query *, struct report *,
+                   struct kp_err *); /* report_orders.c */
 /* The last instant up to `at` at which a shift report is due. */
 int64_t report_due(const struct kp_report_plan *, int64_t at);
 

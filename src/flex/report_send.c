@@ -188,12 +188,11 @@ static void send_due(struct kp_shop *s, const struct kp_report_plan *p, int64_t 
         if (was_sent(state, p->mail[i]))
             continue;
         if (!m && (m = kp_alloc(sizeof *m)))
-            make_mail(s,
-                      &(struct kp_report_query){ .kind = KP_REPORT_SHIFT,
-                                                 .now = kp_utc(s->clock),
-                                                 .at = due,
-                                                 .language = -1 },
-                      m, err);
+            make_mail(
+                s,
+                &(struct kp_report_query){
+                    .kind = KP_REPORT_SHIFT, .now = kp_utc(s->clock), .at = due, .language = -1 },
+                m, err);
         if (!m)
             kp_fail(err, KP_ENOMEM, "out of memory");
         if (!err->code)

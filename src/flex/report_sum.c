@@ -41,8 +41,9 @@ int64_t report_due(const struct kp_report_plan *p, int64_t at)
 /* The first instant of a month; 12 of them are a year. */
 static int64_t month_start(int month)
 {
-    struct tm tm = { .tm_year = month / 12 - 1900, .tm_mon = month % 12, .tm_mday = 1,
-                     .tm_isdst = -1 };
+    struct tm tm = {
+        .tm_year = month / 12 - 1900, .tm_mon = month % 12, .tm_mday = 1, .tm_isdst = -1
+    };
     return (int64_t)mktime(&tm) * KP_SECOND;
 }
 
@@ -150,8 +151,8 @@ static bool take_day(void *arg, const struct kp_day *d)
     for (size_t i = 0; i < d->n && !s->err->code; i++) {
         struct figures f = { 0 };
         walk_add(&s->walk, d, i, &f);
-        struct report_step *step = !s->before && d->pieces[i].name ? step_of(s, &d->pieces[i])
-                                                                   : NULL;
+        struct report_step *step =
+            !s->before && d->pieces[i].name ? step_of(s, &d->pieces[i]) : NULL;
         if (step)
             figures_join(&step->f, &f);
         figures_join(s->before ? &s->machine->before : &s->machine->f, &f);
@@ -258,10 +259,9 @@ static void read_stop(struct report *r, const json_t *o, struct kp_err *err)
 static void sum_stops(struct kp_shop *shop, const struct kp_shop_query *q, struct report *r,
                       struct kp_err *err)
 {
-    struct kp_stops_query stops = { .of = *q,
-                                    .reason = "none",
-                                    .limit =
-                                        r->kind == KP_REPORT_SHIFT ? REPORT_STOPS : MONTH_STOPS };
+    struct kp_stops_query stops = {
+        .of = *q, .reason = "none", .limit = r->kind == KP_REPORT_SHIFT ? REPORT_STOPS : MONTH_STOPS
+    };
     struct kp_buf text;
     struct kp_json j = kp_json(&text);
     kp_buf_init(&text, STOPS_TEXT);
@@ -328,8 +328,7 @@ static enum kp_code read_rules(struct kp_shop *shop, const struct kp_report_quer
     if (shop_rules(shop, &r->rules, err))
         return err->code;
     r->dutch = q->language < 0 ? r->rules.settings.report.dutch : q->language == 1;
-    return r->kind == KP_REPORT_MONTH ? month_times(r, q->month, err)
-                                      : shift_times(r, q->at, err);
+    return r->kind == KP_REPORT_MONTH ? month_times(r, q->month, err) : shift_times(r, q->at, err);
 }
 
 enum kp_code report_sum(struct kp_shop *shop, const struct kp_report_query *query, struct report *r,
@@ -340,11 +339,12 @@ enum kp_code report_sum(struct kp_shop *shop, const struct kp_report_query *quer
     if (read_rules(shop, query, r, err))
         return err->code;
     const char *one = r->rules.settings.report.match;
-    const struct kp_shop_query
-        q = { .assets = query->n_assets ? query->assets : &one,
-              .n_assets = query->n_assets ? query->n_assets : 1,
-              .from = r->from, .to = r->to, .now = r->now },
-        was = { .from = r->was, .to = r->from, .now = r->now };
+    const struct kp_shop_query q = { .assets = query->n_assets ? query->assets : &one,
+                                     .n_assets = query->n_assets ? query->n_assets : 1,
+                                     .from = r->from,
+                                     .to = r->to,
+                                     .now = r->now },
+                               was = { .from = r->was, .to = r->from, .now = r->now };
     shop_rules_days(&r->rules, r->was - 45 * DAY, r->to);
     for (size_t i = 0; i < q.n_assets && !err->code; i++)
         shop_machines(shop, q.assets[i], &r->rules, &list, err);
@@ -354,6 +354,8 @@ enum kp_code report_sum(struct kp_shop *shop, const struct kp_report_query *quer
         sum_alarms(shop, r, err);
     if (!err->code)
         sum_stops(shop, &q, r, err);
+    if (!err->code)
+        report_orders(shop, &q, r, err);
     shop_machines_free(&list);
     order(r);
     return err->code;

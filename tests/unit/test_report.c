@@ -3,6 +3,7 @@
  * clock on the wall; and what machines are called breaks neither HTML nor PDF. */
 #include "store_kit.h"
 
+#include "flex/order.h"
 #include "flex/report_private.h"
 #include "net/json_memory.h"
 
@@ -25,10 +26,11 @@ static kp_signal good, scrap, energy;
 static kp_signal signal(const char *name)
 {
     struct kp_err err = { 0 };
-    struct kp_signal_info info = {
-        .name = name, .type = KP_INT64, .asset = press, .stored = true,
-        .role = strcmp(name, "Energy") == 0 ? "energy" : NULL
-    };
+    struct kp_signal_info info = { .name = name,
+                                   .type = KP_INT64,
+                                   .asset = press,
+                                   .stored = true,
+                                   .role = strcmp(name, "Energy") == 0 ? "energy" : NULL };
     kp_signal s = kp_model_put_signal(kp_hub_model(k->hub), &info, &err);
     kit_ok(&err);
     return s;
@@ -204,15 +206,16 @@ static void a_month_has_all_its_days(void **state)
     struct kp_report_query month = { .kind = KP_REPORT_MONTH, .month = "2026-11", .language = 0 };
     (void)state;
     says(month, KP_REPORT_HTML,
-         (const char *const[]){ "<h1>Monthly report November 2026</h1>", "<title>30", "<svg", NULL });
+         (const char *const[]){ "<h1>Monthly report November 2026</h1>", "<title>30", "<svg",
+                                NULL });
     month.month = NULL;
     says(month, KP_REPORT_TEXT, (const char *const[]){ "Monthly report October 2026", NULL });
 }
 
 static void a_month_that_is_none_is_refused(void **state)
 {
-    static const char *const wrong[] = { "2026-13", "2026", "november", "2026-1", "20261-1",
-                                         "2026-12", "0001-01", "" };
+    static const char *const wrong[] = { "2026-13", "2026",    "november", "2026-1",
+                                         "20261-1", "2026-12", "0001-01",  "" };
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct kp_err err = { 0 };
@@ -305,7 +308,8 @@ static void names_in_any_script_make_a_pdf(void **state)
     }
 }
 
-/* Each allocation in turn is refused once; a cache that could not grow keeps nobody from a report. */
+/* Each allocation in turn is refused once; a cache that could not grow keeps nobody from a report.
+ */
 static void starve(enum kp_report_format format)
 {
     long made = 0;
@@ -333,6 +337,35 @@ static void a_lack_of_memory_is_told_and_leaves_nothing(void **state)
         starve(f);
     assert_int_equal(kp_mem_live(), live);
     says(shift, KP_REPORT_TEXT, (const char *const[]){ "1.188", NULL });
+}
+
+static void orders_that_are_late_are_named(void **state)
+{
+    struct kp_err err = { 0 };
+    struct kp_order_taken taken[2];
+    const struct kp_order_in orders[2] = {
+        { .number = "W1",
+          .customer = "Bos & Zn",
+          .item = "axle",
+          .quantity = 5,
+          .due = KIT_NOW - 3600 * KP_SECOND },
+        { .number = "W2", .quantity = 5, .due = KIT_NOW + 3600 * KP_SECOND },
+    };
+    (void)state;
+    kp_orders_take(shop, orders, 2, false, NULL, taken, &err);
+    kit_ok(&err);
+    struct report r;
+    report_sum(shop, &(struct kp_report_query){ .now = KIT_NOW, .at = KIT_NOW, .language = -1 }, &r,
+               &err);
+    kit_ok(&err);
+    assert_int_equal(r.orders.open, 2);
+    assert_int_equal(r.orders.late, 1);
+    report_free(&r);
+    says(shift, KP_REPORT_HTML,
+         (const char *const[]){ "Orders die te laat zijn",
+                                "<td class=\"a\">W1</td><td "
+                                "class=\"a\">Bos &#38; Zn</td>",
+                                NULL });
 }
 
 static void without_machines_the_report_says_so(void **state)
@@ -363,6 +396,7 @@ int main(void)
         T(numbers_and_words_are_those_of_the_reader),
         T(an_alarm_of_the_machine_is_counted),
         T(a_reason_moves_the_time_to_its_bar),
+        T(orders_that_are_late_are_named),
         T(a_month_has_all_its_days),
         T(a_month_that_is_none_is_refused),
         T(a_lack_of_memory_is_told_and_leaves_nothing),
