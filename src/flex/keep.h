@@ -28,6 +28,7 @@ struct kp_shop {
     pthread_cond_t wake;
     bool running;
     int64_t report_again;   /* when a report that could not be sent is tried again */
+    unsigned report_tries;  /* in vain, one after another */
     atomic_bool report_now; /* at once, for the settings are others */
     atomic_bool stopping;
     atomic_bool hurry; /* days are missed: the thread looks now */

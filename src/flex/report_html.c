@@ -169,23 +169,14 @@ static void put_bars(struct kp_buf *out, const struct block *b)
 
 static void put_block(struct kp_buf *out, const struct block *b)
 {
+    static void (*const kinds[])(struct kp_buf *,
+                                 const struct block *) = { [BLOCK_TILES] = put_tiles,
+                                                           [BLOCK_DAYS] = put_days,
+                                                           [BLOCK_TABLE] = put_table,
+                                                           [BLOCK_BARS] = put_bars };
     put_in(out, "<h2>", b->title, "</h2>");
-    switch (b->kind) {
-    case BLOCK_TEXT:
-        break;
-    case BLOCK_TILES:
-        put_tiles(out, b);
-        break;
-    case BLOCK_DAYS:
-        put_days(out, b);
-        break;
-    case BLOCK_TABLE:
-        put_table(out, b);
-        break;
-    case BLOCK_BARS:
-        put_bars(out, b);
-        break;
-    }
+    if (kinds[b->kind])
+        kinds[b->kind](out, b);
     put_in(out, b->title ? "<p class=\"s\">" : "<p class=\"l\">", b->text, "</p>");
 }
 

@@ -182,7 +182,9 @@ static void write_text(struct drawing *d, double x, double y, double room, enum 
         return;
     set(d, text, style.bold, &s);
     double width = width_of(&s, style.size);
-    for (size_t n = strlen(text) < TEXT - 8 ? strlen(text) : TEXT - 8; width > room && n > 1;) {
+    size_t all = strlen(text) < TEXT - 8 ? strlen(text) : TEXT - 8,
+           guess = width > room ? (size_t)((double)all * room / width) + 8 : all;
+    for (size_t n = guess < all ? guess : all; width > room && n > 1;) {
         for (n--; n > 1 && ((unsigned char)text[n] & 0xc0) == 0x80;)
             n--;
         snprintf(cut, sizeof cut, "%.*s\u2026", (int)n, text);
@@ -387,6 +389,12 @@ static void put_bars(struct drawing *d, const struct block *b)
 
 static void put_block(struct drawing *d, const struct block *b)
 {
+    static void (*const kinds[])(struct drawing *,
+                                 const struct block *) = { [BLOCK_TEXT] = put_text,
+                                                           [BLOCK_TILES] = put_tiles,
+                                                           [BLOCK_DAYS] = put_days,
+                                                           [BLOCK_TABLE] = put_table,
+                                                           [BLOCK_BARS] = put_bars };
     double rows = b->kind == BLOCK_TABLE ? 19.0 * (double)b->n + 20 : 18.0 * (double)b->n;
     if (b->title) { /* none alone at the foot of a page, and a small table in one piece */
         need(d, b->kind == BLOCK_DAYS   ? 140
@@ -396,23 +404,7 @@ static void put_block(struct drawing *d, const struct block *b)
         write_text(d, margin, d->y, inner, LEFT, (struct style){ 12, INK, true }, b->title);
         d->y += 20;
     }
-    switch (b->kind) {
-    case BLOCK_TEXT:
-        put_text(d, b);
-        break;
-    case BLOCK_TILES:
-        put_tiles(d, b);
-        break;
-    case BLOCK_DAYS:
-        put_days(d, b);
-        break;
-    case BLOCK_TABLE:
-        put_table(d, b);
-        break;
-    case BLOCK_BARS:
-        put_bars(d, b);
-        break;
-    }
+    kinds[b->kind](d, b);
 }
 
 /* ---- the document ---- */

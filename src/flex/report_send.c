@@ -174,7 +174,7 @@ static void send_to(struct kp_shop *s, struct mail *m, json_t *state, const char
                 kp_log_quote(to), kp_log_quote(why.text));
         if (json_object_set_new(state, "error", json_string(why.text)))
             kp_fail(err, KP_ENOMEM, "out of memory");
-        s->report_again = kp_utc(s->clock) + AGAIN;
+        s->report_again = kp_utc(s->clock) + (AGAIN << (s->report_tries < 5 ? s->report_tries : 5));
     }
     write_state(s, state, err);
 }
@@ -198,6 +198,8 @@ static void send_due(struct kp_shop *s, const struct kp_report_plan *p, int64_t 
         if (!err->code)
             send_to(s, m, state, p->mail[i], err);
     }
+    if (m)
+        s->report_tries = s->report_again > kp_utc(s->clock) ? s->report_tries + 1 : 0;
     if (m)
         free_mail(m);
     kp_free(m);
@@ -229,7 +231,7 @@ int report_turn(struct kp_shop *s, int most)
     struct shop_rules rules;
     int64_t now = kp_utc(s->clock);
     if (atomic_exchange(&s->report_now, false))
-        s->report_again = 0;
+        s->report_again = s->report_tries = 0;
     if (!shop_rules(s, &rules, &err) && rules.settings.report.n_mail && s->alarms) {
         const struct kp_report_plan *p = &rules.settings.report;
         int64_t due = report_due(p, now);

@@ -131,6 +131,11 @@ static void put_bars(struct kp_buf *out, const struct block *b)
 
 static void put_block(struct kp_buf *out, const struct block *b)
 {
+    static void (*const kinds[])(struct kp_buf *,
+                                 const struct block *) = { [BLOCK_TILES] = put_tiles,
+                                                           [BLOCK_DAYS] = put_days,
+                                                           [BLOCK_TABLE] = put_table,
+                                                           [BLOCK_BARS] = put_bars };
     kp_buf_str(out, "\n");
     if (b->title) {
         kp_buf_printf(out, "%s\n", b->title);
@@ -138,22 +143,8 @@ static void put_block(struct kp_buf *out, const struct block *b)
             kp_buf_str(out, "-");
         kp_buf_str(out, "\n");
     }
-    switch (b->kind) {
-    case BLOCK_TEXT:
-        break;
-    case BLOCK_TILES:
-        put_tiles(out, b);
-        break;
-    case BLOCK_DAYS:
-        put_days(out, b);
-        break;
-    case BLOCK_TABLE:
-        put_table(out, b);
-        break;
-    case BLOCK_BARS:
-        put_bars(out, b);
-        break;
-    }
+    if (kinds[b->kind])
+        kinds[b->kind](out, b);
     if (b->text)
         put_lines(out, b->text);
 }
