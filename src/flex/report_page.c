@@ -704,10 +704,11 @@ enum kp_code report_page(struct report *r, struct page *page, struct kp_err *err
     w.strip = shared_path(&w);
     put_title(&w);
     put_summary(&w);
-    put_tiles(&w);
-    if (r->kind == KP_REPORT_MONTH)
+    if (r->n)
+        put_tiles(&w);
+    if (r->n && r->kind == KP_REPORT_MONTH)
         put_days(&w);
-    else
+    else if (r->n)
         put_shifts(&w);
     put_machines(&w);
     put_reasons(&w);

@@ -29,8 +29,8 @@ struct drawing {
     HPDF_Page page, pages[PAGES_MAX];
     size_t n;
     HPDF_Font plain[2], wide[2]; /* and bold; wide NULL: not asked for yet, or there is none */
-    bool asked[2], full;
-    double y; /* from the top */
+    bool asked[2], full, poor;   /* poor: some letters are not the right ones */
+    double y;                    /* from the top */
 };
 
 /* ---- letters ---- */
@@ -131,8 +131,12 @@ struct setting {
 static void set(struct drawing *d, const char *text, bool bold, struct setting *s)
 {
     s->font = d->plain[bold];
-    if (to_windows(text, s->text) || !wide_font(d, bold))
+    if (to_windows(text, s->text))
         return;
+    if (!wide_font(d, bold)) {
+        d->poor = true;
+        return;
+    }
     s->font = wide_font(d, bold);
     to_wide(text, s->text);
 }
@@ -423,6 +427,7 @@ static void put_feet(struct drawing *d, const struct page *p)
 
 static void draw(struct drawing *d, const struct page *p)
 {
+    const struct style small = { 8, GREY, false };
     char title[TEXT];
     d->plain[0] = HPDF_GetFont(d->doc, "Helvetica", "WinAnsiEncoding");
     d->plain[1] = HPDF_GetFont(d->doc, "Helvetica-Bold", "WinAnsiEncoding");
@@ -438,8 +443,15 @@ static void draw(struct drawing *d, const struct page *p)
     d->y += 50;
     for (size_t i = 0; i < p->n && good(d); i++)
         put_block(d, &p->blocks[i]);
-    need(d, 44);
-    write_lines(d, margin, d->y + 14, inner, LEFT, (struct style){ 8, GREY, false }, p->about);
+    need(d, 56);
+    d->y += 14;
+    d->y += 12 + 10.4 * write_lines(d, margin, d->y, inner, LEFT, small, p->about);
+    if (d->poor)
+        write_lines(d, margin, d->y, inner, LEFT, small,
+                    *p->language == 'n' ? "Sommige letters zijn vervangen: deze machine heeft het "
+                                          "lettertype DejaVu Sans niet (fonts-dejavu-core)."
+                                        : "Some letters were replaced: this machine has no font "
+                                          "DejaVu Sans (fonts-dejavu-core).");
     put_feet(d, p);
 }
 
