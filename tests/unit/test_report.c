@@ -330,7 +330,9 @@ static void starve(enum kp_report_format format)
 static void a_lack_of_memory_is_told_and_leaves_nothing(void **state)
 {
     (void)state;
-    starve(KP_REPORT_TEXT); /* then all connections are there */
+    end(NULL);
+    begin_with("hall/Станок"); /* a PDF takes its letters from a font */
+    starve(KP_REPORT_TEXT);    /* then all connections are there */
     starve(KP_REPORT_TEXT);
     long live = kp_mem_live();
     for (enum kp_report_format f = KP_REPORT_HTML; f <= KP_REPORT_TEXT; f++)
