@@ -67,7 +67,7 @@ export function stateInk(state: string | null | undefined): string {
   return `var(--series-${h % 8})`;
 }
 export const stateIcon = (state: string | null) =>
-  ({ running: "▶", setup: "⚙", maintenance: "⚒", stopped: "■", idle: "❚❚", off: "⏻" })[state ?? ""] ?? "●";
+  ({ running: "▶", setup: "⚙", maintenance: "⚒", stopped: "■", idle: "❚❚", off: "○" })[state ?? ""] ?? "●";
 export const stateWord = (state: string | null) => (state ? word("state", state) : t("state.unknown"));
 
 export function sum(a: Asset): Counts {

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stood still and why: the unexplained first, and what each reason cost.
+import { useState } from "preact/hooks";
+import { may, query, useApi } from "./api";
+import { clock, count, day, hour, span, t, word } from "./lang";
+import { now } from "./live";
+import { nameOf } from "./model";
+import { replace, route, toAsset } from "./route";
+import { Badge, percent } from "./floor";
+import { type Cost, type Machine, type Note, reasonWord, type Reason, type Settings, type Stop, type Stops, useNote } from "./shop";
+import { Answer, Choose, Dialog, Empty, Field, Page, Problem } from "./ui";
+
+// ---- which ----
+const spans = ["day", "week", "month"] as const, NONE = "none";
+type Span = (typeof spans)[number];
+const iso = (d: Date) => `${d.getFullYear()}-${String(d.getMonth() + 1).padStart(2, "0")}-${String(d.getDate()).padStart(2, "0")}`;
+/** Where a day, a week (from Monday) or a month begins, `n` of them on. */
+function begin(of: Span, at: Date, n = 0): Date {
+  const [y, m, d] = [at.getFullYear(), at.getMonth(), at.getDate()];
+  return of === "month" ? new Date(y, m + n, 1) : of === "week" ? new Date(y, m, d - ((at.getDay() + 6) % 7) + 7 * n) : new Date(y, m, d + n);
+}
+interface Asked { span: Span; at: Date; asset: string; reason: string }
+function asked(p: URLSearchParams): Asked {
+  const at = new Date((p.get("at") ?? "") + "T00:00"), s = p.get("span") as Span;
+  return { span: spans.includes(s) ? s : "day", at: Number.isNaN(at.getTime()) ? new Date(now()) : at, asset: p.get("asset") ?? "", reason: p.get("reason") ?? "" };
+}
+function Filter({ of: a, set, machines }: { of: Asked; set: (a: Partial<Asked>) => void; machines: Machine[] }) {
+  const from = begin(a.span, a.at), last = new Date(begin(a.span, a.at, 1).getTime() - 3600e3), newest = begin(a.span, new Date(now())) <= from;
+  return <div class="filters when"><div class="periods" role="group" aria-label={t("chart.period")}>{spans.map((s) => <button key={s} aria-pressed={s === a.span} onClick={() => set({ span: s })}>{word("stops.span", s)}</button>)}
+    <button onClick={() => set({ at: begin(a.span, a.at, -1) })} aria-label={t("chart.back")}>◀</button><span class="which">{a.span === "day" ? day(+from) : `${day(+from)} – ${day(+last)}`}</span>
+    <button onClick={() => set({ at: begin(a.span, a.at, 1) })} disabled={newest} aria-label={t("chart.on")}>▶</button></div>
+    <Choose label={t("stops.machine")} value={a.asset} set={(asset) => set({ asset })} of={[["", t("stops.all")], ...machines.map((m) => [m.path, nameOf(m.path)] as [string, string])]} /></div>;
+}
+
+/** Lost time is counted in hours, also when it is days. */
+const lost = (s: number) => (s < 3600 ? span(s) : `${count(Math.floor(s / 3600))} ${t("hours")} ${Math.floor((s / 60) % 60)} min`);
+// ---- what each reason cost ----
+function Pareto({ costs, reasons, chosen, choose }: { costs: Cost[]; reasons: Reason[]; chosen: string; choose: (r: string) => void }) {
+  const most = costs[0]?.seconds || 1;
+  let sum = 0;
+  return <ol class="pareto" aria-label={t("stops.pareto")}>{costs.map((c) => {
+    const key = c.reason ?? NONE;
+    sum += c.share;
+    return <li key={key}><button aria-pressed={key === chosen} class={c.reason === null ? "open" : ""} onClick={() => choose(key === chosen ? "" : key)}>
+      <span class="name">{c.reason === null ? t("stops.unexplained") : reasonWord(reasons, c.reason)}{c.category && word("category", c.category) !== reasonWord(reasons, c.reason) && <small>{word("category", c.category)}</small>}</span>
+      <svg viewBox="0 0 1000 20" preserveAspectRatio="none" aria-hidden="true"><rect width={(c.seconds / most) * 1000} height="20" /></svg>
+      <b>{lost(c.seconds)}</b><span class="n">{count(c.count)}×</span><span class="n sum" title={t("stops.sum")}>{percent(c.share)}<small> Σ {percent(Math.min(1, sum))}</small></span></button></li>;
+  })}</ol>;
+}
+
+// ---- one of them ----
+const states = ["running", "setup", "maintenance", "stopped", "idle", "off"];
+function More({ stop: s, reasons, say, close }: { stop: Stop; reasons: Reason[]; say: (n: Note) => Promise<void>; close: () => void }) {
+  const [reason, setReason] = useState(s.reason ?? ""), [state, setState] = useState(s.state), [comment, setComment] = useState(s.comment ?? ""), [error, setError] = useState<Error | null>(null);
+  const save = (e: Event) => {
+    e.preventDefault();
+    const note: Note = {};
+    if (reason !== (s.reason ?? "")) note.reason = reason || null;
+    if (state !== s.state) note.state = state === (s.told ?? s.state) ? null : state;
+    if (comment.trim() !== (s.comment ?? "")) note.comment = comment.trim() || null;
+    (Object.keys(note).length ? say(note) : Promise.resolve()).then(close, setError);
+  };
+  return <Dialog title={`${nameOf(s.asset)}, ${hour(s.from)}, ${span(s.seconds)}`} close={close}><form onSubmit={save}>
+    <Choose label={t("stops.reason")} value={reason} set={setReason} of={[["", t("stops.noReason")], ...listed(reasons, s.reason)]} />
+    <Field label={t("alarm.comment")}><input value={comment} maxLength={200} onInput={(e) => setComment(e.currentTarget.value)} /></Field>
+    <Choose label={t("stops.state")} help={t("stops.stateHelp", { state: word("state", s.told ?? s.state) })} value={state} set={setState} of={states.map((x) => [x, word("state", x)])} />
+    {error && <Problem error={error} />}
+    <div class="buttons"><button type="button" onClick={close}>{t("cancel")}</button><button class="main">{t("save")}</button></div></form></Dialog>;
+}
+const listed = (reasons: Reason[], also: string | null): [string, string][] => [...reasons.map((r) => [r.name, reasonWord(reasons, r.name)] as [string, string]), ...(also && !reasons.some((r) => r.name === also) ? [[also, also] as [string, string]] : [])];
+function Row({ stop: s, reasons, dated, say, more }: { stop: Stop; reasons: Reason[]; dated: boolean; say: (n: Note) => void; more: () => void }) {
+  const what = `${nameOf(s.asset)}, ${hour(s.from)}`;
+  return <li class={`stop${s.reason ? "" : " open"}`}>
+    <p class="where"><a href={toAsset(s.asset)}>{nameOf(s.asset)}</a> <Badge state={s.state} />{s.told && <small>{t("stops.told", { state: word("state", s.told) })}</small>}</p>
+    <p class="long"><b>{lost(s.seconds)}</b> <span class="soft" title={clock(s.from)}>{dated && `${day(s.from)} `}{hour(s.from)} – {s.to ? hour(s.to) : t("now")}</span></p>
+    <p class="said">{may("operator") ? <select aria-label={t("stops.reasonOf", { what })} value={s.reason ?? ""} onChange={(e) => say({ reason: e.currentTarget.value || null })}>
+      <option value="" selected={!s.reason}>{t("stops.choose")}</option>{listed(reasons, s.reason).map(([k, n]) => <option key={k} value={k} selected={k === s.reason}>{n}</option>)}</select> : s.reason ? <b>{reasonWord(reasons, s.reason)}</b> : <span class="soft">{t("stops.noReason")}</span>}
+      {(s.comment || s.by) && <small class="block">{s.comment && <>“{s.comment}” </>}{s.by && t("stops.by", { name: s.by })}</small>}</p>
+    <p class="act">{may("operator") && <><button class="small" onClick={more} aria-label={t("stops.moreOf", { what })}>{t("stops.more")}</button>{(s.reason || s.told) && s.by && <button class="small" onClick={() => say({ ...(s.reason ? { reason: null } : {}), ...(s.told ? { state: null } : {}) })} aria-label={t("stops.takeBackOf", { what })}>{t("stops.takeBack")}</button>}</>}</p>
+  </li>;
+}
+
+const STEP = 50;
+export function StopsPage() {
+  const a = asked(route.use().params), [most, setMost] = useState(STEP), [edit, setEdit] = useState<Stop | null>(null);
+  const set = (x: Partial<Asked>) => {
+    const n = { ...a, ...x }, today = begin(n.span, new Date(now())) <= begin(n.span, n.at);
+    setMost(STEP);
+    replace("#/stops?" + query({ span: n.span === "day" ? undefined : n.span, at: today ? undefined : iso(n.at), asset: n.asset || undefined, reason: n.reason || undefined }));
+  };
+  const asset = a.asset ? a.asset.replace(/[,*?]/g, "?") : undefined, of = { from: begin(a.span, a.at).toISOString(), to: begin(a.span, a.at, 1).toISOString(), asset };
+  const sums = useApi<Stops>("stops?" + query({ ...of, limit: 0 }), 30e3), list = useApi<Stops>("stops?" + query({ ...of, limit: most, reason: a.reason || undefined }), 30e3);
+  const machines = useApi<{ machines: Machine[] }>("machines?limit=1000"), shop = useApi<Settings>("shop"), reasons = shop.data?.reasons ?? [];
+  const note = useNote(() => {
+    sums.again();
+    list.again();
+  });
+  return <Page title={t("stops")} tools={may("operator") && <a class="button" href={`#/tablet${a.asset && "/" + a.asset.split("/").map(encodeURIComponent).join("/")}`}>{t("tablet")}</a>}>
+    <Filter of={a} set={set} machines={(machines.data?.machines ?? []).filter((m) => m.kind === "machine" || m.state !== null)} />
+    {note.error && <Problem error={note.error} />}
+    {note.done && <div class="notice good" role="status"><span>{nameOf(note.done.asset)}: {note.done.note.reason ? reasonWord(reasons, note.done.note.reason) : note.done.note.state ? word("state", note.done.note.state) : note.done.note.comment ? `“${note.done.note.comment}”` : t("stops.takenBack")}</span><button onClick={note.undo}>{t("stops.undo")}</button></div>}
+    <Answer of={sums}>{(d) => d.reasons.length > 0 && <section class="panel"><h2>{t("stops.lost", { span: lost(d.reasons.reduce((n, c) => n + c.seconds, 0)) })}</h2><Pareto costs={d.reasons} reasons={reasons} chosen={a.reason} choose={(reason) => set({ reason })} /></section>}</Answer>
+    <Answer of={list}>{(d) => <section><h2>{a.reason ? `${t("stops")}: ${a.reason === NONE ? t("stops.unexplained") : reasonWord(reasons, a.reason)}` : t("stops.list", { n: count(d.count) })} {a.reason && <button class="plain" onClick={() => set({ reason: "" })}>{t("stops.showAll")}</button>}</h2>
+      {d.stops.length ? <ul class="stops">{d.stops.map((s) => <Row key={`${s.id} ${s.from}`} stop={s} reasons={reasons} dated={a.span !== "day"} say={(n) => void note.say(s, n)} more={() => setEdit(s)} />)}</ul> : <Empty title={t("stops.none")}><p>{t("stops.noneText")}</p></Empty>}
+      {d.more && <div class="buttons left"><button onClick={() => setMost(most + 4 * STEP)}>{t("stops.further", { n: count(d.count - d.stops.length) })}</button></div>}</section>}</Answer>
+    {edit && <More stop={edit} reasons={reasons} say={(n) => note.trySay(edit, n)} close={() => setEdit(null)} />}
+  </Page>;
+}

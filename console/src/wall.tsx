@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// A screen on the wall of the hall: read from far, touched by nobody, always on.
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useApi } from "./api";
+import { count, hour, span, t } from "./lang";
+import { link, now, status } from "./live";
+import { nameOf, stateIcon, stateInk, stateWord } from "./model";
+import { route } from "./route";
+import { percent } from "./floor";
+import { type Place, reasonWord, type Reason, type Settings, since, trouble, useFloor } from "./shop";
+import { Answer, Empty, useTick } from "./ui";
+
+const TURN = 12e3;
+/** The screen stays on while this is seen; a browser gives that only to pages over HTTPS or of its own machine. */
+function useAwake() {
+  useEffect(() => {
+    let lock: WakeLockSentinel | null = null;
+    const take = () => void (!document.hidden && navigator.wakeLock?.request("screen").then((l) => (lock = l), () => undefined));
+    take();
+    document.addEventListener("visibilitychange", take); // it is lost whenever the page is not seen
+    return () => {
+      document.removeEventListener("visibilitychange", take);
+      void lock?.release().catch(() => undefined);
+    };
+  }, []);
+}
+/** A node of another version has other pages: they are fetched once it is there. */
+function useNewest() {
+  const version = status.use()?.version, first = useRef("");
+  useEffect(() => {
+    if (!version) return;
+    if (first.current && first.current !== version) location.reload();
+    first.current = version;
+  }, [version]);
+}
+/** As many columns and rows as can be read from eight metres. */
+function useRoom(n: number): [number, number] {
+  const [wide, setWide] = useState(innerWidth >= innerHeight);
+  useEffect(() => {
+    const look = () => setWide(innerWidth >= innerHeight);
+    addEventListener("resize", look);
+    return () => removeEventListener("resize", look);
+  }, []);
+  if (!wide) return [1, Math.max(1, Math.min(n, 4))];
+  return n <= 1 ? [1, 1] : n <= 2 ? [2, 1] : n <= 4 ? [2, 2] : [3, 2];
+}
+const standing = (p: Place) => trouble(p) < 4;
+const forLong = (p: Place) => span((now() - since(p.machine)) / 1000);
+
+function Tile({ of: p, reasons }: { of: Place; reasons: Reason[] }) {
+  const state = p.machine.state, made = p.step?.gq, late = p.byNow !== null && (made ?? 0) < p.byNow * 0.9;
+  const why = state !== "running" && p.stop?.reason ? reasonWord(reasons, p.stop.reason) : p.alarms[0]?.text ?? "";
+  return <li class={`on-wall${trouble(p) < 2 ? " ill" : ""}`} style={{ "--ink": p.lost ? "var(--faint)" : stateInk(state) }}>
+    <h2>{nameOf(p.machine.path)}</h2>
+    <p class="doing"><i aria-hidden="true">{stateIcon(state)}</i>{p.lost ? t("floor.lost") : stateWord(state)} <span>{p.machine.stateSince && forLong(p)}</span></p>
+    <p class="because">{why || (p.job ? `${p.job.order.number} ${p.job.operation.item ?? p.job.order.item ?? ""}` : String(p.machine.signals.program?.value ?? ""))}</p>
+    <p class={`numbers${late ? " late" : ""}`}>{made !== undefined && <span><b>{count(made)}</b>{p.target !== null && ` / ${count(p.target)}`}</span>}{p.step && <span><b>{percent(p.step.oee)}</b> OEE</span>}</p>
+  </li>;
+}
+export function WallPage() {
+  const params = route.use().params, match = params.get("match") ?? "", floor = useFloor(match, 3000), shop = useApi<Settings>("shop"), [turn, setTurn] = useState(0), l = link.use();
+  const heard = useRef(now());
+  if (l === "open") heard.current = now();
+  useAwake();
+  useNewest();
+  useTick(1000);
+  const list = useMemo(() => [...(floor.data ?? [])].sort((a, b) => (a.machine.path < b.machine.path ? -1 : 1)), [floor.data]); // each has its place
+  const [columns, rows] = useRoom(list.length), pages = Math.max(1, Math.ceil(list.length / (columns * rows))), at = turn % pages;
+  useEffect(() => {
+    if (pages < 2) return;
+    const timer = setInterval(() => setTurn((n) => n + 1), TURN);
+    return () => clearInterval(timer);
+  }, [pages]);
+  const ill = list.filter(standing).sort((a, b) => trouble(a) - trouble(b) || since(a.machine) - since(b.machine)), running = list.filter((p) => p.machine.state === "running").length;
+  return <div class="wall" style={{ "--columns": columns, "--rows": rows }}>
+    <div class="wall-head"><h1>{params.get("title") ?? status.use()?.node}</h1><p><b>{t("wall.running", { n: count(running), of: count(list.length) })}</b></p>{pages > 1 && <p class="dots" role="img" aria-label={t("wall.page", { n: at + 1, of: pages })}>{Array.from({ length: pages }, (_, i) => <i key={i} class={i === at ? "at" : ""} />)}</p>}<time>{hour(now())}</time></div>
+    {l !== "open" && <p class="wall-lost" role="alert">{t("wall.lost", { time: hour(heard.current) })}</p>}
+    <Answer of={floor}>{(all) => all.length ? <ul>{list.slice(at * columns * rows, (at + 1) * columns * rows).map((p) => <Tile key={p.machine.path} of={p} reasons={shop.data?.reasons ?? []} />)}</ul> : <Empty title={t("floor.none")} />}</Answer>
+    <p class={`wall-foot${ill.length ? " ill" : ""}`}>{ill.length ? ill.slice(0, 4).map((p) => <span key={p.machine.path}><b>{nameOf(p.machine.path)}</b> {stateWord(p.machine.state)} {forLong(p)}</span>) : t("wall.fine")}{ill.length > 4 && <span>+{count(ill.length - 4)}</span>}</p>
+  </div>;
+}
