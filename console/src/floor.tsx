@@ -11,8 +11,8 @@ import { Answer, Empty, Page, Priority } from "./ui";
 
 export const percent = (n: number | null | undefined) => (n === null || n === undefined ? "–" : `${Math.round(n * 100)} %`);
 const seconds = (from: number) => span((now() - from) / 1000);
-export function Badge({ state }: { state: string | null }) {
-  return <span class="badge" style={{ "--ink": stateInk(state) }}><i aria-hidden="true">{stateIcon(state)}</i>{stateWord(state)}</span>;
+export function Badge({ state, n }: { state: string | null; n?: number }) {
+  return <span class="badge" style={{ "--ink": state ? stateInk(state) : "var(--soft)" }}><i aria-hidden="true">{stateIcon(state)}</i>{n !== undefined && <b>{count(n)}</b>}{stateWord(state)}</span>;
 }
 const toStops = (path: string) => `#/tablet/${path.split("/").map(encodeURIComponent).join("/")}`;
 
@@ -58,7 +58,7 @@ function Counts({ list }: { list: Place[] }) {
   const by = new Map<string | null, number>();
   for (const p of list) by.set(p.machine.state, (by.get(p.machine.state) ?? 0) + 1);
   const order = ["stopped", null, "idle", "setup", "maintenance", "running", "off"], open = list.reduce((n, p) => n + p.unexplained, 0);
-  return <p class="counts" role="status">{[...by].sort((a, b) => order.indexOf(a[0]) - order.indexOf(b[0])).map(([s, n]) => <span class="badge" key={s} style={{ "--ink": stateInk(s) }}><i aria-hidden="true">{stateIcon(s)}</i><b>{count(n)}</b> {stateWord(s)}</span>)}
+  return <p class="counts" role="status">{[...by].sort((a, b) => order.indexOf(a[0]) - order.indexOf(b[0])).map(([s, n]) => <Badge key={s} state={s} n={n} />)}
     {open > 0 && <a href="#/stops">{t("floor.unexplained", { n: count(open) })}</a>}</p>;
 }
 const FIRST = 24;

@@ -33,7 +33,7 @@ function Filter({ of: a, set, machines }: { of: Asked; set: (a: Partial<Asked>) 
 }
 
 /** Lost time is counted in hours, also when it is days. */
-const lost = (s: number) => (s < 3600 ? span(s) : `${count(Math.floor(s / 3600))} ${t("hours")} ${Math.floor((s / 60) % 60)} min`);
+const lost = (s: number) => (s < 86400 ? span(s) : `${count(Math.floor(s / 3600))} ${t("hours")} ${Math.floor((s / 60) % 60)} min`);
 // ---- what each reason cost ----
 function Pareto({ costs, reasons, chosen, choose }: { costs: Cost[]; reasons: Reason[]; chosen: string; choose: (r: string) => void }) {
   const most = costs[0]?.seconds || 1;
@@ -42,7 +42,7 @@ function Pareto({ costs, reasons, chosen, choose }: { costs: Cost[]; reasons: Re
     const key = c.reason ?? NONE;
     sum += c.share;
     return <li key={key}><button aria-pressed={key === chosen} class={c.reason === null ? "open" : ""} onClick={() => choose(key === chosen ? "" : key)}>
-      <span class="name">{c.reason === null ? t("stops.unexplained") : reasonWord(reasons, c.reason)}{c.category && word("category", c.category) !== reasonWord(reasons, c.reason) && <small>{word("category", c.category)}</small>}</span>
+      <span class="name">{c.reason === null ? t("stops.unexplained") : reasonWord(reasons, c.reason)}{c.reason && c.category && c.category !== "other" && word("category", c.category) !== reasonWord(reasons, c.reason) && <small>{word("category", c.category)}</small>}</span>
       <svg viewBox="0 0 1000 20" preserveAspectRatio="none" aria-hidden="true"><rect width={(c.seconds / most) * 1000} height="20" /></svg>
       <b>{lost(c.seconds)}</b><span class="n">{count(c.count)}×</span><span class="n sum" title={t("stops.sum")}>{percent(c.share)}<small> Σ {percent(Math.min(1, sum))}</small></span></button></li>;
   })}</ol>;

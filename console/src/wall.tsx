@@ -33,16 +33,17 @@ function useNewest() {
     first.current = version;
   }, [version]);
 }
-/** As many columns and rows as can be read from eight metres. */
-function useRoom(n: number): [number, number] {
+/** As many columns and rows as can be read from eight metres, and no page almost empty. */
+function useRoom(all: number) {
   const [wide, setWide] = useState(innerWidth >= innerHeight);
   useEffect(() => {
     const look = () => setWide(innerWidth >= innerHeight);
     addEventListener("resize", look);
     return () => removeEventListener("resize", look);
   }, []);
-  if (!wide) return [1, Math.max(1, Math.min(n, 4))];
-  return n <= 1 ? [1, 1] : n <= 2 ? [2, 1] : n <= 4 ? [2, 2] : [3, 2];
+  const pages = Math.max(1, Math.ceil(all / (wide ? 6 : 4))), n = Math.max(1, Math.ceil(all / pages));
+  const [columns, rows] = !wide ? [1, n] : n <= 2 ? [n, 1] : n <= 4 ? [2, 2] : [3, 2];
+  return { pages, n, columns, rows };
 }
 const standing = (p: Place) => trouble(p) < 4;
 const forLong = (p: Place) => span((now() - since(p.machine)) / 1000);
@@ -52,7 +53,7 @@ function Tile({ of: p, reasons }: { of: Place; reasons: Reason[] }) {
   const why = state !== "running" && p.stop?.reason ? reasonWord(reasons, p.stop.reason) : p.alarms[0]?.text ?? "";
   return <li class={`on-wall${trouble(p) < 2 ? " ill" : ""}`} style={{ "--ink": p.lost ? "var(--faint)" : stateInk(state) }}>
     <h2>{nameOf(p.machine.path)}</h2>
-    <p class="doing"><i aria-hidden="true">{stateIcon(state)}</i>{p.lost ? t("floor.lost") : stateWord(state)} <span>{p.machine.stateSince && forLong(p)}</span></p>
+    <p class="doing"><i aria-hidden="true">{stateIcon(state)}</i><span class="cut">{p.lost ? t("floor.lost") : stateWord(state)}</span> <span>{p.machine.stateSince && forLong(p)}</span></p>
     <p class="because">{why || (p.job ? `${p.job.order.number} ${p.job.operation.item ?? p.job.order.item ?? ""}` : String(p.machine.signals.program?.value ?? ""))}</p>
     <p class={`numbers${late ? " late" : ""}`}>{made !== undefined && <span><b>{count(made)}</b>{p.target !== null && ` / ${count(p.target)}`}</span>}{p.step && <span><b>{percent(p.step.oee)}</b> OEE</span>}</p>
   </li>;
@@ -65,7 +66,7 @@ export function WallPage() {
   useNewest();
   useTick(1000);
   const list = useMemo(() => [...(floor.data ?? [])].sort((a, b) => (a.machine.path < b.machine.path ? -1 : 1)), [floor.data]); // each has its place
-  const [columns, rows] = useRoom(list.length), pages = Math.max(1, Math.ceil(list.length / (columns * rows))), at = turn % pages;
+  const { pages, n, columns, rows } = useRoom(list.length), at = turn % pages;
   useEffect(() => {
     if (pages < 2) return;
     const timer = setInterval(() => setTurn((n) => n + 1), TURN);
@@ -75,7 +76,7 @@ export function WallPage() {
   return <div class="wall" style={{ "--columns": columns, "--rows": rows }}>
     <div class="wall-head"><h1>{params.get("title") ?? status.use()?.node}</h1><p><b>{t("wall.running", { n: count(running), of: count(list.length) })}</b></p>{pages > 1 && <p class="dots" role="img" aria-label={t("wall.page", { n: at + 1, of: pages })}>{Array.from({ length: pages }, (_, i) => <i key={i} class={i === at ? "at" : ""} />)}</p>}<time>{hour(now())}</time></div>
     {l !== "open" && <p class="wall-lost" role="alert">{t("wall.lost", { time: hour(heard.current) })}</p>}
-    <Answer of={floor}>{(all) => all.length ? <ul>{list.slice(at * columns * rows, (at + 1) * columns * rows).map((p) => <Tile key={p.machine.path} of={p} reasons={shop.data?.reasons ?? []} />)}</ul> : <Empty title={t("floor.none")} />}</Answer>
+    <Answer of={floor}>{(all) => all.length ? <ul>{list.slice(at * n, (at + 1) * n).map((p) => <Tile key={p.machine.path} of={p} reasons={shop.data?.reasons ?? []} />)}</ul> : <Empty title={t("floor.none")} />}</Answer>
     <p class={`wall-foot${ill.length ? " ill" : ""}`}>{ill.length ? ill.slice(0, 4).map((p) => <span key={p.machine.path}><b>{nameOf(p.machine.path)}</b> {stateWord(p.machine.state)} {forLong(p)}</span>) : t("wall.fine")}{ill.length > 4 && <span>+{count(ill.length - 4)}</span>}</p>
   </div>;
 }
