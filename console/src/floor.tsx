@@ -6,7 +6,7 @@ import { count, hour, language, number, second, span, t } from "./lang";
 import { now } from "./live";
 import { above, type Interval, nameOf, stateIcon, stateInk, stateWord } from "./model";
 import { replace, route, toAsset } from "./route";
-import { type Place, reasonWord, type Reason, type Settings, since, trouble, useFloor } from "./shop";
+import { counted, type Place, reasonWord, type Reason, type Settings, since, trouble, useFloor } from "./shop";
 import { Answer, Empty, Page, Priority } from "./ui";
 
 export const percent = (n: number | null | undefined) => (n === null || n === undefined ? "–" : `${Math.round(n * 100)} %`);
@@ -33,6 +33,7 @@ function drawn(states: Interval[], from: number, to: number) {
 }
 /** Parts made, of those the shift should make; the mark is where it should be by now. */
 export function Parts({ of: p }: { of: Place }) {
+  if (!counted(p)) return null;
   const made = p.step?.gq ?? 0, all = Math.max(p.target ?? 0, made, 1), late = p.byNow !== null && made < p.byNow * 0.9;
   return <><p class="made"><b>{count(made)}</b> {p.target !== null ? t("floor.ofTarget", { n: count(p.target) }) : t("floor.good")}{p.step && p.step.scrap > 0 && <span class="soft"> · {t("floor.scrap", { n: count(p.step.scrap) })}</span>}</p>
     {p.target !== null && <svg class={`gauge${late ? " late" : ""}`} viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label={p.byNow === null ? t("floor.ofTarget", { n: count(p.target) }) : t("floor.byNow", { n: count(Math.floor(p.byNow)) })}>
@@ -48,7 +49,7 @@ function Tile({ of: p, from, reasons }: { of: Place; from: number; reasons: Reas
       {p.unexplained > 0 && <a href={toStops(m.path)}>{standing && !p.stop!.reason ? t("floor.why") : t("floor.unexplained", { n: count(p.unexplained) })}</a>}</p>
     {p.job ? <p class="cut"><a href={`#/orders/${p.job.order.id}`}>{p.job.order.number}</a> <span class="soft">{[p.job.operation.name, p.job.operation.item ?? p.job.order.item].filter(Boolean).join(" · ")}{p.job.operation.quantity !== undefined && ` · ${t("floor.ofOrder", { n: number(p.job.operation.good ?? 0), of: number(p.job.operation.quantity) })}`}</span></p>
       : program?.value ? <p class="cut soft">{String(program.enums?.[String(program.value)] ?? program.value)}</p> : null}
-    <div class="figure"><div><Parts of={p} /></div>{p.step && <p class="oee" title={t("floor.oeeOf", { a: percent(p.step.availability), e: percent(p.step.effectiveness), q: percent(p.step.quality) })}><b>{percent(p.step.oee)}</b><small>OEE</small></p>}</div>
+    <div class="figure"><div><Parts of={p} /></div>{p.step && p.step.oee !== null && <p class="oee" title={t("floor.oeeOf", { a: percent(p.step.availability), e: percent(p.step.effectiveness), q: percent(p.step.quality) })}><b>{percent(p.step.oee)}</b><small>OEE</small></p>}</div>
     <Strip states={p.states} from={s?.from ?? from} to={s?.to ?? now()} />
   </li>;
 }

@@ -115,11 +115,13 @@ export const trouble = (p: Place) => {
   const s = p.machine.state, grave = p.alarms.some((a) => a.priority === "urgent" || a.priority === "high");
   if (s === "stopped" && p.planned) return 0;
   if (grave) return 1;
-  if ((p.lost || !s) && p.planned) return 2;
+  if (p.lost && p.planned) return 2;
   if (s === "idle" && p.planned) return 3;
   if (s === "running") return 5;
   return p.planned && s !== "off" ? 4 : 6;
 };
+/** Whether anything says how many parts it makes. */
+export const counted = (p: Place) => p.target !== null || !!p.step?.pq;
 export const since = (m: Machine) => (m.stateSince ? Date.parse(m.stateSince) : now());
 
 /** All machines as they are now, and how their shift goes; `every` ms. */

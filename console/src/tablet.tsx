@@ -100,7 +100,7 @@ function Made({ machine, place, again }: { machine: string; place: Place; again:
     }, setError).finally(() => setBusy(false));
   };
   return <section class="big-panel made-by" aria-label={t("tablet.parts")}><h2>{t("tablet.parts")}</h2>
-    <div class="figure"><div><Parts of={place} /></div>{place.step && <p class="oee"><b>{percent(place.step.oee)}</b><small>OEE</small></p>}</div>
+    <div class="figure"><div><Parts of={place} /></div>{place.step && place.step.oee !== null && <p class="oee"><b>{percent(place.step.oee)}</b><small>OEE</small></p>}</div>
     {error && <Problem error={error} />}
     {done && <div class="notice good" role="status"><span>{t("tablet.counted", { good: count(done.good), scrap: count(done.scrap) })}</span><button class="big" disabled={busy} onClick={() => post(-done.good, -done.scrap, () => setDone(null))}>{t("stops.undo")}</button></div>}
     {may("operator") && <><Stepper label={t("tablet.good")} value={good} set={setGood} /><Stepper label={t("tablet.scrap")} value={scrap} set={setScrap} />

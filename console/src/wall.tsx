@@ -7,7 +7,7 @@ import { link, now, status } from "./live";
 import { nameOf, stateIcon, stateInk, stateWord } from "./model";
 import { route } from "./route";
 import { percent } from "./floor";
-import { type Place, reasonWord, type Reason, type Settings, since, trouble, useFloor } from "./shop";
+import { counted, type Place, reasonWord, type Reason, type Settings, since, trouble, useFloor } from "./shop";
 import { Answer, Empty, useTick } from "./ui";
 
 const TURN = 12e3;
@@ -55,7 +55,7 @@ function Tile({ of: p, reasons }: { of: Place; reasons: Reason[] }) {
     <h2>{nameOf(p.machine.path)}</h2>
     <p class="doing"><i aria-hidden="true">{stateIcon(state)}</i><span class="cut">{p.lost ? t("floor.lost") : stateWord(state)}</span> <span>{p.machine.stateSince && forLong(p)}</span></p>
     <p class="because">{why || (p.job ? `${p.job.order.number} ${p.job.operation.item ?? p.job.order.item ?? ""}` : String(p.machine.signals.program?.value ?? ""))}</p>
-    <p class={`numbers${late ? " late" : ""}`}>{made !== undefined && <span><b>{count(made)}</b>{p.target !== null && ` / ${count(p.target)}`}</span>}{p.step && <span><b>{percent(p.step.oee)}</b> OEE</span>}</p>
+    <p class={`numbers${late ? " late" : ""}`}>{made !== undefined && counted(p) && <span><b>{count(made)}</b>{p.target !== null && ` / ${count(p.target)}`}</span>}{p.step && p.step.oee !== null && <span><b>{percent(p.step.oee)}</b> OEE</span>}</p>
   </li>;
 }
 export function WallPage() {

@@ -63,7 +63,7 @@ test("the floor shows what needs somebody first, each machine with its state, wh
   const v = await look({ name: "kees" }), page = v.page, tile = (m) => page.locator(".tile", { has: page.getByRole("link", { name: m, exact: true }) });
   await v.go("#/floor");
   await tile("press").getByText("of 480 planned").waitFor();
-  assert.deepEqual(await page.locator(".tile h3").allTextContents(), ["mill", "oven", "saw", "press"]);
+  assert.deepEqual(await page.locator(".tile h3").allTextContents(), ["mill", "saw", "oven", "press"]);
   await tile("mill").locator(".badge", { hasText: "stopped" }).waitFor();
   await tile("mill").getByText(/^2[01] min$/).waitFor();
   await tile("saw").getByText("no material").waitFor();
