@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the pages of the shop floor ask of the node, and what follows from it.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { api, epoch, Failure, query, send, useApi } from "./api";
+import { api, epoch, query, send, useApi } from "./api";
 import { cell } from "./cell";
 import { language } from "./lang";
 import { now, watch } from "./live";
@@ -95,12 +95,11 @@ function useStates(from: number) {
 }
 
 // ---- work ----
-/** Orders of which something is to be done; a node that knows none answers "not found", and then there are none. */
+/** Operations of orders that are made here: those that go on, or at a machine also those that wait. */
 export function useJobs(asset?: string): { jobs: Job[]; again: () => void } {
-  const started = useApi<{ orders: Order[] }>("orders?" + query({ state: "started", asset, limit: 200 }), 10e3), none = started.error instanceof Failure && started.error.status === 404;
-  const open = useApi<{ orders: Order[] }>(asset && !none ? "orders?" + query({ state: "open", asset, limit: 50 }) : null, 10e3);
-  const jobs = useMemo(() => [...(started.data?.orders ?? []), ...(open.data?.orders ?? [])].filter((o) => o.direction !== "out").flatMap((order) => order.operations.map((operation) => ({ order, operation }))), [started.data, open.data]);
-  return { jobs, again: () => (started.again(), open.again()) };
+  const orders = useApi<{ orders: Order[] }>("orders?" + query({ state: asset ? "active" : "started", direction: "in", asset, limit: 200 }), 10e3);
+  const jobs = useMemo(() => (orders.data?.orders ?? []).flatMap((order) => order.operations.map((operation) => ({ order, operation }))), [orders.data]);
+  return { jobs, again: orders.again };
 }
 export const due = (j: Job) => Date.parse(j.operation.due ?? j.order.due ?? "9999-01-01");
 
@@ -133,7 +132,7 @@ export function useFloor(match: string, every: number) {
     return Math.round(begun.length ? Math.min(...begun) : Math.floor(now() / 600e3) * 600e3 - BACK);
   }, [version, !list, Math.floor(now() / 600e3)]);
   const known = plans.size > 0 || list?.length === 0, at = new Date(from).toISOString(), asset = match || undefined;
-  const oee = useApi<{ assets: OeeOf[] }>(known ? "oee?" + query({ every: "shift", from: at, asset }) : null, 20e3), stops = useApi<Stops>(known ? "stops?" + query({ from: at, limit: 2000, asset }) : null, 10e3);
+  const oee = useApi<{ assets: OeeOf[] }>(known ? "oee?" + query({ every: "shift", from: at, asset }) : null, 20e3), stops = useApi<Stops>(known ? "stops?" + query({ from: at, limit: 2000, asset }) : null, 15e3);
   const states = useStates(from), { jobs } = useJobs();
   useEffect(() => watch(alarms.again), []);
   const last = useRef<{ oee: OeeOf[]; stops: Stop[] }>({ oee: [], stops: [] }); // a new shift asks anew: what was stays until there is an answer

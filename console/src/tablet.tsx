@@ -62,23 +62,26 @@ function Work({ machine, groups }: { machine: string; groups: string[] }) {
   const mine = jobs.filter((j) => j.operation.asset === machine || (!j.operation.asset && (!j.operation.machineGroup || groups.includes(j.operation.machineGroup))));
   const started = mine.find((j) => j.operation.state === "started"), next = mine.filter((j) => j.operation.state === "open" || j.operation.state === "interrupted").sort((a, b) => due(a) - due(b)).slice(0, 3);
   const act = (j: Job, what: string, body: object) => send("POST", `operations/${j.operation.id}/${what}`, body).then(() => (setError(null), again()));
-  const press = (j: Job, what: string) => void act(j, what, { asset: machine }).catch(setError);
+  const press = (j: Job, what: string) => void act(j, what, what === "start" ? { asset: machine } : {}).catch(setError);
   if (!mine.length) return null;
   return <section class="big-panel work" aria-label={t("tablet.work")}>{error && <Problem error={error} />}
     {started && <div class="job"><Said of={started} /><p class="done"><b>{number(started.operation.good ?? 0)}</b> / {started.operation.quantity === undefined ? "–" : number(started.operation.quantity)}{started.operation.startedAt && <span class="soft"> {t("since")} {hour(started.operation.startedAt)}</span>}</p>
       {may("operator") && <p class="acts"><button class="huge main" onClick={() => setFinish(started)}>{t("tablet.finish")}</button><button class="huge" onClick={() => press(started, "interrupt")}>{t("tablet.interrupt")}</button></p>}</div>}
     {next.length > 0 && <><h2>{t("tablet.next")}</h2>{next.map((j) => <div class="job next" key={j.operation.id}><Said of={j} />{may("operator") && <button class={started ? "huge" : "huge main"} onClick={() => press(j, "start")} aria-label={t("tablet.startOf", { what: `${j.order.number} ${j.operation.number}` })}>{t("tablet.start")}</button>}</div>)}</>}
-    {finish && <Finish job={finish} machine={machine} act={(b) => act(finish, "finish", b)} close={() => setFinish(null)} />}
+    {finish && <Finish job={finish} act={(b) => act(finish, "finish", b)} close={() => setFinish(null)} />}
   </section>;
 }
 function Said({ of: { order, operation } }: { of: Job }) {
   return <div><h3>{order.number} <small>{operation.number} {operation.name}</small></h3><p>{operation.item ?? order.item} {order.description && <span class="soft">{order.description}</span>}</p>
     <p class="soft">{operation.quantity !== undefined && `${number(operation.quantity)} ${order.unit ?? ""}`}{(operation.due ?? order.due) && ` · ${t("tablet.due")} ${new Date((operation.due ?? order.due)!).toLocaleDateString(document.documentElement.lang, { day: "numeric", month: "short" })}`}{order.late && <b class="error"> {t("tablet.late")}</b>}</p></div>;
 }
-function Finish({ job, machine, act, close }: { job: Job; machine: string; act: (body: object) => Promise<unknown>; close: () => void }) {
-  const was = job.operation.good ?? 0, [good, setGood] = useState(was), [scrap, setScrap] = useState(job.operation.scrap ?? 0), [said, setSaid] = useState(false), set = (f: (n: number) => void) => (n: number) => (setSaid(true), f(n));
-  return <Confirm title={`${t("tablet.finish")}: ${job.order.number} ${job.operation.number}`} text={t("tablet.finishText")} word={t("tablet.finish")} close={close} act={() => act({ asset: machine, ...(said ? { good, scrap } : {}) })}>
-    <Stepper label={t("tablet.good")} value={good} set={set(setGood)} /><Stepper label={t("tablet.scrap")} value={scrap} set={set(setScrap)} /></Confirm>;
+interface Booking { operation: number; end?: string; good: number; scrap: number }
+/** What was counted since it was started stands there; only what a person says otherwise is sent. */
+function Finish({ job, act, close }: { job: Job; act: (body: object) => Promise<unknown>; close: () => void }) {
+  const list = useApi<{ bookings: Booking[] }>(`bookings?order=${job.order.id}&limit=1000`), booking = list.data?.bookings.find((b) => b.operation === job.operation.id && !b.end);
+  const [said, setSaid] = useState<{ good?: number; scrap?: number }>({}), good = said.good ?? booking?.good ?? 0, scrap = said.scrap ?? booking?.scrap ?? 0;
+  return <Confirm title={`${t("tablet.finish")}: ${job.order.number} ${job.operation.number}`} text={t("tablet.finishText")} word={t("tablet.finish")} close={close} act={() => act(said.good === undefined && said.scrap === undefined ? {} : { good, scrap })}>
+    <Stepper label={t("tablet.good")} value={good} set={(n) => setSaid({ ...said, good: n })} /><Stepper label={t("tablet.scrap")} value={scrap} set={(n) => setSaid({ ...said, scrap: n })} /></Confirm>;
 }
 
 // ---- what was made ----

@@ -68,15 +68,14 @@ export function WallPage() {
   const list = useMemo(() => [...(floor.data ?? [])].sort((a, b) => (a.machine.path < b.machine.path ? -1 : 1)), [floor.data]); // each has its place
   const { pages, n, columns, rows } = useRoom(list.length), at = turn % pages;
   useEffect(() => {
-    if (pages < 2) return;
     const timer = setInterval(() => setTurn((n) => n + 1), TURN);
     return () => clearInterval(timer);
-  }, [pages]);
-  const ill = list.filter(standing).sort((a, b) => trouble(a) - trouble(b) || since(a.machine) - since(b.machine)), running = list.filter((p) => p.machine.state === "running").length;
+  }, []);
+  const ill = list.filter(standing).sort((a, b) => trouble(a) - trouble(b) || since(a.machine) - since(b.machine)), told = 3, first = (turn % Math.max(1, Math.ceil(ill.length / told))) * told, running = list.filter((p) => p.machine.state === "running").length;
   return <div class="wall" style={{ "--columns": columns, "--rows": rows }}>
     <div class="wall-head"><h1>{params.get("title") ?? status.use()?.node}</h1><p><b>{t("wall.running", { n: count(running), of: count(list.length) })}</b></p>{pages > 1 && <p class="dots" role="img" aria-label={t("wall.page", { n: at + 1, of: pages })}>{Array.from({ length: pages }, (_, i) => <i key={i} class={i === at ? "at" : ""} />)}</p>}<time>{hour(now())}</time></div>
     {l !== "open" && <p class="wall-lost" role="alert">{t("wall.lost", { time: hour(heard.current) })}</p>}
     <Answer of={floor}>{(all) => all.length ? <ul>{list.slice(at * n, (at + 1) * n).map((p) => <Tile key={p.machine.path} of={p} reasons={shop.data?.reasons ?? []} />)}</ul> : <Empty title={t("floor.none")} />}</Answer>
-    <p class={`wall-foot${ill.length ? " ill" : ""}`}>{ill.length ? ill.slice(0, 4).map((p) => <span key={p.machine.path}><b>{nameOf(p.machine.path)}</b> {stateWord(p.machine.state)} {forLong(p)}</span>) : t("wall.fine")}{ill.length > 4 && <span>+{count(ill.length - 4)}</span>}</p>
+    <p class={`wall-foot${ill.length ? " ill" : ""}`}>{ill.length ? ill.slice(first, first + told).map((p) => <span key={p.machine.path}><b>{nameOf(p.machine.path)}</b> {stateWord(p.machine.state)} {forLong(p)}</span>) : t("wall.fine")}{ill.length > told && <span class="rest">{t("wall.standing", { n: count(ill.length) })}</span>}</p>
   </div>;
 }

@@ -232,3 +232,32 @@ test("on a phone the floor, stops and alarms are under the thumb, big enough, an
     assert.equal(await link.getAttribute("aria-current"), "page");
   }
 });
+test("an order is started, interrupted and finished by big buttons at its machine, with the parts a person says; the floor shows it meanwhile", async () => {
+  const order = { number: "4711", sender: "ACME", item: "flange", description: "DN 80", quantity: 50, unit: "H87", due: new Date(begun + 86400e3).toISOString() };
+  await node.ask("POST", "orders", { ...order, operations: [{ number: "10", name: "pressing", asset: "hall/press" }, { number: "20", name: "sawing", asset: "hall/saw" }] });
+  const v = await look({ name: "piet", viewport: { width: 1024, height: 768 } }), page = v.page, work = page.getByRole("region", { name: "Work" });
+  const operation = async () => (await node.ask("GET", "orders?q=4711&state=started")).orders[0]?.operations[0];
+  await v.go("#/tablet/hall/press");
+  await work.getByText("flange").waitFor();
+  assert.equal(await work.getByText("sawing").count(), 0); // of another machine
+  for (const how of ["Interrupt", "Finish"]) {
+    await work.getByRole("button", { name: "Start 4711 10" }).click();
+    await until("it is started", async () => (await operation())?.state === "started");
+    await sound(page, "an order at a machine");
+    await v.go("#/floor");
+    await page.locator(".tile", { hasText: "press" }).getByText("4711").waitFor();
+    await v.go("#/tablet/hall/press");
+    await work.getByRole("button", { name: how }).click();
+    if (how === "Interrupt") await until("it is interrupted", async () => (await operation()).state === "interrupted");
+  }
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("spinbutton", { name: "Good" }).fill("48");
+  await dialog.getByRole("button", { name: "One more: Scrap" }).click();
+  await sound(page, "finish");
+  await dialog.getByRole("button", { name: "Finish" }).click();
+  await until("it is finished", async () => (await operation())?.state === "finished");
+  const made = await operation();
+  assert.deepEqual([made.good, made.scrap], [48, 1]);
+  await work.waitFor({ state: "detached" });
+  assert.deepEqual(v.refused, []);
+});
