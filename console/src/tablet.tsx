@@ -63,7 +63,7 @@ function Work({ machine, groups }: { machine: string; groups: string[] }) {
   const started = mine.find((j) => j.operation.state === "started"), next = mine.filter((j) => j.operation.state === "open" || j.operation.state === "interrupted").sort((a, b) => due(a) - due(b)).slice(0, 3);
   const act = (j: Job, what: string, body: object) => send("POST", `operations/${j.operation.id}/${what}`, body).then(() => (setError(null), again()));
   const press = (j: Job, what: string) => void act(j, what, what === "start" ? { asset: machine } : {}).catch(setError);
-  if (!mine.length) return null;
+  if (!started && !next.length && !finish && !error) return null;
   return <section class="big-panel work" aria-label={t("tablet.work")}>{error && <Problem error={error} />}
     {started && <div class="job"><Said of={started} /><p class="done"><b>{number(started.operation.good ?? 0)}</b> / {started.operation.quantity === undefined ? "–" : number(started.operation.quantity)}{started.operation.startedAt && <span class="soft"> {t("since")} {hour(started.operation.startedAt)}</span>}</p>
       {may("operator") && <p class="acts"><button class="huge main" onClick={() => setFinish(started)}>{t("tablet.finish")}</button><button class="huge" onClick={() => press(started, "interrupt")}>{t("tablet.interrupt")}</button></p>}</div>}
