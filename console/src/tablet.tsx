@@ -2,7 +2,7 @@
 // What the operator at a machine has at hand: why it stands, what it works at, what was made.
 import { useMemo, useState } from "preact/hooks";
 import { may, query, send, useApi, who } from "./api";
-import { count, hour, number, span, t } from "./lang";
+import { count, day, hour, number, span, t } from "./lang";
 import { now } from "./live";
 import { above, type Interval, nameOf } from "./model";
 import { route } from "./route";
@@ -60,7 +60,7 @@ function Other({ stop, rest, all, say, close }: { stop: Stop; rest: Reason[]; al
 function Work({ machine, groups }: { machine: string; groups: string[] }) {
   const { jobs, again } = useJobs(plain(machine)), [finish, setFinish] = useState<Job | null>(null), [error, setError] = useState<Error | null>(null);
   const mine = jobs.filter((j) => j.operation.asset === machine || (!j.operation.asset && (!j.operation.machineGroup || groups.includes(j.operation.machineGroup))));
-  const started = mine.find((j) => j.operation.state === "started"), next = mine.filter((j) => j.operation.state === "open" || j.operation.state === "interrupted").sort((a, b) => due(a) - due(b)).slice(0, 3);
+  const started = mine.find((j) => j.operation.state === "started"), next = mine.filter((j) => j.operation.state === "open" || j.operation.state === "interrupted").sort((a, b) => due(a) - due(b)).slice(0, started ? 1 : 3);
   const act = (j: Job, what: string, body: object) => send("POST", `operations/${j.operation.id}/${what}`, body).then(() => (setError(null), again()));
   const press = (j: Job, what: string) => void act(j, what, what === "start" ? { asset: machine } : {}).catch(setError);
   if (!started && !next.length && !finish && !error) return null;
@@ -71,9 +71,11 @@ function Work({ machine, groups }: { machine: string; groups: string[] }) {
     {finish && <Finish job={finish} act={(b) => act(finish, "finish", b)} close={() => setFinish(null)} />}
   </section>;
 }
+const units: Record<string, string> = { KGM: "kg", GRM: "g", MTR: "m", MMT: "mm", LTR: "l", HUR: "h" };
+const unitOf = (code = "H87") => (/^(H87|C62|EA|PCE)$/.test(code) ? t("tablet.pieces") : units[code] ?? code);
 function Said({ of: { order, operation } }: { of: Job }) {
   return <div><h3>{order.number} <small>{operation.number} {operation.name}</small></h3><p>{operation.item ?? order.item} {order.description && <span class="soft">{order.description}</span>}</p>
-    <p class="soft">{operation.quantity !== undefined && `${number(operation.quantity)} ${order.unit ?? ""}`}{(operation.due ?? order.due) && ` · ${t("tablet.due")} ${new Date((operation.due ?? order.due)!).toLocaleDateString(document.documentElement.lang, { day: "numeric", month: "short" })}`}{order.late && <b class="error"> {t("tablet.late")}</b>}</p></div>;
+    <p class="soft">{operation.quantity !== undefined && `${number(operation.quantity)} ${unitOf(order.unit)}`}{(operation.due ?? order.due) && ` · ${t("tablet.due")} ${day((operation.due ?? order.due)!)}`}{order.late && <b class="error"> {t("tablet.late")}</b>}</p></div>;
 }
 interface Booking { operation: number; end?: string; good: number; scrap: number }
 /** What was counted since it was started stands there; only what a person says otherwise is sent. */
