@@ -151,7 +151,7 @@ export function useFloor(match: string, every: number) {
 
 // ---- what people say of a stop ----
 export type Note = { reason?: string | null; state?: string | null; comment?: string | null };
-interface Done { id: number; asset: string; note: Note; before: Note }
+interface Done { id: number; asset: string; note: Note; before: Note; at: number }
 /** Says it, keeps how it was, and takes it back. */
 export function useNote(changed: () => void) {
   const [done, setDone] = useState<Done | null>(null), [error, setError] = useState<Error | null>(null);
@@ -163,7 +163,8 @@ export function useNote(changed: () => void) {
   const say = (s: Stop, note: Note) => {
     const was: Note = { reason: s.reason, state: s.told ? s.state : null, comment: s.comment };
     const before = Object.fromEntries(Object.keys(note).map((k) => [k, was[k as keyof Note] ?? null])) as Note;
-    return put(s.id, note).then(() => setDone({ id: s.id, asset: s.asset, note, before }));
+    return put(s.id, note).then(() => setDone({ id: s.id, asset: s.asset, note, before, at: now() }));
   };
-  return { done, error, say: (s: Stop, note: Note) => say(s, note).catch(setError), trySay: say, undo: () => done && put(done.id, done.before).then(() => setDone(null), setError), forget: () => setDone(null) };
+  const undo = () => void (done && put(done.id, done.before).then(() => setDone(null), setError));
+  return { last: done, /** For a minute it can be undone. */ done: done && now() - done.at < 60e3 ? done : null, error, say: (s: Stop, note: Note) => void say(s, note).catch(setError), trySay: say, undo };
 }

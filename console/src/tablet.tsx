@@ -29,7 +29,7 @@ function Why({ machine, place, reasons }: { machine: string; place: Place; reaso
   const [chosen, setChosen] = useState<string | null>(null), [other, setOther] = useState<Stop | null>(null), order = useReasons(machine, reasons);
   const key = (s: Stop) => `${s.id} ${s.from}`, state = place.machine.state, last = place.states[place.states.length - 1];
   const open = (list.data?.stops ?? []).filter((s) => !s.reason).sort((a, b) => Date.parse(b.from) - Date.parse(a.from));
-  const going = state && state !== "running" ? list.data?.stops.find((s) => !s.to) ?? (last && !last.end && place.planned ? { ...young(last), reason: note.done?.id === last.id ? note.done.note.reason ?? null : null } : null) : null;
+  const going = state && state !== "running" ? list.data?.stops.find((s) => !s.to) ?? (last && !last.end && place.planned ? { ...young(last), reason: note.last?.id === last.id ? note.last.note.reason ?? null : null } : null) : null;
   const at = list.data?.stops.find((s) => key(s) === chosen) ?? (going && !going.reason ? going : null) ?? open[0] ?? going;
   const i = at ? open.findIndex((s) => key(s) === key(at)) : -1, step = (n: number) => setChosen(key(open[(i + n + open.length) % open.length]));
   const say = (s: Stop, n: object) => note.trySay(s, n).then(() => {
@@ -39,7 +39,7 @@ function Why({ machine, place, reasons }: { machine: string; place: Place; reaso
   const long = (s: Stop) => span(s.to ? s.seconds : (now() - Date.parse(s.from)) / 1000);
   return <section class="big-panel why" aria-label={t("tablet.why")}>
     {note.error && <Problem error={note.error} />}
-    {note.done && <div class="notice good" role="status"><span>{note.done.note.reason ? reasonWord(reasons, note.done.note.reason) : t("stops.takenBack")}{note.done.note.comment ? `: ${note.done.note.comment}` : ""}</span><button class="big" onClick={() => void note.undo()}>{t("stops.undo")}</button></div>}
+    {note.done && <div class="notice good" role="status"><span>{note.done.note.reason ? reasonWord(reasons, note.done.note.reason) : t("stops.takenBack")}{note.done.note.comment ? `: ${note.done.note.comment}` : ""}</span><button class="big" onClick={note.undo}>{t("stops.undo")}</button></div>}
     {!at ? list.error ? <Problem error={list.error} again={list.again} /> : list.data && <div class="fine"><p class="tick" aria-hidden="true">✓</p><h2>{t("tablet.fine")}</h2></div> : <>
       <div class="asking"><div><h2>{at.reason ? reasonWord(reasons, at.reason) : at.to ? t("tablet.whyWas") : t("tablet.whyIs")}</h2>
         <p><Badge state={at.state} /> <b>{long(at)}</b> <span class="soft">{hour(at.from)} – {at.to ? hour(at.to) : t("now")}</span>{at.by && <span class="soft"> · {t("stops.by", { name: at.by })}</span>}</p></div>
