@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { useApi } from "./api";
 import { count, hour, language, number, second, span, t } from "./lang";
 import { now } from "./live";
-import { above, type Interval, nameOf, stateIcon, stateInk, stateWord } from "./model";
+import { above, type Interval, nameOf, show, stateIcon, stateInk, stateWord } from "./model";
 import { replace, route, toAsset } from "./route";
 import { counted, type Place, reasonWord, type Reason, type Settings, since, trouble, useFloor } from "./shop";
 import { Answer, Empty, Page, Priority } from "./ui";
@@ -40,15 +40,15 @@ export function Parts({ of: p }: { of: Place }) {
       <rect width={(made / all) * 1000} height="10" /><path d={`M${Math.min(998, ((p.byNow ?? 0) / all) * 1000)} 0v10`} vector-effect="non-scaling-stroke" /></svg>}</>;
 }
 function Tile({ of: p, from, reasons }: { of: Place; from: number; reasons: Reason[] }) {
-  const m = p.machine, s = p.shift, program = m.signals.program, standing = p.stop && m.state !== "running", worst = ["urgent", "high", "medium", "low"].find((x) => p.alarms.some((a) => a.priority === x));
+  const m = p.machine, s = p.shift, program = m.signals.program, runs = program?.value ? show(program, program.value, true) : "", standing = p.stop && m.state !== "running", worst = ["urgent", "high", "medium", "low"].find((x) => p.alarms.some((a) => a.priority === x));
   return <li class={`tile${trouble(p) < 2 ? " ill" : ""}`} style={{ "--ink": p.lost ? "var(--faint)" : stateInk(m.state) }}>
     <div class="row"><h3><a href={toAsset(m.path)}>{nameOf(m.path)}</a></h3><small class="cut">{above(m.path).replaceAll("/", " / ")}</small>
       {worst && <a class="alarmed" href={`#/alarms?asset=${encodeURIComponent(m.path)}`} title={t("floor.alarms", { n: count(p.alarms.length) })}><Priority of={worst} full />{p.alarms.length > 1 && <small>{count(p.alarms.length)}</small>}</a>}</div>
     <p class="state"><Badge state={m.state} />{m.stateSince && <b>{seconds(since(m))}</b>}{m.stateSince && <span class="soft">{t("since")} {hour(m.stateSince)}</span>}{p.lost && <span class="soft">{t("floor.lost")}</span>}{!p.planned && <span class="soft">{t("floor.notPlanned")}</span>}</p>
     <p class="why">{standing && p.stop!.reason ? <b>{reasonWord(reasons, p.stop!.reason)}</b> : null}{standing && p.stop!.comment ? <span class="soft"> {p.stop!.comment}</span> : null}
       {p.unexplained > 0 && <a href={toStops(m.path)}>{standing && !p.stop!.reason ? t("floor.why") : t("floor.unexplained", { n: count(p.unexplained) })}</a>}</p>
-    {p.job ? <p class="cut"><a href={`#/orders/${p.job.order.id}`}>{p.job.order.number}</a> <span class="soft">{[p.job.operation.name, p.job.operation.item ?? p.job.order.item].filter(Boolean).join(" · ")}{p.job.operation.quantity !== undefined && ` · ${t("floor.ofOrder", { n: number(p.job.operation.good ?? 0), of: number(p.job.operation.quantity) })}`}</span></p>
-      : program?.value ? <p class="cut soft">{String(program.enums?.[String(program.value)] ?? program.value)}</p> : null}
+    {p.job ? <p class="cut"><a href={`#/orders/${p.job.order.id}`}>{p.job.order.number}</a> <span class="soft">{[p.job.operation.name, p.job.operation.item ?? p.job.order.item].filter(Boolean).join(" · ")}{p.job.operation.quantity !== undefined && ` · ${t("floor.ofOrder", { n: number(p.job.operation.good ?? 0), of: number(p.job.operation.quantity) })}`}{runs && ` · ${runs}`}</span></p>
+      : runs ? <p class="cut soft">{runs}</p> : null}
     <div class="figure"><div><Parts of={p} /></div>{p.step && p.step.oee !== null && <p class="oee" title={t("floor.oeeOf", { a: percent(p.step.availability), e: percent(p.step.effectiveness), q: percent(p.step.quality) })}><b>{percent(p.step.oee)}</b><small>OEE</small></p>}</div>
     <Strip states={p.states} from={s?.from ?? from} to={s?.to ?? now()} />
   </li>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stood still and why: the unexplained first, and what each reason cost.
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { may, query, useApi } from "./api";
 import { clock, count, day, hour, span, t, word } from "./lang";
 import { now } from "./live";
@@ -68,13 +68,26 @@ function More({ stop: s, reasons, say, close }: { stop: Stop; reasons: Reason[];
     <div class="buttons"><button type="button" onClick={close}>{t("cancel")}</button><button class="main">{t("save")}</button></div></form></Dialog>;
 }
 const listed = (reasons: Reason[], also: string | null): [string, string][] => [...reasons.map((r) => [r.name, reasonWord(reasons, r.name)] as [string, string]), ...(also && !reasons.some((r) => r.name === also) ? [[also, also] as [string, string]] : [])];
+/** By mouse or touch what is chosen is said at once; by keyboard one goes through the list, and Enter or leaving it says it. */
+function Choice({ stop: s, reasons, what, say }: { stop: Stop; reasons: Reason[]; what: string; say: (n: Note) => void }) {
+  const [at, setAt] = useState<string | null>(null), keys = useRef(false);
+  const done = (to: string) => {
+    setAt(null);
+    if (to !== (s.reason ?? "")) say({ reason: to || null });
+  };
+  return <select aria-label={t("stops.reasonOf", { what })} value={at ?? s.reason ?? ""} onPointerDown={() => (keys.current = false)} onBlur={() => at !== null && done(at)} onKeyDown={(e) => {
+    keys.current = true;
+    if (e.key === "Enter" && at !== null) done(at);
+    if (e.key === "Escape") setAt(null);
+  }} onChange={(e) => (keys.current ? setAt : done)(e.currentTarget.value)}>
+    <option value="" selected={!(at ?? s.reason)}>{t("stops.choose")}</option>{listed(reasons, s.reason).map(([k, n]) => <option key={k} value={k} selected={k === (at ?? s.reason)}>{n}</option>)}</select>;
+}
 function Row({ stop: s, reasons, dated, say, more }: { stop: Stop; reasons: Reason[]; dated: boolean; say: (n: Note) => void; more: () => void }) {
   const what = `${nameOf(s.asset)}, ${hour(s.from)}`;
   return <li class={`stop${s.reason ? "" : " open"}`}>
     <p class="where"><a href={toAsset(s.asset)}>{nameOf(s.asset)}</a> <Badge state={s.state} />{s.told && <small>{t("stops.told", { state: word("state", s.told) })}</small>}</p>
     <p class="long"><b>{lost(s.seconds)}</b> <span class="soft" title={clock(s.from)}>{dated && `${day(s.from)} `}{hour(s.from)} – {s.to ? hour(s.to) : t("now")}</span></p>
-    <p class="said">{may("operator") ? <select aria-label={t("stops.reasonOf", { what })} value={s.reason ?? ""} onChange={(e) => say({ reason: e.currentTarget.value || null })}>
-      <option value="" selected={!s.reason}>{t("stops.choose")}</option>{listed(reasons, s.reason).map(([k, n]) => <option key={k} value={k} selected={k === s.reason}>{n}</option>)}</select> : s.reason ? <b>{reasonWord(reasons, s.reason)}</b> : <span class="soft">{t("stops.noReason")}</span>}
+    <p class="said">{may("operator") ? <Choice stop={s} reasons={reasons} what={what} say={say} /> : s.reason ? <b>{reasonWord(reasons, s.reason)}</b> : <span class="soft">{t("stops.noReason")}</span>}
       {(s.comment || s.by) && <small class="block">{s.comment && <>“{s.comment}” </>}{s.by && t("stops.by", { name: s.by })}</small>}</p>
     <p class="act">{may("operator") && <><button class="small" onClick={more} aria-label={t("stops.moreOf", { what })}>{t("stops.more")}</button>{(s.reason || s.told) && s.by && <button class="small" onClick={() => say({ ...(s.reason ? { reason: null } : {}), ...(s.told ? { state: null } : {}) })} aria-label={t("stops.takeBackOf", { what })}>{t("stops.takeBack")}</button>}</>}</p>
   </li>;

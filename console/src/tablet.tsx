@@ -8,7 +8,7 @@ import { above, type Interval, nameOf } from "./model";
 import { route } from "./route";
 import { Badge, byTrouble, Parts, percent } from "./floor";
 import { due, type Job, matches, type Place, plain, reasonWord, type Reason, type Settings, since, type Stop, type Stops, useFloor, useJobs, useNote } from "./shop";
-import { Answer, Confirm, Empty, Field, Problem, useTick } from "./ui";
+import { Answer, Confirm, Empty, Field, Problem, useAwake, useTick } from "./ui";
 
 const to = (path: string) => `#/tablet/${path.split("/").map(encodeURIComponent).join("/")}`;
 const SIX = 6;
@@ -117,6 +117,7 @@ function Made({ machine, place, again }: { machine: string; place: Place; again:
 function At({ machine }: { machine: string }) {
   const floor = useFloor(plain(machine), 2000), shop = useApi<Settings>("shop", 600e3), me = who.use(), reasons = useMemo(() => shop.data?.reasons ?? [], [shop.data]);
   useTick(1000);
+  useAwake();
   const place = floor.data?.find((p) => p.machine.path === machine);
   return <div class="tablet"><div class="tablet-head"><a class="button big" href="#/tablet" aria-label={t("tablet.machines")}>◀</a><h1>{nameOf(machine)}</h1>
     {place && <p><Badge state={place.machine.state} /> {place.machine.stateSince && <b>{span((now() - since(place.machine)) / 1000)}</b>}</p>}<span class="grow" /><span class="soft cut">{me?.displayName ?? me?.user}</span><time>{hour(now())}</time></div>

@@ -150,6 +150,19 @@ export function Sessions({ title, all }: { title: string; all?: boolean }) {
         <td class="do">{s.current ? <small>{t("sessions.this")}</small> : <button class="small" onClick={() => end(s)} aria-label={t("sessions.endOf", { name: `${s.user}, ${browserOf(s.agent)}` })}>{t("sessions.end")}</button>}</td></tr>)}</Table> : <p class="soft">{t("sessions.none")}</p>;
   }}</Answer></section>;
 }
+/** The screen stays on while this is seen; a browser gives that only to pages over HTTPS or of its own machine. */
+export function useAwake() {
+  useEffect(() => {
+    let lock: WakeLockSentinel | null = null;
+    const take = () => void (!document.hidden && navigator.wakeLock?.request("screen").then((l) => (lock = l), () => undefined));
+    take();
+    document.addEventListener("visibilitychange", take); // it is lost whenever the page is not seen
+    return () => {
+      document.removeEventListener("visibilitychange", take);
+      void lock?.release().catch(() => undefined);
+    };
+  }, []);
+}
 export function useTick(ms: number) {
   const [, again] = useState(0);
   useEffect(() => {

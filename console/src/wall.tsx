@@ -8,19 +8,17 @@ import { nameOf, stateIcon, stateInk, stateWord } from "./model";
 import { route } from "./route";
 import { percent } from "./floor";
 import { counted, type Place, reasonWord, type Reason, type Settings, since, trouble, useFloor } from "./shop";
-import { Answer, Empty, useTick } from "./ui";
+import { Answer, Empty, useAwake, useTick } from "./ui";
 
 const TURN = 12e3;
-/** The screen stays on while this is seen; a browser gives that only to pages over HTTPS or of its own machine. */
-function useAwake() {
+/** A press gives the page the whole screen, another takes it back. */
+function useWhole() {
   useEffect(() => {
-    let lock: WakeLockSentinel | null = null;
-    const take = () => void (!document.hidden && navigator.wakeLock?.request("screen").then((l) => (lock = l), () => undefined));
-    take();
-    document.addEventListener("visibilitychange", take); // it is lost whenever the page is not seen
+    const press = () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen?.())?.catch(() => undefined);
+    addEventListener("click", press);
     return () => {
-      document.removeEventListener("visibilitychange", take);
-      void lock?.release().catch(() => undefined);
+      removeEventListener("click", press);
+      if (document.fullscreenElement) void document.exitFullscreen().catch(() => undefined);
     };
   }, []);
 }
@@ -63,6 +61,7 @@ export function WallPage() {
   const heard = useRef(now());
   if (l === "open") heard.current = now();
   useAwake();
+  useWhole();
   useNewest();
   useTick(1000);
   const list = useMemo(() => [...(floor.data ?? [])].sort((a, b) => (a.machine.path < b.machine.path ? -1 : 1)), [floor.data]); // each has its place

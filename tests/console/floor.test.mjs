@@ -110,6 +110,15 @@ test("stops are listed with the unexplained first and what each reason cost; a r
   await until("the sums", async () => (await names()).includes("tool change"));
   await page.getByRole("button", { name: "Undo" }).click();
   await until("it is taken back", async () => !(await stops("hall/mill")).some((s) => s.reason === "tool change"));
+  await choice.focus(); // by keyboard one goes past a reason without saying it
+  const said = () => v.asked.filter((a) => a.startsWith("PUT")).length, before = said();
+  for (const key of ["ArrowDown", "ArrowDown"]) await page.keyboard.press(key);
+  assert.equal(await choice.inputValue(), "set-up");
+  await page.keyboard.press("Enter");
+  await page.getByRole("status").filter({ hasText: "mill: set-up" }).waitFor();
+  assert.equal(said(), before + 1);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await until("it is taken back", async () => !(await stops("hall/mill")).some((s) => s.reason === "set-up"));
   await until("the sums", async () => !(await names()).includes("tool change"));
   await pareto.getByRole("button", { name: /quality/ }).click();
   await until("only those", async () => (await rows.count()) === 1);
