@@ -48,7 +48,7 @@ const forLong = (p: Place) => span((now() - since(p.machine)) / 1000);
 
 function Tile({ of: p, reasons }: { of: Place; reasons: Reason[] }) {
   const state = p.machine.state, made = p.step?.gq, late = p.byNow !== null && (made ?? 0) < p.byNow * 0.9;
-  const why = state !== "running" && p.stop?.reason ? reasonWord(reasons, p.stop.reason) : p.alarms[0]?.text ?? "";
+  const why = state !== "running" && p.stop ? (p.stop.reason ? reasonWord(reasons, p.stop.reason) : t("stops.unexplained")) : p.alarms[0]?.text ?? "";
   return <li class={`on-wall${trouble(p) < 2 ? " ill" : ""}`} style={{ "--ink": p.lost ? "var(--faint)" : stateInk(state) }}>
     <h2>{nameOf(p.machine.path)}</h2>
     <p class="doing"><i aria-hidden="true">{stateIcon(state)}</i><span class="cut">{p.lost ? t("floor.lost") : stateWord(state)}</span> <span>{p.machine.stateSince && forLong(p)}</span></p>
