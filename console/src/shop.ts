@@ -115,8 +115,8 @@ export const trouble = (p: Place) => {
   if (s === "stopped" && p.planned) return 0;
   if (grave) return 1;
   if (p.lost && p.planned) return 2;
-  if (s === "idle" && p.planned) return 3;
-  if (s === "running") return 5;
+  if (s === "idle" && p.stop) return 3;
+  if (s === "running" || (s && s !== "off" && p.planned && !p.stop)) return 5; // between two parts a machine does not change its place
   return p.planned && s !== "off" ? 4 : 6;
 };
 /** Whether anything says how many parts it makes. */

@@ -181,6 +181,18 @@ test("at the machine six buttons ask why it stands, the most used first; a press
   await page.getByRole("heading", { name: "waiting for crane" }).waitFor(); // nothing is left to ask: it says what it stands for
   assert.deepEqual(v.refused, []);
 });
+test("a machine that has just stopped is asked about before it counts as a stop, and the answer is of the stop that it becomes", async () => {
+  const v = await look({ name: "piet", viewport: { width: 1024, height: 768 } }), page = v.page, { id } = await node.ask("POST", "intervals", { path: "hall/oven", kind: "state", attributes: { state: "stopped" } });
+  await v.go("#/tablet/hall/oven");
+  await page.getByRole("heading", { name: "Why does it stand still?" }).waitFor();
+  assert.deepEqual(await stops("hall/oven"), []);
+  await page.getByRole("button", { name: "no operator" }).click();
+  await page.getByRole("heading", { name: "no operator" }).waitFor();
+  await node.ask("PATCH", `intervals/${id}`, { start: at(5) });
+  assert.deepEqual((await stops("hall/oven")).map((s) => [s.id, s.reason, s.by]), [[id, "no operator", "piet"]]);
+  await node.ask("DELETE", `intervals/${id}`);
+  assert.deepEqual(v.refused, []);
+});
 test("good parts and scrap are counted by hand, and taken back", async () => {
   const v = await look({ name: "piet" }), page = v.page, before = await parts();
   await v.go("#/tablet/hall/press");
