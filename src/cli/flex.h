@@ -10,9 +10,9 @@ void kp_cell_time(const json_t *, const char *key, char out[KP_CELL]);
 void kp_cell_number(const json_t *, const char *key, int digits, char out[KP_CELL]);
 void kp_cell_hours(double seconds, char out[KP_CELL]); /* "7:30" */
 
-/* Nothing without a text; a number that is none: false. */
-void kp_set_text(json_t *body, const char *key, const char *text);
-bool kp_set_number(json_t *body, const char *key, const char *text);
+void kp_set_text(json_t *body, const char *key, const char *text); /* nothing without a text */
+/* --good, --scrap and --at; false: one of them is no number or time. */
+bool kp_set_counts(struct kp_cli *, json_t *body);
 /* A flag that was given as a parameter; --from and --to are meant as the clock on the wall shows
  * them. False: it is no time. */
 bool kp_url_flag(struct kp_cli *, struct kp_buf *url, const char *flag);

@@ -2,9 +2,6 @@
 /* flex orders: work orders, what is done at their operations, bookings. */
 #include "cli/flex.h"
 
-#include "core/clock.h"
-#include "core/text.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -280,20 +277,10 @@ static void print_acted(struct kp_cli *c, const json_t *j)
 static int act(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    char time[KP_TIME_TEXT];
-    int64_t at;
     json_t *body = json_object();
-    bool good = kp_set_number(body, "good", kp_flag(c, "good")) &&
-                kp_set_number(body, "scrap", kp_flag(c, "scrap"));
     kp_set_text(body, "asset", kp_flag(c, "asset"));
     kp_set_text(body, "comment", kp_flag(c, "comment"));
-    if (good && kp_flag(c, "at")) {
-        good = kp_read_time(c, kp_flag(c, "at"), kp_utc(&kp_clock_system), &at);
-        if (good)
-            kp_time_print(at, time);
-        kp_set_text(body, "at", good ? time : NULL);
-    }
-    if (!good) {
+    if (!kp_set_counts(c, body)) {
         json_decref(body);
         return kp_complain(c, KP_MISUSE, "--good and --scrap take whole numbers, --at a time");
     }

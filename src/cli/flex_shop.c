@@ -64,7 +64,8 @@ static int show(struct kp_cli *c, json_t *j, const struct kp_err *err,
     else
         print(c, j);
     if (!c->json && kp_integer(j, "making"))
-        printf("%" PRId64 " days of machines are still being summed up and missing here: ask again\n",
+        printf("%" PRId64
+               " days of machines are still being summed up and missing here: ask again\n",
                kp_integer(j, "making"));
     json_decref(j);
     return KP_DONE;
@@ -359,13 +360,28 @@ static int reason(struct kp_cli *c)
     return show(c, j, &err, print_noted);
 }
 
-bool kp_set_number(json_t *body, const char *key, const char *text)
+static bool set_number(json_t *body, const char *key, const char *text)
 {
     char *end = NULL;
     long long n = text ? strtoll(text, &end, 10) : 0;
     if (text && (!*text || *end))
         return false;
     return !text || !json_object_set_new(body, key, json_integer(n));
+}
+
+bool kp_set_counts(struct kp_cli *c, json_t *body)
+{
+    char time[KP_TIME_TEXT];
+    int64_t at;
+    bool good = set_number(body, "good", kp_flag(c, "good")) &&
+                set_number(body, "scrap", kp_flag(c, "scrap"));
+    if (!good || !kp_flag(c, "at"))
+        return good;
+    good = kp_read_time(c, kp_flag(c, "at"), kp_utc(&kp_clock_system), &at);
+    if (good)
+        kp_time_print(at, time);
+    kp_set_text(body, "at", good ? time : NULL);
+    return good;
 }
 
 static int parts(struct kp_cli *c)
@@ -375,19 +391,9 @@ static int parts(struct kp_cli *c)
         return kp_complain(c, KP_MISUSE,
                            "of which machine? flex parts hall/mill --good 12 --scrap 1");
     json_t *body = json_pack("{s:s}", "asset", c->argv[1]);
-    int64_t at;
-    char time[KP_TIME_TEXT];
     kp_set_text(body, "program", kp_flag(c, "program"));
     kp_set_text(body, "comment", kp_flag(c, "comment"));
-    bool good = kp_set_number(body, "good", kp_flag(c, "good")) &&
-                kp_set_number(body, "scrap", kp_flag(c, "scrap"));
-    if (good && kp_flag(c, "at")) {
-        good = kp_read_time(c, kp_flag(c, "at"), kp_utc(&kp_clock_system), &at);
-        if (good)
-            kp_time_print(at, time);
-        kp_set_text(body, "at", good ? time : NULL);
-    }
-    if (!good) {
+    if (!kp_set_counts(c, body)) {
         json_decref(body);
         return kp_complain(c, KP_MISUSE, "--good and --scrap take whole numbers, --at a time");
     }

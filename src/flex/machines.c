@@ -77,36 +77,50 @@ static enum kp_code add_plain(struct finding *f)
     return f->err->code;
 }
 
+/* Those with states, in path order with what is there. */
+static enum kp_code add_with_states(struct kp_shop *s, struct finding *f, struct kp_err *err)
+{
+    struct shop_machines *out = f->out;
+    struct kp_db *db = f->err->code ? NULL : kp_store_reader(s->store, f->err);
+    if (db) {
+        kp_interval_assets(db, KP_INTERVAL_STATE, match, f, f->err);
+        kp_store_reader_done(s->store, db);
+    }
+    if (out->n)
+        qsort(out->of, out->n, sizeof *out->of, by_path);
+    return f->err->code ? kp_fail(err, f->err->code, "%s", f->err->text) : KP_OK;
+}
+
 enum kp_code shop_machines(struct kp_shop *s, const char *pattern, const struct shop_rules *rules,
                            struct shop_machines *out, struct kp_err *err)
 {
     struct kp_err own = { 0 };
     struct finding f = { kp_hub_model(s->hub), pattern, rules, out, &own };
-    struct kp_db *db = NULL;
-    if (!(*pattern && kp_pattern_plain(pattern)) || !add_plain(&f))
-        db = kp_store_reader(s->store, &own);
-    if (db) {
-        kp_interval_assets(db, KP_INTERVAL_STATE, match, &f, &own);
-        kp_store_reader_done(s->store, db);
-    }
-    if (out->n)
-        qsort(out->of, out->n, sizeof *out->of, by_path);
-    return own.code ? kp_fail(err, own.code, "%s", own.text) : KP_OK;
+    if (*pattern && kp_pattern_plain(pattern) && add_plain(&f))
+        return kp_fail(err, own.code, "%s", own.text);
+    return add_with_states(s, &f, err);
 }
 
-/* The model's lock is held. */
-static void walk(struct finding *f, kp_asset from)
+struct ids {
+    kp_asset *of;
+    size_t n, room;
+};
+
+/* Machines below an asset. The model's lock is held. */
+static bool collect(const struct kp_model *m, kp_asset from, struct ids *ids)
 {
     const kp_asset *list;
-    size_t n = kp_model_child_assets(f->model, from, &list);
-    for (size_t i = 0; i < n && !f->err->code; i++) {
-        char path[KP_PATH_MAX];
-        kp_model_asset_path(f->model, list[i], path, sizeof path);
-        if (kp_model_asset(f->model, list[i])->kind == KP_MACHINE &&
-            kp_pattern_match(f->pattern, path))
-            add(f, list[i], path);
-        walk(f, list[i]);
+    size_t n = kp_model_child_assets(m, from, &list);
+    for (size_t i = 0; i < n; i++) {
+        bool machine = kp_model_asset(m, list[i])->kind == KP_MACHINE;
+        if (machine && !kp_grow(&ids->of, &ids->room, ids->n + 1, sizeof *ids->of))
+            return false;
+        if (machine)
+            ids->of[ids->n++] = list[i];
+        if (!collect(m, list[i], ids))
+            return false;
     }
+    return true;
 }
 
 enum kp_code shop_places(struct kp_shop *s, const char *pattern, const struct shop_rules *rules,
@@ -114,17 +128,16 @@ enum kp_code shop_places(struct kp_shop *s, const char *pattern, const struct sh
 {
     struct kp_err own = { 0 };
     struct finding f = { kp_hub_model(s->hub), pattern, rules, out, &own };
+    struct ids ids = { 0 };
     kp_model_lock(f.model);
-    walk(&f, 0);
+    bool whole = collect(f.model, 0, &ids);
     kp_model_unlock(f.model);
-    struct kp_db *db = own.code ? NULL : kp_store_reader(s->store, &own);
-    if (db) {
-        kp_interval_assets(db, KP_INTERVAL_STATE, match, &f, &own);
-        kp_store_reader_done(s->store, db);
-    }
-    if (out->n)
-        qsort(out->of, out->n, sizeof *out->of, by_path);
-    return own.code ? kp_fail(err, own.code, "%s", own.text) : KP_OK;
+    if (!whole)
+        kp_fail(&own, KP_ENOMEM, "out of memory");
+    for (size_t i = 0; i < ids.n && !own.code; i++)
+        match(&f, ids.of[i]);
+    kp_free(ids.of);
+    return add_with_states(s, &f, err);
 }
 
 void shop_machines_free(struct shop_machines *l)

@@ -42,6 +42,21 @@ static enum kp_code out_of_memory(struct kp_err *err)
 }
 
 /* ---- finding out ---- */
+/* The row of a number, or NULL; `what` is missed without it. */
+static struct kp_stmt *find_row(struct kp_db *db, const char *sql, const char *what, int64_t id,
+                                struct kp_err *err)
+{
+    struct kp_stmt *s = kp_db_prepare(db, sql, err);
+    if (!s)
+        return NULL;
+    kp_bind_int(s, 1, id);
+    if (kp_step(s, err))
+        return s;
+    if (!err->code)
+        kp_fail(err, KP_ENOTFOUND, "there is no %s %lld", what, (long long)id);
+    return NULL;
+}
+
 static void read_going(struct kp_stmt *s, int column, struct going *g)
 {
     if (kp_column_null(s, column))
@@ -60,20 +75,16 @@ static void copy_text(char *out, size_t size, struct kp_stmt *s, int column)
 static enum kp_code find_operation(struct kp_db *db, int64_t id, struct standing *op,
                                    struct kp_err *err)
 {
-    struct kp_stmt *s = kp_db_prepare(
+    struct kp_stmt *s = find_row(
         db,
         "select o.work_order, o.asset, o.number, w.number, o.state, o.machine_group, b.id, "
         "b.operation, o.work_order, b.start, b.asset from operation o join work_order w on w.id = "
         "o.work_order left join booking b on b.operation = o.id and b.\"end\" is null where o.id "
         "= ?",
-        err);
+        "operation", id, err);
     *op = (struct standing){ .id = id };
     if (!s)
         return err->code;
-    kp_bind_int(s, 1, id);
-    if (!kp_step(s, err))
-        return err->code ? err->code
-                         : kp_fail(err, KP_ENOTFOUND, "there is no operation %lld", (long long)id);
     op->order = kp_column_int(s, 0);
     op->asset = (kp_asset)kp_column_int(s, 1);
     copy_text(op->number, sizeof op->number, s, 2);
@@ -445,18 +456,14 @@ struct whole {
 
 static enum kp_code find_order(struct kp_db *db, int64_t id, struct whole *w, struct kp_err *err)
 {
-    struct kp_stmt *s = kp_db_prepare(
+    struct kp_stmt *s = find_row(
         db,
         "select number, state, (select count(*) from operation where work_order = ?1 and state = "
         "'started'), (select count(*) from operation where work_order = ?1 and state in "
         "('started', 'interrupted', 'finished')) from work_order where id = ?1",
-        err);
+        "order", id, err);
     if (!s)
         return err->code;
-    kp_bind_int(s, 1, id);
-    if (!kp_step(s, err))
-        return err->code ? err->code
-                         : kp_fail(err, KP_ENOTFOUND, "there is no order %lld", (long long)id);
     copy_text(w->number, sizeof w->number, s, 0);
     copy_text(w->state, sizeof w->state, s, 1);
     w->running = kp_column_int(s, 2);

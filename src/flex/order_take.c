@@ -39,6 +39,14 @@ static const char *sender(const struct kp_order_in *in)
     return in->sender ? in->sender : "";
 }
 
+/* What an order is known by, as the first three. */
+static void bind_key(struct kp_stmt *s, const struct kp_order_in *in)
+{
+    kp_bind_text(s, 1, direction(in));
+    kp_bind_text(s, 2, sender(in));
+    kp_bind_text(s, 3, in->number);
+}
+
 /* A statement with `id` bound to its first place. */
 static struct kp_stmt *prepare(struct kp_db *db, const char *sql, int64_t id, struct kp_err *err)
 {
@@ -233,9 +241,7 @@ static enum kp_code find(struct kp_db *db, const struct kp_order_in *in, struct 
     *f = (struct found){ 0 };
     if (!s)
         return err->code;
-    kp_bind_text(s, 1, direction(in));
-    kp_bind_text(s, 2, sender(in));
-    kp_bind_text(s, 3, in->number);
+    bind_key(s, in);
     if (kp_step(s, err)) {
         size_t len;
         const void *stored = kp_column_blob(s, 1, &len);
@@ -263,9 +269,7 @@ static enum kp_code put_order(struct kp_db *db, struct one *o, struct kp_err *er
         err);
     if (!s)
         return err->code;
-    kp_bind_text(s, 1, direction(in));
-    kp_bind_text(s, 2, sender(in));
-    kp_bind_text(s, 3, in->number);
+    bind_key(s, in);
     kp_bind_blob(s, 4, &print, sizeof print);
     kp_bind_text(s, 5, in->customer);
     kp_bind_text(s, 6, in->item);
