@@ -26,7 +26,7 @@ static const struct document {
     [KP_SHOP_CALENDAR] = { "flex.calendar", KP_CALENDAR_TEXT,
                            (const char *const[]){ "plans", "maintenance", NULL } },
     [KP_SHOP_SETTINGS] = { "flex.settings", KP_SETTINGS_TEXT,
-                           (const char *const[]){ "machines", NULL } },
+                           (const char *const[]){ "machines", "groups", NULL } },
     [KP_SHOP_FOLDERS] = { "flex.folders", KP_FOLDERS_TEXT,
                           (const char *const[]){ "folders", NULL } },
 };
