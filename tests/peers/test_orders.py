@@ -136,6 +136,19 @@ def test_free_time_is_less_what_orders_need(floor):
     floor.api.ok("PUT", "shop", {})
 
 
+def test_groups_and_rules_for_orders_stand_in_apply_files(floor, tmp_path):
+    settings = {"groups": [{"name": "all", "match": "hall/**"}], "orders": {"program": False, "finish": "count"},
+                "capacity": {"round": "15m", "grain": "day", "grace": "20m"}}
+    floor.api.ok("PUT", "shop", settings)
+    exported = tmp_path / "node.yaml"
+    floor.node.cli("export", exported)
+    assert "shop" not in floor.node.cli("apply", exported, "--dry-run").stdout
+    assert len(floor.api.ok("GET", "capacity", asset=MILL, weeks=1)["assets"][0]["weeks"]) == 7
+    exported.write_text(exported.read_text().replace("count", "by hand"))
+    assert "orders.finish: 'by hand' is neither person nor count" in floor.node.cli("apply", exported, check=False).stderr
+    floor.api.ok("PUT", "shop", {})
+
+
 def test_the_command_line_takes_and_works_at_orders(floor, tmp_path):
     file = tmp_path / "orders.json"
     file.write_text(json.dumps([{"number": "K1", "quantity": 2, "operations": [op("10", asset=MILL)]}, {"number": "K2", "quantity": 1}]))

@@ -9,7 +9,7 @@ import sys
 from datetime import date, datetime, timedelta
 
 import pytest
-from conftest import KOPPEL, Node
+from conftest import KOPPEL, Node, wait_for
 from test_demo import DEMO, MACHINES, Shop, shop_model, stamp, within
 from shop_names import HALL, PATHS, SIGNALS
 from web_client import Api
@@ -28,6 +28,13 @@ def machine_rule(name):
 SETTINGS = {"machines": [machine_rule(n) for n in MACHINES], "energy": {"price": 0.25, "co2": "0.3"}}
 
 
+class Patient(Api):
+    """Asks again while days are missing, for they are still being summed up."""
+
+    def ok(self, *words, **more):
+        return wait_for(lambda: "making" not in ((reply := super(Patient, self).ok(*words, **more)) or {}) and (reply or True), 60, "all days")
+
+
 class Past(Shop):
     """A node with the shop's past, and no machines; its clock on the wall is that of the shop."""
 
@@ -39,7 +46,7 @@ class Past(Shop):
             self.node = Node(folder).start()
         finally:
             del os.environ["TZ"]
-        self.api = Api(self.node)
+        self.api = Patient(self.node)
         self.bring_past(folder / "past")
         self.api.ok("PATCH", "signal", {"unit": "JOU"}, path=f"{PATHS['Lathe-01']}/{SIGNALS['Lathe-01'][7][0]}")
 
