@@ -88,6 +88,8 @@ enum kp_code kp_route_folder_seen(struct kp_request *r, struct kp_err *err)
 
 enum kp_code kp_route_folder_check(struct kp_request *r, struct kp_err *err)
 {
+    if (!r->body_len)
+        return kp_fail(err, KP_EINVALID, "the body is the file; there is none");
     struct kp_json j = kp_reply_json(r);
     return kp_inbox_try(shop(r), r->name, r->body, r->body_len, &j, err);
 }

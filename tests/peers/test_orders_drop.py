@@ -232,7 +232,7 @@ def test_what_a_file_would_do_is_told_without_doing_it(drop, tmp_path):
     done = drop.node.cli("flex", "folders", "check", bad, "--folder", "any", "--dutch", check=False)
     assert done.returncode == 1 and "regel 2, kolom 2 (quantity): 'x' is geen getal" in done.stdout
     assert not drop.orders(q="T-1")
-    assert "there is no folder" in drop.api.refused(404, "POST", "order-folders/nowhere/check")
+    assert "there is none" in drop.api.refused(400, "POST", "order-folders/any/check")
 
 
 def test_an_alarm_of_the_node_stands_until_somebody_has_seen_what_was_refused(drop):
