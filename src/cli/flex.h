@@ -16,4 +16,10 @@ bool kp_set_counts(struct kp_cli *, json_t *body);
 /* A flag that was given as a parameter; --from and --to are meant as the clock on the wall shows
  * them. False: it is no time. */
 bool kp_url_flag(struct kp_cli *, struct kp_buf *url, const char *flag);
+/* A reply (taken over; NULL: err says why), as JSON when that is asked for; the exit code. */
+int kp_flex_show(struct kp_cli *, json_t *reply, const struct kp_err *,
+                 void (*print)(struct kp_cli *, const json_t *));
+/* Has the node take a document that stands in a file. */
+int kp_flex_put(struct kp_cli *, const char *url, const char *file,
+                void (*print)(struct kp_cli *, const json_t *));
 #endif

@@ -15,19 +15,6 @@ static const char *or_dash(const char *text)
     return *text ? text : "-";
 }
 
-static int show(struct kp_cli *c, json_t *j, const struct kp_err *err,
-                void (*print)(struct kp_cli *, const json_t *))
-{
-    if (!j)
-        return kp_fault(c, err);
-    if (c->json)
-        kp_print_json(j);
-    else
-        print(c, j);
-    json_decref(j);
-    return KP_DONE;
-}
-
 /* ---- list ---- */
 static void print_folders(struct kp_cli *c, const json_t *j)
 {
@@ -46,29 +33,13 @@ static void print_folders(struct kp_cli *c, const json_t *j)
         printf("no folders; docs/orders.md says how one is made\n");
 }
 
-static int put(struct kp_cli *c, const char *file)
-{
-    struct kp_err err = { 0 };
-    struct kp_buf text;
-    json_error_t where;
-    json_t *body = NULL;
-    if (!kp_read_file(file, &text, &err) &&
-        !(body = json_loadb(text.data ? text.data : "", text.len, JSON_REJECT_DUPLICATES, &where)))
-        kp_fail(&err, KP_EPARSE, "%.100s:%d:%d: %s", file, where.line, where.column, where.text);
-    kp_buf_free(&text);
-    if (err.code)
-        return kp_fault(c, &err);
-    json_t *j = kp_client_send(c, "PUT", "/api/v1/order-folders", body, &err);
-    return show(c, j, &err, print_folders);
-}
-
 static int list(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
     if (kp_flag(c, "file"))
-        return put(c, kp_flag(c, "file"));
+        return kp_flex_put(c, "/api/v1/order-folders", kp_flag(c, "file"), print_folders);
     json_t *j = kp_client_get(c, "/api/v1/order-folders", &err);
-    return show(c, j, &err, print_folders);
+    return kp_flex_show(c, j, &err, print_folders);
 }
 
 /* ---- log ---- */
@@ -113,7 +84,7 @@ static int log_of(struct kp_cli *c)
             kp_url_add(&url, flags[i], kp_flag(c, flags[i]));
     json_t *j = kp_client_get(c, kp_buf_text(&url), &err);
     kp_buf_free(&url);
-    return show(c, j, &err, print_log);
+    return kp_flex_show(c, j, &err, print_log);
 }
 
 static void print_seen(struct kp_cli *c, const json_t *j)
@@ -132,7 +103,7 @@ static int acknowledge(struct kp_cli *c)
     kp_buf_str(&url, "/acknowledge");
     json_t *j = kp_client_send(c, "POST", kp_buf_text(&url), NULL, &err);
     kp_buf_free(&url);
-    return show(c, j, &err, print_seen);
+    return kp_flex_show(c, j, &err, print_seen);
 }
 
 /* ---- check ---- */
@@ -198,7 +169,7 @@ static int check(struct kp_cli *c)
         return kp_complain(c, KP_MISUSE, "for which folder? flex folders check FILE --folder NAME");
     json_t *j = check_file(c, &err);
     bool good = j && json_is_true(json_object_get(j, "good"));
-    int code = show(c, j, &err, print_check);
+    int code = kp_flex_show(c, j, &err, print_check);
     return code == KP_DONE && !good ? KP_FAILED : code;
 }
 

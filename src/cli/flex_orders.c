@@ -154,26 +154,13 @@ static void print_bookings(struct kp_cli *c, const json_t *j)
     print_more(j);
 }
 
-static int show(struct kp_cli *c, json_t *j, const struct kp_err *err,
-                void (*print)(struct kp_cli *, const json_t *))
-{
-    if (!j)
-        return kp_fault(c, err);
-    if (c->json)
-        kp_print_json(j);
-    else
-        print(c, j);
-    json_decref(j);
-    return KP_DONE;
-}
-
 /* ---- words ---- */
 static int list(struct kp_cli *c)
 {
     static const char *const flags[] = { "state", "asset", "direction", "sender",
                                          "find",  "limit", NULL };
     struct kp_err err = { 0 };
-    return show(c, ask(c, "/api/v1/orders", flags, &err), &err, print_orders);
+    return kp_flex_show(c, ask(c, "/api/v1/orders", flags, &err), &err, print_orders);
 }
 
 static int bookings(struct kp_cli *c)
@@ -187,7 +174,7 @@ static int bookings(struct kp_cli *c)
         kp_url_add(&url, "order", c->argv[2]);
     json_t *j = ask(c, kp_buf_text(&url), flags, &err);
     kp_buf_free(&url);
-    return show(c, j, &err, print_bookings);
+    return kp_flex_show(c, j, &err, print_bookings);
 }
 
 static int show_one(struct kp_cli *c)
@@ -199,7 +186,7 @@ static int show_one(struct kp_cli *c)
     kp_url_segment(&url, c->argv[2]);
     json_t *j = kp_client_get(c, kp_buf_text(&url), &err);
     kp_buf_free(&url);
-    return show(c, j, &err, print_order);
+    return kp_flex_show(c, j, &err, print_order);
 }
 
 static bool take_one(struct kp_cli *c, json_t *order)
@@ -250,7 +237,7 @@ static int take(struct kp_cli *c)
 static int cancel(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    return show(c, send(c, "orders", c->argv[2], "cancel", NULL, &err), &err, print_order);
+    return kp_flex_show(c, send(c, "orders", c->argv[2], "cancel", NULL, &err), &err, print_order);
 }
 
 static int confirm(struct kp_cli *c)
@@ -263,7 +250,7 @@ static int confirm(struct kp_cli *c)
     json_t *body = json_pack("{s:s}", "answer", c->argv[3]);
     kp_set_text(body, "promised", kp_flag(c, "promised"));
     kp_set_text(body, "comment", kp_flag(c, "comment"));
-    return show(c, send(c, "orders", c->argv[2], "confirm", body, &err), &err, print_order);
+    return kp_flex_show(c, send(c, "orders", c->argv[2], "confirm", body, &err), &err, print_order);
 }
 
 static void print_acted(struct kp_cli *c, const json_t *j)
@@ -284,7 +271,8 @@ static int act(struct kp_cli *c)
         json_decref(body);
         return kp_complain(c, KP_MISUSE, "--good and --scrap take whole numbers, --at a time");
     }
-    return show(c, send(c, "operations", c->argv[2], c->argv[1], body, &err), &err, print_acted);
+    return kp_flex_show(c, send(c, "operations", c->argv[2], c->argv[1], body, &err), &err,
+                        print_acted);
 }
 
 int kp_flex_orders(struct kp_cli *c)

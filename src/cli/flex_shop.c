@@ -54,8 +54,8 @@ static json_t *ask(struct kp_cli *c, const char *url, const char *const *flags, 
     return j;
 }
 
-static int show(struct kp_cli *c, json_t *j, const struct kp_err *err,
-                void (*print)(struct kp_cli *, const json_t *))
+int kp_flex_show(struct kp_cli *c, json_t *j, const struct kp_err *err,
+                 void (*print)(struct kp_cli *, const json_t *))
 {
     if (!j)
         return kp_fault(c, err);
@@ -213,7 +213,7 @@ static int oee(struct kp_cli *c)
 {
     static const char *const flags[] = { "from", "to", "every", NULL };
     struct kp_err err = { 0 };
-    return show(c, ask(c, "/api/v1/oee", flags, &err), &err, print_oee);
+    return kp_flex_show(c, ask(c, "/api/v1/oee", flags, &err), &err, print_oee);
 }
 
 /* ---- energy ---- */
@@ -248,7 +248,7 @@ static int energy(struct kp_cli *c)
 {
     static const char *const flags[] = { "from", "to", "every", NULL };
     struct kp_err err = { 0 };
-    return show(c, ask(c, "/api/v1/energy", flags, &err), &err, print_energy);
+    return kp_flex_show(c, ask(c, "/api/v1/energy", flags, &err), &err, print_energy);
 }
 
 /* ---- stops ---- */
@@ -312,7 +312,7 @@ static int stops(struct kp_cli *c)
     const char *url = kp_flag(c, "sum") ? "/api/v1/stops?limit=0" : "/api/v1/stops";
     if (kp_flag(c, "sum") && kp_flag(c, "limit"))
         return kp_complain(c, KP_MISUSE, "--sum shows all reasons: leave --limit out");
-    return show(c, ask(c, url, flags, &err), &err, print_stops);
+    return kp_flex_show(c, ask(c, url, flags, &err), &err, print_stops);
 }
 
 /* ---- what people say ---- */
@@ -347,7 +347,7 @@ static int reason(struct kp_cli *c)
     struct kp_err err = { 0 };
     struct kp_buf url;
     if (c->argc < 2)
-        return show(c, kp_client_get(c, "/api/v1/shop", &err), &err, print_reasons);
+        return kp_flex_show(c, kp_client_get(c, "/api/v1/shop", &err), &err, print_reasons);
     json_t *body = json_object();
     kp_set_text(body, "reason", c->argc > 2 ? c->argv[2] : NULL);
     kp_set_text(body, "state", kp_flag(c, "state"));
@@ -357,7 +357,7 @@ static int reason(struct kp_cli *c)
     kp_url_segment(&url, c->argv[1]);
     json_t *j = kp_client_send(c, "PUT", kp_buf_text(&url), body, &err);
     kp_buf_free(&url);
-    return show(c, j, &err, print_noted);
+    return kp_flex_show(c, j, &err, print_noted);
 }
 
 static bool set_number(json_t *body, const char *key, const char *text)
@@ -397,7 +397,8 @@ static int parts(struct kp_cli *c)
         json_decref(body);
         return kp_complain(c, KP_MISUSE, "--good and --scrap take whole numbers, --at a time");
     }
-    return show(c, kp_client_send(c, "POST", "/api/v1/parts", body, &err), &err, print_noted);
+    return kp_flex_show(c, kp_client_send(c, "POST", "/api/v1/parts", body, &err), &err,
+                        print_noted);
 }
 
 /* ---- documents ---- */
@@ -429,7 +430,8 @@ static void print_planned(struct kp_cli *c, const json_t *j)
     kp_table_print(c, &t, head, "lllr");
 }
 
-static int put_file(struct kp_cli *c, const char *url, const char *file)
+int kp_flex_put(struct kp_cli *c, const char *url, const char *file,
+                void (*print)(struct kp_cli *, const json_t *))
 {
     struct kp_err err = { 0 };
     struct kp_buf text;
@@ -441,7 +443,7 @@ static int put_file(struct kp_cli *c, const char *url, const char *file)
     kp_buf_free(&text);
     if (err.code)
         return kp_fault(c, &err);
-    return show(c, kp_client_send(c, "PUT", url, body, &err), &err, print_document);
+    return kp_flex_show(c, kp_client_send(c, "PUT", url, body, &err), &err, print);
 }
 
 /* calendar: the document; calendar PATH: planned time; --file: another document. */
@@ -450,18 +452,19 @@ static int calendar(struct kp_cli *c)
     static const char *const flags[] = { "from", "to", NULL };
     struct kp_err err = { 0 };
     if (kp_flag(c, "file"))
-        return put_file(c, "/api/v1/calendar", kp_flag(c, "file"));
+        return kp_flex_put(c, "/api/v1/calendar", kp_flag(c, "file"), print_document);
     if (c->argc > 1)
-        return show(c, ask(c, "/api/v1/calendar/planned", flags, &err), &err, print_planned);
-    return show(c, kp_client_get(c, "/api/v1/calendar", &err), &err, print_document);
+        return kp_flex_show(c, ask(c, "/api/v1/calendar/planned", flags, &err), &err,
+                            print_planned);
+    return kp_flex_show(c, kp_client_get(c, "/api/v1/calendar", &err), &err, print_document);
 }
 
 static int settings(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
     if (kp_flag(c, "file"))
-        return put_file(c, "/api/v1/shop", kp_flag(c, "file"));
-    return show(c, kp_client_get(c, "/api/v1/shop", &err), &err, print_document);
+        return kp_flex_put(c, "/api/v1/shop", kp_flag(c, "file"), print_document);
+    return kp_flex_show(c, kp_client_get(c, "/api/v1/shop", &err), &err, print_document);
 }
 
 /* ---- capacity ---- */
@@ -540,7 +543,7 @@ static int capacity(struct kp_cli *c)
 {
     static const char *const flags[] = { "weeks", NULL };
     struct kp_err err = { 0 };
-    return show(c, ask(c, "/api/v1/capacity", flags, &err), &err, print_capacity);
+    return kp_flex_show(c, ask(c, "/api/v1/capacity", flags, &err), &err, print_capacity);
 }
 
 int kp_flex_shop(struct kp_cli *c)
