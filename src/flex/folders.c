@@ -20,44 +20,6 @@ const char *const kp_order_column_words[] = { "number",      "quantity", "custom
                                               "cycle",       "setup",    NULL };
 
 /* ---- members ---- */
-/* One of the words; *out is left when the member is missing. */
-static enum kp_code read_choice(const json_t *o, const char *where, const char *key,
-                                const char *const *words, int *out, struct kp_err *err)
-{
-    const char *text;
-    int i = 0;
-    if (kp_member_text(o, where, key, false, &text, err) || !text)
-        return err->code;
-    while (words[i] && strcmp(words[i], text) != 0)
-        i++;
-    if (!words[i]) {
-        struct kp_buf all;
-        kp_buf_init(&all, 200);
-        for (i = 0; words[i]; i++)
-            kp_buf_printf(&all, "%s%s", i ? ", " : "", words[i]);
-        kp_fail(err, KP_EINVALID, "%s.%s: '%.40s' is none of %s", where, key, text,
-                kp_buf_text(&all));
-        kp_buf_free(&all);
-        return err->code;
-    }
-    *out = i;
-    return KP_OK;
-}
-
-static enum kp_code read_bool(const json_t *o, const char *where, const char *key, bool *out,
-                              struct kp_err *err)
-{
-    static const char *const words[] = { "false", "true", NULL };
-    const json_t *v = json_object_get(o, key);
-    int i = *out;
-    if (json_is_boolean(v))
-        i = json_is_true(v);
-    else if (read_choice(o, where, key, words, &i, err))
-        return err->code;
-    *out = i;
-    return KP_OK;
-}
-
 /* ";", "," or "tab". */
 static enum kp_code read_mark(const json_t *o, const char *where, const char *key,
                               const char *allowed, char *out, struct kp_err *err)
@@ -179,12 +141,12 @@ static enum kp_code read_format(const json_t *o, const char *where, struct kp_fo
                              *const languages[] = { "en", "nl", NULL };
     static const int64_t units[] = { 0, 1, 60, 3600 };
     int format = 0, encoding = 0, date = 0, time = 0, change = 0, language = 0;
-    if (read_choice(o, where, "format", formats, &format, err) ||
-        read_choice(o, where, "encoding", encodings, &encoding, err) ||
-        read_choice(o, where, "dates", dates, &date, err) ||
-        read_choice(o, where, "times", times, &time, err) ||
-        read_choice(o, where, "changes", changes, &change, err) ||
-        read_choice(o, where, "language", languages, &language, err) ||
+    if (kp_member_choice(o, where, "format", formats, &format, err) ||
+        kp_member_choice(o, where, "encoding", encodings, &encoding, err) ||
+        kp_member_choice(o, where, "dates", dates, &date, err) ||
+        kp_member_choice(o, where, "times", times, &time, err) ||
+        kp_member_choice(o, where, "changes", changes, &change, err) ||
+        kp_member_choice(o, where, "language", languages, &language, err) ||
         read_mark(o, where, "separator", ";,\t", &f->separator, err) ||
         read_mark(o, where, "decimal", ",.", &f->decimal, err))
         return err->code;
@@ -239,8 +201,8 @@ static enum kp_code read_folder(const json_t *o, const char *where, struct kp_fo
     if (read_words(o, where, "units", f->units, &f->n_units, err) || check_units(f, where, err) ||
         read_party(o, where, "own", &f->own, err) ||
         read_party(o, where, "partner", &f->partner, err) || check_parties(f, where, err) ||
-        read_bool(o, where, "acknowledge", &f->acknowledge, err) ||
-        read_bool(o, where, "bookings", &f->bookings, err) ||
+        kp_member_truth(o, where, "acknowledge", &f->acknowledge, err) ||
+        kp_member_truth(o, where, "bookings", &f->bookings, err) ||
         kp_member_duration(o, where, "quiet", &f->quiet, err))
         return err->code;
     *words += f->n_machines + f->n_units;

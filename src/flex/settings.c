@@ -188,47 +188,32 @@ static enum kp_code read_groups(const json_t *list, struct kp_settings *s, struc
     return err->code;
 }
 
-/* One of two words; the first when nothing is said. */
-static enum kp_code read_choice(const json_t *o, const char *where, const char *key,
-                                const char *const words[2], bool *second, struct kp_err *err)
-{
-    const char *word;
-    if (kp_member_text(o, where, key, false, &word, err))
-        return err->code;
-    *second = word && strcmp(word, words[1]) == 0;
-    if (word && !*second && strcmp(word, words[0]) != 0)
-        kp_fail(err, KP_EINVALID, "%s.%s: '%.40s' is neither %s nor %s", where, key, word, words[0],
-                words[1]);
-    return err->code;
-}
-
 static enum kp_code read_orders(const json_t *o, struct kp_settings *s, struct kp_err *err)
 {
     static const char *const known[] = { "program", "finish", NULL };
-    static const char *const yes_no[] = { "true", "false" };
-    static const char *const finish[] = { "person", "count" };
-    bool off = json_is_false(json_object_get(o, "program"));
-    bool said = json_is_boolean(json_object_get(o, "program"));
+    static const char *const finish[] = { "person", "count", NULL };
+    int who = s->by_count;
     if (!o || json_is_null(o))
         return KP_OK;
     if (kp_members_known(o, "orders", known, err) ||
-        (!said && read_choice(o, "orders", "program", yes_no, &off, err)))
+        kp_member_truth(o, "orders", "program", &s->by_program, err) ||
+        kp_member_choice(o, "orders", "finish", finish, &who, err))
         return err->code;
-    s->by_program = !off;
-    return read_choice(o, "orders", "finish", finish, &s->by_count, err);
+    s->by_count = who;
+    return KP_OK;
 }
 
 static enum kp_code read_capacity(const json_t *o, struct kp_settings *s, struct kp_err *err)
 {
     static const char *const known[] = { "round", "grain", "grace", NULL };
-    static const char *const grains[] = { "week", "day" };
-    bool day = false;
+    static const char *const grains[] = { "week", "day", NULL };
+    int day = 0;
     if (!o || json_is_null(o))
         return KP_OK;
     if (kp_members_known(o, "capacity", known, err) ||
         kp_member_duration(o, "capacity", "round", &s->round, err) ||
         kp_member_duration(o, "capacity", "grace", &s->grace, err) ||
-        read_choice(o, "capacity", "grain", grains, &day, err))
+        kp_member_choice(o, "capacity", "grain", grains, &day, err))
         return err->code;
     s->grain = day ? KP_GRAIN_DAY : KP_GRAIN_WEEK;
     return KP_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/json_members.h"
 
+#include "core/mem.h"
 #include "core/text.h"
 
 #include <math.h>
@@ -129,6 +130,43 @@ enum kp_code kp_member_list(const json_t *o, const char *where, const char *key,
         return kp_fail(err, KP_EINVALID, "%s.%s: must be a list", where, key);
     if (json_array_size(*out) > most)
         return kp_fail(err, KP_EFULL, "%s.%s: more than %zu entries", where, key, most);
+    return KP_OK;
+}
+
+enum kp_code kp_member_choice(const json_t *o, const char *where, const char *key,
+                              const char *const *words, int *out, struct kp_err *err)
+{
+    const char *text;
+    int i = 0;
+    if (kp_member_text(o, where, key, false, &text, err) || !text)
+        return err->code;
+    while (words[i] && strcmp(words[i], text) != 0)
+        i++;
+    if (!words[i]) {
+        struct kp_buf all;
+        kp_buf_init(&all, 200);
+        for (i = 0; words[i]; i++)
+            kp_buf_printf(&all, "%s%s", i ? ", " : "", words[i]);
+        kp_fail(err, KP_EINVALID, "%s.%s: '%.40s' is none of %s", where, key, text,
+                kp_buf_text(&all));
+        kp_buf_free(&all);
+        return err->code;
+    }
+    *out = i;
+    return KP_OK;
+}
+
+enum kp_code kp_member_truth(const json_t *o, const char *where, const char *key, bool *out,
+                             struct kp_err *err)
+{
+    static const char *const words[] = { "false", "true", NULL };
+    const json_t *v = json_object_get(o, key);
+    int i = *out;
+    if (json_is_boolean(v))
+        i = json_is_true(v);
+    else if (kp_member_choice(o, where, key, words, &i, err))
+        return err->code;
+    *out = i;
     return KP_OK;
 }
 

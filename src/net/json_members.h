@@ -31,6 +31,13 @@ enum kp_code kp_member_pattern(const json_t *, const char *where, const char *ke
 /* A list of at most `most`; missing is an empty one. */
 enum kp_code kp_member_list(const json_t *, const char *where, const char *key, size_t most,
                             const json_t **out, struct kp_err *);
-/* A member that need not be written or compared: null, an empty list, or a secret, which is kept apart. */
+/* The place of the text among `words` (NULL-ended). */
+enum kp_code kp_member_choice(const json_t *, const char *where, const char *key,
+                              const char *const *words, int *out, struct kp_err *);
+/* true, false, or one of these as a text. */
+enum kp_code kp_member_truth(const json_t *, const char *where, const char *key, bool *out,
+                             struct kp_err *);
+/* A member that need not be written or compared: null, an empty list, or a secret, which is kept
+ * apart. */
 bool kp_member_says_nothing(const char *key, const json_t *value);
 #endif
