@@ -156,7 +156,7 @@ static void the_file_has_the_settings_it_needs(void **state)
         { "pragma page_size", 8192, 8192 },       { "pragma auto_vacuum", 2, 2 },
         { "pragma synchronous", 2, -1 },          { "pragma wal_autocheckpoint", 0, 0 },
         { "pragma query_only", 0, 1 },            { "pragma cache_size", -8192, -1024 },
-        { "pragma secure_delete", 0, -1 },        { "pragma user_version", 6, 6 },
+        { "pragma secure_delete", 0, -1 },        { "pragma user_version", 7, 7 },
         { "pragma application_id", KP_APPLICATION_ID, KP_APPLICATION_ID },
     };
     struct kit *k = *state;
