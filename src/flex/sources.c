@@ -54,9 +54,10 @@ static double factor_of(const struct kp_signal_info *s, enum kp_count count)
         enum kp_count count;
         double factor;
     } units[] = { { "JOU", KP_COUNT_ENERGY, 1 },     { "KJO", KP_COUNT_ENERGY, 1e3 },
-                  { "WHR", KP_COUNT_ENERGY, 3.6e3 }, { "KWH", KP_COUNT_ENERGY, 3.6e6 },
-                  { "MWH", KP_COUNT_ENERGY, 3.6e9 }, { "WTT", KP_COUNT_POWER, 1 },
-                  { "KWT", KP_COUNT_POWER, 1e3 },    { "MAW", KP_COUNT_POWER, 1e6 } };
+                  { "J55", KP_COUNT_ENERGY, 1 },     { "WHR", KP_COUNT_ENERGY, 3.6e3 },
+                  { "KWH", KP_COUNT_ENERGY, 3.6e6 }, { "MWH", KP_COUNT_ENERGY, 3.6e9 },
+                  { "WTT", KP_COUNT_POWER, 1 },      { "KWT", KP_COUNT_POWER, 1e3 },
+                  { "MAW", KP_COUNT_POWER, 1e6 } };
     for (size_t i = 0; s->unit && i < sizeof units / sizeof *units; i++)
         if (units[i].count == count && strcmp(units[i].unit, s->unit) == 0)
             return units[i].factor;

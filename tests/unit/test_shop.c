@@ -233,6 +233,23 @@ static void when_other_signals_count_the_days_are_made_again(void **state)
     says("\"gq\":0");
 }
 
+static void a_counter_of_watt_seconds_counts_as_energy(void **state)
+{
+    struct kp_err err = { 0 };
+    struct kp_signal_info info = { .name = "Energy",
+                                   .type = KP_INT64,
+                                   .asset = press,
+                                   .stored = true,
+                                   .role = "energy",
+                                   .unit = "J55" };
+    kp_signal energy = kp_model_put_signal(kp_hub_model(k->hub), &info, &err);
+    (void)state;
+    kit_ok(&err);
+    for (int i = 0; i <= 2; i++)
+        say(energy, DAY + (60 + 30 * i) * MINUTE, 1800000 * i);
+    says("\"kwh\":1,");
+}
+
 static void a_row_that_is_damaged_is_made_anew(void **state)
 {
     struct kp_err err = { 0 };
@@ -277,6 +294,7 @@ int main(void)
         T(a_note_and_a_count_by_hand_make_the_day_again),
         T(a_new_calendar_makes_the_days_again),
         T(when_other_signals_count_the_days_are_made_again),
+        T(a_counter_of_watt_seconds_counts_as_energy),
         T(a_row_that_is_damaged_is_made_anew),
         T(a_lack_of_memory_is_told_and_leaves_nothing),
     };
