@@ -2,6 +2,7 @@
 // Who is told of alarms, when and how, and whether it came there.
 import { useState } from "preact/hooks";
 import { send, useApi } from "./api";
+import { blank, Days, Drop, list, Saver, Text, useAct } from "./form";
 import { t, word } from "./lang";
 import { Answer, Choose, Empty, Field, Mark, Problem, Table, Time } from "./ui";
 
@@ -15,9 +16,8 @@ interface Mail { url: string; from: string; user?: string | null; password?: Sec
 interface Plan { mail: Mail | null; channels: Channel[]; roster: Person[]; escalation: Step[]; quiet: Quiet[] }
 interface Message { id: number; alarm: number; person: string; step: number; due: string | null; tries: number; state: string; error: string | null; done: string | null }
 
-const days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], kinds = ["ntfy", "mail", "teams", "webhook"];
+const kinds = ["ntfy", "mail", "teams", "webhook"];
 const isSet = (s: Secret | undefined) => !!s && typeof s === "object" && s.set;
-const blank = (s: string | null | undefined) => (s ? s : null);
 /** As the node takes it: what is empty is none, a secret that was not touched is not named. */
 function tidy(p: Plan): Plan {
   const secret = (s: Secret | undefined) => (typeof s === "string" && s ? s : undefined);
@@ -27,15 +27,6 @@ function tidy(p: Plan): Plan {
     escalation: p.escalation.map((s) => ({ ...s, after: blank(s.after) })), quiet: p.quiet.map((q) => ({ ...q, days: q.days?.length ? q.days : undefined })) };
 }
 
-function Days({ of, set, label }: { of: string[] | undefined; set: (d: string[]) => void; label: string }) {
-  return <fieldset class="days"><legend>{label}</legend>{days.map((d) => <label key={d}><input type="checkbox" checked={!of?.length || of.includes(d)} onChange={() => {
-    const now = of?.length ? of : days, next = now.includes(d) ? now.filter((x) => x !== d) : days.filter((x) => x === d || now.includes(x));
-    set(next.length === 7 ? [] : next);
-  }} />{word("day", d)}</label>)}</fieldset>;
-}
-function Text({ label, help, value, set, ...more }: { label: string; help?: string; value: string | null | undefined; set: (s: string) => void } & Record<string, unknown>) {
-  return <Field label={label} help={help}><input value={value ?? ""} spellcheck={false} onInput={(e) => set(e.currentTarget.value)} {...more} /></Field>;
-}
 function Hidden({ label, value, set }: { label: string; value: Secret | undefined; set: (s: Secret) => void }) {
   return <Field label={label}><input type="password" autocomplete="new-password" value={typeof value === "string" ? value : ""} placeholder={isSet(value) ? t("unchanged") : ""} onInput={(e) => set(e.currentTarget.value)} /></Field>;
 }
@@ -52,27 +43,15 @@ function Test({ name, ready }: { name: string; ready: boolean }) {
 }
 
 function Editor({ of, done, saved }: { of: Plan; done: boolean; saved: () => void }) {
-  const [p, setP] = useState<Plan>(of), [error, setError] = useState<Error | null>(null), [busy, setBusy] = useState(false);
+  const [p, setP] = useState<Plan>(of), { act, busy, error, setError } = useAct();
   const put = (change: Partial<Plan>) => setP({ ...p, ...change });
-  const at = <K extends "channels" | "roster" | "escalation" | "quiet">(k: K) => ({
-    set: (i: number, change: Partial<Plan[K][number]>) => put({ [k]: p[k].map((x, n) => (n === i ? { ...x, ...change } : x)) } as Partial<Plan>),
-    add: (x: Plan[K][number]) => put({ [k]: [...p[k], x] } as Partial<Plan>),
-    drop: (i: number) => put({ [k]: p[k].filter((_, n) => n !== i) } as Partial<Plan>),
-  });
+  const at = <K extends "channels" | "roster" | "escalation" | "quiet">(k: K) => list<Plan[K][number]>(p[k], (next) => put({ [k]: next } as Partial<Plan>));
   const channel = at("channels"), person = at("roster"), step = at("escalation"), quiet = at("quiet"), dirty = JSON.stringify(p) !== JSON.stringify(of);
-  const save = async (e: SubmitEvent) => {
+  const save = (e: SubmitEvent) => {
     e.preventDefault();
-    setBusy(true);
-    try {
-      await send("PUT", "alarm-delivery", tidy(p));
-      setError(null);
-      saved();
-    } catch (x) {
-      setError(x as Error);
-    }
-    setBusy(false);
+    void act(() => send("PUT", "alarm-delivery", tidy(p)).then(saved));
   };
-  const drop = (name: string, f: () => void) => <button type="button" class="drop" onClick={f} aria-label={t("remove.of", { name })}>×</button>;
+  const drop = (name: string, f: () => void) => <Drop name={name} act={f} />;
   const kept = (c: Channel) => JSON.stringify(of.channels.find((x) => x.name === c.name)) === JSON.stringify(c) && (c.kind !== "mail" || JSON.stringify(of.mail) === JSON.stringify(p.mail));
   return <form onSubmit={save} class="plan">
     <section class="panel"><h2>{t("delivery.channels")}</h2><p class="soft">{t("delivery.channelsText")}</p>
@@ -104,7 +83,7 @@ function Editor({ of, done, saved }: { of: Plan; done: boolean; saved: () => voi
       {p.quiet.map((q, i) => <div class="item" key={i}>{drop(`${q.from}–${q.to}`, () => quiet.drop(i))}<div class="two"><Text label={t("delivery.quietFrom")} value={q.from} set={(from) => quiet.set(i, { from })} type="time" required /><Text label={t("delivery.quietTo")} value={q.to} set={(to) => quiet.set(i, { to })} type="time" required /></div><Days label={t("delivery.days")} of={q.days} set={(d) => quiet.set(i, { days: d })} /></div>)}
       <div class="buttons left"><button type="button" onClick={() => quiet.add({ from: "22:00", to: "06:00" })}>{t("delivery.addQuiet")}</button></div></section>
     {error && <Problem error={error} />}
-    <div class="buttons left save"><button class="main" disabled={busy || !dirty}>{t("save")}</button>{dirty && <button type="button" onClick={() => { setP(of); setError(null); }}>{t("cancel")}</button>}{done && !dirty && <span class="soft" role="status">{t("saved")}</span>}</div></form>;
+    <Saver busy={busy} dirty={dirty} done={done} back={() => { setP(of); setError(null); }} /></form>;
 }
 function Log() {
   const log = useApi<{ messages: Message[] }>("alarm-delivery/log?limit=100", 5000), look = { sent: "good", waiting: "uncertain", failed: "bad", dropped: "none" } as const;

@@ -90,6 +90,7 @@ export function Table({ label, head, children }: { label: string; head: string[]
       [...row.cells].forEach((c, i) => {
         c.setAttribute("role", "cell");
         c.dataset.label = head[i] ?? "";
+        if (c.className === "n") ref.current!.tHead!.rows[0].cells[i]?.classList.add("n");
       });
     }
   });

@@ -11,7 +11,7 @@ async function load(file) {
   const made = buildSync({ entryPoints: [join(root, "console/src", file)], bundle: true, write: false, format: "esm", absWorkingDir: join(root, "console") });
   return import("data:text/javascript;base64," + Buffer.from(made.outputFiles[0].contents).toString("base64"));
 }
-const { patterns, Hub } = await load("hub.ts"), { parse } = await load("json.ts");
+const { patterns, Hub } = await load("hub.ts"), { parse } = await load("json.ts"), { daysOf, daysText, holidays } = await load("days.ts");
 
 test("few signals are asked for by name, each once, with nothing in a name that means something in a pattern", () => {
   assert.deepEqual(patterns(["b/y", "a/x", "a/x"]), ["a/x", "b/y"]);
@@ -57,4 +57,15 @@ test("each guest of the hub hears of what it follows, over one stream for all", 
   hub.leave(b);
   await new Promise((r) => setTimeout(r, 150));
   assert.equal(opened.filter((s) => s.readyState === 1).length, 0);
+});
+test("days of a shift are read and written as the calendar has them", () => {
+  for (const [text, days] of [["mon-fri", ["mon", "tue", "wed", "thu", "fri"]], ["mon,wed,sat", ["mon", "wed", "sat"]], ["sun-thu", ["mon", "tue", "wed", "thu", "sun"]], [null, []]]) assert.deepEqual(daysOf(text), days);
+  assert.equal(daysText(["mon", "tue", "wed", "thu", "fri"]), "mon-fri");
+  assert.equal(daysText(["sat", "sun"]), "sat,sun");
+  assert.equal(daysText(daysOf("sun-thu")), "mon,tue,wed,thu,sun");
+  assert.equal(daysText([]), null);
+});
+test("the Dutch public holidays are those of the year", () => {
+  assert.deepEqual(holidays(2027), ["2027-01-01", "2027-03-29", "2027-04-27", "2027-05-06", "2027-05-17", "2027-12-25", "2027-12-26"]);
+  assert.deepEqual(holidays(2025), ["2025-01-01", "2025-04-21", "2025-04-26", "2025-05-05", "2025-05-29", "2025-06-09", "2025-12-25", "2025-12-26"]);
 });

@@ -9,6 +9,7 @@ const [url, out, ...only] = process.argv.slice(2), { origin, username, password 
 const at = "eindhoven/hall1/Mill-01", signal = (n) => `s=${encodeURIComponent(`${at}/${n}`)}`;
 const pages = {
   overview: "#/", asset: `#/asset/${at}`, couplings: "#/couplings", coupling: "#/couplings/mill", settings: "#/settings", sql: "#/sql", start: "#/start",
+  oee: "#/oee", energy: "#/oee/energy", reports: "#/oee/reports", calendar: "#/oee/calendar", shop: "#/oee/settings", orders: "#/orders", order: "#/orders/1", bookings: "#/orders/bookings", capacity: "#/orders/capacity", folders: "#/orders/folders",
   chart: `#/chart?${signal("Spindle/Load")}&${signal("Spindle/Temperature")}&${signal("Spindle/Speed")}&from=-15m`,
   alarms: "#/alarms", history: "#/alarms/history", rules: "#/alarms/rules", delivery: "#/alarms/delivery", audit: "#/audit", users: "#/users", account: "#/account", totp: "#/account",
   floor: "#/floor", stops: "#/stops", tablet: `#/tablet/${at}`, wall: "#/wall",
