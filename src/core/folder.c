@@ -20,8 +20,7 @@ bool kp_file_is_partial(const char *name)
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (n > strlen(endings[i]) && strcmp(name + n - strlen(endings[i]), endings[i]) == 0)
             return true;
-    return *name == '.' || strncmp(name, "~$", 2) == 0 || n >= NAME_LIMIT ||
-           !kp_utf8_valid(name, n);
+    return *name == '.' || strncmp(name, "~$", 2) == 0 || n >= NAME_LIMIT;
 }
 
 void kp_file_free_name(int folder, const char *to, const char *name, char *out, size_t size)

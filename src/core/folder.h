@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* A name for a file that is still being written, or is none of the user's: ".x", "x.tmp", "x.part",
- * "x~", "~$x.xlsx" ... Also one that is no UTF-8 or too long. */
+ * "x~", "~$x.xlsx" ... */
 bool kp_file_is_partial(const char *name);
 /* Where a file of that name can stand in `to`, a folder below `folder`: "to/name", or "to/name.1"
  * ... when there is one. A very long name is cut, so that an ending fits behind it. */

@@ -39,13 +39,14 @@ static bool is_group(void *arg, const char *word)
 static void refuse_order(struct kp_order_reading *r, size_t i, const struct kp_err *why)
 {
     const char *number = r->orders[i].number ? r->orders[i].number : "";
-    if (why->code == KP_EEXISTS)
+    const char *differs = strstr(why->text, "content: ");
+    if (why->code == KP_EEXISTS && differs)
         kp_order_fault(r, r->lines[i], 0, NULL,
                        "order '%.60s' came before, and now differs: %s. If it is to change, set "
                        "changes: replace of the folder; else give it a number of its own",
                        "order '%.60s' kwam al eerder, en verschilt nu: %s. Moet hij wijzigen, zet "
                        "dan bij de map changes: replace; geef hem anders een eigen nummer",
-                       number, why->text);
+                       number, differs + strlen("content: "));
     else
         kp_order_fault(r, r->lines[i], 0, NULL, "order '%.60s' cannot be taken: %s",
                        "order '%.60s' kan niet worden aangenomen: %s", number, why->text);
@@ -207,7 +208,8 @@ static enum kp_code write_reason(struct drop_folder *d, const char *name, const 
 struct taking {
     struct kp_inbox *inbox;
     struct drop_folder *d;
-    const char *name;
+    const char *file;       /* its name in in/ */
+    char name[3 * 256 + 1]; /* the same for people: UTF-8 */
     struct stat read;
     struct kp_order_reading *r;
     uint64_t hash;
@@ -218,11 +220,11 @@ static enum kp_code put_aside(struct taking *t, const char *nl, const char *en, 
 {
     char target[TARGET], reason[TARGET + 8], moved[TARGET] = "";
     mkdirat(t->d->root, "error", 0755);
-    kp_file_free_name(t->d->root, "error", t->name, target, sizeof target);
+    kp_file_free_name(t->d->root, "error", t->file, target, sizeof target);
     snprintf(reason, sizeof reason, "%s.txt", target);
     if (write_reason(t->d, reason, nl, en, err))
         return err->code;
-    move(t->d, t->name, "error", &t->read, moved, err);
+    move(t->d, t->file, "error", &t->read, moved, err);
     if (!*moved)
         unlinkat(t->d->root, reason, 0);
     return err->code;
@@ -344,7 +346,7 @@ static enum kp_code finish(struct taking *t, struct kp_err *err)
         take_orders(t, err);
     if (err->code)
         return err->code;
-    return t->r->n_faults ? refuse(t, err) : move(t->d, t->name, "done", &t->read, target, err);
+    return t->r->n_faults ? refuse(t, err) : move(t->d, t->file, "done", &t->read, target, err);
 }
 
 static enum kp_code read_and_take(struct taking *t, struct kp_buf *text, bool late,
@@ -389,11 +391,12 @@ enum kp_code drop_take(struct kp_inbox *inbox, struct drop_folder *d, const stru
                        bool late, struct kp_err *err)
 {
     struct kp_buf text;
-    struct taking t = { .inbox = inbox, .d = d, .name = f->name, .hash = KP_HASH_START };
+    struct taking t = { .inbox = inbox, .d = d, .file = f->name, .hash = KP_HASH_START };
+    kp_utf8_clean(t.name, sizeof t.name, f->name, strlen(f->name));
     int fd = openat(d->in, f->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? KP_OK
-                               : kp_fail(err, KP_EPEER, "in/%.60s cannot be opened: %s", f->name,
+                               : kp_fail(err, KP_EPEER, "in/%.60s cannot be opened: %s", t.name,
                                          strerror(errno));
     kp_buf_init(&text, KP_ORDER_FILE_MAX + (32 << 10));
     t.r = kp_alloc(sizeof *t.r);

@@ -183,6 +183,23 @@ static void a_file_with_the_longest_name_there_is_gets_its_reason_too(void **sta
     assert_true(is_there("a", reason));
 }
 
+static void a_name_in_the_letters_of_windows_is_taken_and_told_in_ours(void **state)
+{
+    (void)state;
+    put("a", "in/m\xe4rz.csv", "number;quantity\n1;x\n");
+    put("a",
+        "in/\xfc"
+        "ber.csv",
+        "number;quantity\n1;2\n");
+    later(2);
+    assert_true(is_there("a", "error/m\xe4rz.csv") && is_there("a", "done/\xfc"
+                                                                    "ber.csv"));
+    assert_int_equal(number("select count(*) from order_file where name in "
+                            "('m\xef\xbf\xbdrz.csv', '\xef\xbf\xbd"
+                            "ber.csv')"),
+                     2);
+}
+
 /* ---- what goes wrong ---- */
 static void a_file_that_cannot_be_moved_is_taken_once_and_moved_later(void **state)
 {
@@ -366,6 +383,7 @@ int main(void)
         TEST(names_of_others_are_left_alone),
         TEST(the_older_file_is_taken_first),
         TEST(a_file_with_the_longest_name_there_is_gets_its_reason_too),
+        TEST(a_name_in_the_letters_of_windows_is_taken_and_told_in_ours),
         TEST(an_answer_that_somebody_changes_meanwhile_is_written_again),
         TEST(a_file_that_cannot_be_moved_is_taken_once_and_moved_later),
         TEST(a_folder_that_is_taken_away_is_made_again),

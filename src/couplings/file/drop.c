@@ -258,7 +258,8 @@ int kp_drop_open(struct kp_coupling *c, struct kp_drop *d)
 
 static bool is_wanted(const struct kp_file_state *s, const char *name)
 {
-    return !kp_file_is_partial(name) && kp_pattern_match(s->pattern, name);
+    return !kp_file_is_partial(name) && kp_utf8_valid(name, strlen(name)) &&
+           kp_pattern_match(s->pattern, name);
 }
 
 /* A log that was turned over: what was machine.csv is machine.1.csv now, and is read on as that. */
