@@ -372,7 +372,7 @@ static bool decode(struct kp_order_reading *r, struct kp_buf *t)
         tell_where_not(r, t);
         return false;
     }
-    if (memchr(t->data, 0, t->len)) {
+    if (t->len && memchr(t->data, 0, t->len)) {
         kp_order_fault(r, 0, 0, NULL, "this is no text: it holds zero bytes",
                        "dit is geen tekst: er staan nul-bytes in");
         return false;
