@@ -303,8 +303,47 @@ static enum kp_code leave_bookings(struct kp_shop *s, struct drop_folder *d,
     return err->code;
 }
 
+static int64_t number_of(struct kp_db *db, const char *sql, int64_t from, const char *folder,
+                         struct kp_err *err)
+{
+    struct kp_stmt *get = kp_db_prepare(db, sql, err);
+    if (!get)
+        return 0;
+    if (folder) {
+        kp_bind_int(get, 1, from);
+        kp_bind_text(get, 2, folder);
+    }
+    int64_t n = kp_step(get, err) ? kp_column_int(get, 0) : 0;
+    kp_reset(get);
+    return n;
+}
+
+/* Whether there is one to go out. Bookings that have ended do not change, so those that were looked
+ * at once are not looked at again; the first that goes on is where the next look begins. */
+static bool has_bookings(struct kp_shop *s, struct drop_folder *d, struct kp_err *err)
+{
+    static const char up_to[] =
+        "select coalesce((select min(id) - 1 from booking where \"end\" is null), (select max(id) "
+        "from booking), 0)";
+    static const char first[] =
+        "select b.id from booking b join operation o on o.id = b.operation join work_order w on "
+        "w.id = o.work_order where b.id > ?1 and b.written is null and b.\"end\" is not null and "
+        "w.folder = ?2 order by b.id limit 1";
+    struct kp_db *db = kp_store_reader(s->store, err);
+    if (!db)
+        return false;
+    int64_t end = number_of(db, up_to, 0, NULL, err),
+            id = err->code ? 0 : number_of(db, first, d->written, d->set->name, err);
+    kp_store_reader_done(s->store, db);
+    if (!err->code && !id)
+        d->written = end;
+    return id > 0;
+}
+
 static enum kp_code bookings_out(struct kp_shop *s, struct drop_folder *d, struct kp_err *err)
 {
+    if (!has_bookings(s, d, err))
+        return err->code;
     struct kp_arena arena = { 0 };
     struct kp_booking *list;
     size_t n;
@@ -312,6 +351,7 @@ static enum kp_code bookings_out(struct kp_shop *s, struct drop_folder *d, struc
     struct kp_booking_query q = { .from = KP_NO_TIME,
                                   .to = KP_NO_TIME,
                                   .folder = d->set->name,
+                                  .after = d->written,
                                   .unwritten = true,
                                   .limit = AT_ONCE };
     if (!kp_bookings_list(s, &q, &arena, &list, &n, &more, err) && n)

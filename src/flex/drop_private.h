@@ -25,6 +25,7 @@ struct drop_folder {
     int watch;
     bool recovered;    /* what a crash left in out/ is settled */
     int64_t answer_at; /* monotonic: what cannot be written is not tried before */
+    int64_t written;   /* no booking up to this one is still to go out */
     char trouble[KP_ERR_TEXT];
     size_t n, room;
     struct drop_file *files;

@@ -283,6 +283,7 @@ static enum kp_code take_orders(struct taking *t, struct kp_err *err)
         kp_fail(err, why.code, "%s", why.text);
     else if (!why.code)
         answer_again(t, taken, last, err);
+    t->d->written = 0; /* one that is replaced may have been another folder's */
     kp_free(taken);
     return err->code;
 }

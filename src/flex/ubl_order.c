@@ -311,7 +311,10 @@ static void read_response(struct kp_order_reading *r, const xmlNode *root, bool 
 /* ---- a document ---- */
 static void tell(void *arg, const struct kp_ubl_fault *f)
 {
-    kp_order_fault(arg, f->line, 0, NULL, "%s [%s]", "%s [%s]", f->text, f->rule);
+    char en[600], nl[600];
+    snprintf(en, sizeof en, "%s [%s]", f->text, f->rule);
+    snprintf(nl, sizeof nl, "dit is niet zoals %s het wil: %s", f->rule, f->text);
+    kp_order_fault_texts(arg, f->line, 0, NULL, en, nl);
 }
 
 static void read_document(struct kp_order_reading *r, xmlDoc *doc, const char *xml, size_t len,

@@ -442,7 +442,7 @@ static void what_is_wrong_with_a_document_is_told_with_its_line(void **state)
     char *quantity = strstr(xml, "H87");
     memcpy(quantity, "PCE", 3);
     read_bytes(folder(PEPPOL), xml, len);
-    fault(0, 8, 0, "'PCE' is no unit", "'PCE' is no unit");
+    fault(0, 8, 0, "'PCE' is no unit", "dit is niet zoals UN/ECE rec 20 het wil");
     read_bytes(folder(PEPPOL), xml, len / 2);
     assert_int_equal(r->n_faults, 1);
     assert_non_null(strstr(r->faults->nl, "het document is niet te lezen"));
