@@ -176,25 +176,36 @@ struct style {
     bool bold;
 };
 
-/* Cut where it is wider than `room`, at the beginning of its line. */
+/* The most of a text that fits: its beginning and its end, for those tell names apart. */
+static double set_within(struct drawing *d, const char *text, double room, struct style style,
+                         struct setting *s)
+{
+    char cut[TEXT];
+    set(d, text, style.bold, s);
+    double width = width_of(s, style.size);
+    size_t all = strlen(text), most = all < TEXT - 8 ? all : TEXT - 8,
+           guess = width > room ? (size_t)((double)all * room / width) + 8 : all;
+    for (size_t left = guess < most ? guess : most; width > room && left > 3; left--) {
+        size_t head = left * 3 / 5, tail = all - (left - head);
+        while (head && ((unsigned char)text[head] & 0xc0) == 0x80)
+            head--;
+        while (((unsigned char)text[tail] & 0xc0) == 0x80)
+            tail++;
+        snprintf(cut, sizeof cut, "%.*s\u2026%s", (int)head, text, text + tail);
+        set(d, cut, style.bold, s);
+        width = width_of(s, style.size);
+    }
+    return width;
+}
+
+/* One line, cut where it is wider than `room`. */
 static void write_text(struct drawing *d, double x, double y, double room, enum side side,
                        struct style style, const char *text)
 {
     struct setting s;
-    char cut[TEXT];
     if (!good(d) || !*text)
         return;
-    set(d, text, style.bold, &s);
-    double width = width_of(&s, style.size);
-    size_t all = strlen(text) < TEXT - 8 ? strlen(text) : TEXT - 8,
-           guess = width > room ? (size_t)((double)all * room / width) + 8 : all;
-    for (size_t n = guess < all ? guess : all; width > room && n > 1;) {
-        for (n--; n > 1 && ((unsigned char)text[n] & 0xc0) == 0x80;)
-            n--;
-        snprintf(cut, sizeof cut, "%.*s\u2026", (int)n, text);
-        set(d, cut, style.bold, &s);
-        width = width_of(&s, style.size);
-    }
+    double width = set_within(d, text, room, style, &s);
     x += side == RIGHT ? room - width : side == MIDDLE ? (room - width) / 2 : 0;
     fill(d, style.ink);
     HPDF_Page_SetFontAndSize(d->page, s.font, (float)style.size);
