@@ -163,7 +163,7 @@ static void send_to(struct kp_shop *s, struct mail *m, json_t *state, const char
 {
     struct kp_err why = { 0 };
     send_mail(s, m, to, true, &why);
-    if (why.code == KP_ESTOPPED)
+    if (why.code && stopping(s))
         return;
     if (!why.code) {
         json_object_del(state, "error");
