@@ -9,7 +9,7 @@
 
 #include "core/ban.h"
 
-enum { ASSETS_MAX = 100 };
+enum { ASSETS_MAX = 20 };
 
 static enum kp_code read_question(struct kp_request *r, struct kp_report_query *q,
                                   const char **assets, struct kp_err *err)
