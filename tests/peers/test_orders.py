@@ -145,7 +145,7 @@ def test_groups_and_rules_for_orders_stand_in_apply_files(floor, tmp_path):
     assert "shop" not in floor.node.cli("apply", exported, "--dry-run").stdout
     assert len(floor.api.ok("GET", "capacity", asset=MILL, weeks=1)["assets"][0]["weeks"]) == 7
     exported.write_text(exported.read_text().replace("count", "by hand"))
-    assert "orders.finish: 'by hand' is neither person nor count" in floor.node.cli("apply", exported, check=False).stderr
+    assert "orders.finish: 'by hand' is none of person, count" in floor.node.cli("apply", exported, check=False).stderr
     floor.api.ok("PUT", "shop", {})
 
 
