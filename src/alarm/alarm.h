@@ -7,6 +7,7 @@
 #include "alarm/rule.h"
 #include "alarm/state.h"
 #include "core/json.h"
+#include "gate/gate.h"
 #include "store/store.h"
 
 enum kp_alarm_source { KP_ALARM_RULE, KP_ALARM_MACHINE, KP_ALARM_NODE };
@@ -15,7 +16,7 @@ enum { KP_ALARM_KEY = 400, KP_ALARM_TEXT = 240, KP_ALARM_USER = 64, KP_ALARM_LIV
 struct kp_alarm {
     int64_t id; /* of its interval */
     kp_asset asset;
-    uint8_t source, priority, state;
+    uint8_t source, priority, state, label; /* label: of its interval */
     bool active, first_out, dirty, fresh; /* dirty: to be written; fresh: people are to be told */
     int64_t since, until;      /* until: KP_FOREVER while active */
     int64_t group;             /* id of the first of those that came together at one machine */
@@ -71,6 +72,9 @@ enum kp_code kp_alarms_list(struct kp_db *reader, const struct kp_alarm_filter *
 enum kp_code kp_alarms_get(struct kp_db *reader, int64_t id, struct kp_alarm *, struct kp_err *);
 /* The whole object. The model's lock is held, or it is the hub's thread. */
 void kp_alarm_json(struct kp_json *, const struct kp_model *, const struct kp_alarm *);
+
+/* The label in force: the strictest of the interval's and the signal's that it is about. As above. */
+uint8_t kp_alarm_label(const struct kp_model *, const struct kp_alarm *);
 
 /* A certificate of the node's own, which rules of that kind look after as they do after those of machines. `what` it is of,
  * for people; not_after KP_NO_TIME: it is no more. */

@@ -53,7 +53,7 @@ void alarm_changed(struct kp_alarms *e, struct kp_alarm *a)
     kp_buf_init(&text, NOTE);
     kp_alarm_json(&j, e->model, a);
     if (!text.failed)
-        kp_hub_note(e->hub, a->asset, kp_buf_text(&text));
+        kp_hub_note(e->hub, a->asset, kp_alarm_label(e->model, a), kp_buf_text(&text));
     kp_buf_free(&text);
 }
 
@@ -156,11 +156,29 @@ static char *attributes(struct kp_alarms *e, const struct kp_alarm *a)
     return out;
 }
 
+/* An alarm tells of its signal, so it goes no further than that may. */
+uint8_t kp_alarm_label(const struct kp_model *m, const struct kp_alarm *a)
+{
+    const struct kp_signal_info *s = kp_model_signal(m, a->source == KP_ALARM_RULE ? signal_of(a) : 0);
+    uint8_t own = kp_model_label(m, a->asset, a->label),
+            of_signal = s ? kp_model_label(m, s->asset, s->label) : own;
+    bool gone = a->asset && !kp_model_asset(m, a->asset); /* nobody knows what it was */
+    return gone ? KP_SECRET : of_signal > own ? of_signal : own;
+}
+
+static void keep_label(const struct kp_alarms *e, struct kp_alarm *a)
+{
+    uint8_t label = kp_alarm_label(e->model, a);
+    if (label > kp_model_label(e->model, a->asset, a->label))
+        a->label = label;
+}
+
 static int64_t open_interval(struct kp_alarms *e, const struct kp_alarm *a)
 {
     char *text = attributes(e, a);
     struct kp_interval v = { .asset = a->asset,
                              .kind = KP_INTERVAL_ALARM,
+                             .label = a->label,
                              .start = a->since,
                              .end = KP_FOREVER,
                              .attributes = text };
@@ -230,6 +248,7 @@ static struct kp_alarm made_of(const struct kp_alarms *e, const struct raising *
                           .acknowledged_at = KP_NO_TIME,
                           .shelved_until = KP_NO_TIME,
                           .hash = hash_of(r->key) };
+    a.label = r->label;
     snprintf(a.key, sizeof a.key, "%s", r->key);
     snprintf(a.rule, sizeof a.rule, "%s", r->rule ? r->rule : "");
     snprintf(a.text, sizeof a.text, "%s", r->text ? r->text : "");
@@ -242,6 +261,7 @@ int64_t alarm_raise(struct kp_alarms *e, const struct raising *r)
     struct kp_alarm a = made_of(e, r);
     pthread_mutex_lock(&e->lock);
     struct kp_alarm *place = new_entry(e);
+    keep_label(e, &a);
     if (place)
         a.id = r->id ? r->id : open_interval(e, &a);
     if (!a.id) {
@@ -303,6 +323,7 @@ static void close_interval(struct kp_alarms *e, const struct kp_alarm *a, int64_
     struct kp_interval v = { .id = a->id,
                              .asset = a->asset,
                              .kind = KP_INTERVAL_ALARM,
+                             .label = a->label,
                              .start = a->since,
                              .end = at,
                              .attributes = text };
@@ -383,6 +404,7 @@ static void raise_told(struct kp_alarms *e, const struct kp_interval *v, const j
     else
         snprintf(full, sizeof full, "i/%lld", (long long)v->id);
     struct raising r = { .asset = v->asset,
+                         .label = v->label,
                          .source = node ? KP_ALARM_NODE : KP_ALARM_MACHINE,
                          .priority = rule ? rule->priority : priority_of(o),
                          .id = v->id,
@@ -543,6 +565,7 @@ static void adopt(struct kp_alarms *e, const struct kp_interval *v)
     const json_t *value = json_object_get(o, "value"), *limit = json_object_get(o, "limit");
     struct raising r = { .asset = v->asset,
                          .source = KP_ALARM_RULE,
+                         .label = v->label,
                          .id = v->id,
                          .at = v->start,
                          .key = key,

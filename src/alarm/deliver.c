@@ -224,7 +224,9 @@ static enum kp_code send_one(struct kp_alarms *e, const struct message *m, struc
             subject.data[i] = ' ';
     bool mail = m->channel->kind == KP_CHANNEL_MAIL;
     struct kp_err none = { 0 };
-    if (kp_secret_get(e->store, mail ? MAIL_SECRET : channel_secret(name, m->channel->name), &arena, &secret, &len, &none) && none.code != KP_ENOTFOUND)
+    if (kp_secret_get(e->store, mail ? MAIL_SECRET : channel_secret(name, m->channel->name), &arena,
+                      &secret, &len, &none) &&
+        none.code != KP_ENOTFOUND)
         kp_fail(err, none.code, "%s", none.text);
     else if (mail)
         send_mail(e, m, kp_buf_text(&subject), secret, err);
@@ -398,11 +400,35 @@ static enum kp_code close_more(struct kp_db *db, void *arg, struct kp_err *err)
     return kp_run(s, err);
 }
 
+/* Of an alarm that may not leave the node people are told that there is one, and no more. */
+static struct kp_alarm veiled(const struct kp_alarm *a, bool dutch)
+{
+    struct kp_alarm v = { .id = a->id,
+                          .priority = a->priority,
+                          .state = a->state,
+                          .active = a->active,
+                          .since = a->since,
+                          .until = a->until,
+                          .group = a->group,
+                          .count = a->count,
+                          .value = NAN,
+                          .limit = NAN,
+                          .acknowledged_at = KP_NO_TIME,
+                          .shelved_until = KP_NO_TIME };
+    snprintf(v.text, sizeof v.text, "%s",
+             dutch ? "iets dat geheim is: zie de console van de node"
+                   : "something that is secret: see the console of the node");
+    return v;
+}
+
+/* The gate of this exit: what is told goes to people of this company. */
 static void find_assets(struct kp_alarms *e, struct message *m)
 {
     kp_model_lock(e->model);
     for (size_t i = 0; i < m->n; i++)
-        if (m->list[i].asset && kp_model_asset(e->model, m->list[i].asset))
+        if (!kp_gate_label(KP_TO_COMPANY, kp_alarm_label(e->model, &m->list[i])))
+            m->list[i] = veiled(&m->list[i], m->person->dutch);
+        else if (m->list[i].asset && kp_model_asset(e->model, m->list[i].asset))
             kp_model_asset_path(e->model, m->list[i].asset, m->asset[i], sizeof m->asset[i]);
     kp_model_unlock(e->model);
 }

@@ -62,7 +62,7 @@ struct kp_alarms {
 /* ---- alarms.c; hub thread ---- */
 struct raising {
     kp_asset asset;
-    uint8_t source, priority;
+    uint8_t source, priority, label; /* label: of that interval, or for it */
     int64_t id; /* of an interval that is there; 0: make one */
     int64_t at;
     double value, limit;

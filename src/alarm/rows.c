@@ -13,6 +13,7 @@
     "id, grp, subject, asset, source, rule, text, priority, state, active, since, ended, value, "  \
     "lim, times, first_out, who, "                                                                 \
     "acknowledged, comment, shelved"
+#define READ COLUMNS ", (select label from interval where interval.id = alarm.id)"
 enum { WRITE_SLICE = 200 };
 
 /* ---- writing ---- */
@@ -162,6 +163,9 @@ static void read_one(struct kp_stmt *s, struct kp_alarm *a)
     text_of(s, 16, a->user, sizeof a->user);
     text_of(s, 18, a->comment, sizeof a->comment);
     kp_alarm_state_parse(kp_column_text(s, 8), &a->state);
+    const char *label = kp_column_text(s, 20);
+    if (label)
+        kp_label_parse(label, &a->label);
 }
 
 enum kp_code kp_alarms_list(struct kp_db *db, const struct kp_alarm_filter *f,
@@ -179,7 +183,7 @@ enum kp_code kp_alarms_list(struct kp_db *db, const struct kp_alarm_filter *f,
     };
     char sql[900];
     snprintf(sql, sizeof sql,
-             "select " COLUMNS " from alarm where %s and (?1 is null or ended is null or ended >= "
+             "select " READ " from alarm where %s and (?1 is null or ended is null or ended >= "
              "?1) and (?2 is null or since < ?2)"
              " and (?3 is null or grp < (select grp from alarm where id = ?3) or"
              " (grp = (select grp from alarm where id = ?3) and id > ?3)) order by grp desc, id",
@@ -204,7 +208,7 @@ enum kp_code kp_alarms_list(struct kp_db *db, const struct kp_alarm_filter *f,
 
 enum kp_code kp_alarms_get(struct kp_db *db, int64_t id, struct kp_alarm *a, struct kp_err *err)
 {
-    struct kp_stmt *s = kp_db_prepare(db, "select " COLUMNS " from alarm where id = ?", err);
+    struct kp_stmt *s = kp_db_prepare(db, "select " READ " from alarm where id = ?", err);
     if (!s)
         return err->code;
     kp_bind_int(s, 1, id);
@@ -219,7 +223,7 @@ enum kp_code kp_alarms_get(struct kp_db *db, int64_t id, struct kp_alarm *a, str
 static enum kp_code load_living(struct kp_alarms *e, struct kp_db *db, struct kp_err *err)
 {
     struct kp_stmt *s =
-        kp_db_prepare(db, "select " COLUMNS " from alarm where state <> 'normal' order by id", err);
+        kp_db_prepare(db, "select " READ " from alarm where state <> 'normal' order by id", err);
     while (s && e->n < KP_ALARM_LIVING_MAX && kp_step(s, err)) {
         if (!kp_grow(&e->list, &e->room, e->n + 1, sizeof *e->list)) {
             kp_fail(err, KP_ENOMEM, "out of memory");
@@ -238,7 +242,7 @@ static enum kp_code load_living(struct kp_alarms *e, struct kp_db *db, struct kp
 static enum kp_code load_missed(struct kp_alarms *e, struct kp_db *db, struct kp_err *err)
 {
     struct kp_stmt *s = kp_db_prepare(db,
-                                      "select id, asset, start, \"end\", attributes from interval "
+                                      "select id, asset, start, \"end\", attributes, label from interval "
                                       "where id > (select max(id) from alarm)"
                                       " and kind = 'alarm' and \"end\" < ? order by id limit 1000",
                                       err);
@@ -252,6 +256,7 @@ static enum kp_code load_missed(struct kp_alarms *e, struct kp_db *db, struct kp
                                  .start = kp_column_int(s, 2),
                                  .end = kp_column_int(s, 3),
                                  .attributes = kp_column_text(s, 4) };
+        kp_label_parse(kp_column_text(s, 5), &v.label);
         alarm_missed(e, &v);
     }
     return err->code;

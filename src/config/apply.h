@@ -8,7 +8,9 @@
  * have said it); a coupling is described whole, so that a setting left out goes back to its default.
  * Secrets come from files and one that is not mentioned stays. Applied twice, the second plan is empty.
  *
- * Errors begin with FILE:LINE:COLUMN. */
+ * Errors begin with FILE:LINE:COLUMN. What may not go to the recipient of plan or file is not in the one, which then is
+ * refused, nor in the other, which says so. */
+#include "gate/gate.h"
 #include "node/node.h"
 
 enum { KP_APPLY_BYTES_MAX = 4 << 20 };
@@ -17,12 +19,12 @@ enum { KP_APPLY_BYTES_MAX = 4 << 20 };
  * [{"action":"add|change|remove","kind":"asset|coupling|node|signal|setting|retention","name":...,"detail":...}].
  * `prune` removes what the node has and the file does not, within the kinds the file names: couplings;
  * subscribed nodes of a coupling that lists nodes; signals that no coupling feeds; assets without signals. The delivery of alarms is one whole and a setting. */
-enum kp_code kp_apply(struct kp_node *, const char *yaml, size_t len, const char *file_name, bool dry_run,
+enum kp_code kp_apply(struct kp_node *, enum kp_recipient, const char *yaml, size_t len, const char *file_name, bool dry_run,
                       bool prune, struct kp_buf *plan_json, struct kp_err *);
 
 /* Everything that can be checked without a node. */
 enum kp_code kp_apply_check(const char *yaml, size_t len, const char *file_name, struct kp_err *);
 
 /* Appends the file that makes this node: applied to it, the plan is empty. No secrets. */
-enum kp_code kp_export(struct kp_node *, struct kp_buf *yaml, struct kp_err *);
+enum kp_code kp_export(struct kp_node *, enum kp_recipient, struct kp_buf *yaml, struct kp_err *);
 #endif

@@ -21,6 +21,7 @@ struct seen { /* a signal that a coupling of this node feeds */
 
 struct exporting {
     struct kp_node *node;
+    enum kp_recipient to;
     struct kp_buf *out;
     struct kp_buf signals; /* the section that comes last */
     struct kp_arena arena;
@@ -28,6 +29,7 @@ struct exporting {
     struct kp_coupling_view *couplings;
     struct seen *seen; /* in path order */
     bool any_alarm;
+    size_t left_out; /* for they may not go there */
     struct kp_err *err;
 };
 
@@ -150,8 +152,9 @@ static void put_assets(struct exporting *x, kp_asset id, bool *any)
     const kp_asset *assets;
     const kp_signal *signals;
     size_t n = kp_model_child_assets(m, id, &assets);
-    bool leaf = !n && !kp_model_child_signals(m, id, &signals);
-    if (id && (leaf || worth_saying(kp_model_asset(m, id)))) {
+    bool leaf = !n && !kp_model_child_signals(m, id, &signals), may = kp_gate_asset(m, x->to, id);
+    x->left_out += !may;
+    if (id && may && (leaf || worth_saying(kp_model_asset(m, id)))) {
         char path[KP_PATH_MAX];
         kp_model_asset_path(m, id, path, sizeof path);
         if (!*any)
@@ -200,7 +203,9 @@ static enum kp_code see(struct exporting *x, kp_signal id)
 {
     char path[KP_PATH_MAX];
     const struct kp_signal_info *s = kp_model_signal(model(x), id);
-    if (!s || !s->source || !fed(x, s->coupling))
+    bool may = kp_gate_signal(model(x), x->to, id);
+    x->left_out += !may;
+    if (!may || !s || !s->source || !fed(x, s->coupling))
         return KP_OK;
     kp_model_signal_path(model(x), id, path, sizeof path);
     struct seen one = { s->coupling, kp_arena_strdup(&x->arena, s->source), kp_arena_strdup(&x->arena, path) };
@@ -311,12 +316,14 @@ static enum kp_code write_all(struct exporting *x)
     if (kp_alarms_rules(kp_node_alarms(x->node), NULL, put_alarm, x, x->err) ||
         kp_export_documents(x->node, x->out, x->err))
         return x->err->code;
+    if (x->left_out)
+        kp_buf_printf(x->out, "\n# left out, for they are labelled secret: %zu assets and signals; do not prune with this file\n", x->left_out);
     return x->out->failed || x->signals.failed ? no_memory(x) : KP_OK;
 }
 
-enum kp_code kp_export(struct kp_node *node, struct kp_buf *yaml, struct kp_err *err)
+enum kp_code kp_export(struct kp_node *node, enum kp_recipient to, struct kp_buf *yaml, struct kp_err *err)
 {
-    struct exporting x = { .node = node, .out = yaml, .err = err };
+    struct exporting x = { .node = node, .to = to, .out = yaml, .err = err };
     kp_buf_init(&x.signals, SECTION_MAX);
     if (!kp_node_couplings(node, NULL, &x.arena, &x.couplings, &x.n_couplings, err))
         write_all(&x);

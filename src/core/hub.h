@@ -92,6 +92,7 @@ struct kp_subscriber_def {
 };
 struct kp_note_msg { /* one block */
     struct kp_msg msg;
+    uint8_t label; /* in force */
     char json[];
 };
 struct kp_subscriber;
@@ -118,8 +119,8 @@ struct kp_link_view {
 };
 /* Calls `each` for every coupling; it may ask nothing of the hub. */
 void kp_hub_each_link(struct kp_hub *, void (*each)(void *arg, const struct kp_link_view *), void *arg);
-/* Hands a JSON text about an asset to the subscribers that want notes. Hub thread. */
-void kp_hub_note(struct kp_hub *, kp_asset, const char *json);
+/* Hands a JSON text about an asset, and how far it may travel, to the subscribers that want notes. Hub thread. */
+void kp_hub_note(struct kp_hub *, kp_asset, uint8_t label, const char *json);
 
 /* ---- conditions of the node itself, shown as alarms ---- */
 /* Opens an alarm interval at the root (text = what and what to do) or, with text NULL, closes it.

@@ -16,14 +16,15 @@ struct teller {
     kp_signal signal;
     struct kp_state_rule *rule;
     kp_asset machine;
-    bool heard; /* since the node started */
+    bool heard;          /* since the node started */
     uint8_t state, next; /* next: told, but not for long enough yet */
     int64_t since;       /* of next */
 };
 struct machine {
     kp_asset asset;
     bool used;
-    uint8_t state;    /* as the open interval says; unknown: none is open */
+    uint8_t state; /* as the open interval says; unknown: none is open */
+    uint8_t label; /* the strictest of its tellers, when it is stricter than the machine's own */
     int64_t interval, start;
 };
 struct kp_machine_states {
@@ -126,8 +127,7 @@ static struct machine *machine_entry(struct kp_hub *h, kp_asset asset)
     for (size_t i = 0; i < m->n_machines; i++)
         if (m->machines[i].asset == asset)
             return &m->machines[i];
-    if (!asset ||
-        !kp_grow(&m->machines, &m->machines_room, m->n_machines + 1, sizeof *m->machines))
+    if (!asset || !kp_grow(&m->machines, &m->machines_room, m->n_machines + 1, sizeof *m->machines))
         return NULL;
     struct machine *new = &m->machines[m->n_machines++];
     *new = (struct machine){ .asset = asset };
@@ -144,6 +144,7 @@ static void say(struct kp_hub *h, struct machine *machine, unsigned state, int64
     struct kp_interval v = { .id = machine->interval,
                              .asset = machine->asset,
                              .kind = KP_INTERVAL_STATE,
+                             .label = machine->label,
                              .start = machine->start,
                              .end = at,
                              .attributes = attributes };
@@ -156,11 +157,26 @@ static void say(struct kp_hub *h, struct machine *machine, unsigned state, int64
         return;
     print_attributes(attributes, state);
     v.id = 0;
+    v.label = machine->label;
     v.start = at;
     v.end = KP_FOREVER;
     machine->interval = kp_model_put_interval(h->model, &v, NULL);
     if (!machine->interval)
         machine->state = KP_STATE_UNKNOWN; /* no memory: the next value tries again */
+}
+
+/* A state tells what its tellers said, so it goes no further than they may. */
+static uint8_t strictest(const struct kp_hub *h, const struct machine *machine)
+{
+    uint8_t own = kp_model_label(h->model, machine->asset, KP_INHERIT), label = own;
+    for (size_t i = 0; i < h->states->n; i++) {
+        const struct teller *t = &h->states->tellers[i];
+        const struct kp_signal_info *info =
+            t->machine == machine->asset ? kp_model_signal(h->model, t->signal) : NULL;
+        uint8_t of_signal = info ? kp_model_label(h->model, info->asset, info->label) : own;
+        label = of_signal > label ? of_signal : label;
+    }
+    return label > own ? label : KP_INHERIT;
 }
 
 /* The busiest of its tellers counts. A machine of which nothing was heard since the start goes on
@@ -177,8 +193,10 @@ static void settle(struct kp_hub *h, struct machine *machine, int64_t at)
         if (t->state != KP_STATE_UNKNOWN && (state == KP_STATE_UNKNOWN || t->state < state))
             state = t->state;
     }
-    if (heard && state != machine->state)
-        say(h, machine, state, at);
+    if (!heard || state == machine->state)
+        return;
+    machine->label = strictest(h, machine);
+    say(h, machine, state, at);
 }
 
 /* After tellers came or went: machines that nobody tells of any more end. */
@@ -220,8 +238,7 @@ static void is_now(struct kp_hub *h, struct teller *t, unsigned state, int64_t a
 static void hear(struct kp_hub *h, struct teller *t, const struct kp_sample *s)
 {
     const struct kp_signal_info *info = kp_model_signal(h->model, t->signal);
-    unsigned state =
-        kp_state_rule_apply(t->rule, &s->value, s->status, info ? info->enums : NULL);
+    unsigned state = kp_state_rule_apply(t->rule, &s->value, s->status, info ? info->enums : NULL);
     if (state == t->next && t->heard)
         return;
     if (!t->heard || state == t->state || !kp_state_rule_hold(t->rule)) {

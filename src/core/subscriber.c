@@ -235,7 +235,7 @@ void subscribers_changed(struct kp_hub *h, enum kp_change change, int64_t id,
     pthread_mutex_unlock(&h->people);
 }
 
-void kp_hub_note(struct kp_hub *h, kp_asset asset, const char *json)
+void kp_hub_note(struct kp_hub *h, kp_asset asset, uint8_t label, const char *json)
 {
     char path[KP_PATH_MAX];
     size_t n = strlen(json) + 1;
@@ -252,6 +252,7 @@ void kp_hub_note(struct kp_hub *h, kp_asset asset, const char *json)
         }
         m->msg.kind = KP_MSG_NOTE;
         m->msg.cost = (uint32_t)(sizeof *m + n);
+        m->label = label;
         memcpy(m->json, json, n);
         send(s, &m->msg);
     }

@@ -101,14 +101,14 @@ static bool is_listed(const struct planning *p, const struct kp_group *g)
 }
 
 /* With those that share work with the ones asked for, and those that share with these. */
-static void add_sharers(struct planning *p)
+static void add_sharers(struct planning *p, enum kp_recipient to)
 {
     const struct kp_settings *s = &p->rules.settings;
     for (size_t before = 0; before != p->list.n && !p->err->code;) {
         before = p->list.n;
         for (size_t i = 0; i < s->n_groups && !p->err->code; i++)
             if (is_listed(p, &s->groups[i]))
-                shop_places(p->s, s->groups[i].match, &p->rules, &p->list, p->err);
+                shop_places(p->s, s->groups[i].match, to, &p->rules, &p->list, p->err);
     }
 }
 
@@ -320,7 +320,7 @@ enum kp_code kp_shop_capacity(struct kp_shop *s, const struct kp_shop_query *q, 
 {
     struct planning p = { .s = s, .now = q->now, .err = err };
     if (!shop_find(s, q, &p.rules, &p.list, err)) {
-        add_sharers(&p);
+        add_sharers(&p, q->recipient);
         if (!cut_time(&p, weeks < WEEKS_MAX ? weeks : WEEKS_MAX) && !err->code)
             kp_fail(err, KP_ENOMEM, "out of memory");
     }

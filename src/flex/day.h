@@ -52,9 +52,10 @@ struct kp_sources {
     kp_signal of[KP_COUNTS];  /* 0: none */
     double factor[KP_COUNTS]; /* of energy: J; of power: W */
 };
-/* By the rule, else by role and name, below the machine but not in a machine within it. The
- * model's lock is held. */
-void kp_sources_find(const struct kp_model *, kp_asset, const struct kp_machine_rule *,
+/* By the rule, else by role and name, below the machine but not in a machine within it. Returns the
+ * strictest label of these, of the signals that tell the state, and of the machine. The model's lock
+ * is held. */
+uint8_t kp_sources_find(const struct kp_model *, kp_asset, const struct kp_machine_rule *,
                      struct kp_sources *);
 
 struct kp_day_query {

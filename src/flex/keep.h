@@ -50,7 +50,7 @@ struct shop_rules { /* in force when they were read */
     struct kp_calendar calendar;
     struct kp_settings settings;
     struct kp_shop_patience *patience; /* of who asks; NULL: without end */
-    int64_t version; /* of both; a day is kept only while it is the newest */
+    int64_t version;                   /* of both; a day is kept only while it is the newest */
     int64_t
         *days; /* where local days begin, one after another: the clock is asked once a question */
     size_t n_days, days_room;
@@ -76,13 +76,13 @@ struct shop_machines {
     struct shop_machine *of; /* in path order */
     size_t n, room;
 };
-/* Adds assets that match and are machines or have intervals of kind state; a plain path that is
- * none is an error. */
-enum kp_code shop_machines(struct kp_shop *, const char *pattern, const struct shop_rules *,
-                           struct shop_machines *, struct kp_err *);
+/* Adds assets that match, may go to the recipient and are machines or have intervals of kind state;
+ * a plain path that is none is an error. */
+enum kp_code shop_machines(struct kp_shop *, const char *pattern, enum kp_recipient,
+                           const struct shop_rules *, struct shop_machines *, struct kp_err *);
 /* The same of all machines, also those that never said what they do. */
-enum kp_code shop_places(struct kp_shop *, const char *pattern, const struct shop_rules *,
-                         struct shop_machines *, struct kp_err *);
+enum kp_code shop_places(struct kp_shop *, const char *pattern, enum kp_recipient,
+                         const struct shop_rules *, struct shop_machines *, struct kp_err *);
 void shop_machines_free(struct shop_machines *);
 int64_t shop_first_interval(struct kp_shop *, kp_asset, struct kp_err *); /* KP_FOREVER: none */
 

@@ -19,12 +19,14 @@ enum { MACHINES_MAX = 2000, BLOB_MAX = 1 << 20 };
 struct finding {
     struct kp_model *model;
     const char *pattern;
+    enum kp_recipient to;
     const struct shop_rules *rules;
     struct shop_machines *out;
     struct kp_err *err;
 };
 
-/* The model's lock is held. */
+/* The model's lock is held. What is told of a machine is made of its counters and states, so the
+ * strictest label among them holds. */
 static bool add(struct finding *f, kp_asset id, const char *path)
 {
     struct shop_machines *l = f->out;
@@ -39,8 +41,9 @@ static bool add(struct finding *f, kp_asset id, const char *path)
     struct shop_machine *m = &l->of[l->n];
     *m = (struct shop_machine){ .id = id };
     snprintf(m->path, sizeof m->path, "%s", path);
-    kp_sources_find(f->model, id, kp_settings_machine(&f->rules->settings, path), &m->sources);
-    l->n++;
+    uint8_t label =
+        kp_sources_find(f->model, id, kp_settings_machine(&f->rules->settings, path), &m->sources);
+    l->n += kp_gate_label(f->to, label);
     return true;
 }
 
@@ -69,7 +72,7 @@ static enum kp_code add_plain(struct finding *f)
 {
     kp_model_lock(f->model);
     kp_asset id = kp_model_find_asset(f->model, f->pattern);
-    if (!id)
+    if (!id || !kp_gate_asset(f->model, f->to, id))
         kp_fail(f->err, KP_ENOTFOUND, "there is no asset '%.160s'", f->pattern);
     else if (kp_model_asset(f->model, id)->kind == KP_MACHINE)
         add(f, id, f->pattern);
@@ -91,11 +94,12 @@ static enum kp_code add_with_states(struct kp_shop *s, struct finding *f, struct
     return f->err->code ? kp_fail(err, f->err->code, "%s", f->err->text) : KP_OK;
 }
 
-enum kp_code shop_machines(struct kp_shop *s, const char *pattern, const struct shop_rules *rules,
-                           struct shop_machines *out, struct kp_err *err)
+enum kp_code shop_machines(struct kp_shop *s, const char *pattern, enum kp_recipient to,
+                           const struct shop_rules *rules, struct shop_machines *out,
+                           struct kp_err *err)
 {
     struct kp_err own = { 0 };
-    struct finding f = { kp_hub_model(s->hub), pattern, rules, out, &own };
+    struct finding f = { kp_hub_model(s->hub), pattern, to, rules, out, &own };
     if (*pattern && kp_pattern_plain(pattern) && add_plain(&f))
         return kp_fail(err, own.code, "%s", own.text);
     return add_with_states(s, &f, err);
@@ -123,11 +127,12 @@ static bool collect(const struct kp_model *m, kp_asset from, struct ids *ids)
     return true;
 }
 
-enum kp_code shop_places(struct kp_shop *s, const char *pattern, const struct shop_rules *rules,
-                         struct shop_machines *out, struct kp_err *err)
+enum kp_code shop_places(struct kp_shop *s, const char *pattern, enum kp_recipient to,
+                         const struct shop_rules *rules, struct shop_machines *out,
+                         struct kp_err *err)
 {
     struct kp_err own = { 0 };
-    struct finding f = { kp_hub_model(s->hub), pattern, rules, out, &own };
+    struct finding f = { kp_hub_model(s->hub), pattern, to, rules, out, &own };
     struct ids ids = { 0 };
     kp_model_lock(f.model);
     bool whole = collect(f.model, 0, &ids);

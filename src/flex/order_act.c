@@ -135,7 +135,7 @@ static kp_asset only_machine(struct kp_shop *s, const char *name, struct kp_err 
     const struct kp_group *g =
         shop_rules(s, &rules, err) ? NULL : kp_settings_group(&rules.settings, name);
     if (g)
-        shop_places(s, g->match, &rules, &list, err);
+        shop_places(s, g->match, KP_TO_NODE, &rules, &list, err);
     kp_asset id = list.n == 1 ? list.of[0].id : 0;
     shop_machines_free(&list);
     shop_rules_free(&rules);

@@ -89,7 +89,7 @@ static enum kp_code list_machines(struct watching *w, struct kp_db *db, struct k
     size_t n_old = w->n;
     w->of = NULL;
     w->n = w->room = 0;
-    shop_places(w->s, "", &w->rules, &found, err);
+    shop_places(w->s, "", KP_TO_NODE, &w->rules, &found, err);
     for (size_t i = 0; i < found.n && !err->code; i++) {
         kp_signal program = found.of[i].sources.of[KP_COUNT_PROGRAM];
         if (!program)

@@ -223,7 +223,7 @@ static enum kp_code find_machines(struct asking *a, const char *pattern, struct 
     struct shop_machines list = { 0 };
     struct kp_json i = kp_json(ids), g = kp_json(groups);
     const struct kp_settings *set = &a->rules.settings;
-    shop_places(a->s, pattern, &a->rules, &list, a->err);
+    shop_places(a->s, pattern, KP_TO_NODE, &a->rules, &list, a->err);
     kp_json_begin(&i, '[');
     for (size_t k = 0; k < list.n; k++)
         kp_json_int(&i, list.of[k].id);

@@ -18,9 +18,10 @@ struct kp_report_query {
     enum kp_report_kind kind;
     const char *const *assets; /* patterns; none: those of the settings */
     size_t n_assets;
-    int64_t now, at;   /* at: of a shift report the one that was last due then */
-    const char *month; /* "2026-10"; NULL: the last one that is over */
-    int language;      /* in kp_report_languages; negative: as the settings say */
+    int64_t now, at;             /* at: of a shift report the one that was last due then */
+    const char *month;           /* "2026-10"; NULL: the last one that is over */
+    int language;                /* in kp_report_languages; negative: as the settings say */
+    enum kp_recipient recipient; /* what may not go there is not in it */
 };
 enum kp_code kp_report(struct kp_shop *, const struct kp_report_query *, enum kp_report_format,
                        struct kp_buf *out, struct kp_err *);

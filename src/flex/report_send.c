@@ -102,10 +102,12 @@ static bool stopping(void *shop)
 static enum kp_code make_mail(struct kp_shop *s, const struct kp_report_query *q, struct mail *m,
                               struct kp_err *err)
 {
+    struct kp_report_query own = *q;
+    own.recipient = KP_TO_COMPANY; /* the gate of this exit: mail goes to people of the company */
     kp_buf_init(&m->text, MAIL_MAX);
     kp_buf_init(&m->html, MAIL_MAX);
     kp_buf_init(&m->pdf, 4 * MAIL_MAX);
-    if (report_sum(s, q, &m->r, err) || report_page(&m->r, &m->page, err))
+    if (report_sum(s, &own, &m->r, err) || report_page(&m->r, &m->page, err))
         return err->code;
     report_text(&m->page, &m->text);
     report_html(&m->page, &m->html);

@@ -343,11 +343,12 @@ enum kp_code report_sum(struct kp_shop *shop, const struct kp_report_query *quer
                                      .n_assets = query->n_assets ? query->n_assets : 1,
                                      .from = r->from,
                                      .to = r->to,
-                                     .now = r->now },
+                                     .now = r->now,
+                                     .recipient = query->recipient },
                                was = { .from = r->was, .to = r->from, .now = r->now };
     shop_rules_days(&r->rules, r->was - 45 * DAY, r->to);
     for (size_t i = 0; i < q.n_assets && !err->code; i++)
-        shop_machines(shop, q.assets[i], &r->rules, &list, err);
+        shop_machines(shop, q.assets[i], q.recipient, &r->rules, &list, err);
     if (!err->code)
         sum_list(shop, &list, &q, &was, r, err);
     if (!err->code)

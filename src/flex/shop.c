@@ -328,7 +328,7 @@ static bool turn(struct kp_shop *s)
     struct shop_rules rules;
     struct shop_machines list = { 0 };
     size_t made = 0;
-    if (!shop_rules(s, &rules, &err) && !shop_machines(s, "", &rules, &list, &err))
+    if (!shop_rules(s, &rules, &err) && !shop_machines(s, "", KP_TO_NODE, &rules, &list, &err))
         for (size_t i = 0; i < list.n && !err.code && !shop_stopping(s); i++)
             made += fill(s, &rules, &list.of[i], &err);
     if (err.code && err.code != KP_ESTOPPED)

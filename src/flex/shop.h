@@ -8,6 +8,7 @@
  * who asks earlier makes them on the way. */
 #include "core/json.h"
 #include "flex/day.h"
+#include "gate/gate.h"
 #include "store/store.h"
 
 struct kp_shop;
@@ -38,8 +39,8 @@ enum kp_shop_every { KP_EVERY_ALL, KP_EVERY_SHIFT, KP_EVERY_DAY, KP_EVERY_WEEK }
 extern const char *const
     kp_shop_every_words[]; /* "shift", "day", "week": from KP_EVERY_SHIFT on; ends with NULL */
 
-/* Days that are not kept yet are made on the way, for so long; those left over are being made by the
- * thread, and missing in the reply, which says how many ("making"). */
+/* Days that are not kept yet are made on the way, for so long; those left over are being made by
+ * the thread, and missing in the reply, which says how many ("making"). */
 struct kp_shop_patience {
     int64_t until; /* monotonic */
     size_t making; /* days of machines */
@@ -49,8 +50,9 @@ struct kp_shop_query {
     size_t n_assets;
     int64_t from, to, now;
     enum kp_shop_every every;
-    bool energy; /* only what belongs to energy */
+    bool energy;                       /* only what belongs to energy */
     struct kp_shop_patience *patience; /* NULL: without end */
+    enum kp_recipient recipient;       /* machines that may not go there are none */
 };
 /* The whole reply. */
 enum kp_code kp_shop_oee(struct kp_shop *, const struct kp_shop_query *, struct kp_json *,

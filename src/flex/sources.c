@@ -68,7 +68,14 @@ struct looking {
     const struct kp_model *m;
     struct kp_sources *out;
     size_t looked;
+    uint8_t label; /* the strictest of the signals that tell the machine's state */
 };
+
+static uint8_t stricter(const struct kp_model *m, const struct kp_signal_info *s, uint8_t label)
+{
+    uint8_t own = s ? kp_model_label(m, s->asset, s->label) : label;
+    return own > label ? own : label;
+}
 
 static void take(struct kp_sources *out, const struct kp_signal_info *s, enum kp_count count)
 {
@@ -85,6 +92,8 @@ static void look_below(struct looking *l, kp_asset id)
     for (size_t i = 0; i < n && l->looked < BELOW_MAX; i++, l->looked++) {
         const struct kp_signal_info *s = kp_model_signal(l->m, signals[i]);
         enum kp_count count = count_of(s);
+        if (s->states)
+            l->label = stricter(l->m, s, l->label);
         if (count < KP_COUNTS && !l->out->of[count])
             take(l->out, s, count);
     }
@@ -107,10 +116,10 @@ static void take_named(const struct kp_model *m, kp_asset id, const char *name, 
         take(out, kp_model_signal(m, s), count);
 }
 
-void kp_sources_find(const struct kp_model *m, kp_asset id, const struct kp_machine_rule *rule,
-                     struct kp_sources *out)
+uint8_t kp_sources_find(const struct kp_model *m, kp_asset id, const struct kp_machine_rule *rule,
+                        struct kp_sources *out)
 {
-    struct looking l = { .m = m, .out = out };
+    struct looking l = { .m = m, .out = out, .label = kp_model_label(m, id, KP_INHERIT) };
     *out = (struct kp_sources){ 0 };
     bool counts = rule->signals[KP_COUNT_GOOD] || rule->signals[KP_COUNT_PARTS];
     look_below(&l, id);
@@ -119,4 +128,7 @@ void kp_sources_find(const struct kp_model *m, kp_asset id, const struct kp_mach
     for (enum kp_count i = 0; i < KP_COUNTS; i++)
         if (rule->signals[i])
             take_named(m, id, rule->signals[i], i, out);
+    for (enum kp_count i = 0; i < KP_COUNTS; i++)
+        l.label = stricter(m, kp_model_signal(m, out->of[i]), l.label);
+    return l.label;
 }

@@ -19,7 +19,7 @@ enum kp_code shop_find(struct kp_shop *s, const struct kp_shop_query *q, struct 
     int64_t learnt = q->now - (int64_t)(LEARN_DAYS + 15) * 86400 * KP_SECOND;
     shop_rules_days(rules, q->from < learnt ? q->from : learnt, q->to < q->now ? q->to : q->now);
     for (size_t i = 0; i < q->n_assets && !err->code; i++)
-        shop_machines(s, q->assets[i], rules, list, err);
+        shop_machines(s, q->assets[i], q->recipient, rules, list, err);
     return err->code;
 }
 

@@ -22,27 +22,27 @@ bool kp_gate_label(enum kp_recipient to, uint8_t label)
     return known && label <= strictest[to];
 }
 
-/* The root, if nobody has labelled it, is internal. */
-static uint8_t in_force(const struct kp_model *m, kp_asset a, uint8_t own)
-{
-    uint8_t label = kp_model_label(m, a, own);
-    return label == KP_INHERIT ? KP_INTERNAL : label;
-}
-
 bool kp_gate_asset(const struct kp_model *m, enum kp_recipient to, kp_asset a)
 {
-    return kp_gate_label(to, in_force(m, a, KP_INHERIT));
+    bool known = !a || kp_model_asset(m, a);
+    return known && kp_gate_label(to, kp_model_label(m, a, KP_INHERIT));
 }
 
 bool kp_gate_signal(const struct kp_model *m, enum kp_recipient to, kp_signal s)
 {
     const struct kp_signal_info *info = kp_model_signal(m, s);
-    return info && kp_gate_label(to, in_force(m, info->asset, info->label));
+    return info && kp_gate_label(to, kp_model_label(m, info->asset, info->label));
+}
+
+bool kp_gate_kept(const struct kp_model *m, enum kp_recipient to, kp_signal s)
+{
+    return kp_model_signal(m, s) ? kp_gate_signal(m, to, s) : to == KP_TO_NODE;
 }
 
 bool kp_gate_interval(const struct kp_model *m, enum kp_recipient to, const struct kp_interval *v)
 {
-    return kp_gate_label(to, in_force(m, v->asset, v->label));
+    bool known = !v->asset || kp_model_asset(m, v->asset);
+    return known ? kp_gate_label(to, kp_model_label(m, v->asset, v->label)) : to == KP_TO_NODE;
 }
 
 /* ---- the gate ---- */

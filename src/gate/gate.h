@@ -9,12 +9,12 @@
 
 struct kp_clock;
 
-/* Who gets it. */
+/* Who gets it, the least trusted first: whoever does not say is anyone. */
 enum kp_recipient {
-    KP_TO_NODE,    /* it stays inside: the console, the CLI on this machine */
-    KP_TO_COMPANY, /* programs with a token, messages and files for people of this company */
+    KP_TO_ANYONE,
     KP_TO_PARTNER, /* another company, under an agreement */
-    KP_TO_ANYONE,  /* and anybody else */
+    KP_TO_COMPANY, /* programs with a token, messages to people of this company */
+    KP_TO_NODE,    /* it stays inside: the console, the CLI on this machine */
 };
 
 /* ---- labels; under the model's lock ---- */
@@ -23,6 +23,9 @@ bool kp_gate_label(enum kp_recipient, uint8_t label);
 bool kp_gate_asset(const struct kp_model *, enum kp_recipient, kp_asset);
 bool kp_gate_signal(const struct kp_model *, enum kp_recipient,
                     kp_signal); /* false: no such signal, too */
+/* Of a value that is kept: its signal may be gone, and what it was with it; then it stays in the node. */
+bool kp_gate_kept(const struct kp_model *, enum kp_recipient, kp_signal);
+/* The same of an interval and its asset. */
 bool kp_gate_interval(const struct kp_model *, enum kp_recipient, const struct kp_interval *);
 
 /* ---- agreements ---- */

@@ -93,9 +93,9 @@ enum kp_code kp_node_make_interval(struct kp_node *node, const char *asset_path,
     return KP_OK;
 }
 
-/* The interval as it stands in the file, which is where the open ones are too. */
-static enum kp_code find(struct kp_node *node, int64_t id, struct kp_arena *arena,
-                         struct kp_interval *out, struct kp_err *err)
+/* The file is where the open ones are too. */
+enum kp_code kp_node_interval(struct kp_node *node, int64_t id, struct kp_arena *arena,
+                              struct kp_interval *out, struct kp_err *err)
 {
     if (kp_store_sync(node->store, err))
         return err->code;
@@ -129,7 +129,7 @@ static enum kp_code change(struct kp_node *node, int64_t id, const struct kp_fie
 {
     struct kp_arena arena = { 0 };
     struct job j = { .model = kp_hub_model(node->hub), .remove = remove, .err = err };
-    if (!find(node, id, &arena, &j.interval, err) && !apply_all(&j.interval, fields, n, err))
+    if (!kp_node_interval(node, id, &arena, &j.interval, err) && !apply_all(&j.interval, fields, n, err))
         node_change(node, do_interval, &j, err);
     kp_arena_free(&arena);
     return err->code;

@@ -273,6 +273,8 @@ void kp_rows_applied(struct kp_store *); /* after its commit */
  * no sample may be written, for its signal could be among them. */
 bool kp_rows_whole(struct kp_store *);
 enum kp_code kp_rows_put_interval(struct kp_db *, const struct kp_interval *, struct kp_err *);
+/* Before the row of a signal or asset goes: notes that history stays whose label was secret. */
+enum kp_code kp_secrecy_removing(struct kp_db *, bool signal, int64_t id, struct kp_err *);
 enum kp_code kp_rows_next_id(struct kp_store *, int kind, int64_t next, struct kp_err *);
 
 /* ---- snapshot.c ---- */

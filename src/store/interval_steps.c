@@ -16,7 +16,7 @@
 #define DAY_NS            "86400000000000"
 #define LONG              "\"end\" - start > " DAY_NS
 #define FIND                                                                                       \
-    "select start, \"end\", attributes from interval where asset = ?1 and kind = ?2 and "
+    "select start, \"end\", attributes from interval where asset = ?1 and kind = ?2 and label is not ?6 and "
 #define BEGAN_LONG_BEFORE FIND LONG " and start < ?3 and \"end\" > ?3 order by start"
 #define BEGAN_AFTER                                                                                \
     FIND "start >= ?4 and start < ?5"                                                              \
@@ -47,6 +47,7 @@ static bool ask(struct kp_sum_rows *r, struct kp_err *err)
     kp_bind_int(r->stmt, 1, r->asset);
     kp_bind_text(r->stmt, 2, kp_interval_kind_name(r->kind));
     kp_bind_int(r->stmt, 3, q->from);
+    kp_bind_text(r->stmt, 6, q->without);
     if (!*++r->sql) { /* the second one */
         kp_bind_int(r->stmt, 4, before(q->from, 86400 * KP_SECOND));
         kp_bind_int(r->stmt, 5, q->to);

@@ -36,6 +36,7 @@ struct kp_sum_query {
     enum kp_sum_by by;
     int64_t every;         /* ns, steps aligned to the epoch; 0: from..to is the one step */
     const char *attribute; /* NULL: kp_interval_attribute() of the kind */
+    const char *without;   /* a label: intervals that have it count for nothing; NULL: all count */
 };
 
 struct kp_sum {

@@ -401,9 +401,13 @@ static enum kp_code apply(struct kp_store *s, struct change *c, int64_t most[3],
         most[2] = c->id > most[2] ? c->id : most[2];
         return kp_rows_put_interval(s->db, &c->interval, err);
     case KP_ASSET_REMOVED:
-        return remove_row(s->db, "delete from asset where id = ?", c->id, err);
+        return kp_secrecy_removing(s->db, false, c->id, err)
+                   ? err->code
+                   : remove_row(s->db, "delete from asset where id = ?", c->id, err);
     case KP_SIGNAL_REMOVED:
-        return remove_row(s->db, "delete from signal where id = ?", c->id, err);
+        return kp_secrecy_removing(s->db, true, c->id, err)
+                   ? err->code
+                   : remove_row(s->db, "delete from signal where id = ?", c->id, err);
     case KP_INTERVAL_REMOVED:
         return remove_row(s->db, shop_days_of_interval, c->id, err)
                    ? err->code

@@ -101,6 +101,9 @@ struct kp_store_stats {
 };
 struct kp_store_stats kp_store_stats(struct kp_store *);
 
+/* Whether anything in the file is labelled secret, or was when it was removed. */
+enum kp_code kp_store_holds_secret(struct kp_store *, bool *any, struct kp_err *);
+
 /* Small settings of the node in the file's table `setting`. get: text into the arena, NULL when unset. */
 const char *kp_setting_get(struct kp_db *, struct kp_arena *, const char *key);
 enum kp_code kp_setting_put(struct kp_db *, const char *key, const char *text, struct kp_err *);

@@ -316,6 +316,7 @@ static bool check_access(struct kp_request *r)
 {
     if (r->client.local) {
         r->who = (struct kp_who){ .user = "local", .role = KP_OWNER, .via = "local" };
+        r->to = KP_TO_NODE;
         return true;
     }
     if (!check_host(r))
@@ -324,6 +325,7 @@ static bool check_access(struct kp_request *r)
         return check_origin(r);
     if ((r->client.authorization ? !check_bearer(r) : !check_session(r)) || !check_first(r))
         return false;
+    r->to = r->client.authorization ? KP_TO_COMPANY : KP_TO_NODE; /* a token is for a program, a session for the console */
     if (r->route->needs & KP_LOCAL)
         return deny(r, "only possible over the node's Unix socket");
     return check_role(r);

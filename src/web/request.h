@@ -4,6 +4,7 @@
 /* One request and its reply, free of the HTTP library: what handlers see, and what tests and fuzzers
  * can make by hand. */
 #include "core/json.h"
+#include "gate/gate.h"
 #include "node/node.h"
 #include "web/params.h"
 #include "web/guard.h"
@@ -94,6 +95,7 @@ struct kp_request {
     unsigned port; /* the TCP port that serves it: part of the cookie's name */
     struct kp_client client;
     struct kp_who who; /* nobody on a route with KP_OPEN and of a token with r->only */
+    enum kp_recipient to; /* whom the reply goes to: what may not go there is not there (gate/gate.h) */
     const char *action; /* for the audit log, which a GET then gets too; NULL = method and route */
     char note[200];     /* and what else is to be said there: kp_request_note */
     bool showed;        /* something that was to prove who asks */

@@ -5,15 +5,31 @@
 #include "core/ban.h"
 
 struct listing {
+    struct kp_request *r;
     struct kp_json j;
     int64_t left;
     bool more;
 };
 
+/* What was done to a thing tells of it. */
+static bool may_show(struct listing *l, const char *target)
+{
+    struct kp_model *m = kp_hub_model(kp_node_hub(l->r->node));
+    kp_model_lock(m);
+    kp_asset asset = target ? kp_model_find_asset(m, target) : 0;
+    kp_signal signal = target ? kp_model_find_signal(m, target) : 0;
+    bool may = (!asset || kp_gate_asset(m, l->r->to, asset)) &&
+               (!signal || kp_gate_signal(m, l->r->to, signal));
+    kp_model_unlock(m);
+    return may;
+}
+
 static bool put_row(void *arg, const struct kp_audit *a)
 {
     struct listing *l = arg;
     struct kp_json *j = &l->j;
+    if (!may_show(l, a->target))
+        return true;
     l->more = !l->left;
     if (l->more)
         return false;
@@ -34,7 +50,7 @@ enum kp_code kp_route_audit(struct kp_request *r, struct kp_err *err)
     struct kp_db *db = kp_store_reader(kp_node_store(r->node), err);
     if (!db)
         return err->code;
-    struct listing l = { kp_reply_json(r), kp_arg_int(r, "limit"), false };
+    struct listing l = { r, kp_reply_json(r), kp_arg_int(r, "limit"), false };
     kp_json_begin(&l.j, '{');
     kp_json_key(&l.j, "entries");
     kp_json_begin(&l.j, '[');

@@ -47,9 +47,12 @@ static bool put_change(void *arg, const struct kp_sample *s, int64_t committed, 
     struct kp_model *model = kp_hub_model(kp_node_hub(c->r->node));
     char path[KP_PATH_MAX] = "";
     kp_model_lock(model);
+    bool may = kp_gate_kept(model, c->r->to, s->signal);
     if (kp_model_signal(model, s->signal))
         kp_model_signal_path(model, s->signal, path, sizeof path);
     kp_model_unlock(model);
+    if (!may)
+        return !c->r->gone;
     kp_json_begin(&c->j, '{');
     kp_json_put_int(&c->j, "id", s->signal);
     kp_json_put_text(&c->j, "path", *path ? path : NULL); /* null: removed since */

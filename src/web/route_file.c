@@ -87,6 +87,16 @@ static enum kp_code query(struct kp_request *r, const char *sql, int64_t limit, 
     return err->code;
 }
 
+/* SQL sees the whole file, also what was removed, so it is for who may have all of that. */
+static enum kp_code check_sql(struct kp_request *r, struct kp_err *err)
+{
+    bool secret = false;
+    if (kp_gate_label(r->to, KP_SECRET) || kp_store_holds_secret(kp_node_store(r->node), &secret, err) || !secret)
+        return err->code;
+    return kp_fail(err, KP_EDENIED, "something on this node is labelled secret, and SQL sees everything: a token may not use "
+                                    "it; koppel sql on the node can");
+}
+
 enum kp_code kp_route_sql(struct kp_request *r, struct kp_err *err)
 {
     static const char *const keys[] = { "sql", "limit", NULL };
@@ -94,7 +104,7 @@ enum kp_code kp_route_sql(struct kp_request *r, struct kp_err *err)
     const char *sql;
     int64_t limit;
     if (body && !kp_body_text(body, "sql", true, &sql, err) &&
-        !kp_body_int(body, "limit", 1, SQL_ROWS_MAX, SQL_ROWS, &limit, err))
+        !kp_body_int(body, "limit", 1, SQL_ROWS_MAX, SQL_ROWS, &limit, err) && !check_sql(r, err))
         query(r, sql, limit, err);
     json_decref(body);
     return err->code;
@@ -188,7 +198,7 @@ enum kp_code kp_route_apply(struct kp_request *r, struct kp_err *err)
         return kp_fail(err, KP_EINVALID, "the body is missing: send the file to apply");
     struct kp_buf plan;
     kp_buf_init(&plan, PLAN_MAX);
-    if (!kp_apply(r->node, r->body, r->body_len, name && *name ? name : "factory.yaml", dry_run,
+    if (!kp_apply(r->node, r->to, r->body, r->body_len, name && *name ? name : "factory.yaml", dry_run,
                   kp_arg_int(r, "prune"), &plan, err)) {
         struct kp_json j = kp_reply_json(r);
         kp_json_begin(&j, '{');
@@ -206,5 +216,5 @@ enum kp_code kp_route_apply(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_export(struct kp_request *r, struct kp_err *err)
 {
     r->reply.type = "application/yaml; charset=utf-8";
-    return kp_export(r->node, &r->reply.body, err);
+    return kp_export(r->node, r->to, &r->reply.body, err);
 }

@@ -338,10 +338,11 @@ static kp_signal find_signal(struct kp_request *r, const char *path, struct kp_e
 {
     kp_model_lock(model(r));
     kp_signal id = kp_model_find_signal(model(r), path);
+    bool may = kp_gate_signal(model(r), r->to, id);
     kp_model_unlock(model(r));
-    if (!id)
+    if (!may)
         kp_fail(err, KP_ENOTFOUND, "there is no signal '%.160s'", path);
-    return id;
+    return may ? id : 0;
 }
 
 static enum kp_code put_series(struct points *p, const struct asked *a, const char *path, struct kp_err *err)
@@ -436,22 +437,24 @@ struct intervals {
 static bool put_interval(void *arg, const struct kp_interval *v)
 {
     struct intervals *i = arg;
-    i->more = !i->left;
-    if (i->more)
-        return false;
-    i->left--;
     kp_model_lock(model(i->r));
-    kp_view_interval(&i->j, model(i->r), v, false);
+    bool may = kp_gate_interval(model(i->r), i->r->to, v);
+    i->more = may && !i->left;
+    if (may && i->left) {
+        i->left--;
+        kp_view_interval(&i->j, model(i->r), v, false);
+    }
     kp_model_unlock(model(i->r));
-    return !i->r->gone;
+    return !i->more && !i->r->gone;
 }
 
 static enum kp_code read_asset(struct kp_request *r, const char *path, int64_t *id, struct kp_err *err)
 {
     kp_model_lock(model(r));
     *id = kp_model_find_asset(model(r), path);
+    bool may = kp_gate_asset(model(r), r->to, (kp_asset)*id);
     kp_model_unlock(model(r));
-    if (*path && !*id)
+    if ((*path && !*id) || !may)
         return kp_fail(err, KP_ENOTFOUND, "there is no asset '%.160s'", path);
     return KP_OK;
 }
@@ -483,6 +486,18 @@ enum kp_code kp_route_intervals(struct kp_request *r, struct kp_err *err)
 
 static const struct kp_body_key interval_keys[] = { { "attributes", KP_BODY_DOCUMENT }, { NULL, 0 } };
 
+/* The number in the path, of an interval that may be known to who asks. */
+static enum kp_code read_interval_id(struct kp_request *r, int64_t *id, struct kp_err *err)
+{
+    struct kp_interval v;
+    if (kp_name_number(r, "an interval", id, err) || kp_node_interval(r->node, *id, &r->arena, &v, err))
+        return err->code;
+    kp_model_lock(model(r));
+    bool may = kp_gate_interval(model(r), r->to, &v);
+    kp_model_unlock(model(r));
+    return may ? KP_OK : kp_fail(err, KP_ENOTFOUND, "there is no interval %lld", (long long)*id);
+}
+
 enum kp_code kp_route_interval_make(struct kp_request *r, struct kp_err *err)
 {
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
@@ -490,7 +505,7 @@ enum kp_code kp_route_interval_make(struct kp_request *r, struct kp_err *err)
     struct kp_field *fields;
     size_t n;
     int64_t id;
-    if (body && !kp_body_text(body, "path", true, &path, err) &&
+    if (body && !kp_body_text(body, "path", true, &path, err) && !read_asset(r, path, &id, err) &&
         !kp_body_fields(body, interval_keys, "path", NULL, &r->arena, &fields, &n, err) &&
         !kp_node_make_interval(r->node, path, fields, n, &id, err))
         kp_reply_id(r, id, 201);
@@ -501,7 +516,7 @@ enum kp_code kp_route_interval_make(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_interval_change(struct kp_request *r, struct kp_err *err)
 {
     int64_t id;
-    if (kp_name_number(r, "an interval", &id, err))
+    if (read_interval_id(r, &id, err))
         return err->code;
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
     struct kp_field *fields;
@@ -516,7 +531,7 @@ enum kp_code kp_route_interval_change(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_interval_remove(struct kp_request *r, struct kp_err *err)
 {
     int64_t id;
-    if (!kp_name_number(r, "an interval", &id, err) && !kp_node_remove_interval(r->node, id, err))
+    if (!read_interval_id(r, &id, err) && !kp_node_remove_interval(r->node, id, err))
         r->reply.status = 204;
     return err->code;
 }

@@ -78,7 +78,7 @@ static bool match_asset(void *arg, kp_asset id)
     struct assets *a = arg;
     char path[KP_PATH_MAX] = "";
     kp_model_lock(model(a->r));
-    bool known = kp_model_asset(model(a->r), id) != NULL;
+    bool known = kp_model_asset(model(a->r), id) && kp_gate_asset(model(a->r), a->r->to, id);
     if (known)
         kp_model_asset_path(model(a->r), id, path, sizeof path);
     kp_model_unlock(model(a->r));
@@ -102,8 +102,9 @@ static void find_assets(struct assets *a, struct kp_db *db, uint8_t kind)
     }
     kp_model_lock(model(a->r));
     kp_asset id = kp_model_find_asset(model(a->r), a->pattern);
+    bool may = kp_gate_asset(model(a->r), a->r->to, id);
     kp_model_unlock(model(a->r));
-    if (id || !*a->pattern)
+    if ((id || !*a->pattern) && may)
         add_asset(a, id, a->pattern);
     else
         kp_fail(a->err, KP_ENOTFOUND, "there is no asset '%.160s'", a->pattern);
@@ -117,6 +118,7 @@ static enum kp_code read_query(struct kp_request *r, struct kp_sum_query *q, str
                         *by = kp_arg_get(r, "by");
     const int64_t day = 86400 * KP_SECOND;
     *q = (struct kp_sum_query){ .now = r->now, .attribute = kp_arg_text(r, "attribute") };
+    q->without = kp_gate_label(r->to, KP_SECRET) ? NULL : kp_label_name(KP_SECRET);
     kp_interval_kind_parse(kp_arg_text(r, "kind"), &q->kind);
     q->to = to->given ? to->number : r->now;
     q->from = from->given ? from->number : q->to < INT64_MIN + day ? INT64_MIN : q->to - day;

@@ -17,6 +17,7 @@ static struct kp_model *model(struct kp_request *r)
 /* The first signal of each role below a machine, but not those of a machine within it. */
 struct roles {
     const struct kp_model *m;
+    enum kp_recipient to;
     kp_signal list[ROLES_MAX];
     size_t n, looked;
 };
@@ -24,7 +25,7 @@ struct roles {
 static void take_role(struct roles *r, kp_signal id)
 {
     const char *role = kp_model_signal(r->m, id)->role;
-    if (!role || r->n == ROLES_MAX)
+    if (!role || r->n == ROLES_MAX || !kp_gate_signal(r->m, r->to, id))
         return;
     for (size_t i = 0; i < r->n; i++)
         if (strcmp(kp_model_signal(r->m, r->list[i])->role, role) == 0)
@@ -45,9 +46,10 @@ static void look_below(struct roles *r, kp_asset id)
             look_below(r, assets[i]);
 }
 
-static void put_roles(struct kp_json *j, const struct kp_model *m, kp_asset id)
+static void put_roles(struct kp_json *j, const struct kp_model *m, kp_asset id,
+                      enum kp_recipient to)
 {
-    struct roles r = { .m = m };
+    struct roles r = { .m = m, .to = to };
     look_below(&r, id);
     kp_json_key(j, "signals");
     kp_json_begin(j, '{');
@@ -68,10 +70,10 @@ static void put_roles(struct kp_json *j, const struct kp_model *m, kp_asset id)
 
 /* An asset of kind machine, or another that is known to be doing something. */
 static bool put_machine(struct kp_json *j, const struct kp_model *m, const struct kp_asset_info *a,
-                        const char *path)
+                        const char *path, enum kp_recipient to)
 {
-    struct kp_doing doing = kp_view_doing(m, a->id);
-    if (a->kind != KP_MACHINE && !*doing.state)
+    struct kp_doing doing = kp_view_doing(m, a->id, to);
+    if ((a->kind != KP_MACHINE && !*doing.state) || !kp_gate_asset(m, to, a->id))
         return false;
     kp_json_begin(j, '{');
     kp_json_put_text(j, "path", path);
@@ -80,15 +82,16 @@ static bool put_machine(struct kp_json *j, const struct kp_model *m, const struc
     kp_json_put_text(j, "product", a->nameplate[KP_PRODUCT_DESIGNATION]);
     kp_json_put_text(j, "state", *doing.state ? doing.state : NULL);
     kp_json_put_time(j, "stateSince", doing.since);
-    put_roles(j, m, a->id);
+    put_roles(j, m, a->id, to);
     kp_json_end(j, '}');
     return true;
 }
 
 /* Puts machines behind `path` on, looking at no more than SLICE assets; false at the end. */
-static bool put_slice(struct kp_json *j, const struct kp_model *m, const char *pattern, kp_asset *at,
+static bool put_slice(struct kp_request *r, struct kp_json *j, const char *pattern, kp_asset *at,
                       size_t *left, char path[KP_PATH_MAX])
 {
+    const struct kp_model *m = model(r);
     for (size_t seen = 0; seen < SLICE && *left; seen++) {
         char next_path[KP_PATH_MAX];
         kp_asset next = kp_view_asset_after(m, *at);
@@ -97,7 +100,7 @@ static bool put_slice(struct kp_json *j, const struct kp_model *m, const char *p
         *at = next;
         kp_model_asset_path(m, next, next_path, sizeof next_path);
         if (kp_pattern_match(pattern, next_path) &&
-            put_machine(j, m, kp_model_asset(m, next), next_path)) {
+            put_machine(j, m, kp_model_asset(m, next), next_path, r->to)) {
             memcpy(path, next_path, sizeof next_path);
             --*left;
         }
@@ -112,8 +115,9 @@ enum kp_code kp_route_machines(struct kp_request *r, struct kp_err *err)
     char path[KP_PATH_MAX] = "";
     kp_model_lock(model(r));
     kp_asset at = after ? kp_model_find_asset(model(r), after) : 0;
+    bool may = kp_gate_asset(model(r), r->to, at);
     kp_model_unlock(model(r));
-    if (after && *after && !at)
+    if (after && *after && !(at && may))
         return kp_fail(err, KP_ENOTFOUND,
                        "after: there is no asset '%.120s' any more; start the list again", after);
     struct kp_json j = kp_reply_json(r);
@@ -123,7 +127,7 @@ enum kp_code kp_route_machines(struct kp_request *r, struct kp_err *err)
     bool more;
     do {
         kp_model_lock(model(r));
-        more = put_slice(&j, model(r), pattern ? pattern : "", &at, &left, path);
+        more = put_slice(r, &j, pattern ? pattern : "", &at, &left, path);
         kp_model_unlock(model(r));
     } while (more && !r->reply.body.failed);
     kp_json_end(&j, ']');

@@ -39,12 +39,19 @@ typedef void view_signal(struct kp_json *, const struct kp_model *, const struct
 struct page {
     struct kp_json j;
     const struct kp_model *m;
+    enum kp_recipient to;
     view_signal *put;
+    size_t n;
+    char last[KP_PATH_MAX]; /* that was put */
 };
 
 static void put_one(void *arg, kp_signal id, const char *path)
 {
     struct page *page = arg;
+    if (!kp_gate_signal(page->m, page->to, id))
+        return;
+    page->n++;
+    memcpy(page->last, path, strlen(path) + 1);
     kp_json_begin(&page->j, '{');
     page->put(&page->j, page->m, kp_model_signal(page->m, id), path);
     kp_json_end(&page->j, '}');
@@ -54,27 +61,26 @@ static void put_one(void *arg, kp_signal id, const char *path)
 static void put_page(struct kp_request *r, const char *name, view_signal *put)
 {
     const char *match = kp_arg_text(r, "match"), *pattern = match ? match : "", *first = kp_arg_text(r, "after");
-    size_t left = (size_t)kp_arg_int(r, "limit"), n;
-    char after[KP_PATH_MAX] = "", more[KP_PATH_MAX];
+    size_t limit = (size_t)kp_arg_int(r, "limit"), n;
+    char after[KP_PATH_MAX] = "";
     kp_signal beyond;
     if (first)
         memcpy(after, first, strlen(first) + 1); /* checked: shorter than KP_PATH_MAX */
-    struct page page = { .j = kp_reply_json(r), .m = model(r), .put = put };
+    struct page page = { .j = kp_reply_json(r), .m = model(r), .to = r->to, .put = put };
     kp_json_begin(&page.j, '{');
     kp_json_key(&page.j, name);
     kp_json_begin(&page.j, '[');
     do {
         kp_model_lock(model(r));
-        n = kp_model_each(page.m, pattern, after, left < SLICE ? left : SLICE, put_one, &page);
+        n = limit - page.n < SLICE ? limit - page.n : SLICE;
+        n = kp_model_each(page.m, pattern, after, n, put_one, &page);
         kp_model_unlock(model(r));
-        left -= n;
-    } while (n && left && !r->reply.body.failed);
+    } while (n && page.n < limit && !r->reply.body.failed);
     kp_json_end(&page.j, ']');
-    memcpy(more, after, sizeof more);
     kp_model_lock(model(r));
-    bool rest = n && kp_model_match(page.m, pattern, more, &beyond, 1);
+    bool rest = n && kp_model_match(page.m, pattern, after, &beyond, 1);
     kp_model_unlock(model(r));
-    kp_json_put_text(&page.j, "next", rest ? after : NULL);
+    kp_json_put_text(&page.j, "next", rest ? page.last : NULL);
     kp_json_end(&page.j, '}');
 }
 
@@ -100,17 +106,18 @@ static bool asset_matches(const struct kp_model *m, kp_asset id, const char *pat
 }
 
 /* Writes assets from *at on, looking at no more than SLICE of them; false at the end. */
-static bool put_assets(struct kp_json *j, const struct kp_model *m, const char *pattern, kp_asset *at, size_t *left)
+static bool put_assets(struct kp_request *r, struct kp_json *j, const char *pattern, kp_asset *at, size_t *left)
 {
+    const struct kp_model *m = model(r);
     for (size_t seen = 0; seen < SLICE && *left; seen++) {
         kp_asset next = kp_view_asset_after(m, *at);
         if (!next)
             return false;
         *at = next;
-        if (!asset_matches(m, next, pattern))
+        if (!asset_matches(m, next, pattern) || !kp_gate_asset(m, r->to, next))
             continue;
         kp_json_begin(j, '{');
-        kp_view_asset(j, m, kp_model_asset(m, next));
+        kp_view_asset(j, m, kp_model_asset(m, next), r->to);
         kp_json_end(j, '}');
         --*left;
     }
@@ -121,8 +128,9 @@ static kp_asset find_asset(struct kp_request *r, const char *path)
 {
     kp_model_lock(model(r));
     kp_asset id = kp_model_find_asset(model(r), path);
+    bool may = kp_gate_asset(model(r), r->to, id);
     kp_model_unlock(model(r));
-    return id;
+    return may ? id : 0;
 }
 
 enum kp_code kp_route_assets(struct kp_request *r, struct kp_err *err)
@@ -139,7 +147,7 @@ enum kp_code kp_route_assets(struct kp_request *r, struct kp_err *err)
     bool more;
     do {
         kp_model_lock(model(r));
-        more = put_assets(&j, model(r), pattern, &at, &left);
+        more = put_assets(r, &j, pattern, &at, &left);
         kp_model_unlock(model(r));
     } while (more && !r->reply.body.failed);
     kp_json_end(&j, ']');
@@ -168,6 +176,19 @@ struct children {
     kp_signal *signals;
 };
 
+/* Of those that may go where the reply goes. */
+static void keep_open(struct tree *t, struct children *c)
+{
+    size_t n = c->n_assets;
+    for (size_t i = c->n_assets = 0; i < n; i++)
+        if (kp_gate_asset(model(t->r), t->r->to, c->assets[i]))
+            c->assets[c->n_assets++] = c->assets[i];
+    n = c->n_signals;
+    for (size_t i = c->n_signals = 0; i < n; i++)
+        if (kp_gate_signal(model(t->r), t->r->to, c->signals[i]))
+            c->signals[c->n_signals++] = c->signals[i];
+}
+
 /* Copies the children's numbers, so that the lock can be let go between slices. */
 static bool copy_children(struct tree *t, kp_asset id, struct children *c)
 {
@@ -179,7 +200,10 @@ static bool copy_children(struct tree *t, kp_asset id, struct children *c)
         c->assets = kp_arena_copy(&t->r->arena, assets, c->n_assets * sizeof *assets);
     if (c->n_signals)
         c->signals = kp_arena_copy(&t->r->arena, signals, c->n_signals * sizeof *signals);
-    return !c->assets == !c->n_assets && !c->signals == !c->n_signals;
+    bool copied = !c->assets == !c->n_assets && !c->signals == !c->n_signals;
+    if (copied)
+        keep_open(t, c);
+    return copied;
 }
 
 struct counts {
@@ -241,7 +265,7 @@ static void put_tree(struct tree *t, kp_asset id, int64_t depth)
     bool copied = copy_children(t, id, &c);
     if (a && copied) { /* else: removed meanwhile */
         kp_json_begin(&t->j, '{');
-        kp_view_asset(&t->j, model(t->r), a);
+        kp_view_asset(&t->j, model(t->r), a, t->r->to);
     }
     kp_model_unlock(model(t->r));
     if (!copied)
@@ -285,16 +309,23 @@ static enum kp_code reply_asset(struct kp_request *r, const char *path, struct k
     kp_asset id = kp_model_find_asset(model(r), path);
     if (id) {
         kp_json_begin(&j, '{');
-        kp_view_asset(&j, model(r), kp_model_asset(model(r), id));
+        kp_view_asset(&j, model(r), kp_model_asset(model(r), id), r->to);
         kp_json_end(&j, '}');
     }
     kp_model_unlock(model(r));
     return id ? KP_OK : no_asset(path, err);
 }
 
+/* Of the one that the query names: to whom it may not go it is not there. */
+static enum kp_code need_asset(struct kp_request *r, struct kp_err *err)
+{
+    const char *path = kp_arg_text(r, "path");
+    return find_asset(r, path) ? KP_OK : no_asset(path, err);
+}
+
 enum kp_code kp_route_asset(struct kp_request *r, struct kp_err *err)
 {
-    return reply_asset(r, kp_arg_text(r, "path"), err);
+    return need_asset(r, err) ? err->code : reply_asset(r, kp_arg_text(r, "path"), err);
 }
 
 static const char *field(const struct kp_field *fields, size_t n, const char *key)
@@ -324,7 +355,7 @@ static const struct kp_body_key signal_keys[] = {
 };
 
 /* A change of an asset or signal: the fields of the body, then the thing as it is now. */
-static enum kp_code change(struct kp_request *r,
+static enum kp_code change(struct kp_request *r, enum kp_code (*need)(struct kp_request *, struct kp_err *),
                            enum kp_code (*apply)(struct kp_node *, const char *, const struct kp_field *, size_t,
                                                  struct kp_err *),
                            enum kp_code (*reply)(struct kp_request *, const char *, struct kp_err *),
@@ -334,7 +365,7 @@ static enum kp_code change(struct kp_request *r,
     struct kp_field *fields;
     size_t n;
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
-    if (body && !kp_body_fields(body, keys, NULL, flatten, &r->arena, &fields, &n, err) &&
+    if (body && !need(r, err) && !kp_body_fields(body, keys, NULL, flatten, &r->arena, &fields, &n, err) &&
         !apply(r->node, path, fields, n, err)) {
         const char *moved = field(fields, n, "path");
         reply(r, moved ? moved : path, err);
@@ -345,7 +376,7 @@ static enum kp_code change(struct kp_request *r,
 
 enum kp_code kp_route_asset_change(struct kp_request *r, struct kp_err *err)
 {
-    return change(r, kp_node_change_asset, reply_asset, NULL, "nameplate", err);
+    return change(r, need_asset, kp_node_change_asset, reply_asset, NULL, "nameplate", err);
 }
 
 static enum kp_code no_content(struct kp_request *r, enum kp_code code)
@@ -357,7 +388,7 @@ static enum kp_code no_content(struct kp_request *r, enum kp_code code)
 
 enum kp_code kp_route_asset_remove(struct kp_request *r, struct kp_err *err)
 {
-    return no_content(r, kp_node_remove_asset(r->node, kp_arg_text(r, "path"), err));
+    return need_asset(r, err) ? err->code : no_content(r, kp_node_remove_asset(r->node, kp_arg_text(r, "path"), err));
 }
 
 /* ---- one signal ---- */
@@ -373,19 +404,28 @@ static enum kp_code reply_signal(struct kp_request *r, const char *path, struct 
     return id ? KP_OK : kp_fail(err, KP_ENOTFOUND, "there is no signal '%.160s'", path);
 }
 
+static enum kp_code need_signal(struct kp_request *r, struct kp_err *err)
+{
+    const char *path = kp_arg_text(r, "path");
+    kp_model_lock(model(r));
+    bool may = kp_gate_signal(model(r), r->to, kp_model_find_signal(model(r), path));
+    kp_model_unlock(model(r));
+    return may ? KP_OK : kp_fail(err, KP_ENOTFOUND, "there is no signal '%.160s'", path);
+}
+
 enum kp_code kp_route_signal(struct kp_request *r, struct kp_err *err)
 {
-    return reply_signal(r, kp_arg_text(r, "path"), err);
+    return need_signal(r, err) ? err->code : reply_signal(r, kp_arg_text(r, "path"), err);
 }
 
 enum kp_code kp_route_signal_change(struct kp_request *r, struct kp_err *err)
 {
-    return change(r, kp_node_change_signal, reply_signal, signal_keys, NULL, err);
+    return change(r, need_signal, kp_node_change_signal, reply_signal, signal_keys, NULL, err);
 }
 
 enum kp_code kp_route_signal_remove(struct kp_request *r, struct kp_err *err)
 {
-    return no_content(r, kp_node_remove_signal(r->node, kp_arg_text(r, "path"), err));
+    return need_signal(r, err) ? err->code : no_content(r, kp_node_remove_signal(r->node, kp_arg_text(r, "path"), err));
 }
 
 enum kp_code kp_route_write(struct kp_request *r, struct kp_err *err)
@@ -396,7 +436,7 @@ enum kp_code kp_route_write(struct kp_request *r, struct kp_err *err)
     const char *text = NULL;
     if (body && (!value || json_is_null(value)))
         kp_fail(err, KP_EINVALID, "'value' is missing in the body");
-    else if (body && !kp_body_value(value, &r->arena, &text, err)) {
+    else if (body && !need_signal(r, err) && !kp_body_value(value, &r->arena, &text, err)) {
         kp_request_note(r, "%s", text);
         no_content(r, kp_node_write(r->node, kp_arg_text(r, "path"), text, err));
     }

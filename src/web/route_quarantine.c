@@ -34,8 +34,9 @@ static enum kp_code find(struct kp_request *r, const char *coupling, const char 
         return KP_OK;
     kp_model_lock(model(r));
     f->signal = kp_model_find_signal(model(r), path);
+    bool may = kp_gate_signal(model(r), r->to, f->signal);
     kp_model_unlock(model(r));
-    return f->signal ? KP_OK : kp_fail(err, KP_ENOTFOUND, "there is no signal '%.200s'", path);
+    return may ? KP_OK : kp_fail(err, KP_ENOTFOUND, "there is no signal '%.200s'", path);
 }
 
 /* ---- the list ---- */
@@ -62,9 +63,14 @@ static bool put_held(void *arg, const struct kp_held_sample *s)
     struct listing *l = arg;
     char path[KP_PATH_MAX] = "";
     kp_model_lock(model(l->r));
+    bool may = kp_gate_kept(model(l->r), l->r->to, s->sample.signal);
     if (kp_model_signal(model(l->r), s->sample.signal))
         kp_model_signal_path(model(l->r), s->sample.signal, path, sizeof path);
     kp_model_unlock(model(l->r));
+    l->n++;
+    l->last = s->id;
+    if (!may)
+        return !l->r->gone;
     kp_json_begin(&l->j, '{');
     kp_json_put_int(&l->j, "id", s->id);
     kp_json_put_text(&l->j, "coupling", coupling_name(l, s->coupling));
@@ -76,8 +82,6 @@ static bool put_held(void *arg, const struct kp_held_sample *s)
     kp_json_put_int(&l->j, "status", s->sample.status);
     kp_json_put_text(&l->j, "reason", s->reason);
     kp_json_end(&l->j, '}');
-    l->n++;
-    l->last = s->id;
     return !l->r->gone && !l->r->reply.body.failed;
 }
 

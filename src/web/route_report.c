@@ -18,6 +18,7 @@ static enum kp_code read_question(struct kp_request *r, struct kp_report_query *
     size_t pos = 0;
     const char *asset;
     q->now = r->now;
+    q->recipient = r->to;
     q->language = language->given ? (int)language->number : -1;
     q->assets = assets;
     while ((asset = kp_query_next(&r->query, "asset", &pos))) {

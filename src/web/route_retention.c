@@ -203,6 +203,15 @@ enum kp_code kp_route_retention_put(struct kp_request *r, struct kp_err *err)
 
 /* ---- usage ---- */
 
+static bool may_show(struct kp_request *r, kp_signal signal)
+{
+    struct kp_model *m = kp_hub_model(kp_node_hub(r->node));
+    kp_model_lock(m);
+    bool may = kp_gate_signal(m, r->to, signal);
+    kp_model_unlock(m);
+    return may;
+}
+
 enum kp_code kp_route_usage(struct kp_request *r, struct kp_err *err)
 {
     struct kp_usage_list list;
@@ -221,6 +230,8 @@ enum kp_code kp_route_usage(struct kp_request *r, struct kp_err *err)
     kp_json_begin(&j, '[');
     for (size_t i = 0; i < list.n; i++) {
         const struct kp_usage *u = &list.top[i];
+        if (u->path && !may_show(r, u->signal))
+            continue;
         kp_json_begin(&j, '{');
         kp_json_put_text(&j, "path", u->path);
         kp_json_put_int(&j, "id", u->signal);

@@ -110,6 +110,7 @@ static enum kp_code read_assets(struct kp_request *r, struct kp_shop_query *q, c
     const char *asset;
     q->assets = assets;
     q->now = r->now;
+    q->recipient = r->to;
     while ((asset = kp_query_next(&r->query, "asset", &pos))) {
         if (q->n_assets == ASSETS_MAX)
             return kp_fail(err, KP_EINVALID, "asset: more than %d patterns", ASSETS_MAX);

@@ -22,16 +22,19 @@ static void ready(void *arg)
     kp_flow_wake(arg);
 }
 
-static void put_values(struct kp_buf *out, const struct kp_model *m, const struct kp_batch *b)
+static void put_values(struct kp_buf *out, const struct kp_model *m, enum kp_recipient to, const struct kp_batch *b)
 {
     char path[KP_PATH_MAX];
+    size_t before = out->len;
+    bool any = false;
     struct kp_json j = kp_json(out);
     kp_buf_str(out, "event: values\ndata: ");
     kp_json_begin(&j, '[');
     for (unsigned i = 0; i < b->n; i++) {
         const struct kp_sample *s = &b->s[i];
-        if (!kp_model_signal(m, s->signal))
+        if (!kp_gate_signal(m, to, s->signal))
             continue;
+        any = true;
         kp_model_signal_path(m, s->signal, path, sizeof path);
         kp_json_begin(&j, '{');
         kp_json_put_text(&j, "path", path);
@@ -44,22 +47,29 @@ static void put_values(struct kp_buf *out, const struct kp_model *m, const struc
     }
     kp_json_end(&j, ']');
     kp_buf_str(out, "\n\n");
+    if (!any)
+        out->len = before;
 }
 
 static void put_message(struct stream *s, struct kp_buf *out, const struct kp_msg *msg)
 {
     struct kp_model *m = kp_hub_model(s->hub);
+    enum kp_recipient to = s->r->to;
     kp_model_lock(m);
     if (msg->kind == KP_MSG_BATCH) {
-        put_values(out, m, (const struct kp_batch *)msg);
+        put_values(out, m, to, (const struct kp_batch *)msg);
     } else if (msg->kind == KP_MSG_INTERVAL) {
         const struct kp_interval_msg *i = (const struct kp_interval_msg *)msg;
         struct kp_json j = kp_json(out);
-        kp_buf_str(out, "event: interval\ndata: ");
-        kp_view_interval(&j, m, &i->interval, i->removed);
-        kp_buf_str(out, "\n\n");
+        if (kp_gate_interval(m, to, &i->interval)) {
+            kp_buf_str(out, "event: interval\ndata: ");
+            kp_view_interval(&j, m, &i->interval, i->removed);
+            kp_buf_str(out, "\n\n");
+        }
     } else if (msg->kind == KP_MSG_NOTE) {
-        kp_buf_printf(out, "event: alarm\ndata: %s\n\n", ((const struct kp_note_msg *)msg)->json);
+        const struct kp_note_msg *n = (const struct kp_note_msg *)msg;
+        if (kp_gate_label(to, n->label))
+            kp_buf_printf(out, "event: alarm\ndata: %s\n\n", n->json);
     }
     kp_model_unlock(m);
 }

@@ -20,12 +20,21 @@ static void put_label(struct kp_json *j, const struct kp_model *m, kp_asset asse
     kp_json_put_text(j, "labelInForce", kp_label_name(kp_model_label(m, asset, own)));
 }
 
+struct looking {
+    const struct kp_model *m;
+    kp_asset asset;
+    enum kp_recipient to;
+    struct kp_doing found;
+};
+
 /* Of several open states of one asset the latest counts. */
 static bool look_at(void *arg, const struct kp_interval *v)
 {
     static const char key[] = "\"state\":\"";
-    struct kp_doing *d = arg;
-    const char *at = v->asset == d->asset && v->kind == KP_INTERVAL_STATE ? strstr(v->attributes, key) : NULL;
+    struct looking *l = arg;
+    struct kp_doing *d = &l->found;
+    bool state = v->asset == l->asset && v->kind == KP_INTERVAL_STATE && kp_gate_interval(l->m, l->to, v);
+    const char *at = state ? strstr(v->attributes, key) : NULL;
     if (at && (!*d->state || v->start > d->since)) {
         at += sizeof key - 1;
         snprintf(d->state, sizeof d->state, "%.*s", (int)strcspn(at, "\"\\"), at);
@@ -34,21 +43,21 @@ static bool look_at(void *arg, const struct kp_interval *v)
     return true;
 }
 
-struct kp_doing kp_view_doing(const struct kp_model *m, kp_asset asset)
+struct kp_doing kp_view_doing(const struct kp_model *m, kp_asset asset, enum kp_recipient to)
 {
-    struct kp_doing d = { .asset = asset, .since = KP_NO_TIME };
-    kp_model_open_intervals(m, asset, look_at, &d);
-    return d;
+    struct looking l = { .m = m, .asset = asset, .to = to, .found.since = KP_NO_TIME };
+    kp_model_open_intervals(m, asset, look_at, &l);
+    return l.found;
 }
 
-static void put_doing(struct kp_json *j, const struct kp_model *m, kp_asset asset)
+static void put_doing(struct kp_json *j, const struct kp_model *m, kp_asset asset, enum kp_recipient to)
 {
-    struct kp_doing d = kp_view_doing(m, asset);
+    struct kp_doing d = kp_view_doing(m, asset, to);
     kp_json_put_text(j, "state", *d.state ? d.state : NULL);
     kp_json_put_time(j, "stateSince", d.since);
 }
 
-void kp_view_asset(struct kp_json *j, const struct kp_model *m, const struct kp_asset_info *a)
+void kp_view_asset(struct kp_json *j, const struct kp_model *m, const struct kp_asset_info *a, enum kp_recipient to)
 {
     char path[KP_PATH_MAX];
     kp_model_asset_path(m, a->id, path, sizeof path);
@@ -57,7 +66,7 @@ void kp_view_asset(struct kp_json *j, const struct kp_model *m, const struct kp_
     kp_json_put_text(j, "kind", kp_asset_kind_name(a->kind));
     put_label(j, m, a->parent, a->label);
     kp_json_put_text(j, "description", a->description);
-    put_doing(j, m, a->id);
+    put_doing(j, m, a->id, to);
     kp_json_key(j, "nameplate");
     kp_json_begin(j, '{');
     for (unsigned f = 0; f < KP_NAMEPLATE_FIELDS; f++)

@@ -61,7 +61,7 @@ static enum kp_code apply(struct place *p, const char *yaml, bool dry_run, bool 
     kp_buf_free(&p->plan);
     kp_buf_init(&p->plan, 1 << 20);
     p->err = (struct kp_err){ 0 };
-    return kp_apply(p->n, yaml, strlen(yaml), "f.yaml", dry_run, prune, &p->plan, &p->err);
+    return kp_apply(p->n, KP_TO_NODE, yaml, strlen(yaml), "f.yaml", dry_run, prune, &p->plan, &p->err);
 }
 
 static void applied(struct place *p, const char *yaml, bool prune, const char *plan)
@@ -227,7 +227,7 @@ static void an_export_applied_to_its_node_and_to_a_fresh_one_gives_the_same_expo
     kp_buf_init(&first, 1 << 20);
     kp_buf_init(&second, 1 << 20);
     apply(p, whole, false, false);
-    assert_int_equal(kp_export(p->n, &first, &p->err), KP_OK);
+    assert_int_equal(kp_export(p->n, KP_TO_NODE, &first, &p->err), KP_OK);
     applied(p, kp_buf_text(&first), false, "[]");
     applied(p, kp_buf_text(&first), true, "[]");
     void *other = NULL;
@@ -235,7 +235,7 @@ static void an_export_applied_to_its_node_and_to_a_fresh_one_gives_the_same_expo
     struct place *q = other;
     apply(q, kp_buf_text(&first), false, false);
     assert_string_equal(q->err.text, "");
-    assert_int_equal(kp_export(q->n, &second, &q->err), KP_OK);
+    assert_int_equal(kp_export(q->n, KP_TO_NODE, &second, &q->err), KP_OK);
     assert_string_equal(kp_buf_text(&first), kp_buf_text(&second));
     teardown(&other);
     kp_buf_free(&first);
@@ -264,7 +264,7 @@ static void a_secret_comes_from_its_file_and_is_neither_shown_nor_exported(void 
     applied(p, "couplings:\n  - name: mill\n    url: opc.tcp://127.0.0.1:1\n", true, "[]"); /* not mentioned: it stays */
     struct kp_buf out;
     kp_buf_init(&out, 1 << 20);
-    assert_int_equal(kp_export(p->n, &out, &p->err), KP_OK);
+    assert_int_equal(kp_export(p->n, KP_TO_NODE, &out, &p->err), KP_OK);
     assert_null(strstr(kp_buf_text(&out), "horse"));
     assert_non_null(strstr(kp_buf_text(&out), "# password-file: /PATH"));
     applied(p, kp_buf_text(&out), true, "[]");
@@ -291,7 +291,7 @@ static void who_is_told_of_alarms_is_one_whole_and_its_secrets_come_from_files(v
     applied(p, yaml, false, CHANGED);
     applied(p, yaml, true, "[]");
     kp_buf_init(&out, 1 << 20);
-    assert_int_equal(kp_export(p->n, &out, &p->err), KP_OK);
+    assert_int_equal(kp_export(p->n, KP_TO_NODE, &out, &p->err), KP_OK);
     const char *exported = kp_buf_text(&out), *section = strstr(exported, "\nalarm-delivery:");
     assert_null(strstr(exported, "tk_first"));
     assert_non_null(section);
@@ -374,7 +374,7 @@ static void running_out_of_memory_while_planning_or_exporting_is_an_error_and_no
     apply(p, changed, true, true); /* fills the caches of the reader */
     kp_buf_free(&p->plan);
     kp_buf_init(&p->plan, 1 << 20);
-    kp_export(p->n, &p->plan, &p->err);
+    kp_export(p->n, KP_TO_NODE, &p->plan, &p->err);
     kp_buf_free(&p->plan);
     for (int export = 0; export < 2; export++) {
         long n = 0, live = kp_mem_live();
@@ -384,8 +384,8 @@ static void running_out_of_memory_while_planning_or_exporting_is_an_error_and_no
             long before = kp_mem_count();
             kp_buf_init(&out, 1 << 20);
             kp_mem_fail_at(++n);
-            enum kp_code code = export ? kp_export(p->n, &out, &err)
-                                       : kp_apply(p->n, changed, strlen(changed), "f.yaml", true, true, &out, &err);
+            enum kp_code code = export ? kp_export(p->n, KP_TO_NODE, &out, &err)
+                                       : kp_apply(p->n, KP_TO_NODE, changed, strlen(changed), "f.yaml", true, true, &out, &err);
             kp_mem_fail_at(0);
             failed = kp_mem_count() - before >= n;
             if ((code || out.failed) != failed || (code && code != KP_ENOMEM)) /* a plan cut short is its reader's to see */

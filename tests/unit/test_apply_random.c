@@ -236,7 +236,7 @@ static char *exported(struct place *p)
     struct kp_buf out;
     struct kp_err err = { 0 };
     kp_buf_init(&out, 1 << 20);
-    assert_int_equal(kp_export(p->n, &out, &err), KP_OK);
+    assert_int_equal(kp_export(p->n, KP_TO_NODE, &out, &err), KP_OK);
     char *text = strdup(kp_buf_text(&out));
     kp_buf_free(&out);
     return text;
@@ -248,7 +248,7 @@ static void apply(struct place *p, bool prune)
     kp_buf_init(&p->plan, 1 << 20);
     p->err = (struct kp_err){ 0 };
     const char *yaml = kp_buf_text(&p->yaml);
-    kp_apply(p->n, yaml, strlen(yaml), "f.yaml", false, prune, &p->plan, &p->err);
+    kp_apply(p->n, KP_TO_NODE, yaml, strlen(yaml), "f.yaml", false, prune, &p->plan, &p->err);
 }
 
 static void begin(struct place *p)

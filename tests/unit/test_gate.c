@@ -165,18 +165,18 @@ static void a_label_lets_a_thing_go_no_further_than_it_says(void **state)
 {
     (void)state;
     static const bool may[4][4] = { { true, true, true, true },
-                                    { true, true, true, false },
-                                    { true, true, false, false },
-                                    { true, false, false, false } };
+                                    { false, true, true, true },
+                                    { false, false, true, true },
+                                    { false, false, false, true } };
     for (uint8_t label = KP_PUBLIC; label <= KP_SECRET; label++)
-        for (int to = KP_TO_NODE; to <= KP_TO_ANYONE; to++)
+        for (int to = KP_TO_ANYONE; to <= KP_TO_NODE; to++)
             assert_int_equal(kp_gate_label((enum kp_recipient)to, label),
                              may[label - KP_PUBLIC][to]);
-    for (int to = KP_TO_NODE; to <= KP_TO_ANYONE + 1; to++) {
+    for (int to = KP_TO_ANYONE; to <= KP_TO_NODE + 1; to++) {
         assert_false(kp_gate_label((enum kp_recipient)to, KP_INHERIT));
         assert_false(kp_gate_label((enum kp_recipient)to, KP_SECRET + 1));
     }
-    assert_false(kp_gate_label((enum kp_recipient)(KP_TO_ANYONE + 1), KP_PUBLIC));
+    assert_false(kp_gate_label((enum kp_recipient)(KP_TO_NODE + 1), KP_PUBLIC));
     assert_true(kp_gate_asset(model, KP_TO_COMPANY, 0) && !kp_gate_asset(model, KP_TO_PARTNER, 0));
     assert_true(kp_gate_signal(model, KP_TO_NODE, things[3].id) &&
                 !kp_gate_signal(model, KP_TO_COMPANY, things[3].id));

@@ -105,6 +105,7 @@ static int end(void **state)
 static enum kp_code make(struct kp_report_query q, enum kp_report_format format,
                          struct kp_buf *text, struct kp_err *err)
 {
+    q.recipient = KP_TO_COMPANY;
     q.now = KIT_NOW;
     kp_buf_init(text, 8 << 20);
     return kp_report(shop, &q, format, text, err);
@@ -180,8 +181,10 @@ static void an_alarm_of_the_machine_is_counted(void **state)
     struct kp_err err = { 0 };
     struct report r;
     (void)state;
-    report_sum(shop, &(struct kp_report_query){ .now = KIT_NOW, .at = KIT_NOW, .language = -1 }, &r,
-               &err);
+    report_sum(shop,
+               &(struct kp_report_query){
+                   .now = KIT_NOW, .at = KIT_NOW, .language = -1, .recipient = KP_TO_COMPANY },
+               &r, &err);
     kit_ok(&err);
     assert_int_equal(r.n, 1);
     assert_int_equal(r.machines[0].alarms, 1);
@@ -357,8 +360,10 @@ static void orders_that_are_late_are_named(void **state)
     kp_orders_take(shop, orders, 2, false, NULL, taken, &err);
     kit_ok(&err);
     struct report r;
-    report_sum(shop, &(struct kp_report_query){ .now = KIT_NOW, .at = KIT_NOW, .language = -1 }, &r,
-               &err);
+    report_sum(shop,
+               &(struct kp_report_query){
+                   .now = KIT_NOW, .at = KIT_NOW, .language = -1, .recipient = KP_TO_COMPANY },
+               &r, &err);
     kit_ok(&err);
     assert_int_equal(r.orders.open, 2);
     assert_int_equal(r.orders.late, 1);

@@ -78,7 +78,8 @@ static enum kp_code ask(struct kp_buf *text, struct kp_err *err)
 {
     static const char *const all[] = { "hall/**" };
     struct kp_shop_query q = {
-        .assets = all, .n_assets = 1, .from = DAY, .to = DAY + 1440 * MINUTE, .now = KIT_NOW
+        .assets = all, .n_assets = 1, .from = DAY, .to = DAY + 1440 * MINUTE, .now = KIT_NOW,
+        .recipient = KP_TO_COMPANY
     };
     struct kp_json j = kp_json(text);
     return kp_shop_oee(shop, &q, &j, err);
