@@ -51,6 +51,7 @@ bench: build
 	@bench/query
 	@bench/couplings
 	@bench/alarms
+	@bench/gate
 	@bench/oee
 	@bench/console
 	@bench/http

@@ -325,7 +325,8 @@ static bool check_access(struct kp_request *r)
         return check_origin(r);
     if ((r->client.authorization ? !check_bearer(r) : !check_session(r)) || !check_first(r))
         return false;
-    r->to = r->client.authorization ? KP_TO_COMPANY : KP_TO_NODE; /* a token is for a program, a session for the console */
+    /* A token is for a program, also when that has made a session of it; a person who has logged in is at the console. */
+    r->to = strcmp(r->who.via, "token") == 0 ? KP_TO_COMPANY : KP_TO_NODE;
     if (r->route->needs & KP_LOCAL)
         return deny(r, "only possible over the node's Unix socket");
     return check_role(r);

@@ -74,7 +74,8 @@ static void put_message(struct stream *s, struct kp_buf *out, const struct kp_ms
     kp_model_unlock(m);
 }
 
-/* One message a turn, so that one busy stream does not hold up the others. */
+/* One message a turn, so that one busy stream does not hold up the others; those of which nothing may go do not
+ * count, for who writes nothing is not asked again. */
 static bool fill(void *self, struct kp_buf *out)
 {
     struct stream *s = self;
@@ -85,8 +86,9 @@ static bool fill(void *self, struct kp_buf *out)
     if (behind != s->behind)
         kp_buf_printf(out, "event: behind\ndata: {\"times\":%llu}\n\n", (unsigned long long)behind);
     s->behind = behind;
-    struct kp_msg *msg = kp_subscriber_next(s->subscriber, 0);
-    if (msg) {
+    struct kp_msg *msg;
+    size_t before = out->len;
+    while (out->len == before && (msg = kp_subscriber_next(s->subscriber, 0))) {
         put_message(s, out, msg);
         kp_batch_drop(msg);
     }

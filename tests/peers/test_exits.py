@@ -143,6 +143,13 @@ def test_what_is_asked_for_by_name_is_not_there(plant):
     api.refused(404, "POST", f"alarms/{hidden['id']}/acknowledge", {})
 
 
+def test_a_session_opened_with_a_token_sees_no_more_than_the_token(plant):
+    browser = requests.Session()
+    assert browser.post(plant.node.url + "/api/v1/session", json={"token": plant.node.token}, timeout=20).ok
+    values = browser.get(plant.node.url + "/api/v1/values", timeout=20)
+    assert values.ok and OPEN in clean(values.text)
+
+
 def test_sql_a_file_and_an_export_tell_a_token_nothing(plant):
     assert "labelled secret" in plant.api.refused(403, "POST", "sql", {"sql": "select * from history"})
     text = clean(plant.api.get("export").text)
