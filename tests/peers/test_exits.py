@@ -143,6 +143,21 @@ def test_what_is_asked_for_by_name_is_not_there(plant):
     api.refused(404, "POST", f"alarms/{hidden['id']}/acknowledge", {})
 
 
+def test_what_is_made_of_something_secret_is_secret_too(plant):
+    def states(ask):
+        return {m["path"]: m["state"] for m in ask("machines")["machines"]}
+
+    inside = console(plant.node)
+    def see(where, **query):
+        return inside.get(plant.node.url + "/api/v1/" + where, params=query, timeout=20).json()
+    assert states(see)["hall/oven"] == "running" and states(lambda w: plant.api.ok("GET", w)) == {"hall/oven": None}
+    assert see("intervals", path="hall/oven", kind="state")["intervals"][-1]["labelInForce"] == "secret"
+    assert plant.api.ok("GET", "intervals", path="hall/oven", kind="state")["intervals"] == []
+    assert [a["path"] for a in see("oee", asset="hall/**")["assets"]] == ["hall/oven"]
+    assert plant.api.ok("GET", "oee", asset="hall/**")["assets"] == []
+    assert [(a["asset"], a["value"]) for a in plant.api.ok("GET", "alarms", state="all")["alarms"]] == [("hall/oven", 70001.5)]
+
+
 def test_a_session_opened_with_a_token_sees_no_more_than_the_token(plant):
     browser = requests.Session()
     assert browser.post(plant.node.url + "/api/v1/session", json={"token": plant.node.token}, timeout=20).ok
