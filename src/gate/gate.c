@@ -237,6 +237,8 @@ static enum kp_why judge(const struct kp_cursor *c, kp_signal id)
 /* Under the model's lock. False: out of memory. */
 static bool look_up(struct kp_cursor *c, kp_signal id)
 {
+    if (id >= kp_model_signal_end(c->gate->model) && id >= c->n_seen)
+        return true; /* there never was one: no room for it */
     if (!kp_grow(&c->seen, &c->n_seen, (size_t)id + 1, sizeof *c->seen))
         return false;
     struct seen *s = &c->seen[id];
@@ -316,11 +318,13 @@ static enum result sum_up(struct kp_cursor *c, struct step *s, const struct kp_s
 static enum result pass_one(struct kp_cursor *c, const struct kp_sample *sample, int64_t newest,
                             struct kp_batch *out)
 {
-    const struct seen *seen = &c->seen[sample->signal];
-    enum kp_why why = seen->why                                   ? seen->why
-                      : sample->at < c->lo || sample->at >= c->hi ? KP_WHY_PERIOD
-                      : sample->at > newest                       ? KP_WHY_DELAY
-                                                                  : KP_WHY_NOT;
+    static const struct seen none = { .why = KP_WHY_UNKNOWN };
+    const struct seen *seen = sample->signal < c->n_seen ? &c->seen[sample->signal] : &none;
+    enum kp_why why = !seen->known ? KP_WHY_UNKNOWN : (enum kp_why)seen->why;
+    if (!why && (sample->at < c->lo || sample->at >= c->hi))
+        why = KP_WHY_PERIOD;
+    else if (!why && sample->at > newest)
+        why = KP_WHY_DELAY;
     if (why) {
         c->denied[why]++;
         return LEFT_OUT;

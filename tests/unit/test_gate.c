@@ -226,6 +226,37 @@ static void a_transfer_is_opened_for_the_partner_in_the_period_and_as_often_as_a
     assert_string_equal(err.text, "agreement A: the agreement has expired");
 }
 
+static void what_was_never_a_signal_does_not_pass(void **state)
+{
+    (void)state;
+    struct kp_terms t = kp_terms_open();
+    struct kp_cursor *c = open(&t, "**");
+    const kp_signal never[] = { 0, SIGNALS + 1, SIGNALS + 2, 999, UINT32_MAX };
+    pass_one(c, 2, START);
+    for (size_t i = 0; i < COUNT(never); i++)
+        kp_batch_add(in, &(struct kp_sample){ .signal = never[i], .at = START });
+    assert_int_equal(pass(c), KP_ALTER);
+    assert_int_equal(out->n, 0);
+    assert_int_equal(kp_gate_denied(c, KP_WHY_UNKNOWN), COUNT(never));
+    kp_gate_close(c);
+}
+
+static void what_is_newer_than_the_delay_waits(void **state)
+{
+    (void)state;
+    struct kp_terms t = kp_terms_open();
+    struct kp_cursor *c = open(&t, "oven");
+    assert_true(kp_gate_horizon(c) == KP_FOREVER);
+    kp_gate_close(c);
+    t.delay = KP_SECOND;
+    c = open(&t, "oven");
+    assert_true(kp_gate_horizon(c) == START - KP_SECOND);
+    assert_int_equal(pass_one(c, 2, START - KP_SECOND + 1), KP_ALTER);
+    assert_int_equal(kp_gate_denied(c, KP_WHY_DELAY), 1);
+    assert_int_equal(pass_one(c, 2, START - KP_SECOND), KP_ALLOW);
+    kp_gate_close(c);
+}
+
 /* ---- what ends a flow ---- */
 
 static void what_was_ended_stops_before_the_next_value(void **state)
@@ -806,6 +837,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         T(a_label_lets_a_thing_go_no_further_than_it_says),
         T(a_transfer_is_opened_for_the_partner_in_the_period_and_as_often_as_agreed),
+        T(what_was_never_a_signal_does_not_pass),
+        T(what_is_newer_than_the_delay_waits),
         T(what_was_ended_stops_before_the_next_value),
         T(at_the_end_of_the_period_the_flow_ends),
         T(a_label_changed_holds_for_the_next_value),
