@@ -232,7 +232,8 @@ static void what_was_never_a_signal_does_not_pass(void **state)
     struct kp_terms t = kp_terms_open();
     struct kp_cursor *c = open(&t, "**");
     const kp_signal never[] = { 0, SIGNALS + 1, SIGNALS + 2, 999, UINT32_MAX };
-    pass_one(c, SIGNALS - 1, START); /* the last there is: what the cursor knows has room beyond it */
+    pass_one(c, SIGNALS - 1,
+             START); /* the last there is: what the cursor knows has room beyond it */
     for (size_t i = 0; i < COUNT(never); i++)
         kp_batch_add(in, &(struct kp_sample){ .signal = never[i], .at = START });
     assert_int_equal(pass(c), KP_ALTER);
