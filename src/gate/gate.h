@@ -23,7 +23,8 @@ bool kp_gate_label(enum kp_recipient, uint8_t label);
 bool kp_gate_asset(const struct kp_model *, enum kp_recipient, kp_asset);
 bool kp_gate_signal(const struct kp_model *, enum kp_recipient,
                     kp_signal); /* false: no such signal, too */
-/* Of a value that is kept: its signal may be gone, and what it was with it; then it stays in the node. */
+/* Of a value that is kept: its signal may be gone, and what it was with it; then it stays in the
+ * node. */
 bool kp_gate_kept(const struct kp_model *, enum kp_recipient, kp_signal);
 /* The same of an interval and its asset. */
 bool kp_gate_interval(const struct kp_model *, enum kp_recipient, const struct kp_interval *);
