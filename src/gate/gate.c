@@ -85,6 +85,7 @@ static const char *const reasons[KP_WHYS] = {
     [KP_WHY_PERIOD] = "its time is not in the agreement's period",
     [KP_WHY_DELAY] = "it is newer than the agreed delay",
     [KP_WHY_LATE] = "its step was given before it came",
+    [KP_WHY_STEPS] = "only values of steps were agreed",
     [KP_WHY_NOT_YET] = "the agreement begins later",
     [KP_WHY_EXPIRED] = "the agreement has expired",
     [KP_WHY_ENDED] = "the agreement or the transfer was ended",
@@ -354,6 +355,50 @@ enum kp_verdict kp_gate_pass(struct kp_cursor *c, const struct kp_batch *in, uns
         verdict = r == PASSED ? verdict : KP_ALTER;
     }
     return verdict;
+}
+
+/* Under the model's lock. */
+static enum kp_why judge_interval(const struct kp_cursor *c, const struct kp_interval *v)
+{
+    const struct kp_model *m = c->gate->model;
+    char path[KP_PATH_MAX];
+    if (!kp_model_asset(m, v->asset))
+        return KP_WHY_UNKNOWN;
+    if (kp_model_asset_path(m, v->asset, path, sizeof path) >= sizeof path ||
+        !kp_filter_wants(c->filter, path))
+        return KP_WHY_SIGNAL;
+    return kp_gate_interval(m, KP_TO_PARTNER, v) ? KP_WHY_NOT : KP_WHY_LABEL;
+}
+
+static enum kp_why judge_span(const struct kp_cursor *c, const struct kp_interval *v, int64_t now)
+{
+    if (c->terms.every)
+        return KP_WHY_STEPS;
+    if (v->start >= c->hi || v->end < c->lo || (v->end == c->lo && v->start < c->lo))
+        return KP_WHY_PERIOD;
+    return v->end > horizon(c, now) ? KP_WHY_DELAY : KP_WHY_NOT;
+}
+
+enum kp_verdict kp_gate_pass_interval(struct kp_cursor *c, const struct kp_interval *in,
+                                      struct kp_interval *out)
+{
+    int64_t now = kp_utc(c->gate->clock);
+    if (!open_now(c, now))
+        return KP_DENY;
+    kp_model_lock(c->gate->model);
+    enum kp_why why = judge_interval(c, in);
+    kp_model_unlock(c->gate->model);
+    if (!why)
+        why = judge_span(c, in, now);
+    if (why) {
+        c->denied[why]++;
+        return KP_DENY;
+    }
+    *out = *in;
+    out->start = in->start > c->lo ? in->start : c->lo;
+    if (in->end > c->hi && (in->end != KP_FOREVER || c->hi <= now)) /* else it may end before */
+        out->end = c->hi;
+    return out->start != in->start || out->end != in->end ? KP_ALTER : KP_ALLOW;
 }
 
 /* A step whose signal may not go any more is given to nobody. */

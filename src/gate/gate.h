@@ -68,6 +68,7 @@ enum kp_why {
     KP_WHY_PERIOD,  /* its time is not in the agreement's period */
     KP_WHY_DELAY,   /* it is too new */
     KP_WHY_LATE,    /* its step was given before it came */
+    KP_WHY_STEPS,   /* only values of steps were agreed, and it cannot be summed up */
     /* these end a cursor: */
     KP_WHY_NOT_YET, /* the agreement begins later */
     KP_WHY_EXPIRED,
@@ -98,8 +99,13 @@ enum kp_verdict kp_gate_pass(struct kp_cursor *, const struct kp_batch *in, unsi
                              struct kp_batch *out);
 /* Gives the steps that are over by now; KP_ALTER: call again with room, there are more. */
 enum kp_verdict kp_gate_flush(struct kp_cursor *, struct kp_batch *out);
+/* An interval of a thing that the agreement's patterns name, cut to its period; with a delay only
+ * once it has ended, for that it goes on is news. KP_DENY: not this one, or (kp_gate_why) nothing
+ * any more. Strings of *out are those of `in`. Not with the model's lock held. */
+enum kp_verdict kp_gate_pass_interval(struct kp_cursor *, const struct kp_interval *in,
+                                      struct kp_interval *out);
 /* Values of a later time than this are too new; read history up to it. */
 int64_t kp_gate_horizon(const struct kp_cursor *);
 enum kp_why kp_gate_why(const struct kp_cursor *); /* why it has ended; KP_WHY_NOT: it has not */
-uint64_t kp_gate_denied(const struct kp_cursor *, enum kp_why); /* samples left out for that */
+uint64_t kp_gate_denied(const struct kp_cursor *, enum kp_why); /* what was left out for that */
 #endif

@@ -334,6 +334,89 @@ static void a_value_of_another_company_goes_to_no_third_one(void **state)
     kp_gate_close(c);
 }
 
+/* ---- intervals ---- */
+
+static void
+an_interval_is_cut_to_the_period_and_waits_for_its_end_when_there_is_a_delay(void **state)
+{
+    (void)state;
+    enum { FOREVER = -1, NOW = 1000 };
+    static const struct {
+        int since, until, delay, start, end; /* after START */
+        enum kp_verdict verdict;
+        int from, to;
+        enum kp_why why;
+    } cases[] = {
+        { 0, FOREVER, 0, 10, 20, KP_ALLOW, 10, 20, KP_WHY_NOT },
+        { 0, FOREVER, 0, 10, FOREVER, KP_ALLOW, 10, FOREVER, KP_WHY_NOT },
+        { 15, FOREVER, 0, 10, 20, KP_ALTER, 15, 20, KP_WHY_NOT },
+        { 0, 15, 0, 10, 20, KP_ALTER, 10, 15, KP_WHY_NOT },
+        { 0, 15, 0, 10, FOREVER, KP_ALTER, 10, 15, KP_WHY_NOT },
+        { 0, 2000, 0, 10, FOREVER, KP_ALLOW, 10, FOREVER, KP_WHY_NOT },
+        { 20, FOREVER, 0, 10, 20, KP_DENY, 0, 0, KP_WHY_PERIOD },
+        { 20, FOREVER, 0, 20, 20, KP_ALLOW, 20, 20, KP_WHY_NOT },
+        { 0, 10, 0, 10, 20, KP_DENY, 0, 0, KP_WHY_PERIOD },
+        { 0, FOREVER, 5, 10, NOW - 5, KP_ALLOW, 10, NOW - 5, KP_WHY_NOT },
+        { 0, FOREVER, 5, 10, NOW - 4, KP_DENY, 0, 0, KP_WHY_DELAY },
+        { 0, FOREVER, 5, 10, FOREVER, KP_DENY, 0, 0, KP_WHY_DELAY },
+    };
+    kp_clock_advance(&the_time, NOW);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct kp_terms t = kp_terms_open();
+        struct kp_interval got = { 0 },
+                           v = { .asset = things[2].at, .start = START + cases[i].start };
+        t.since = START + cases[i].since;
+        t.until = cases[i].until == FOREVER ? KP_FOREVER : START + cases[i].until;
+        t.delay = cases[i].delay;
+        v.end = cases[i].end == FOREVER ? KP_FOREVER : START + cases[i].end;
+        int64_t to = cases[i].to == FOREVER ? KP_FOREVER : START + cases[i].to;
+        struct kp_cursor *c = open(&t, "oven");
+        enum kp_verdict verdict = kp_gate_pass_interval(c, &v, &got);
+        bool whole = verdict == KP_DENY || (got.start == START + cases[i].from && got.end == to);
+        bool why = verdict != KP_DENY || kp_gate_denied(c, cases[i].why) == 1;
+        if (verdict != cases[i].verdict || !whole || !why)
+            fail_msg("case %zu: verdict %d", i, verdict);
+        kp_gate_close(c);
+    }
+}
+
+static void an_interval_needs_its_place_and_its_label(void **state)
+{
+    (void)state;
+    struct kp_terms t = kp_terms_open();
+    struct kp_cursor *c = open(&t, "oven, vault");
+    struct kp_interval got, v = { .start = START - 5, .end = START };
+    const struct {
+        kp_asset asset;
+        uint8_t label;
+        enum kp_why why;
+    } cases[] = {
+        { things[2].at, KP_INHERIT, KP_WHY_NOT },    { things[2].at, KP_SECRET, KP_WHY_LABEL },
+        { things[2].at, KP_INTERNAL, KP_WHY_LABEL }, { things[5].at, KP_INHERIT, KP_WHY_LABEL },
+        { things[0].at, KP_PUBLIC, KP_WHY_SIGNAL },  { 99, KP_PUBLIC, KP_WHY_UNKNOWN },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint64_t before = kp_gate_denied(c, cases[i].why);
+        v.asset = cases[i].asset;
+        v.label = cases[i].label;
+        assert_int_equal(kp_gate_pass_interval(c, &v, &got), cases[i].why ? KP_DENY : KP_ALLOW);
+        assert_int_equal(kp_gate_denied(c, cases[i].why), before + (cases[i].why != KP_WHY_NOT));
+    }
+    v.asset = things[2].at;
+    in_force = false;
+    kp_gate_revoke(gate);
+    assert_int_equal(kp_gate_pass_interval(c, &v, &got), KP_DENY);
+    assert_int_equal(kp_gate_why(c), KP_WHY_ENDED);
+    in_force = true;
+    kp_gate_close(c);
+    t.every = KP_SECOND;
+    t.functions = 1;
+    c = open(&t, "oven");
+    assert_int_equal(kp_gate_pass_interval(c, &v, &got), KP_DENY);
+    assert_int_equal(kp_gate_denied(c, KP_WHY_STEPS), 1);
+    kp_gate_close(c);
+}
+
 /* ---- steps ---- */
 
 static void a_step_once_given_never_changes(void **state)
@@ -844,6 +927,8 @@ int main(void)
         T(at_the_end_of_the_period_the_flow_ends),
         T(a_label_changed_holds_for_the_next_value),
         T(a_value_of_another_company_goes_to_no_third_one),
+        T(an_interval_is_cut_to_the_period_and_waits_for_its_end_when_there_is_a_delay),
+        T(an_interval_needs_its_place_and_its_label),
         T(a_step_once_given_never_changes),
         T(a_full_batch_goes_on_where_it_stopped),
         T(a_flush_gives_all_steps_batch_by_batch),
