@@ -93,9 +93,9 @@ enum kp_code kp_node_make_interval(struct kp_node *node, const char *asset_path,
     return KP_OK;
 }
 
-/* The file is where the open ones are too. */
-enum kp_code kp_node_interval(struct kp_node *node, int64_t id, struct kp_arena *arena,
-                              struct kp_interval *out, struct kp_err *err)
+/* The interval as it stands in the file, which is where the open ones are too. */
+static enum kp_code find(struct kp_node *node, int64_t id, struct kp_arena *arena,
+                         struct kp_interval *out, struct kp_err *err)
 {
     if (kp_store_sync(node->store, err))
         return err->code;
@@ -124,24 +124,36 @@ enum kp_code kp_node_interval(struct kp_node *node, int64_t id, struct kp_arena 
     return err->code;
 }
 
-static enum kp_code change(struct kp_node *node, int64_t id, const struct kp_field *fields,
-                           size_t n, bool remove, struct kp_err *err)
+static enum kp_code check_known(struct job *j, enum kp_recipient asker)
+{
+    kp_model_lock(j->model);
+    bool may = kp_gate_interval(j->model, asker, &j->interval);
+    kp_model_unlock(j->model);
+    return may ? KP_OK
+               : kp_fail(j->err, KP_ENOTFOUND, "there is no interval %lld",
+                         (long long)j->interval.id);
+}
+
+static enum kp_code change(struct kp_node *node, enum kp_recipient asker, int64_t id,
+                           const struct kp_field *fields, size_t n, bool remove, struct kp_err *err)
 {
     struct kp_arena arena = { 0 };
     struct job j = { .model = kp_hub_model(node->hub), .remove = remove, .err = err };
-    if (!kp_node_interval(node, id, &arena, &j.interval, err) && !apply_all(&j.interval, fields, n, err))
+    if (!find(node, id, &arena, &j.interval, err) && !check_known(&j, asker) &&
+        !apply_all(&j.interval, fields, n, err))
         node_change(node, do_interval, &j, err);
     kp_arena_free(&arena);
     return err->code;
 }
 
-enum kp_code kp_node_change_interval(struct kp_node *node, int64_t id,
+enum kp_code kp_node_change_interval(struct kp_node *node, enum kp_recipient asker, int64_t id,
                                      const struct kp_field *fields, size_t n, struct kp_err *err)
 {
-    return change(node, id, fields, n, false, err);
+    return change(node, asker, id, fields, n, false, err);
 }
 
-enum kp_code kp_node_remove_interval(struct kp_node *node, int64_t id, struct kp_err *err)
+enum kp_code kp_node_remove_interval(struct kp_node *node, enum kp_recipient asker, int64_t id,
+                                     struct kp_err *err)
 {
-    return change(node, id, NULL, 0, true, err);
+    return change(node, asker, id, NULL, 0, true, err);
 }

@@ -6,6 +6,7 @@
  *
  * A change is checked whole, made in the hub thread, and durable when the call returns. */
 #include "core/hub.h"
+#include "gate/gate.h"
 #include "store/user.h"
 
 struct kp_node;
@@ -70,12 +71,11 @@ enum kp_code kp_node_write(struct kp_node *, const char *path, const char *value
 /* Fields: kind, start, end, label, attributes (a JSON object). Sets *id. */
 enum kp_code kp_node_make_interval(struct kp_node *, const char *asset_path,
                                    const struct kp_field *, size_t n, int64_t *id, struct kp_err *);
-/* As it stands in the file; its attributes in the arena. */
-enum kp_code kp_node_interval(struct kp_node *, int64_t id, struct kp_arena *, struct kp_interval *,
-                              struct kp_err *);
-enum kp_code kp_node_change_interval(struct kp_node *, int64_t id, const struct kp_field *,
-                                     size_t n, struct kp_err *);
-enum kp_code kp_node_remove_interval(struct kp_node *, int64_t id, struct kp_err *);
+/* KP_ENOTFOUND, too, for one that the asker may not know. */
+enum kp_code kp_node_change_interval(struct kp_node *, enum kp_recipient asker, int64_t id,
+                                     const struct kp_field *, size_t n, struct kp_err *);
+enum kp_code kp_node_remove_interval(struct kp_node *, enum kp_recipient asker, int64_t id,
+                                     struct kp_err *);
 
 /* ---- couplings ---- */
 struct kp_coupling_view { /* texts live in the arena given */

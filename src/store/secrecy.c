@@ -46,7 +46,7 @@ enum kp_code kp_store_holds_secret(struct kp_store *s, bool *any, struct kp_err 
                                    " or exists(select 1 from signal where label = 'secret')"
                                    " or exists(select 1 from interval where label = 'secret')";
     int64_t found = 1;
-    struct kp_db *db = kp_store_sync(s, err) ? NULL : kp_store_reader(s, err);
+    struct kp_db *db = kp_store_reader(s, err);
     if (db)
         kp_db_number(db, sql, 1, &found, err);
     kp_store_reader_done(s, db);

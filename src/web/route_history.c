@@ -486,18 +486,6 @@ enum kp_code kp_route_intervals(struct kp_request *r, struct kp_err *err)
 
 static const struct kp_body_key interval_keys[] = { { "attributes", KP_BODY_DOCUMENT }, { NULL, 0 } };
 
-/* The number in the path, of an interval that may be known to who asks. */
-static enum kp_code read_interval_id(struct kp_request *r, int64_t *id, struct kp_err *err)
-{
-    struct kp_interval v;
-    if (kp_name_number(r, "an interval", id, err) || kp_node_interval(r->node, *id, &r->arena, &v, err))
-        return err->code;
-    kp_model_lock(model(r));
-    bool may = kp_gate_interval(model(r), r->to, &v);
-    kp_model_unlock(model(r));
-    return may ? KP_OK : kp_fail(err, KP_ENOTFOUND, "there is no interval %lld", (long long)*id);
-}
-
 enum kp_code kp_route_interval_make(struct kp_request *r, struct kp_err *err)
 {
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
@@ -516,13 +504,13 @@ enum kp_code kp_route_interval_make(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_interval_change(struct kp_request *r, struct kp_err *err)
 {
     int64_t id;
-    if (read_interval_id(r, &id, err))
+    if (kp_name_number(r, "an interval", &id, err))
         return err->code;
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
     struct kp_field *fields;
     size_t n;
     if (body && !kp_body_fields(body, interval_keys, NULL, NULL, &r->arena, &fields, &n, err) &&
-        !kp_node_change_interval(r->node, id, fields, n, err))
+        !kp_node_change_interval(r->node, r->to, id, fields, n, err))
         kp_reply_id(r, id, 200);
     json_decref(body);
     return err->code;
@@ -531,7 +519,7 @@ enum kp_code kp_route_interval_change(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_interval_remove(struct kp_request *r, struct kp_err *err)
 {
     int64_t id;
-    if (!read_interval_id(r, &id, err) && !kp_node_remove_interval(r->node, id, err))
+    if (!kp_name_number(r, "an interval", &id, err) && !kp_node_remove_interval(r->node, r->to, id, err))
         r->reply.status = 204;
     return err->code;
 }

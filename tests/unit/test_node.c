@@ -239,6 +239,42 @@ static void names_of_couplings_are_unique_and_a_typing_error_finds_the_nearest(v
     assert_int_equal(kp_node_coupling_id(p->n, "lathe", &err), 0);
 }
 
+static bool holds_secret(struct place *p)
+{
+    struct kp_err err = { 0 };
+    bool any = false;
+    assert_int_equal(kp_store_holds_secret(kp_node_store(p->n), &any, &err), KP_OK);
+    return any;
+}
+
+static void label(struct place *p, const char *path, const char *text)
+{
+    struct kp_err err = { 0 };
+    const struct kp_field f = { "label", text };
+    assert_int_equal(kp_node_change_asset(p->n, path, &f, 1, &err), KP_OK);
+}
+
+static void what_was_secret_when_it_was_removed_is_remembered(void **state)
+{
+    struct place *p = *state;
+    struct kp_err err = { 0 };
+    assert_int_equal(kp_node_make_asset(p->n, "vault/inner", NULL, 0, &err), KP_OK);
+    assert_int_equal(kp_node_make_asset(p->n, "vault/other", NULL, 0, &err), KP_OK);
+    assert_false(holds_secret(p));
+    label(p, "vault", "secret");
+    assert_true(holds_secret(p));
+    label(p, "vault", "internal");
+    assert_int_equal(kp_node_remove_asset(p->n, "vault/other", &err), KP_OK);
+    assert_false(holds_secret(p));
+    label(p, "vault", "secret");
+    assert_int_equal(kp_node_remove_asset(p->n, "vault/inner", &err), KP_OK); /* it inherits */
+    label(p, "vault", "internal");
+    assert_true(holds_secret(p));
+    stop(p);
+    start(p);
+    assert_true(holds_secret(p));
+}
+
 static void an_interval_is_made_closed_and_found_again(void **state)
 {
     struct place *p = *state;
@@ -250,16 +286,18 @@ static void an_interval_is_made_closed_and_found_again(void **state)
     assert_int_equal(kp_node_make_interval(p->n, "hall", made, 3, &id, &err), KP_OK);
     assert_true(id > 0);
     const struct kp_field early[] = { { "end", "2026-11-24T07:00:00Z" } };
-    assert_int_equal(kp_node_change_interval(p->n, id, early, 1, &err), KP_EINVALID);
+    assert_int_equal(kp_node_change_interval(p->n, KP_TO_NODE, id, early, 1, &err), KP_EINVALID);
     err = (struct kp_err){ 0 };
     const struct kp_field closed[] = { { "end", "2026-11-24T09:30:00Z" } };
-    assert_int_equal(kp_node_change_interval(p->n, id, closed, 1, &err), KP_OK);
+    assert_int_equal(kp_node_change_interval(p->n, KP_TO_NODE, id, closed, 1, &err), KP_OK);
     stop(p);
     start(p);
     const struct kp_field relabel[] = { { "label", "secret" } };
-    assert_int_equal(kp_node_change_interval(p->n, id, relabel, 1, &err), KP_OK);
-    assert_int_equal(kp_node_remove_interval(p->n, id, &err), KP_OK);
-    assert_int_equal(kp_node_remove_interval(p->n, id, &err), KP_ENOTFOUND);
+    assert_int_equal(kp_node_change_interval(p->n, KP_TO_NODE, id, relabel, 1, &err), KP_OK);
+    assert_int_equal(kp_node_remove_interval(p->n, KP_TO_COMPANY, id, &err), KP_ENOTFOUND);
+    err = (struct kp_err){ 0 };
+    assert_int_equal(kp_node_remove_interval(p->n, KP_TO_NODE, id, &err), KP_OK);
+    assert_int_equal(kp_node_remove_interval(p->n, KP_TO_NODE, id, &err), KP_ENOTFOUND);
     err = (struct kp_err){ 0 };
     const struct kp_field wrong[] = { { "kind", "job" }, { "attributes", "[1]" } };
     assert_int_equal(kp_node_make_interval(p->n, "hall", wrong, 2, &id, &err), KP_EINVALID);
@@ -284,6 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_coupling_is_checked_before_anything_happens, setup, teardown),
         cmocka_unit_test_setup_teardown(names_of_couplings_are_unique_and_a_typing_error_finds_the_nearest, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(what_was_secret_when_it_was_removed_is_remembered, setup, teardown),
         cmocka_unit_test_setup_teardown(an_interval_is_made_closed_and_found_again, setup, teardown),
         cmocka_unit_test_setup_teardown(writing_to_what_is_not_there_or_not_open_is_refused, setup, teardown),
     };
