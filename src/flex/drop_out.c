@@ -255,8 +255,19 @@ static void put_booking(struct sheet *s, const struct kp_folder *f, const struct
     kp_buf_str(&s->text, "\r\n");
 }
 
-static void put_bookings(struct sheet *s, const struct kp_folder *f, const struct kp_booking *list,
-                         size_t n)
+/* The gate of this exit: a folder is for other programs of the company. */
+static bool may_leave(struct kp_shop *s, const struct kp_booking *b)
+{
+    struct kp_model *m = kp_hub_model(s->hub);
+    kp_model_lock(m);
+    kp_asset id = b->asset ? kp_model_find_asset(m, b->asset) : 0;
+    bool may = id && kp_gate_asset(m, KP_TO_COMPANY, id);
+    kp_model_unlock(m);
+    return may;
+}
+
+static void put_bookings(struct kp_shop *shop, struct sheet *s, const struct kp_folder *f,
+                         const struct kp_booking *list, size_t n)
 {
     bool comma = f->decimal ? f->decimal == ',' : f->dutch;
     s->decimal = comma ? ',' : '.';
@@ -266,7 +277,8 @@ static void put_bookings(struct sheet *s, const struct kp_folder *f, const struc
         cell(s, !i, head_of(f, i));
     kp_buf_str(&s->text, "\r\n");
     for (size_t i = 0; i < n; i++)
-        put_booking(s, f, &list[i]);
+        if (may_leave(shop, &list[i]))
+            put_booking(s, f, &list[i]);
     if (f->encoding == KP_ENCODING_1252)
         s->text.failed |= !kp_utf8_to_1252(&s->text);
 }
@@ -296,7 +308,7 @@ static enum kp_code leave_bookings(struct kp_shop *s, struct drop_folder *d,
     struct written w = { ids, n };
     struct leaving l = { .text = &sheet.text, .mark = mark_bookings, .arg = &w };
     snprintf(l.name, sizeof l.name, "bookings-%" PRId64 "-%" PRId64 ".csv", ids[0], ids[n - 1]);
-    put_bookings(&sheet, d->set, list, n);
+    put_bookings(s, &sheet, d->set, list, n);
     leave(s, d, &l, err);
     kp_buf_free(&sheet.text);
     kp_free(ids);

@@ -19,12 +19,32 @@ static const char *via(const struct kp_request *r)
     return r->client.local ? "cli" : r->who.session ? "tablet" : "rest";
 }
 
+/* What is done at a machine tells of it. */
+static bool may_tell(struct kp_request *r, const char *machine)
+{
+    struct kp_model *m = kp_hub_model(kp_node_hub(r->node));
+    kp_model_lock(m);
+    kp_asset id = machine ? kp_model_find_asset(m, machine) : 0;
+    bool may = id ? kp_gate_asset(m, r->to, id) : r->to == KP_TO_NODE;
+    kp_model_unlock(m);
+    return may;
+}
+
+static void put_open(struct kp_request *r, struct kp_json *j, struct kp_order *o)
+{
+    size_t n = o->n;
+    for (size_t i = o->n = 0; i < n; i++)
+        if (!o->operations[i].asset_id || may_tell(r, o->operations[i].asset))
+            o->operations[o->n++] = o->operations[i];
+    kp_order_json(j, o);
+}
+
 static enum kp_code put_order(struct kp_request *r, struct kp_json *j, int64_t id,
                               struct kp_err *err)
 {
     struct kp_order o;
     if (!kp_orders_get(shop(r), id, &r->arena, &o, err))
-        kp_order_json(j, &o);
+        put_open(r, j, &o);
     return err->code;
 }
 
@@ -56,7 +76,7 @@ enum kp_code kp_route_orders(struct kp_request *r, struct kp_err *err)
     kp_json_key(&j, "orders");
     kp_json_begin(&j, '[');
     for (size_t i = 0; i < n; i++)
-        kp_order_json(&j, &list[i]);
+        put_open(r, &j, &list[i]);
     kp_json_end(&j, ']');
     kp_json_put_bool(&j, "more", more);
     kp_json_end(&j, '}');
@@ -87,7 +107,8 @@ enum kp_code kp_route_bookings(struct kp_request *r, struct kp_err *err)
     kp_json_key(&j, "bookings");
     kp_json_begin(&j, '[');
     for (size_t i = 0; i < n; i++)
-        kp_booking_json(&j, &list[i]);
+        if (may_tell(r, list[i].asset))
+            kp_booking_json(&j, &list[i]);
     kp_json_end(&j, ']');
     kp_json_put_bool(&j, "more", more);
     kp_json_end(&j, '}');
