@@ -578,9 +578,12 @@ static void capacity_says(const char *what)
     static const char *const all[] = { "hall/**" };
     struct kp_err err = { 0 };
     struct kp_buf text;
-    struct kp_shop_query q = {
-        .assets = all, .n_assets = 1, .from = now(), .to = now() + MINUTE, .now = now()
-    };
+    struct kp_shop_query q = { .assets = all,
+                               .n_assets = 1,
+                               .recipient = KP_TO_COMPANY,
+                               .from = now(),
+                               .to = now() + MINUTE,
+                               .now = now() };
     kp_buf_init(&text, 1 << 20);
     struct kp_json j = kp_json(&text);
     kp_shop_capacity(shop, &q, 2, &j, &err);

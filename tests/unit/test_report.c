@@ -133,6 +133,7 @@ static double oee(const char *key)
     struct kp_buf text;
     struct kp_shop_query q = { .assets = all,
                                .n_assets = 1,
+                               .recipient = KP_TO_COMPANY,
                                .from = DAY + 360 * MINUTE,
                                .to = DAY + 1800 * MINUTE,
                                .now = KIT_NOW };

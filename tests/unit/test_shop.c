@@ -152,7 +152,7 @@ static void who_cannot_wait_is_told_how_many_days_are_missing(void **state)
     static const char *const all[] = { "hall/**" };
     struct kp_shop_patience p = { .until = kp_mono(&k->clock.clock) };
     struct kp_shop_query q = { .assets = all,
-                               .n_assets = 1,
+                               .n_assets = 1, .recipient = KP_TO_COMPANY,
                                .from = DAY,
                                .to = DAY + 1440 * MINUTE,
                                .now = KIT_NOW,
