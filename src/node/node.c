@@ -131,6 +131,8 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
         node->inbox = kp_inbox_new(node->shop, node->dir, err);
         kp_shop_mail_by(node->shop, node->alarms);
     }
+    if (node->inbox)
+        node->share = kp_share_new(node->store, node->clock, err);
     return err->code;
 }
 
@@ -156,8 +158,9 @@ enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
     if (kp_store_start(node->store, err))
         return err->code;
     if (kp_couplings_make_identity(node->store, node->name, err) || kp_alarms_start(node->alarms, err) ||
-        kp_shop_start(node->shop, err) || kp_hub_start(node->hub, err) ||
+        kp_shop_start(node->shop, err) || kp_share_start(node->share, err) || kp_hub_start(node->hub, err) ||
         kp_inbox_start(node->inbox, err)) {
+        kp_share_stop(node->share);
         kp_shop_stop(node->shop);
         kp_alarms_stop(node->alarms);
         kp_store_stop(node->store);
@@ -174,6 +177,7 @@ void kp_node_stop(struct kp_node *node)
         return;
     kp_discover_cancel(node->discover);
     kp_inbox_stop(node->inbox);
+    kp_share_stop(node->share);
     kp_shop_stop(node->shop);
     kp_hub_stop(node->hub); /* the last batches go to the store, which then commits them */
     kp_alarms_stop(node->alarms);
@@ -192,6 +196,7 @@ void kp_node_free(struct kp_node *node)
         kp_hub_free(node->hub);
     kp_alarms_free(node->alarms);
     kp_shop_free(node->shop);
+    kp_share_free(node->share);
     if (node->store)
         kp_store_close(node->store);
     couplings_free(node);
@@ -219,6 +224,11 @@ struct kp_discover *kp_node_discover(struct kp_node *node)
 struct kp_shop *kp_node_shop(struct kp_node *node)
 {
     return node->shop;
+}
+
+struct kp_share *kp_node_share(struct kp_node *node)
+{
+    return node->share;
 }
 
 struct kp_alarms *kp_node_alarms(struct kp_node *node)

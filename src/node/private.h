@@ -5,6 +5,7 @@
 #include "alarm/alarm.h"
 #include "flex/drop.h"
 #include "node/node.h"
+#include "share/share.h"
 
 #include <pthread.h>
 
@@ -26,6 +27,7 @@ struct kp_node {
     struct kp_alarms *alarms;
     struct kp_shop *shop;
     struct kp_inbox *inbox;
+    struct kp_share *share;
     struct kp_discover *discover;
     int64_t started;
     bool running;

@@ -11,7 +11,7 @@
 
 static bool may_read(const char *table)
 {
-    static const char *const hidden[] = { "secret", "token", "user", "sqlite_dbpage" };
+    static const char *const hidden[] = { "secret", "token", "user", "share_partner", "sqlite_dbpage" };
     for (size_t i = 0; table && i < sizeof hidden / sizeof hidden[0]; i++)
         if (sqlite3_stricmp(table, hidden[i]) == 0)
             return false;

@@ -183,4 +183,33 @@ static const char schema_v7[] =
     "  acknowledged integer, unique(folder, hash));"
     /* The program that was seen last at a machine: only another one begins or interrupts an operation. */
     "create table order_program(asset integer primary key, program text not null, at integer not null);";
+
+/* Sharing with other companies (src/share): the Dataspace Protocol. */
+static const char schema_v8[] =
+    /* participant: the id it has in the protocol; url: where it is reached; method: how it shows who it is (share/identity.h), by a
+     * key (JWK) or by a token, of which only a hash is kept; ca: who vouches for its web server, PEM */
+    "create table share_partner(name text primary key, participant text not null unique, url text not null, method text not null,"
+    "  key text, hash blob unique, ca text, made integer not null) without rowid;"
+    "create table share_dataset(id text primary key, signals text not null, description text, made integer not null) without rowid;"
+    /* partner null: for every one; policy: the rules in ODRL, as they were given */
+    "create table share_offer(id text primary key, dataset text not null, partner text, policy text not null,"
+    "  automatic integer not null, made integer not null) without rowid;"
+    "create index share_offer_dataset on share_offer(dataset);"
+    /* Negotiations (kind 0) and transfers (kind 1). offer: the newest one, of whom is in `offered`; callback: where the other side
+     * wants to hear from us. Words and states are numbers of share/state.h. */
+    "create table share_process(id integer primary key autoincrement, kind integer not null, side integer not null, partner text not null,"
+    "  pid text not null unique, peer_pid text, callback text not null, state integer not null, automatic integer not null,"
+    "  dataset text, offer text, offered integer, agreement text, format text, note text, made integer not null, changed integer not null);"
+    "create unique index share_process_peer on share_process(partner, kind, side, peer_pid) where peer_pid is not null;"
+    "create index share_process_open on share_process(partner, kind) where state not in (5, 8, 9);"
+    "create index share_process_over on share_process(partner, kind, id) where state in (8, 9);"
+    /* text: the agreement as it was made; signals: what its dataset was then; active from the end of its negotiation on */
+    "create table share_agreement(id text primary key, process integer, side integer not null, partner text not null, dataset text not null,"
+    "  text text not null, signals text, active integer not null, made integer not null, ended integer, why text) without rowid;"
+    "create index share_agreement_process on share_agreement(process);"
+    /* Messages to be said, in order for each process; before, offer: the state and the offer to go back to when the other side refuses. */
+    "create table share_outbox(id integer primary key autoincrement, process integer not null, word integer not null, extra text,"
+    "  before integer not null, offer text, due integer not null, tries integer not null default 0, since integer not null, error text);"
+    "create index share_outbox_due on share_outbox(due);"
+    "create index share_outbox_process on share_outbox(process, id);";
 #endif

@@ -132,7 +132,9 @@ static unsigned char *seal(const struct kp_store *s, const void *data, size_t le
     return blob;
 }
 
-enum kp_code kp_secret_put(struct kp_store *s, const char *name, const void *data, size_t len, struct kp_err *err)
+/* db NULL: in a transaction of its own. */
+static enum kp_code write_secret(struct kp_store *s, struct kp_db *db, const char *name, const void *data, size_t len,
+                                 struct kp_err *err)
 {
     struct put p = { .name = name };
     if (!s->key)
@@ -141,9 +143,20 @@ enum kp_code kp_secret_put(struct kp_store *s, const char *name, const void *dat
     if (data && !blob)
         return kp_fail(err, KP_ENOMEM, "secret %s: out of memory", name);
     p.blob = blob;
-    enum kp_code code = kp_store_do(s, put_secret, &p, err);
+    enum kp_code code = db ? put_secret(db, &p, err) : kp_store_do(s, put_secret, &p, err);
     kp_free(blob);
     return code;
+}
+
+enum kp_code kp_secret_put(struct kp_store *s, const char *name, const void *data, size_t len, struct kp_err *err)
+{
+    return write_secret(s, NULL, name, data, len, err);
+}
+
+enum kp_code kp_secret_write(struct kp_store *s, struct kp_db *db, const char *name, const void *data, size_t len,
+                             struct kp_err *err)
+{
+    return write_secret(s, db, name, data, len, err);
 }
 
 static enum kp_code open_box(const struct kp_store *s, const char *name, const unsigned char *blob, size_t len,

@@ -16,6 +16,8 @@ enum kp_code kp_key_read(const char *dir, unsigned char key[KP_NODE_KEY], struct
 
 /* `name` like "opcua/key" or "coupling/3/password". put with data NULL removes it. */
 enum kp_code kp_secret_put(struct kp_store *, const char *name, const void *data, size_t len, struct kp_err *);
+/* The same as part of a kp_store_do of this store. */
+enum kp_code kp_secret_write(struct kp_store *, struct kp_db *, const char *name, const void *data, size_t len, struct kp_err *);
 /* Into the arena (with a 0 behind it). KP_ENOTFOUND when there is none. */
 enum kp_code kp_secret_get(struct kp_store *, const char *name, struct kp_arena *, void **data, size_t *len,
                            struct kp_err *);

@@ -16,28 +16,6 @@ void kp_body_init(void)
     kp_json_memory_init();
 }
 
-/* jansson recurses 2048 levels deep; a document of ours never needs more than a few. */
-static bool too_deep(const char *text, size_t len)
-{
-    int depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        if (quoted) {
-            i += c == '\\';
-            quoted = c != '"';
-        } else if (c == '"') {
-            quoted = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > KP_JSON_DEPTH)
-                return true;
-        } else if (c == '}' || c == ']') {
-            depth--;
-        }
-    }
-    return false;
-}
-
 static enum kp_code check_keys(json_t *object, const char *const *known, struct kp_err *err)
 {
     const char *key;
@@ -64,22 +42,8 @@ json_t *kp_body_object(const char *body, size_t len, const char *const *known, s
         kp_fail(err, KP_EINVALID, "the body is missing: send a JSON object");
         return NULL;
     }
-    if (too_deep(body, len)) {
-        kp_fail(err, KP_EPARSE, "the body is nested deeper than %d levels", KP_JSON_DEPTH);
-        return NULL;
-    }
-    json_error_t where;
-    json_t *root = kp_json_load(body, len, JSON_REJECT_DUPLICATES, &where);
-    if (!root) {
-        if (kp_json_starved())
-            kp_fail(err, KP_ENOMEM, "out of memory reading the body");
-        else
-            kp_fail(err, KP_EPARSE, "body:%d:%d: %s", where.line, where.column, where.text);
-        return NULL;
-    }
-    if (!json_is_object(root))
-        kp_fail(err, KP_EINVALID, "the body must be a JSON object");
-    else if (!known || check_keys(root, known, err) == KP_OK)
+    json_t *root = kp_json_object(body, len, "body", KP_JSON_DEPTH, err);
+    if (!root || !known || check_keys(root, known, err) == KP_OK)
         return root;
     json_decref(root);
     return NULL;
@@ -238,7 +202,8 @@ enum kp_code kp_body_fields(const json_t *object, const struct kp_body_key *keys
 
 void kp_body_describe(const char *body, size_t len, struct kp_arena *arena, const char **target, struct kp_buf *keys)
 {
-    json_t *j = too_deep(body, len) ? NULL : json_loadb(body, len, 0, NULL), *value;
+    struct kp_err any = { 0 };
+    json_t *j = kp_json_object(body, len, "body", KP_JSON_DEPTH, &any), *value;
     const char *key;
     json_t *name = json_object_get(j, "name");
     const char *text = json_string_value(name ? name : json_object_get(j, "path"));

@@ -2,11 +2,12 @@
 #ifndef KOPPEL_WEB_BODY_H
 #define KOPPEL_WEB_BODY_H
 /* Request bodies in JSON: strict (no duplicate keys, no zero bytes, at most KP_JSON_DEPTH levels). */
+#include "net/json_memory.h"
 #include "node/node.h"
 
 #include <jansson.h>
 
-enum { KP_JSON_DEPTH = 16, KP_FIELDS_MAX = 100 };
+enum { KP_FIELDS_MAX = 100 };
 
 /* Sends jansson's allocations through kp_alloc. Once, before threads. */
 void kp_body_init(void);

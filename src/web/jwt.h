@@ -3,18 +3,9 @@
 #define KOPPEL_WEB_JWT_H
 /* ID tokens of OpenID Connect: RS256 and ES256 by the provider's published keys, and nothing else.
  */
-#include "core/err.h"
+#include "net/jose.h"
 
-#include <jansson.h>
-#include <stdint.h>
-
-enum {
-    KP_JWT_MAX = 16 << 10,
-    KP_JWT_KEYS_MAX = 32,
-    KP_JWT_LEEWAY_S = 60, /* clocks differ */
-    KP_JWT_AGE_S = 600,   /* the most since it was issued */
-    KP_HASH_TEXT = 44,
-};
+enum { KP_JWT_AGE_S = 600 }; /* the most since it was issued */
 
 struct kp_jwt_want {
     const char *issuer, *audience, *nonce;
@@ -24,7 +15,4 @@ struct kp_jwt_want {
  * question; NULL: err says what is wrong, KP_EDENIED unless memory was short. json_decref it. */
 json_t *kp_jwt_read(const char *token, const json_t *keys, const struct kp_jwt_want *,
                     struct kp_err *);
-
-/* SHA-256 as base64url. */
-void kp_hash_text(const char *text, char out[KP_HASH_TEXT]);
 #endif

@@ -548,7 +548,7 @@ static json_t *trade(struct kp_oidc *o, const struct kp_oidc_settings *s, const 
     struct kp_arena arena = { 0 };
     struct kp_buf form, user, password;
     const char *secret;
-    kp_buf_init(&form, KP_JWT_MAX);
+    kp_buf_init(&form, KP_JOSE_MAX);
     kp_buf_init(&user, 1024);
     kp_buf_init(&password, 4096);
     has_secret(o, &arena, &secret);

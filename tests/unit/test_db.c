@@ -149,14 +149,14 @@ static void numbers_fall_back_when_there_is_no_row(void **state)
 static void the_file_has_the_settings_it_needs(void **state)
 {
     struct kp_err err = { 0 };
-    static const struct {
+    const struct {
         const char *pragma;
         int64_t writer, reader;
     } want[] = {
         { "pragma page_size", 8192, 8192 },       { "pragma auto_vacuum", 2, 2 },
         { "pragma synchronous", 2, -1 },          { "pragma wal_autocheckpoint", 0, 0 },
         { "pragma query_only", 0, 1 },            { "pragma cache_size", -8192, -1024 },
-        { "pragma secure_delete", 0, -1 },        { "pragma user_version", 7, 7 },
+        { "pragma secure_delete", 0, -1 },        { "pragma user_version", kp_schema_version(), kp_schema_version() },
         { "pragma application_id", KP_APPLICATION_ID, KP_APPLICATION_ID },
     };
     struct kit *k = *state;

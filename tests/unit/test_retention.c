@@ -292,7 +292,7 @@ static void the_oldest_points_of_a_rule_go_when_it_is_larger_than_its_size(void 
 static void at_its_disk_budget_the_oldest_points_of_all_go(void **state)
 {
     struct kit *k = *state;
-    const int64_t budget = 780000;
+    const int64_t budget = 1000000;
     fill(k, 1, KIT_NOW - 60 * DAY, KIT_NOW - 30 * DAY, 60 * KP_SECOND);
     fill(k, 2, KIT_NOW - 90 * DAY, KIT_NOW - 60 * DAY, 60 * KP_SECOND);
     seal(k);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_NET_COURIER_H
+#define KOPPEL_NET_COURIER_H
+/* Many HTTP requests at a time in one thread, over connections that are kept. Certificates are
+ * checked, redirects are not followed. */
+#include "core/err.h"
+#include "core/mem.h"
+
+enum { KP_COURIER_WITHIN_S = 20 };
+
+struct kp_letter { /* copied */
+    const char *url;
+    const char *body;          /* JSON; NULL: it is a GET */
+    const char *authorization; /* NULL = none */
+    const char *ca;            /* who vouches for the other side, PEM; NULL or "": the system's */
+    size_t most;               /* bytes of the answer */
+};
+
+struct kp_answer {
+    long status; /* 0: none came, err says why */
+    const char *text;
+    size_t len;
+    const char *next; /* what its Link header calls the next page; "" */
+    struct kp_err err;
+};
+typedef void kp_courier_done(void *arg, const struct kp_answer *);
+
+struct kp_courier;
+struct kp_courier *kp_courier_new(struct kp_err *);
+void kp_courier_free(struct kp_courier *); /* what is under way is dropped; NULL is allowed */
+/* `done` is called once, in kp_courier_turn. */
+enum kp_code kp_courier_send(struct kp_courier *, const struct kp_letter *, kp_courier_done *,
+                             void *arg, struct kp_err *);
+void kp_courier_turn(struct kp_courier *, int timeout_ms); /* waits for something and handles it */
+void kp_courier_wake(struct kp_courier *);                 /* ends that wait; any thread */
+
+/* One request, waited for; `text` of the answer is in the arena. False: no answer, err says why. */
+bool kp_courier_ask(const struct kp_letter *, struct kp_arena *, struct kp_answer *,
+                    struct kp_err *);
+#endif

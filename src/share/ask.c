@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is asked of a partner while a person waits: his catalogue. */
+#include "share/private.h"
+
+#include "net/courier.h"
+#include "net/json_members.h"
+
+#include <string.h>
+
+#include "core/ban.h"
+
+enum kp_code share_find_partner(struct kp_share *s, const char *name, struct kp_arena *arena,
+                                struct share_partner *p, struct kp_err *err)
+{
+    struct kp_db *db = kp_store_reader(s->store, err);
+    if (db)
+        share_partner(db, name, arena, p, err);
+    kp_store_reader_done(s->store, db);
+    return err->code;
+}
+
+static json_t *ask(struct kp_share *s, const struct share_partner *p, const char *url,
+                   const char *body, const char *type, struct kp_arena *arena, const char **next,
+                   struct kp_err *err)
+{
+    struct kp_letter l = { .url = url, .body = body, .ca = p->ca, .most = KP_DSP_BYTES };
+    struct kp_answer a;
+    if (share_show(s, p, arena, &l.authorization, err))
+        return NULL;
+    if (!kp_courier_ask(&l, arena, &a, err)) {
+        kp_context(err, "partner %.60s", p->name);
+        return NULL;
+    }
+    if (a.status != 200) {
+        kp_fail(err, a.status == 404 ? KP_ENOTFOUND : KP_EPEER,
+                "partner %.60s answers with status %ld: %.120s", p->name, a.status, a.text);
+        return NULL;
+    }
+    json_t *o = kp_dsp_answer(type, a.text, a.len, err);
+    if (err->code == KP_EPARSE || err->code == KP_EINVALID)
+        err->code = KP_EPEER;
+    if (next)
+        *next = *a.next ? a.next : NULL;
+    if (!o)
+        kp_context(err, "partner %.60s", p->name);
+    return o;
+}
+
+static const char *below(const struct share_partner *p, struct kp_arena *arena, const char *path,
+                         const char *id, struct kp_err *err)
+{
+    size_t n = strlen(p->url);
+    struct kp_buf url;
+    kp_buf_init(&url, 8 * KP_DSP_ID);
+    while (n && p->url[n - 1] == '/')
+        n--;
+    kp_buf_add(&url, p->url, n);
+    kp_buf_str(&url, path);
+    for (; id && *id; id++)
+        kp_buf_printf(&url,
+                      strchr("/?#%\\ \"", *id) || (unsigned char)*id < ' ' ||
+                              (unsigned char)*id > 126
+                          ? "%%%02X"
+                          : "%c",
+                      (unsigned char)*id);
+    const char *text = url.failed ? NULL : kp_arena_strdup(arena, kp_buf_text(&url));
+    kp_buf_free(&url);
+    if (!text)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    return text;
+}
+
+static void put_offers(struct kp_json *j, const json_t *dataset)
+{
+    const json_t *list = json_object_get(dataset, "hasPolicy"), *o;
+    size_t i;
+    kp_json_key(j, "offers");
+    kp_json_begin(j, '[');
+    for (i = 0; i < (json_is_array(list) ? json_array_size(list) : list != NULL); i++) {
+        o = json_is_array(list) ? json_array_get(list, i) : list;
+        const char *id = kp_dsp_text(o, "@id");
+        if (!id)
+            continue;
+        kp_json_begin(j, '{');
+        kp_json_put_text(j, "id", id);
+        kp_json_key(j, "policy");
+        kp_json_begin(j, '{');
+        for (size_t k = 0; kp_dsp_rule_words[k]; k++)
+            if (json_object_get(o, kp_dsp_rule_words[k]))
+                kp_dsp_put(j, kp_dsp_rule_words[k], json_object_get(o, kp_dsp_rule_words[k]));
+        kp_json_end(j, '}');
+        kp_json_end(j, '}');
+    }
+    kp_json_end(j, ']');
+}
+
+static void put_datasets(struct kp_json *j, const json_t *catalogue)
+{
+    const json_t *list = json_object_get(catalogue, "dataset");
+    for (size_t i = 0; i < (json_is_array(list) ? json_array_size(list) : list != NULL); i++) {
+        const json_t *d = json_is_array(list) ? json_array_get(list, i) : list;
+        const char *id = kp_dsp_text(d, "@id");
+        if (!id)
+            continue;
+        kp_json_begin(j, '{');
+        kp_json_put_text(j, "id", id);
+        put_offers(j, d);
+        kp_json_end(j, '}');
+    }
+}
+
+enum { PAGES_MAX = 100 };
+enum kp_code kp_share_catalogue(struct kp_share *s, const char *name, struct kp_json *j,
+                                struct kp_err *err)
+{
+    static const char body[] =
+        "{\"@context\":[\"" KP_DSP_CONTEXT "\"],\"@type\":\"CatalogRequestMessage\"}";
+    struct kp_arena arena = { 0 };
+    struct share_partner p;
+    bool begun = false;
+    const char *url = share_find_partner(s, name, &arena, &p, err)
+                          ? NULL
+                          : below(&p, &arena, "/catalog/request", NULL, err);
+    for (int i = 0; url && i < PAGES_MAX && !err->code; i++) {
+        const char *next = NULL;
+        json_t *page = ask(s, &p, url, body, "Catalog", &arena, &next, err);
+        if (page && !begun) {
+            kp_json_begin(j, '{');
+            kp_json_put_text(j, "partner", p.name);
+            kp_json_put_text(j, "participantId", kp_dsp_text(page, "participantId"));
+            kp_json_key(j, "datasets");
+            kp_json_begin(j, '[');
+            begun = true;
+        }
+        if (page)
+            put_datasets(j, page);
+        json_decref(page);
+        url = next && share_same_origin(next, p.url) ? next : NULL;
+    }
+    if (begun) {
+        kp_json_end(j, ']');
+        kp_json_end(j, '}');
+    }
+    kp_arena_free(&arena);
+    return err->code;
+}
+
+/* The partner's own words for an offer, or (id NULL) for the first one of a dataset; *id: what it
+ * is called. json_decref it. */
+static json_t *fetch_offer(struct kp_share *s, const struct share_partner *p, const char *dataset,
+                           const char **id, struct kp_arena *arena, struct kp_err *err)
+{
+    const char *url = below(p, arena, "/catalog/datasets/", dataset, err);
+    json_t *d = url ? ask(s, p, url, NULL, "Dataset", arena, NULL, err) : NULL, *found = NULL;
+    json_t *list = json_object_get(d, "hasPolicy");
+    for (size_t i = 0; !found && i < (json_is_array(list) ? json_array_size(list) : list != NULL);
+         i++) {
+        json_t *o = json_is_array(list) ? json_array_get(list, i) : list;
+        const char *name = kp_dsp_text(o, "@id");
+        if (!name || (*id && strcmp(*id, name) != 0))
+            continue;
+        *id = kp_arena_strdup(arena, name);
+        found = json_incref(o);
+    }
+    json_decref(d);
+    if (!found && !err->code)
+        kp_fail(err, KP_ENOTFOUND, "partner %.60s has no %s%.100s for dataset '%.80s'", p->name,
+                *id ? "offer " : "offer", *id ? *id : "", dataset);
+    return found;
+}
+
+/* The initial offer of a negotiation: from the body, or as the partner has it in his catalogue. */
+json_t *share_wanted_offer(struct kp_share *s, const struct share_partner *partner, const json_t *o,
+                           const char *dataset, struct kp_arena *arena, struct kp_err *err)
+{
+    const char *id;
+    json_t *policy = NULL, *offer = NULL;
+    if (kp_member_text(o, "negotiation", "offer", false, &id, err))
+        return NULL;
+    if (!json_object_get(o, "policy"))
+        policy = fetch_offer(s, partner, dataset, &id, arena, err);
+    else if (!id)
+        kp_fail(err, KP_EINVALID, "offer: a policy goes with the id of an offer");
+    else
+        share_read_policy(o, &policy, err);
+    if (policy) {
+        offer = share_offer_of(policy, id, dataset, partner->id, NULL);
+        if (!offer)
+            kp_fail(err, KP_ENOMEM, "out of memory");
+    }
+    json_decref(policy);
+    return offer;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Negotiations, transfers and agreements as people see them. */
+#include "share/private.h"
+
+#include <stdio.h>
+
+#include "core/ban.h"
+
+enum { LISTED = 1000 };
+
+static void put_address(struct kp_share *s, struct kp_json *j, const struct share_process *p,
+                        struct kp_arena *arena)
+{
+    char name[SECRET_NAME];
+    void *data = NULL;
+    size_t len;
+    struct kp_err none = { 0 };
+    snprintf(name, sizeof name, "share/transfer/%lld", (long long)p->id);
+    kp_json_key(j, "address");
+    kp_json_raw(j, kp_secret_get(s->store, name, arena, &data, &len, &none) ? NULL : data);
+}
+
+static void put_deal(struct kp_share *s, struct kp_json *j, const struct share_process *p,
+                     bool whole, bool waiting, const char *fault, struct kp_arena *arena)
+{
+    kp_json_begin(j, '{');
+    kp_json_put_int(j, "id", p->id);
+    kp_json_put_text(j, "partner", p->partner);
+    kp_json_put_text(j, "side", kp_side_words[p->side]);
+    kp_json_put_text(j, "state", kp_deal_state_words[p->state]);
+    kp_json_put_text(j, "dataset", p->dataset);
+    kp_json_put_text(j, "pid", p->pid);
+    kp_json_put_text(j, "peerPid", p->peer);
+    kp_json_put_text(j, "agreement", p->agreement);
+    if (p->deal == KP_NEGOTIATION) {
+        kp_json_key(j, "offer");
+        kp_json_raw(j, p->offer);
+        kp_json_put_bool(j, "automatic", p->automatic);
+    } else {
+        kp_json_put_text(j, "format", p->format);
+    }
+    kp_json_put_text(j, "note", p->note);
+    kp_json_put_bool(j, "waiting", waiting);
+    kp_json_put_text(j, "fault", fault);
+    if (whole && p->deal == KP_TRANSFER)
+        put_address(s, j, p, arena);
+    kp_json_put_time(j, "made", p->made);
+    kp_json_put_time(j, "changed", p->changed);
+    kp_json_end(j, '}');
+}
+
+enum kp_code kp_share_deals(struct kp_share *s, enum kp_deal deal, int64_t id, struct kp_json *j,
+                            struct kp_err *err)
+{
+    static const char sql[] =
+        "select id, kind, side, state, automatic, coalesce(offered, 0), partner, pid, peer_pid, "
+        "callback, dataset, offer,"
+        " agreement, format, note, made, changed, exists(select 1 from share_outbox o where "
+        "o.process = p.id),"
+        " (select error from share_outbox o where o.process = p.id order by id limit 1)"
+        " from share_process p where kind = ?1 and (?2 = 0 or id = ?2) order by id desc limit ?3";
+    struct kp_db *db = kp_store_reader(s->store, err);
+    struct kp_stmt *row = db ? kp_db_prepare(db, sql, err) : NULL;
+    size_t n = 0;
+    if (!id)
+        kp_json_begin(j, '[');
+    if (row) {
+        kp_bind_int(row, 1, deal);
+        kp_bind_int(row, 2, id);
+        kp_bind_int(row, 3, LISTED);
+    }
+    for (; row && kp_step(row, err); n++) {
+        struct kp_arena arena = { 0 };
+        struct share_process p;
+        share_process_row(row, &arena, &p);
+        put_deal(s, j, &p, id > 0, kp_column_int(row, 17), kp_column_text(row, 18), &arena);
+        kp_arena_free(&arena);
+    }
+    if (!id)
+        kp_json_end(j, ']');
+    else if (!n && !err->code)
+        kp_fail(err, KP_ENOTFOUND, "there is no %s %lld",
+                deal == KP_TRANSFER ? "transfer" : "negotiation", (long long)id);
+    kp_store_reader_done(s->store, db);
+    return err->code;
+}
+
+enum kp_code kp_share_agreements(struct kp_share *s, struct kp_json *j, struct kp_err *err)
+{
+    struct kp_db *db = kp_store_reader(s->store, err);
+    struct kp_stmt *row = db ? kp_db_prepare(db,
+                                             "select id, partner, side, dataset, text, signals, "
+                                             "active, made, ended, why from share_agreement"
+                                             " order by made desc, id limit 1000",
+                                             err)
+                             : NULL;
+    kp_json_begin(j, '[');
+    while (row && kp_step(row, err)) {
+        kp_json_begin(j, '{');
+        kp_json_put_text(j, "id", kp_column_text(row, 0));
+        kp_json_put_text(j, "partner", kp_column_text(row, 1));
+        kp_json_put_text(j, "side", kp_side_words[kp_column_int(row, 2) != 0]);
+        kp_json_put_text(j, "dataset", kp_column_text(row, 3));
+        kp_json_key(j, "agreement");
+        kp_json_raw(j, kp_column_text(row, 4));
+        kp_json_key(j, "signals");
+        kp_json_raw(j, kp_column_text(row, 5));
+        kp_json_put_text(j, "state",
+                         kp_column_int(row, 6)    ? "active"
+                         : kp_column_null(row, 8) ? "pending"
+                                                  : "ended");
+        kp_json_put_time(j, "made", kp_column_int(row, 7));
+        kp_json_put_time(j, "ended", kp_column_null(row, 8) ? KP_NO_TIME : kp_column_int(row, 8));
+        kp_json_put_text(j, "why", kp_column_text(row, 9));
+        kp_json_end(j, '}');
+    }
+    kp_json_end(j, ']');
+    kp_store_reader_done(s->store, db);
+    return err->code;
+}

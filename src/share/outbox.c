@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread that says what is to be said. For each process one message at a time, in order; what
+ * does not arrive is tried again, each time later, over restarts; what the other side refuses is
+ * taken back, unless it turns out that it had arrived. */
+#include "share/private.h"
+
+#include "core/log.h"
+#include "net/courier.h"
+#include "net/json_memory.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+enum {
+    AT_ONCE = 64,    /* messages under way */
+    SOON_TRIES = 12, /* after "not found" or "conflict": the other side may not be so far yet */
+    ANSWER_MAX = 1 << 20,
+    TURN_MS = 30000, /* what is new wakes it */
+};
+#define FIRST_WAIT   (100 * KP_MILLISECOND)
+#define LONGEST_WAIT (300 * KP_SECOND)
+#define GIVE_UP      (72 * 3600 * KP_SECOND)
+
+struct flight {
+    struct kp_share *share;
+    bool used, asking; /* asking: where the process stands on the other side, after a refusal */
+    int64_t row;
+    struct share_process process;
+    struct share_before said; /* and what was before */
+    int64_t tries, since;
+    const char *extra;
+    struct kp_arena arena;
+    char why[KP_ERR_TEXT];
+};
+
+struct outbox {
+    struct kp_share *share;
+    struct flight flights[AT_ONCE];
+};
+
+void share_wake(struct kp_share *s)
+{
+    if (s->courier)
+        kp_courier_wake(s->courier);
+}
+
+/* ---- writing the message ---- */
+static void add_segment(struct kp_buf *url, const char *id)
+{
+    static const char plain[] = "-._~:@!$&'()*+,;=";
+    for (; *id; id++) {
+        bool letter =
+            (*id >= 'a' && *id <= 'z') || (*id >= 'A' && *id <= 'Z') || (*id >= '0' && *id <= '9');
+        kp_buf_printf(url, letter || strchr(plain, *id) ? "%c" : "%%%02X", (unsigned char)*id);
+    }
+}
+
+static void write_url(const struct flight *f, struct kp_buf *url)
+{
+    const struct share_process *p = &f->process;
+    size_t n = strlen(p->callback);
+    while (n && p->callback[n - 1] == '/')
+        n--;
+    kp_buf_add(url, p->callback, n);
+    kp_buf_str(url, p->deal == KP_NEGOTIATION ? "/negotiations/" : "/transfers/");
+    if (p->peer)
+        add_segment(url, p->peer);
+    if (f->asking)
+        return;
+    if (p->peer)
+        kp_buf_str(url, "/");
+    kp_buf_str(url, kp_saying_of(p->deal, f->said.word)->path);
+}
+
+static void put_reason(struct kp_json *j, const char *extra)
+{
+    kp_json_put_text(j, "code", "ended");
+    kp_json_key(j, "reason");
+    kp_json_begin(j, '[');
+    kp_json_raw(j, extra ? extra : "\"ended by a person\"");
+    kp_json_end(j, ']');
+}
+
+static void write_body(const struct flight *f, const char *base, struct kp_buf *out)
+{
+    const struct share_process *p = &f->process;
+    const struct kp_saying *how = kp_saying_of(p->deal, f->said.word);
+    struct kp_json j = kp_json(out);
+    kp_dsp_begin(&j, how->type, p->side == KP_PROVIDER ? p->pid : p->peer,
+                 p->side == KP_CONSUMER ? p->pid : p->peer);
+    if (how->event)
+        kp_json_put_text(&j, "eventType", how->event);
+    if (!p->peer)
+        kp_json_put_text(&j, "callbackAddress", base);
+    if (f->said.word == KP_SAY_REQUEST && p->deal == KP_TRANSFER) {
+        kp_json_put_text(&j, "agreementId", p->agreement);
+        kp_json_put_text(&j, "format", p->format);
+    } else if (f->said.word == KP_SAY_REQUEST || f->said.word == KP_SAY_OFFER ||
+               f->said.word == KP_SAY_AGREE) {
+        kp_json_key(&j, f->said.word == KP_SAY_AGREE ? "agreement" : "offer");
+        kp_json_raw(&j, f->extra);
+    } else if (f->said.word == KP_SAY_START && f->extra) {
+        kp_json_key(&j, "dataAddress");
+        kp_json_raw(&j, f->extra);
+    } else if (f->said.word == KP_SAY_TERMINATE || f->said.word == KP_SAY_SUSPEND) {
+        put_reason(&j, f->extra);
+    }
+    kp_json_end(&j, '}');
+}
+
+/* ---- what came of it; in the store's thread ---- */
+static bool row_there(struct kp_db *db, int64_t row, struct kp_err *err)
+{
+    struct kp_stmt *s = kp_db_prepare(db, "select 1 from share_outbox where id = ?", err);
+    if (!s)
+        return false;
+    kp_bind_int(s, 1, row);
+    bool there = kp_step(s, err);
+    kp_reset(s);
+    return there;
+}
+
+static enum kp_code row_done(struct kp_db *db, int64_t row, struct kp_err *err)
+{
+    struct kp_stmt *s = kp_db_prepare(db, "delete from share_outbox where id = ?", err);
+    if (!s)
+        return err->code;
+    kp_bind_int(s, 1, row);
+    return kp_run(s, err);
+}
+
+struct outcome {
+    struct share_step step;
+    struct flight *flight;
+    const char *peer; /* learnt from the answer, or NULL */
+    enum { ARRIVED, LATER, REFUSED } what;
+    int64_t due;
+};
+
+static enum kp_code put_off(struct kp_db *db, const struct outcome *o, struct kp_err *err)
+{
+    struct kp_stmt *s = kp_db_prepare(
+        db, "update share_outbox set due = ?, tries = ?, error = ? where id = ?", err);
+    if (!s)
+        return err->code;
+    kp_bind_int(s, 1, o->due);
+    kp_bind_int(s, 2, o->flight->tries + 1);
+    kp_bind_text(s, 3, o->flight->why);
+    kp_bind_int(s, 4, o->flight->row);
+    return kp_run(s, err);
+}
+
+static enum kp_code arrived(struct kp_db *db, const struct outcome *o, struct share_process *p,
+                            struct kp_err *err)
+{
+    if (o->peer && p->peer && strcmp(o->peer, p->peer) != 0)
+        kp_warn("share", "a partner calls one process by two ids", "partner=%s pid=%s",
+                kp_log_quote(p->partner), kp_log_quote(p->pid));
+    if (o->peer && !p->peer) {
+        p->peer = o->peer;
+        if (share_process_put(db, p, o->step.now, err))
+            return err->code;
+    }
+    return row_done(db, o->flight->row, err);
+}
+
+static enum kp_code settle(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    struct outcome *o = arg;
+    struct share_process p;
+    if (!row_there(db, o->flight->row,
+                   err)) /* an end has swept it away meanwhile; what was learnt still counts */
+        return err->code || !o->peer ||
+                       share_process_by_id(db, o->flight->process.id, o->step.arena, &p, err) ||
+                       p.peer
+                   ? err->code
+                   : arrived(db, o, &p, err);
+    if (o->what == LATER)
+        return put_off(db, o, err);
+    if (share_process_by_id(db, o->flight->process.id, o->step.arena, &p, err))
+        return err->code;
+    if (o->what == ARRIVED)
+        return arrived(db, o, &p, err);
+    return row_done(db, o->flight->row, err)
+               ? err->code
+               : share_unsay(db, &o->step, &p, &o->flight->said, o->flight->why, err);
+}
+
+static void conclude(struct flight *f, int what, const char *peer, int64_t wait)
+{
+    struct kp_share *s = f->share;
+    struct kp_err err = { 0 };
+    struct share_self self = { 0 };
+    struct outcome o = { { s, &f->arena, &self, kp_utc(s->clock) }, f, peer, what, 0 };
+    o.due = o.step.now + wait;
+    if (what == REFUSED)
+        kp_warn("share", "a partner refuses a message", "partner=%s word=%s why=%s",
+                kp_log_quote(f->process.partner), kp_say_words[f->said.word], kp_log_quote(f->why));
+    if (kp_store_do(s->store, settle, &o, &err) && err.code != KP_ESTOPPED)
+        kp_error("share", "what came of a message cannot be written down: it is said again",
+                 "why=%s", kp_log_quote(err.text));
+    kp_arena_free(&f->arena);
+    f->used = false;
+}
+
+/* ---- answers ---- */
+static int64_t wait_after(int64_t tries)
+{
+    uint16_t r;
+    int64_t wait = FIRST_WAIT;
+    for (int64_t i = 0; i < tries && wait < LONGEST_WAIT; i++)
+        wait += wait / 2;
+    kp_random(&r, sizeof r);
+    wait = wait < LONGEST_WAIT ? wait : LONGEST_WAIT;
+    return wait - wait / 4 + wait / 2 * r / 65536;
+}
+
+/* The first reason of an error object, else the status. */
+static void say_why(struct flight *f, const struct kp_answer *a)
+{
+    struct kp_err err = { 0 };
+    json_t *o = a->len && a->len < KP_DSP_BYTES
+                    ? kp_json_object(a->text, a->len, "answer", KP_DSP_DEPTH, &err)
+                    : NULL;
+    const json_t *reason = json_object_get(o, "reason");
+    const char *text =
+        json_string_value(json_is_array(reason) ? json_array_get(reason, 0) : reason);
+    char raw[KP_ERR_TEXT];
+    if (a->err.code)
+        snprintf(raw, sizeof raw, "%s", a->err.text);
+    else
+        snprintf(raw, sizeof raw, "the partner answers %ld%s%s", a->status, text ? ": " : "",
+                 text ? text : "");
+    kp_utf8_clean(f->why, sizeof f->why, raw, strlen(raw));
+    json_decref(o);
+}
+
+static bool is_request(const struct flight *f)
+{
+    return f->said.state == KP_TERMINATED && f->said.word == KP_SAY_REQUEST;
+}
+
+/* The answer to a request tells what the other side calls the process. */
+static const char *peer_of(struct flight *f, const struct kp_answer *a)
+{
+    struct kp_err err = { 0 };
+    const char *type =
+        f->process.deal == KP_NEGOTIATION ? "ContractNegotiation" : "TransferProcess";
+    json_t *o = kp_dsp_answer(type, a->text, a->len, &err);
+    const char *ours = kp_dsp_text(o, "consumerPid"), *theirs = kp_dsp_text(o, "providerPid");
+    const char *peer = NULL;
+    if (ours && theirs && strcmp(ours, f->process.pid) == 0 && *theirs &&
+        strlen(theirs) < KP_DSP_ID)
+        peer = kp_arena_strdup(&f->arena, theirs);
+    json_decref(o);
+    return peer;
+}
+
+static bool send_flight(struct flight *f, struct kp_err *err);
+
+static void after_refusal(struct flight *f)
+{
+    struct kp_err err = { 0 };
+    f->asking = true;
+    if (!f->process.peer || f->said.word == KP_SAY_TERMINATE || !send_flight(f, &err))
+        conclude(f, REFUSED, NULL, 0);
+}
+
+/* Our message may have arrived and only its answer got lost: then the other side stands elsewhere
+ * than before. */
+static void hear_state(struct flight *f, const struct kp_answer *a)
+{
+    struct kp_err err = { 0 };
+    const char *type =
+        f->process.deal == KP_NEGOTIATION ? "ContractNegotiation" : "TransferProcess";
+    json_t *o = a->status == 200 ? kp_dsp_answer(type, a->text, a->len, &err) : NULL;
+    const char *state = kp_dsp_text(o, "state");
+    bool moved = state && strcmp(state, kp_deal_state_words[f->said.state]) != 0,
+         silent = a->status == 0 || a->status >= 500;
+    json_decref(o);
+    conclude(f, moved ? ARRIVED : silent ? LATER : REFUSED, NULL, wait_after(f->tries));
+}
+
+static void hear_answer(void *arg, const struct kp_answer *a)
+{
+    struct flight *f = arg;
+    if (f->asking) {
+        hear_state(f, a);
+        return;
+    }
+    say_why(f, a);
+    const char *peer = a->status >= 200 && a->status < 300 && is_request(f) ? peer_of(f, a) : NULL;
+    bool here = a->status >= 200 && a->status < 300;
+    bool perhaps = a->status == 404 || a->status == 409,
+         person = a->status == 401 || a->status == 403,
+         busy = a->status == 0 || a->status >= 500 || a->status == 408 || a->status == 429 ||
+                person || here;
+    if (here && (!is_request(f) || peer))
+        conclude(f, ARRIVED, peer, 0);
+    else if (((busy && kp_utc(f->share->clock) - f->since < GIVE_UP) ||
+              (perhaps && f->tries < SOON_TRIES)))
+        conclude(f, LATER, NULL, wait_after(f->tries));
+    else
+        after_refusal(f);
+}
+
+/* ---- sending ---- */
+static bool send_flight(struct flight *f, struct kp_err *err)
+{
+    struct kp_share *s = f->share;
+    struct share_partner partner;
+    struct kp_letter l = { .most = ANSWER_MAX };
+    struct kp_buf url, body;
+    char base[KP_SHARE_URL];
+    kp_share_base(s, base);
+    kp_buf_init(&url, 8 * KP_DSP_ID);
+    kp_buf_init(&body, 4 * KP_DSP_BYTES);
+    struct kp_db *db = kp_store_reader(s->store, err);
+    if (db)
+        share_partner(db, f->process.partner, &f->arena, &partner, err);
+    kp_store_reader_done(s->store, db);
+    if (!err->code && is_request(f) && !base[0])
+        kp_fail(err, KP_EREFUSED,
+                "the partner cannot answer, for this node is reached by nobody: koppel listen "
+                "--partners");
+    if (!err->code && !share_show(s, &partner, &f->arena, &l.authorization, err)) {
+        write_url(f, &url);
+        if (!f->asking)
+            write_body(f, base, &body);
+        l.url = kp_buf_text(&url);
+        l.body = f->asking ? NULL : kp_buf_text(&body);
+        l.ca = partner.ca;
+        if (url.failed || body.failed)
+            kp_fail(err, KP_ENOMEM, "out of memory");
+        else
+            kp_courier_send(s->courier, &l, hear_answer, f, err);
+    }
+    kp_buf_free(&url);
+    kp_buf_free(&body);
+    return !err->code;
+}
+
+static void depart(struct flight *f)
+{
+    struct kp_err err = { 0 };
+    if (send_flight(f, &err))
+        return;
+    snprintf(f->why, sizeof f->why, "%s", err.text);
+    conclude(f, err.code == KP_ENOTFOUND ? REFUSED : LATER, NULL, wait_after(f->tries));
+}
+
+static struct flight *free_flight(struct outbox *o, int64_t row, bool *there)
+{
+    struct flight *free_one = NULL;
+    *there = false;
+    for (size_t i = 0; i < AT_ONCE; i++) {
+        if (!o->flights[i].used)
+            free_one = free_one ? free_one : &o->flights[i];
+        else
+            *there |= o->flights[i].row == row;
+    }
+    return free_one;
+}
+
+static bool take_row(struct outbox *o, struct kp_db *db, struct kp_stmt *row)
+{
+    bool there;
+    struct flight *f = free_flight(o, kp_column_int(row, 0), &there);
+    struct kp_err err = { 0 };
+    if (there || !f)
+        return f;
+    *f = (struct flight){ .share = o->share,
+                          .row = kp_column_int(row, 0),
+                          .said = { (enum kp_word)kp_column_int(row, 2),
+                                    (enum kp_deal_state)kp_column_int(row, 4), NULL },
+                          .tries = kp_column_int(row, 5),
+                          .since = kp_column_int(row, 6) };
+    const char *extra = kp_column_text(row, 3), *offer = kp_column_text(row, 8);
+    f->extra = extra ? kp_arena_strdup(&f->arena, extra) : NULL;
+    f->said.offer = offer ? kp_arena_strdup(&f->arena, offer) : NULL;
+    bool good = f->said.word >= 0 && f->said.word < KP_WORDS && f->said.state >= 0 &&
+                f->said.state < KP_DEAL_STATES && (!extra || f->extra) && (!offer || f->said.offer);
+    if (good && !share_process_by_id(db, kp_column_int(row, 1), &f->arena, &f->process, &err) &&
+        kp_saying_of(f->process.deal, f->said.word))
+        f->used = true;
+    else
+        kp_arena_free(&f->arena);
+    return true;
+}
+
+/* Takes what is due; the time until the next, ms. */
+static int look(struct outbox *o, struct kp_err *err)
+{
+    static const char due[] = "select id, process, word, extra, before, tries, since, due, offer "
+                              "from share_outbox o where not exists"
+                              " (select 1 from share_outbox p where p.process = o.process and p.id "
+                              "< o.id) order by due limit 256";
+    int64_t now = kp_utc(o->share->clock), next = now + TURN_MS * KP_MILLISECOND;
+    bool before[AT_ONCE];
+    for (size_t i = 0; i < AT_ONCE; i++)
+        before[i] = o->flights[i].used;
+    struct kp_db *db = kp_store_reader(o->share->store, err);
+    struct kp_stmt *row = db ? kp_db_prepare(db, due, err) : NULL;
+    while (row && kp_step(row, err)) {
+        int64_t at = kp_column_int(row, 7);
+        if (at > now) {
+            next = at < next ? at : next;
+            kp_reset(row);
+            break;
+        }
+        if (!take_row(o, db, row)) {
+            kp_reset(row);
+            break;
+        }
+    }
+    kp_store_reader_done(o->share->store, db);
+    for (size_t i = 0; i < AT_ONCE; i++)
+        if (o->flights[i].used && !before[i])
+            depart(&o->flights[i]);
+    return (int)((next - now) / KP_MILLISECOND) + 1;
+}
+
+void *share_deliver(void *arg)
+{
+    struct kp_share *s = arg;
+    struct outbox *o = kp_alloc(sizeof *o);
+    struct kp_err err = { 0 };
+    if (!o) {
+        kp_error("share", "out of memory: partners hear nothing from this node", "%s", "");
+        return NULL;
+    }
+    o->share = s;
+    while (!s->stopping) {
+        err = (struct kp_err){ 0 };
+        int wait = look(o, &err);
+        if (err.code)
+            kp_error("share", "the messages to partners cannot be read", "why=%s",
+                     kp_log_quote(err.text));
+        kp_courier_turn(s->courier, wait);
+    }
+    for (size_t i = 0; i < AT_ONCE; i++)
+        kp_arena_free(&o->flights[i].arena);
+    kp_free(o);
+    return NULL;
+}

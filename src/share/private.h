@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_SHARE_PRIVATE_H
+#define KOPPEL_SHARE_PRIVATE_H
+/* What the files of src/share share. */
+#include "share/share.h"
+#include "store/secret.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { SEEN_TOKENS = 1 << 16, SECRET_NAME = 80, PID_TEXT = 48 };
+
+struct share_seen { /* a token that was shown may not come again before */
+    unsigned char hash[8];
+    int64_t until; /* ns UTC */
+};
+
+struct kp_share {
+    struct kp_store *store;
+    const struct kp_clock *clock;
+    pthread_t thread;
+    bool running;
+    bool testing; /* partners may be believed what they say they are: identity edc-mock */
+    atomic_bool stopping;
+    struct kp_courier *courier; /* the thread's; others may wake it */
+    pthread_mutex_t lock;       /* guards what follows */
+    char root[KP_SHARE_URL];    /* "" = nobody reaches us */
+    char *id, *key;             /* of this node; NULL = not read yet */
+    struct share_seen *seen;    /* SEEN_TOKENS of them, from the first one on */
+};
+
+/* ---- identity.c ---- */
+struct share_self { /* in an arena */
+    const char *id, *key;
+};
+enum kp_code share_self(struct kp_share *, struct kp_arena *, struct share_self *, struct kp_err *);
+
+struct share_partner { /* in an arena */
+    const char *name, *id, *url, *method, *key, *ca;
+};
+/* KP_ENOTFOUND names it. */
+enum kp_code share_partner(struct kp_db *, const char *name, struct kp_arena *,
+                           struct share_partner *, struct kp_err *);
+/* What we show him in an Authorization header. */
+enum kp_code share_show(struct kp_share *, const struct share_partner *, struct kp_arena *,
+                        const char **authorization, struct kp_err *);
+/* Whether two addresses are on one server. */
+bool share_same_origin(const char *a, const char *b);
+
+/* A column's text in the arena; NULL for null. */
+const char *share_column(struct kp_stmt *, int column, struct kp_arena *);
+const char *share_noun(enum kp_deal); /* "negotiation" */
+/* KP_EFULL when what is counted is `most` or more. */
+enum kp_code share_room(struct kp_db *, const char *sql, int64_t most, const char *what,
+                        struct kp_err *);
+
+/* ---- rows.c: processes in the file; texts in the arena ---- */
+struct share_process {
+    int64_t id;
+    enum kp_deal deal;
+    enum kp_side side;
+    enum kp_deal_state state;
+    bool automatic, offered; /* offered: the newest offer is ours */
+    const char *partner, *pid, *peer, *callback, *dataset, *offer, *agreement, *format, *note;
+    int64_t made, changed;
+};
+void share_process_row(struct kp_stmt *, struct kp_arena *, struct share_process *);
+/* KP_ENOTFOUND when there is none. */
+enum kp_code share_process_by_id(struct kp_db *, int64_t id, struct kp_arena *,
+                                 struct share_process *, struct kp_err *);
+enum kp_code share_process_by_pid(struct kp_db *, enum kp_deal, const char *pid, struct kp_arena *,
+                                  struct share_process *, struct kp_err *);
+enum kp_code share_process_by_peer(struct kp_db *, const char *partner, enum kp_deal, enum kp_side,
+                                   const char *peer, struct kp_arena *, struct share_process *,
+                                   struct kp_err *);
+/* Makes it (id 0) or writes what may change; sets changed. */
+enum kp_code share_process_put(struct kp_db *, struct share_process *, int64_t now,
+                               struct kp_err *);
+/* KP_EFULL when too many are open with him; forgets the oldest of those that are over. */
+enum kp_code share_open_room(struct kp_db *, const char *partner, enum kp_deal, struct kp_err *);
+
+struct share_agreement {
+    const char *id, *partner, *dataset, *text;
+    enum kp_side side;
+    bool active;
+    int64_t process, made, ended; /* ended: KP_NO_TIME = it is not */
+};
+enum kp_code share_agreement(struct kp_db *, const char *id, struct kp_arena *,
+                             struct share_agreement *, struct kp_err *);
+
+/* ---- process.c: steps, each inside a kp_store_do ---- */
+struct share_step {
+    struct kp_share *share;
+    struct kp_arena *arena;
+    const struct share_self *self;
+    int64_t now;
+};
+/* Says a word of ours: the state moves, the message waits in the outbox. */
+enum kp_code share_say(struct kp_db *, const struct share_step *, struct share_process *,
+                       enum kp_word, const json_t *extra, struct kp_err *);
+/* The other side has refused what we said last: back to what was before. */
+struct share_before {
+    enum kp_word word;
+    enum kp_deal_state state;
+    const char *offer; /* NULL: the word has not changed it */
+};
+enum kp_code share_unsay(struct kp_db *, const struct share_step *, struct share_process *,
+                         const struct share_before *, const char *why, struct kp_err *);
+/* For what is heard. */
+enum kp_code share_agreement_add(struct kp_db *, const struct share_step *,
+                                 const struct share_process *, const char *text, struct kp_err *);
+enum kp_code share_agreement_active(struct kp_db *, const char *id, bool on, struct kp_err *);
+enum kp_code share_agreement_over(struct kp_db *, const char *id, int64_t now, const char *why,
+                                  struct kp_err *);
+/* What still waits is of no use after an end, but (not heard) for the request that the other side
+ * must know of first. */
+enum kp_code share_outbox_clear(struct kp_db *, const struct share_process *, bool heard,
+                                struct kp_err *);
+void share_address_name(const struct share_process *,
+                        char name[SECRET_NAME]); /* of the secret with a transfer's address */
+enum kp_code share_forget_address(struct kp_db *, const struct share_step *,
+                                  const struct share_process *, struct kp_err *);
+/* JSON as text in the arena; NULL: no memory, or more than KP_SHARE_TERMS bytes. */
+const char *share_dump(const json_t *, struct kp_arena *, struct kp_err *);
+const char *share_short(const char *text,
+                        struct kp_arena *); /* what a partner says at length, for people */
+enum kp_code share_starved(struct kp_err *);
+void share_pid(char out[PID_TEXT]);
+json_t *share_offer_of(const json_t *policy, const char *id, const char *dataset,
+                       const char *assigner, const char *assignee);
+
+/* ---- ask.c ---- */
+enum kp_code share_find_partner(struct kp_share *, const char *name, struct kp_arena *,
+                                struct share_partner *, struct kp_err *);
+/* The offer a negotiation begins with: of the document, or as the partner has it in his catalogue.
+ * json_decref it. */
+json_t *share_wanted_offer(struct kp_share *, const struct share_partner *, const json_t *,
+                           const char *dataset, struct kp_arena *, struct kp_err *);
+
+/* ---- offer.c ---- */
+/* The member policy of a document, in ODRL; missing: to use, without terms. json_decref it. */
+enum kp_code share_read_policy(const json_t *, json_t **policy, struct kp_err *);
+
+/* ---- outbox.c ---- */
+void *share_deliver(void *); /* the thread */
+void share_wake(struct kp_share *);
+#endif
