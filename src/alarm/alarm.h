@@ -78,7 +78,7 @@ uint8_t kp_alarm_label(const struct kp_model *, const struct kp_alarm *);
 
 /* A certificate of the node's own, which rules of that kind look after as they do after those of machines. `what` it is of,
  * for people; not_after KP_NO_TIME: it is no more. */
-enum { KP_OWN_CERTIFICATES = 4 };
+enum { KP_OWN_CERTIFICATES = 6 };
 void kp_alarms_certificate(struct kp_alarms *, const char *what, int64_t not_after);
 
 /* ---- rules ---- */

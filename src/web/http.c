@@ -13,6 +13,7 @@
 #include "web/routes.h"
 
 #include "core/log.h"
+#include "share/share.h"
 #include "web/body.h"
 
 #include <arpa/inet.h>
@@ -42,9 +43,19 @@ enum {
 
 struct listener {
     struct kp_web *web;
-    bool local, tls;
+    struct door *door; /* NULL: at this machine only */
+    bool local, tls, partners;
     struct kp_crowd crowd;
     struct MHD_Daemon *daemon;
+};
+
+struct door { /* a way in from other machines; its sockets come from a porter */
+    struct kp_web *web;
+    bool partners;
+    struct kp_lan *lan;
+    struct listener tls, plain;
+    struct kp_job turn;
+    atomic_bool turning;
 };
 
 struct kp_web {
@@ -54,10 +65,8 @@ struct kp_web {
     struct kp_oidc *oidc;
     struct kp_keeper *keeper;
     struct kp_pool *pool;
-    struct kp_lan *lan;
-    struct listener local, tcp, network;
-    struct kp_job turn; /* of the LAN listener */
-    atomic_bool turning;
+    struct listener local, tcp;
+    struct door lan, partners;
     char *socket_path;
     char host[KP_HOST_MAX];
     unsigned port;
@@ -149,10 +158,11 @@ static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Co
     x->request.sessions = listener->web->sessions;
     x->request.guard = listener->web->guard;
     x->request.oidc = listener->web->oidc;
-    x->request.port = listener->tls ? kp_lan_port(listener->web->lan) : listener->web->port;
+    x->request.port = listener->door ? kp_lan_port(listener->door->lan) : listener->web->port;
     x->request.client = (struct kp_client){
         .local = listener->local,
         .tls = listener->tls,
+        .partner = listener->partners,
         .host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host"),
         .authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization"),
         .cookie = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Cookie"),
@@ -535,7 +545,7 @@ static void completed(void *cls, struct MHD_Connection *connection, void **conte
 static struct kp_guest *guest_new(struct listener *l, struct MHD_Connection *connection)
 {
     struct kp_guest *guest = kp_alloc(sizeof *guest);
-    struct kp_tls *tls = l->tls ? kp_lan_tls(l->web->lan) : NULL;
+    struct kp_tls *tls = l->tls ? kp_lan_tls(l->door->lan) : NULL;
     int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     if (!guest || (l->tls && !tls)) {
         kp_tls_drop(tls);
@@ -634,13 +644,9 @@ static enum kp_code start_tcp(struct kp_web *web, const char *address, struct kp
     return fd < 0 ? err->code : start_listener(web, &web->tcp, fd, TCP_CONNECTIONS, err);
 }
 
-/* ---- the listener for other machines: its sockets come from the porter ---- */
-static enum kp_code start_network(void *arg, const struct kp_key_pair *p, struct kp_err *err)
+/* ---- listeners for other machines: their sockets come from a porter ---- */
+static enum kp_code start_tls(struct door *d, const struct kp_key_pair *p, struct kp_err *err)
 {
-    struct kp_web *web = arg;
-    struct listener *l = &web->network;
-    if (l->daemon)
-        return KP_OK;
     const struct MHD_OptionItem own[] = {
         { MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)p->certificate },
         { MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)p->key },
@@ -648,32 +654,85 @@ static enum kp_code start_network(void *arg, const struct kp_key_pair *p, struct
         { MHD_OPTION_PER_IP_CONNECTION_LIMIT, LAN_PER_ADDRESS, NULL },
         { MHD_OPTION_END, 0, NULL },
     };
-    *l = (struct listener){ .tls = true, .crowd.most = LAN_CONNECTIONS };
+    d->tls = (struct listener){ .door = d, .tls = true, .partners = d->partners, .crowd.most = LAN_CONNECTIONS };
     /* Not by epoll: there the library goes in a circle while a handshake waits for the peer. */
-    return start_daemon(web, l, MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET, own, err);
+    return start_daemon(d->web, &d->tls, MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET, own, err);
 }
 
-static void enter(void *arg, int fd, const struct sockaddr *from, socklen_t len)
+static enum kp_code start_plain(struct door *d, struct kp_err *err)
 {
-    struct kp_web *web = arg;
-    MHD_add_connection(web->network.daemon, fd, from, len); /* closes it when there are too many */
+    const struct MHD_OptionItem own[] = { { MHD_OPTION_END, 0, NULL } };
+    d->plain = (struct listener){ .door = d, .partners = d->partners, .crowd.most = LAN_CONNECTIONS };
+    return start_daemon(d->web, &d->plain, MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET, own, err);
+}
+
+static enum kp_code start_door(void *arg, const struct kp_key_pair *p, struct kp_err *err)
+{
+    struct door *d = arg;
+    if (p)
+        return d->tls.daemon ? KP_OK : start_tls(d, p, err);
+    return d->plain.daemon ? KP_OK : start_plain(d, err);
+}
+
+static void enter(void *arg, int fd, const struct sockaddr *from, socklen_t len, bool tls)
+{
+    struct door *d = arg; /* the library closes the socket when there are too many */
+    MHD_add_connection(tls ? d->tls.daemon : d->plain.daemon, fd, from, len);
 }
 
 static void run_turn(struct kp_job *job)
 {
-    struct kp_web *web = (struct kp_web *)((char *)job - offsetof(struct kp_web, turn));
-    kp_lan_turn(web->lan);
-    web->turning = false;
+    struct door *d = (struct door *)((char *)job - offsetof(struct door, turn));
+    kp_lan_turn(d->lan);
+    d->turning = false;
 }
 
 static void turn(void *arg)
 {
-    struct kp_web *web = arg;
-    if (!atomic_exchange(&web->turning, true) && !kp_pool_push(web->pool, &web->turn, true))
-        web->turning = false;
+    struct door *d = arg;
+    if (!atomic_exchange(&d->turning, true) && !kp_pool_push(d->web->pool, &d->turn, true))
+        d->turning = false;
 }
 
-static const struct kp_lan_class lan_class = { start_network, enter, turn };
+static void reached_at(void *arg, const char *url)
+{
+    struct door *d = arg;
+    kp_share_reached_at(kp_node_share(d->web->node), url);
+}
+
+static const struct kp_lan_class lan_class = { .name = "lan",
+                                               .about = "HTTPS for other machines",
+                                               .certificate = "this node for HTTPS",
+                                               .ca = "this node's own CA",
+                                               .port = KP_LAN_PORT,
+                                               .open = start_door,
+                                               .enter = enter,
+                                               .turn = turn };
+static const struct kp_lan_class partners_class = { .name = "partners",
+                                                    .about = "the listener for partners",
+                                                    .certificate = "this node for partners",
+                                                    .ca = "this node's own CA for partners",
+                                                    .port = KP_PARTNERS_PORT,
+                                                    .open = start_door,
+                                                    .enter = enter,
+                                                    .changed = reached_at,
+                                                    .turn = turn };
+
+static bool open_door(struct kp_web *web, struct door *d, bool partners, struct kp_err *err)
+{
+    *d = (struct door){ .web = web, .partners = partners, .turn.run = run_turn };
+    d->lan = kp_lan_new(web->node, partners ? &partners_class : &lan_class, d, err);
+    return d->lan;
+}
+
+static void stop_door(struct door *d)
+{
+    if (d->tls.daemon)
+        MHD_stop_daemon(d->tls.daemon);
+    if (d->plain.daemon)
+        MHD_stop_daemon(d->plain.daemon);
+    kp_lan_free(d->lan);
+}
 
 /* A thousand connections need more handles than the usual 1,024. */
 static void allow_files(void)
@@ -700,14 +759,13 @@ static enum kp_code start(struct kp_web *web, const char *socket_path, const cha
         return err->code;
     web->keeper = kp_keeper_start(clock, &keeper_class, err);
     web->pool = web->keeper ? kp_pool_start(err) : NULL;
-    web->turn.run = run_turn;
-    web->lan = web->pool ? kp_lan_new(web->node, &lan_class, web, err) : NULL;
-    if (!web->lan)
+    if (!web->pool || !open_door(web, &web->lan, false, err) || !open_door(web, &web->partners, true, err))
         return err->code;
     /* TCP first: the Unix socket tells of the port. */
     if (listen && start_tcp(web, listen, err))
         return err->code;
-    kp_lan_turn(web->lan); /* what fails there does not keep the node from running */
+    kp_lan_turn(web->lan.lan); /* what fails there does not keep the node from running */
+    kp_lan_turn(web->partners.lan);
     if (socket_path && start_local(web, socket_path, err))
         return err->code;
     char where[KP_HOST_MAX + 16];
@@ -739,7 +797,8 @@ void kp_web_stop(struct kp_web *web)
     if (!web)
         return;
     web->stopping = true;
-    kp_lan_stop(web->lan);
+    kp_lan_stop(web->lan.lan);
+    kp_lan_stop(web->partners.lan);
     if (web->keeper)
         kp_keeper_each(web->keeper, cut_short);
     kp_pool_stop(web->pool);
@@ -749,9 +808,8 @@ void kp_web_stop(struct kp_web *web)
         MHD_stop_daemon(web->local.daemon);
     if (web->tcp.daemon)
         MHD_stop_daemon(web->tcp.daemon);
-    if (web->network.daemon)
-        MHD_stop_daemon(web->network.daemon);
-    kp_lan_free(web->lan);
+    stop_door(&web->lan);
+    stop_door(&web->partners);
     kp_keeper_stop(web->keeper);
     kp_guard_free(web->guard);
     kp_oidc_free(web->oidc);
@@ -774,5 +832,10 @@ const char *kp_web_host(const struct kp_web *web)
 
 struct kp_lan *kp_web_lan(struct kp_web *web)
 {
-    return web->lan;
+    return web->lan.lan;
+}
+
+struct kp_lan *kp_web_partners(struct kp_web *web)
+{
+    return web->partners.lan;
 }

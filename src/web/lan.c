@@ -6,6 +6,7 @@
 #include "store/secret.h"
 #include "web/body.h"
 #include "web/porter.h"
+#include "web/session.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -14,13 +15,13 @@
 #include "core/ban.h"
 
 /* A key and its certificates are one secret, so that no crash parts them. */
-static const char setting_key[] = "lan", ca_secret[] = "lan/ca", own_secret[] = "lan/own",
-                  given_secret[] = "lan/given", request_secret[] = "lan/request";
-
 #define LOOK_AGAIN (60 * KP_SECOND) /* at names, addresses and the end of the certificate */
+
+enum { SECRET_NAME = 40 };
 
 struct kp_lan {
     struct kp_node *node;
+    char ca_secret[SECRET_NAME], own_secret[SECRET_NAME], given_secret[SECRET_NAME], request_secret[SECRET_NAME];
     const struct kp_lan_class *class;
     void *arg;
     pthread_mutex_t
@@ -30,6 +31,7 @@ struct kp_lan {
     bool loaded, listening, stopped;
     int64_t turned;   /* monotonic */
     unsigned at_port; /* where it listens */
+    bool at_plain;
     char at_address[KP_HOST_MAX];
     char why[KP_ERR_TEXT];
     pthread_mutex_t lock; /* never held for long; guards what follows */
@@ -101,7 +103,7 @@ static enum kp_code make_ca(struct kp_lan *l, const struct kp_names *names, stru
     struct kp_names all = *names;
     kp_names_of_machine(&all, NULL);
     if (!kp_ca_make(kp_node_name(l->node), &all, now(l), arena, ca, err))
-        put_pair(l, ca_secret, ca, err);
+        put_pair(l, l->ca_secret, ca, err);
     return err->code;
 }
 
@@ -136,14 +138,14 @@ static enum kp_code own_pair(struct kp_lan *l, struct kp_arena *arena, struct kp
 {
     struct kp_key_pair ca;
     struct kp_names wanted;
-    if (!have_pair(l, ca_secret, arena, &ca, err) &&
+    if (!have_pair(l, l->ca_secret, arena, &ca, err) &&
         (err->code || make_ca(l, &l->settings.names, arena, &ca, err)))
         return err->code;
     wanted_names(&l->settings, ca.certificate, &wanted);
-    if (have_pair(l, own_secret, arena, own, err) && still_good(l, own, ca.certificate, &wanted))
+    if (have_pair(l, l->own_secret, arena, own, err) && still_good(l, own, ca.certificate, &wanted))
         return KP_OK;
     if (err->code || kp_leaf_make(&ca, &wanted, now(l), arena, own, err) ||
-        put_pair(l, own_secret, own, err))
+        put_pair(l, l->own_secret, own, err))
         return err->code;
     kp_info("web", "a new certificate for HTTPS", "names=%zu", wanted.n);
     return KP_OK;
@@ -155,9 +157,9 @@ static void look_after(const struct kp_lan *l, const char *certificate, const ch
     struct kp_certificate_view v;
     struct kp_alarms *alarms = kp_node_alarms(l->node);
     bool one = certificate && !kp_certificate_view(certificate, &v, NULL);
-    kp_alarms_certificate(alarms, "this node for HTTPS", one ? v.not_after : KP_NO_TIME);
+    kp_alarms_certificate(alarms, l->class->certificate, one ? v.not_after : KP_NO_TIME);
     one = ca && !kp_certificate_view(ca, &v, NULL);
-    kp_alarms_certificate(alarms, "this node's own CA", one ? v.not_after : KP_NO_TIME);
+    kp_alarms_certificate(alarms, l->class->ca, one ? v.not_after : KP_NO_TIME);
 }
 
 static enum kp_code use_pair(struct kp_lan *l, const struct kp_key_pair *p, struct kp_err *err)
@@ -186,9 +188,9 @@ static enum kp_code use_certificate(struct kp_lan *l, struct kp_err *err)
 {
     struct kp_arena arena = { 0 };
     struct kp_key_pair p, ca;
-    bool given = have_pair(l, given_secret, &arena, &p, err);
+    bool given = have_pair(l, l->given_secret, &arena, &p, err);
     if (given || (!err->code && !own_pair(l, &arena, &p, err))) {
-        bool own = !given && have_pair(l, ca_secret, &arena, &ca, err);
+        bool own = !given && have_pair(l, l->ca_secret, &arena, &ca, err);
         if (!err->code && !use_pair(l, &p, err) && !l->class->open(l->arg, &p, err))
             look_after(l, p.certificate, own ? ca.certificate : NULL);
     }
@@ -199,7 +201,7 @@ static enum kp_code use_certificate(struct kp_lan *l, struct kp_err *err)
 static void stop_listening(struct kp_lan *l)
 {
     if (l->porter)
-        kp_porter_listen(l->porter, -1, NULL);
+        kp_porter_listen(l->porter, -1, false, NULL);
     l->listening = false;
     pthread_mutex_lock(&l->lock);
     l->port = 0;
@@ -209,19 +211,20 @@ static void stop_listening(struct kp_lan *l)
 static enum kp_code listen_now(struct kp_lan *l, struct kp_err *err)
 {
     const struct kp_lan_settings *s = &l->settings;
-    if (l->listening && s->port == l->at_port && strcmp(s->address, l->at_address) == 0)
+    if (l->listening && s->port == l->at_port && strcmp(s->address, l->at_address) == 0 && s->plain == l->at_plain)
         return KP_OK;
     stop_listening(l);
     int fd = kp_listen_network(s->address, s->port, err);
-    if (fd < 0 || kp_porter_listen(l->porter, fd, err))
+    if (fd < 0 || kp_porter_listen(l->porter, fd, s->plain, err))
         return err->code;
     l->listening = true;
     l->at_port = s->port;
+    l->at_plain = s->plain;
     memcpy(l->at_address, s->address, sizeof l->at_address);
     pthread_mutex_lock(&l->lock);
     l->port = s->port;
     pthread_mutex_unlock(&l->lock);
-    kp_info("web", "HTTPS", "port=%u address=%s", s->port, s->address[0] ? s->address : "all");
+    kp_info("web", s->plain ? "HTTP for a proxy" : "HTTPS", "port=%u address=%s", s->port, s->address[0] ? s->address : "all");
     return KP_OK;
 }
 
@@ -245,14 +248,39 @@ static enum kp_code need_porter(struct kp_lan *l, struct kp_err *err)
     return err->code;
 }
 
+static void url_of(const struct kp_lan_settings *s, char out[KP_LAN_URL])
+{
+    const char *name = s->names.n ? s->names.name[0] : s->address;
+    struct kp_names machine = { 0 };
+    if (!*name) {
+        kp_names_of_machine(&machine, NULL);
+        name = machine.name[0];
+    }
+    bool six = strchr(name, ':') != NULL;
+    snprintf(out, KP_LAN_URL, s->plain ? "http://%s%s%s:%u" : "https://%s%s%s:%u", six ? "[" : "", name, six ? "]" : "", s->port);
+}
+
+static void tell_where(struct kp_lan *l)
+{
+    char url[KP_LAN_URL] = "";
+    if (!l->class->changed)
+        return;
+    if (l->settings.on && l->settings.url[0])
+        memcpy(url, l->settings.url, sizeof url);
+    else if (l->settings.on)
+        url_of(&l->settings, url);
+    l->class->changed(l->arg, url);
+}
+
 /* `changing` held: makes it so as the settings say. */
 static enum kp_code put_in_force(struct kp_lan *l, struct kp_err *err)
 {
     if (!l->settings.on)
         go_silent(l);
-    else if (!need_porter(l, err) && !use_certificate(l, err))
+    else if (!need_porter(l, err) && !(l->settings.plain ? l->class->open(l->arg, NULL, err) : use_certificate(l, err)))
         listen_now(l, err);
     snprintf(l->why, sizeof l->why, "%s", err->text);
+    tell_where(l);
     return err->code;
 }
 
@@ -260,15 +288,15 @@ static enum kp_code put_in_force(struct kp_lan *l, struct kp_err *err)
 static void unlock(struct kp_lan *l)
 {
     char text[KP_ERR_TEXT + 40];
-    snprintf(text, sizeof text, "HTTPS for other machines: %s", l->why);
-    kp_hub_condition(kp_node_hub(l->node), "listen", l->why[0] ? text : NULL);
+    snprintf(text, sizeof text, "%s: %s", l->class->about, l->why);
+    kp_hub_condition(kp_node_hub(l->node), l->class->name, l->why[0] ? text : NULL);
     pthread_mutex_unlock(&l->changing);
 }
 
-static void porter_enter(void *arg, int fd, const struct sockaddr *from, socklen_t len)
+static void porter_enter(void *arg, int fd, const struct sockaddr *from, socklen_t len, bool tls)
 {
     struct kp_lan *l = arg;
-    l->class->enter(l->arg, fd, from, len);
+    l->class->enter(l->arg, fd, from, len, tls);
 }
 
 static void porter_turn(void *arg)
@@ -280,27 +308,29 @@ static void porter_turn(void *arg)
 static const struct kp_porter_class porter_class = { porter_enter, porter_turn };
 
 /* ---- settings ---- */
-static void settings_default(struct kp_lan_settings *s)
+static void settings_default(const struct kp_lan *l, struct kp_lan_settings *s)
 {
     memset(s, 0, sizeof *s);
-    s->port = KP_LAN_PORT;
+    s->port = l->class->port;
 }
 
 static void read_settings(const char *text, struct kp_lan_settings *s)
 {
     struct kp_err err = { 0 };
-    const char *address;
+    const char *address, *url;
     json_t *o = kp_body_object(text, strlen(text), NULL, &err), *one;
     size_t i;
     int64_t port;
     if (!o || kp_body_truth(o, "on", false, &s->on, &err) ||
-        kp_body_int(o, "port", 1, 65535, KP_LAN_PORT, &port, &err) ||
-        kp_body_text(o, "address", false, &address, &err)) {
+        kp_body_int(o, "port", 1, 65535, s->port, &port, &err) ||
+        kp_body_text(o, "address", false, &address, &err) || kp_body_truth(o, "plain", false, &s->plain, &err) ||
+        kp_body_text(o, "url", false, &url, &err)) {
         json_decref(o);
         return;
     }
     s->port = (unsigned)port;
     snprintf(s->address, sizeof s->address, "%s", address ? address : "");
+    snprintf(s->url, sizeof s->url, "%s", url ? url : "");
     json_array_foreach(json_object_get(o, "names"), i,
                        one) if (i < KP_LAN_NAMES_MAX && json_is_string(one))
         kp_names_add(&s->names, json_string_value(one));
@@ -312,9 +342,9 @@ static enum kp_code load(struct kp_lan *l, struct kp_err *err)
     struct kp_arena arena = { 0 };
     if (l->loaded)
         return KP_OK;
-    settings_default(&l->settings);
+    settings_default(l, &l->settings);
     struct kp_db *db = kp_store_reader(store(l), err);
-    const char *text = db ? kp_setting_get(db, &arena, setting_key) : NULL;
+    const char *text = db ? kp_setting_get(db, &arena, l->class->name) : NULL;
     if (text)
         read_settings(text, &l->settings);
     l->loaded = db != NULL;
@@ -323,9 +353,14 @@ static enum kp_code load(struct kp_lan *l, struct kp_err *err)
     return err->code;
 }
 
-static enum kp_code put_setting(struct kp_db *db, void *text, struct kp_err *err)
+struct put {
+    const char *key, *text;
+};
+
+static enum kp_code put_setting(struct kp_db *db, void *arg, struct kp_err *err)
 {
-    return kp_setting_put(db, setting_key, text, err);
+    const struct put *p = arg;
+    return kp_setting_put(db, p->key, p->text, err);
 }
 
 static enum kp_code save(struct kp_lan *l, const struct kp_lan_settings *s, struct kp_err *err)
@@ -337,6 +372,8 @@ static enum kp_code save(struct kp_lan *l, const struct kp_lan_settings *s, stru
     kp_json_put_bool(&j, "on", s->on);
     kp_json_put_int(&j, "port", s->port);
     kp_json_put_text(&j, "address", s->address);
+    kp_json_put_bool(&j, "plain", s->plain);
+    kp_json_put_text(&j, "url", s->url);
     kp_json_key(&j, "names");
     kp_json_begin(&j, '[');
     for (size_t i = 0; i < s->names.n; i++)
@@ -346,7 +383,7 @@ static enum kp_code save(struct kp_lan *l, const struct kp_lan_settings *s, stru
     if (text.failed)
         kp_fail(err, KP_ENOMEM, "out of memory");
     else
-        kp_store_do(store(l), put_setting, (void *)(uintptr_t)kp_buf_text(&text), err);
+        kp_store_do(store(l), put_setting, &(struct put){ l->class->name, kp_buf_text(&text) }, err);
     kp_buf_free(&text);
     return err->code;
 }
@@ -369,8 +406,8 @@ static enum kp_code check(struct kp_lan *l, const struct kp_lan_settings *s, boo
                           struct kp_arena *arena, struct kp_key_pair *ca, struct kp_err *err)
 {
     struct kp_key_pair given, new;
-    bool is_given = have_pair(l, given_secret, arena, &given, err),
-         have_ca = !err->code && have_pair(l, ca_secret, arena, ca, err);
+    bool is_given = have_pair(l, l->given_secret, arena, &given, err),
+         have_ca = !err->code && have_pair(l, l->ca_secret, arena, ca, err);
     if (err->code || (is_given && kp_certificate_covers(given.certificate, &s->names, err)))
         return err->code;
     if (new_ca)
@@ -385,12 +422,14 @@ static enum kp_code change(struct kp_lan *l, const struct kp_lan_settings *s, bo
     struct kp_arena arena = { 0 };
     struct kp_key_pair ca = { 0 };
     struct kp_err undone = { 0 };
-    if (!s->on || !check(l, s, new_ca, &arena, &ca, err)) {
+    if (s->on && s->plain && !kp_host_is_loopback(s->address) && strcmp(s->address, "::1") != 0)
+        return kp_fail(err, KP_EINVALID, "plain HTTP is spoken at this machine only: give a loopback address such as 127.0.0.1");
+    if (!s->on || s->plain || !check(l, s, new_ca, &arena, &ca, err)) {
         l->settings = *s;
         if (put_in_force(l, err) || save(l, s, err)) {
             l->settings = before;
             if (new_ca && ca.key)
-                put_pair(l, ca_secret, &ca, &undone);
+                put_pair(l, l->ca_secret, &ca, &undone);
             put_in_force(l, &undone);
         }
     }
@@ -423,10 +462,10 @@ static enum kp_code csr(struct kp_lan *l, struct kp_arena *arena, const char **o
     if (strcmp(names.name[0], "localhost") == 0)
         return kp_fail(err, KP_EINVALID,
                        "say first under which name this node is reached: koppel listen --lan NAME");
-    if (kp_secret_get(store(l), request_secret, arena, &key, &len, &why) == KP_ENOTFOUND) {
+    if (kp_secret_get(store(l), l->request_secret, arena, &key, &len, &why) == KP_ENOTFOUND) {
         const char *new;
         if (kp_key_make(arena, &new, err) ||
-            kp_secret_put(store(l), request_secret, new, strlen(new), err))
+            kp_secret_put(store(l), l->request_secret, new, strlen(new), err))
             return err->code;
         return kp_csr_make(new, &names, arena, out, err);
     }
@@ -451,10 +490,10 @@ static const char *known_key(struct kp_lan *l, const char *certificate, struct k
     struct kp_key_pair before;
     void *key;
     size_t len;
-    if (!kp_secret_get(store(l), request_secret, arena, &key, &len, NULL) &&
+    if (!kp_secret_get(store(l), l->request_secret, arena, &key, &len, NULL) &&
         kp_key_fits(&(struct kp_key_pair){ certificate, key }))
         return key;
-    return !get_pair(l, given_secret, arena, &before, &(struct kp_err){ 0 }) &&
+    return !get_pair(l, l->given_secret, arena, &before, &(struct kp_err){ 0 }) &&
                    kp_key_fits(&(struct kp_key_pair){ certificate, before.key })
                ? before.key
                : NULL;
@@ -475,8 +514,8 @@ static enum kp_code give(struct kp_lan *l, const char *certificate, const char *
             "this node's request (koppel listen --csr FILE)");
     if (kp_chain_take(&(struct kp_key_pair){ certificate, key }, &l->settings.names, now(l), arena,
                       &clean, err) ||
-        put_pair(l, given_secret, &clean, err) ||
-        kp_secret_put(store(l), request_secret, NULL, 0, err))
+        put_pair(l, l->given_secret, &clean, err) ||
+        kp_secret_put(store(l), l->request_secret, NULL, 0, err))
         return err->code;
     return put_in_force(l, err);
 }
@@ -498,9 +537,9 @@ enum kp_code kp_lan_own(struct kp_lan *l, struct kp_err *err)
     struct kp_arena arena = { 0 };
     pthread_mutex_lock(&l->changing);
     struct kp_key_pair ca;
-    if (!load(l, err) && have_pair(l, ca_secret, &arena, &ca, err))
+    if (!load(l, err) && have_pair(l, l->ca_secret, &arena, &ca, err))
         check_names(&l->settings.names, ca.certificate, err);
-    if (!err->code && !kp_secret_put(store(l), given_secret, NULL, 0, err))
+    if (!err->code && !kp_secret_put(store(l), l->given_secret, NULL, 0, err))
         put_in_force(l, err);
     unlock(l);
     kp_arena_free(&arena);
@@ -521,8 +560,7 @@ void kp_lan_turn(struct kp_lan *l)
     }
     unlock(l);
     if (err.code && strcmp(before, err.text) != 0)
-        kp_error("web", "HTTPS for other machines fails, tried again", "why=%s",
-                 kp_log_quote(err.text));
+        kp_error("web", "a listener fails, tried again", "which=%s why=%s", l->class->name, kp_log_quote(err.text));
 }
 
 /* ---- the outside ---- */
@@ -537,6 +575,12 @@ struct kp_lan *kp_lan_new(struct kp_node *node, const struct kp_lan_class *class
     l->node = node;
     l->class = class;
     l->arg = arg;
+    const struct {
+        char *out;
+        const char *of;
+    } secrets[] = { { l->ca_secret, "ca" }, { l->own_secret, "own" }, { l->given_secret, "given" }, { l->request_secret, "request" } };
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
+        snprintf(secrets[i].out, SECRET_NAME, "%s/%s", class->name, secrets[i].of);
     pthread_mutex_init(&l->changing, NULL);
     pthread_mutex_init(&l->lock, NULL);
     return l;
@@ -602,10 +646,10 @@ static enum kp_code view(struct kp_lan *l, struct kp_arena *arena, struct kp_lan
     pthread_mutex_lock(&l->lock);
     v->answers = l->answers;
     pthread_mutex_unlock(&l->lock);
-    v->given = have_pair(l, given_secret, arena, &p, err);
-    if (v->given || have_pair(l, own_secret, arena, &p, err))
+    v->given = have_pair(l, l->given_secret, arena, &p, err);
+    if (v->given || have_pair(l, l->own_secret, arena, &p, err))
         v->certificate = p.certificate;
-    if (have_pair(l, ca_secret, arena, &p, err))
+    if (have_pair(l, l->ca_secret, arena, &p, err))
         v->ca = p.certificate;
     return err->code;
 }

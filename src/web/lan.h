@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_WEB_LAN_H
 #define KOPPEL_WEB_LAN_H
-/* The listener beyond this machine: HTTPS only, off until an owner switches it on, kept in the
+/* A listener beyond this machine: HTTPS only (or plain at loopback, behind a proxy), off until an owner switches it on, kept in the
  * file. Its certificate is signed by a CA of the node's own, made once, or is one that a person has
  * given. Keys are sealed by node.key; the node's own certificate is made anew before it ends and
  * when names or addresses change. Any thread. */
@@ -11,20 +11,28 @@
 
 #include <sys/socket.h>
 
-enum { KP_LAN_PORT = 8443, KP_LAN_NAMES_MAX = 16 };
+enum { KP_LAN_PORT = 8443, KP_PARTNERS_PORT = 8444, KP_LAN_NAMES_MAX = 16, KP_LAN_URL = 300 };
 
 struct kp_lan_settings {
     bool on;
+    bool plain; /* HTTP at loopback, for a reverse proxy on this machine that speaks TLS */
     struct kp_names names; /* given by people; the machine's own come in addition */
     unsigned port;
     char address[KP_HOST_MAX]; /* "" = all of the machine */
+    char url[KP_LAN_URL];      /* how others reach it, when that is not by the first name and the port; "" */
 };
 
 struct kp_lan_class {
+    const char *name;        /* of its setting and its secrets: "lan" */
+    const char *about;       /* for sentences: "HTTPS for other machines" */
+    const char *certificate, *ca; /* for the alarm before they end */
+    unsigned port;           /* when none is said */
     /* Before the first `enter`, perhaps again: has the server ready, which begins with this
-     * certificate. */
+     * certificate; NULL: it is to speak plain HTTP. */
     enum kp_code (*open)(void *arg, const struct kp_key_pair *, struct kp_err *);
-    void (*enter)(void *arg, int fd, const struct sockaddr *, socklen_t);
+    void (*enter)(void *arg, int fd, const struct sockaddr *, socklen_t, bool tls);
+    /* What is in force now; "" = it is off. May be NULL. */
+    void (*changed)(void *arg, const char *url);
     void (*turn)(void *arg); /* has kp_lan_turn called soon, in a thread that may wait; may not wait
                                 itself */
 };

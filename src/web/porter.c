@@ -45,6 +45,7 @@ struct kp_porter {
     pthread_t thread;
     pthread_mutex_t lock; /* guards all below */
     int fd;               /* listening, -1 = none */
+    bool plain;
     bool stopping;
     struct guest guest[KP_PORTER_WAITING];
 };
@@ -136,12 +137,12 @@ static void tell(struct guest *g)
         send_away(g);
 }
 
-static void enter(struct kp_porter *p, struct guest *g)
+static void enter(struct kp_porter *p, struct guest *g, bool tls)
 {
     int fd = g->fd;
     epoll_ctl(p->epoll, EPOLL_CTL_DEL, fd, NULL);
     g->fd = 0;
-    p->class->enter(p->arg, fd, (const struct sockaddr *)&g->from, g->len);
+    p->class->enter(p->arg, fd, (const struct sockaddr *)&g->from, g->len, tls);
 }
 
 static void look(struct kp_porter *p, struct guest *g)
@@ -157,8 +158,10 @@ static void look(struct kp_porter *p, struct guest *g)
         return;
     if (n <= 0)
         send_away(g);
-    else if (first == TLS_HANDSHAKE)
-        enter(p, g);
+    else if (first == TLS_HANDSHAKE && !p->plain)
+        enter(p, g, true);
+    else if (first >= 'A' && first <= 'Z' && p->plain)
+        enter(p, g, false);
     else if (first >= 'A' && first <= 'Z')
         tell(g);
     else
@@ -297,7 +300,7 @@ void kp_porter_stop(struct kp_porter *p)
     release(p);
 }
 
-enum kp_code kp_porter_listen(struct kp_porter *p, int fd, struct kp_err *err)
+enum kp_code kp_porter_listen(struct kp_porter *p, int fd, bool plain, struct kp_err *err)
 {
     struct epoll_event e = { .events = EPOLLIN, .data.u64 = LISTENING };
     bool failed = fd >= 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e) != 0;
@@ -305,6 +308,7 @@ enum kp_code kp_porter_listen(struct kp_porter *p, int fd, struct kp_err *err)
     if (p->fd >= 0)
         close(p->fd);
     p->fd = failed ? -1 : fd;
+    p->plain = plain;
     pthread_mutex_unlock(&p->lock);
     if (failed)
         close(fd);

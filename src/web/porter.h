@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/err.h"
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 enum {
@@ -18,14 +19,14 @@ enum {
 };
 
 struct kp_porter_class {
-    /* Takes over the socket of somebody who speaks TLS. IPv4 addresses come as such. */
-    void (*enter)(void *arg, int fd, const struct sockaddr *, socklen_t);
+    /* Takes over the socket of somebody who speaks as he should. IPv4 addresses come as such. */
+    void (*enter)(void *arg, int fd, const struct sockaddr *, socklen_t, bool tls);
     void (*turn)(void *arg); /* now and then; may not wait */
 };
 
 struct kp_porter;
 struct kp_porter *kp_porter_start(const struct kp_porter_class *, void *arg, struct kp_err *);
 void kp_porter_stop(struct kp_porter *); /* NULL is allowed */
-/* From now on at this listening socket, which is taken over; -1: at none. */
-enum kp_code kp_porter_listen(struct kp_porter *, int fd, struct kp_err *);
+/* From now on at this listening socket, which is taken over; -1: at none. `plain`: HTTP is spoken there instead of TLS. */
+enum kp_code kp_porter_listen(struct kp_porter *, int fd, bool plain, struct kp_err *);
 #endif

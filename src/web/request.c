@@ -2,6 +2,7 @@
 #include "web/request.h"
 
 #include "core/log.h"
+#include "share/share.h"
 #include "web/body.h"
 #include "web/lan.h"
 #include "web/routes.h"
@@ -61,6 +62,10 @@ static void reply_error(struct kp_request *r, int status, const char *word, cons
     kp_buf_init(&r->reply.body, KP_REPLY_MAX);
     r->reply.status = status;
     struct kp_json j = kp_reply_json(r);
+    if (r->client.partner) {
+        kp_reply_dsp_error(r, &j, word, message);
+        return;
+    }
     kp_json_begin(&j, '{');
     kp_json_put_text(&j, "error", word);
     kp_json_put_text(&j, "message", message);
@@ -175,7 +180,7 @@ static bool find_route(struct kp_request *r, const char *method, char *path)
     char allow[64] = "";
     size_t len = 0;
     bool literal = false; /* a word with a route of its own, which stands first, is no name */
-    for (const struct kp_route *route = kp_routes; n > 0 && route->path; route++) {
+    for (const struct kp_route *route = r->client.partner ? kp_dsp_routes : kp_routes; n > 0 && route->path; route++) {
         const char *name;
         if (!matches(route->path, segment, n, &name) || (literal && name))
             continue;
@@ -190,7 +195,7 @@ static bool find_route(struct kp_request *r, const char *method, char *path)
                                 kp_method_names[route->method]);
     }
     if (!len) {
-        kp_reply_error(r, 404, "not-found", "there is nothing at this address; see /api/v1/openapi.json");
+        kp_reply_error(r, 404, "not-found", r->client.partner ? "there is nothing at this address" : "there is nothing at this address; see /api/v1/openapi.json");
         return false;
     }
     kp_reply_header(r, "Allow", kp_arena_strdup(&r->arena, allow));
@@ -312,8 +317,28 @@ static bool check_host(struct kp_request *r)
     return false;
 }
 
+/* A partner shows who he is with each request; there are no cookies, and no roles. */
+static bool check_partner(struct kp_request *r)
+{
+    struct kp_err err = { 0 };
+    r->who.via = "partner";
+    if (r->route->needs & KP_OPEN)
+        return true;
+    r->showed = r->client.authorization;
+    if (!kp_share_who(kp_node_share(r->node), r->client.authorization, &r->arena, &r->partner, &err)) {
+        snprintf(r->who.user, sizeof r->who.user, "%s", r->partner);
+        return true;
+    }
+    if (err.code == KP_EDENIED)
+        return unauthorized(r, err.text);
+    kp_reply_failure(r, &err);
+    return false;
+}
+
 static bool check_access(struct kp_request *r)
 {
+    if (r->client.partner)
+        return check_partner(r);
     if (r->client.local) {
         r->who = (struct kp_who){ .user = "local", .role = KP_OWNER, .via = "local" };
         r->to = KP_TO_NODE;
@@ -413,6 +438,8 @@ static bool check_type(struct kp_request *r)
     if (!(r->route->needs & KP_BODY_JSON) || r->route->needs & KP_BODY_POINTS || !type)
         return true;
     size_t n = sizeof json - 1;
+    if (r->client.partner && strncasecmp(type, "application/ld+json", 19) == 0)
+        return true;
     if (strncasecmp(type, json, n) == 0 && (!type[n] || type[n] == ';' || type[n] == ' '))
         return true;
     kp_reply_error(r, 415, "unsupported-media-type",

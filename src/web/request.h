@@ -21,6 +21,7 @@ enum {
     KP_REPLY_HEADERS = 4,
 };
 
+struct kp_heard; /* share/share.h */
 struct kp_request;
 typedef enum kp_code kp_handler(struct kp_request *, struct kp_err *);
 
@@ -80,6 +81,7 @@ bool kp_flow_add(struct kp_request *, const char *text);
 struct kp_client {
     bool local; /* over the Unix socket */
     bool tls;   /* over HTTPS */
+    bool partner; /* at the partners' listener: another table of routes, another way to show who asks */
     const char *host, *authorization, *cookie, *koppel; /* headers, NULL = absent */
     const char *content_type, *content_encoding, *origin, *fetch_site, *agent;
     char from[KP_FROM_MAX]; /* its address; "" = over the Unix socket */
@@ -102,6 +104,8 @@ struct kp_request {
     const struct kp_route *route;
     enum kp_method method;
     bool head;            /* HEAD: as GET, without the body */
+    const char *partner;  /* who asks there: a name; NULL = not known */
+    const struct kp_heard *heard; /* the process an error there is about, or NULL */
     const char *only;     /* the pattern of signals that the token may post to; NULL = any */
     const char *name;     /* what stands for {...} in the route, decoded */
     struct kp_query query;
@@ -138,6 +142,8 @@ void kp_request_note(struct kp_request *, const char *fmt, ...) __attribute__((f
 /* ---- replies ---- */
 void kp_reply_id(struct kp_request *, int64_t id, int status); /* {"id": N}, of what was made or changed */
 struct kp_json kp_reply_json(struct kp_request *); /* the body, for writing; the status stays 200 */
+/* The body of an error in the words of the Dataspace Protocol (route_dsp.c). */
+void kp_reply_dsp_error(struct kp_request *, struct kp_json *, const char *word, const char *message);
 void kp_reply_header(struct kp_request *, const char *name, const char *value);
 void kp_reply_error(struct kp_request *, int status, const char *word, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -9,6 +9,17 @@
 
 #include "core/ban.h"
 
+static bool for_partners(const struct kp_request *r)
+{
+    const char *which = kp_arg_text(r, "for");
+    return which && strcmp(which, "partners") == 0;
+}
+
+static struct kp_lan *lan_of(const struct kp_request *r)
+{
+    return for_partners(r) ? kp_web_partners(r->web) : kp_web_lan(r->web);
+}
+
 static void put_names(struct kp_json *j, const char *key, const struct kp_names *names)
 {
     kp_json_key(j, key);
@@ -54,7 +65,7 @@ static void put_urls(struct kp_json *j, const struct kp_lan_view *v)
         if (strcmp(name, "localhost") == 0 || strcmp(name, "127.0.0.1") == 0 ||
             strcmp(name, "::1") == 0)
             continue;
-        snprintf(url, sizeof url, "https://%s%s%s:%u/", six ? "[" : "", name, six ? "]" : "",
+        snprintf(url, sizeof url, v->settings.plain ? "http://%s%s%s:%u/" : "https://%s%s%s:%u/", six ? "[" : "", name, six ? "]" : "",
                  v->settings.port);
         kp_json_text(j, url);
     }
@@ -78,15 +89,18 @@ static void put_loopback(struct kp_json *j, struct kp_request *r)
 static enum kp_code reply_listen(struct kp_request *r, struct kp_err *err)
 {
     struct kp_lan_view v;
-    if (kp_lan_view(kp_web_lan(r->web), &r->arena, &v, err))
+    if (kp_lan_view(lan_of(r), &r->arena, &v, err))
         return err->code;
     struct kp_json j = kp_reply_json(r);
     kp_json_begin(&j, '{');
+    kp_json_put_text(&j, "for", for_partners(r) ? "partners" : "lan");
     put_loopback(&j, r);
     kp_json_put_bool(&j, "lan", v.settings.on);
     put_names(&j, "names", &v.settings.names);
     kp_json_put_int(&j, "port", v.settings.port);
     kp_json_put_text(&j, "address", v.settings.address[0] ? v.settings.address : NULL);
+    kp_json_put_bool(&j, "plain", v.settings.plain);
+    kp_json_put_text(&j, "url", v.settings.url[0] ? v.settings.url : NULL);
     kp_json_put_bool(&j, "listening", v.listening);
     kp_json_put_text(&j, "why", v.why);
     put_urls(&j, &v);
@@ -144,6 +158,24 @@ static enum kp_code read_address(const json_t *body, char out[KP_HOST_MAX], stru
     return KP_OK;
 }
 
+static enum kp_code read_url(const json_t *body, char out[KP_LAN_URL], struct kp_err *err)
+{
+    const char *url;
+    if (!json_object_get(body, "url") || kp_body_text(body, "url", false, &url, err))
+        return err->code;
+    size_t n = url ? strlen(url) : 0, host = strcspn(url ? url : "", "/");
+    while (n && url[n - 1] == '/')
+        n--;
+    if (n >= KP_LAN_URL || (n && (host < 5 || (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0))))
+        return kp_fail(err, KP_EINVALID, "url: '%.80s' is no address such as https://partners.acme.example", url);
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)url[i] <= ' ' || url[i] == '"' || url[i] == '<' || url[i] == '>' || url[i] == '?' || url[i] == '#')
+            return kp_fail(err, KP_EINVALID, "url: '%.80s' is no address such as https://partners.acme.example", url);
+    memset(out, 0, KP_LAN_URL);
+    memcpy(out, url ? url : "", n);
+    return KP_OK;
+}
+
 /* What is missing stays as it is. */
 static enum kp_code read_change(struct kp_lan *lan, struct kp_arena *arena, const json_t *body,
                                 struct kp_lan_settings *s, bool *new_ca, struct kp_err *err)
@@ -156,7 +188,8 @@ static enum kp_code read_change(struct kp_lan *lan, struct kp_arena *arena, cons
     if (kp_body_truth(body, "lan", s->on, &s->on, err) ||
         kp_body_truth(body, "newCa", false, new_ca, err) ||
         kp_body_int(body, "port", 1, 65535, s->port, &port, err) ||
-        read_names(body, &s->names, err) || read_address(body, s->address, err))
+        read_names(body, &s->names, err) || read_address(body, s->address, err) ||
+        kp_body_truth(body, "plain", s->plain, &s->plain, err) || read_url(body, s->url, err))
         return err->code;
     s->port = (unsigned)port;
     return *new_ca && !s->on ? kp_fail(err, KP_EINVALID, "newCa goes with lan: true") : KP_OK;
@@ -164,14 +197,15 @@ static enum kp_code read_change(struct kp_lan *lan, struct kp_arena *arena, cons
 
 enum kp_code kp_route_listen_put(struct kp_request *r, struct kp_err *err)
 {
-    static const char *const known[] = { "lan", "names", "port", "address", "newCa", NULL };
+    static const char *const known[] = { "lan", "names", "port", "address", "newCa", NULL },
+                             *const of_partners[] = { "lan", "names", "port", "address", "newCa", "plain", "url", NULL };
     struct kp_lan_settings s;
     bool new_ca;
-    json_t *body = kp_body_object(r->body, r->body_len, known, err);
+    json_t *body = kp_body_object(r->body, r->body_len, for_partners(r) ? of_partners : known, err);
     if (body && has_web(r, err) &&
-        !read_change(kp_web_lan(r->web), &r->arena, body, &s, &new_ca, err) &&
-        !kp_lan_set(kp_web_lan(r->web), &s, new_ca, err)) {
-        kp_request_note(r, "%s%s", s.on ? "on" : "off", new_ca ? ", a new CA" : "");
+        !read_change(lan_of(r), &r->arena, body, &s, &new_ca, err) &&
+        !kp_lan_set(lan_of(r), &s, new_ca, err)) {
+        kp_request_note(r, "%s%s%s", for_partners(r) ? "for partners: " : "", s.on ? "on" : "off", new_ca ? ", a new CA" : "");
         reply_listen(r, err);
     }
     json_decref(body);
@@ -181,7 +215,7 @@ enum kp_code kp_route_listen_put(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_listen_csr(struct kp_request *r, struct kp_err *err)
 {
     const char *csr;
-    if (!has_web(r, err) || kp_lan_csr(kp_web_lan(r->web), &r->arena, &csr, err))
+    if (!has_web(r, err) || kp_lan_csr(lan_of(r), &r->arena, &csr, err))
         return err->code;
     struct kp_json j = kp_reply_json(r);
     kp_json_begin(&j, '{');
@@ -200,7 +234,7 @@ enum kp_code kp_route_listen_certificate(struct kp_request *r, struct kp_err *er
         ; /* err says what is wrong */
     } else if (strlen(certificate) > KP_PEM_MAX || (key && strlen(key) > KP_PEM_MAX)) {
         kp_fail(err, KP_EINVALID, "a certificate or key is larger than %d KiB", KP_PEM_MAX >> 10);
-    } else if (has_web(r, err) && !kp_lan_give(kp_web_lan(r->web), certificate, key, err)) {
+    } else if (has_web(r, err) && !kp_lan_give(lan_of(r), certificate, key, err)) {
         reply_listen(r, err);
     }
     json_decref(body);
@@ -209,6 +243,6 @@ enum kp_code kp_route_listen_certificate(struct kp_request *r, struct kp_err *er
 
 enum kp_code kp_route_listen_own(struct kp_request *r, struct kp_err *err)
 {
-    return has_web(r, err) && !kp_lan_own(kp_web_lan(r->web), err) ? reply_listen(r, err)
+    return has_web(r, err) && !kp_lan_own(lan_of(r), err) ? reply_listen(r, err)
                                                                    : err->code;
 }

@@ -6,6 +6,7 @@
 #include "web/request.h"
 
 extern const struct kp_route kp_routes[]; /* ends with a NULL path */
+extern const struct kp_route kp_dsp_routes[]; /* of the partners' listener; route_dsp.c */
 
 kp_handler kp_route_page, kp_route_console_asset; /* route_console.c */
 kp_handler kp_route_openapi, kp_route_metrics;
@@ -51,6 +52,10 @@ kp_handler kp_route_operation_start, kp_route_operation_interrupt, kp_route_oper
 kp_handler kp_route_folders, kp_route_folders_put, kp_route_folder_log, kp_route_folder_seen, kp_route_folder_check; /* route_shop.c */
 extern const char *const kp_report_formats[], *const kp_report_languages[]; /* flex/report.h */
 kp_handler kp_route_reports, kp_route_report_shift, kp_route_report_month, kp_route_report_send; /* route_report.c */
+kp_handler kp_route_dsp_versions, kp_route_dsp_catalogue, kp_route_dsp_dataset, kp_route_dsp_look, kp_route_dsp_message; /* route_dsp.c */
+kp_handler kp_route_card, kp_route_card_put, kp_route_partners, kp_route_partner_add, kp_route_partner_remove, kp_route_partner_catalogue; /* route_share.c */
+kp_handler kp_route_offers, kp_route_offer_add, kp_route_offer_remove, kp_route_agreements, kp_route_agreement_end;
+kp_handler kp_route_deals, kp_route_deal, kp_route_deal_begin, kp_route_deal_say;
 kp_handler kp_route_sql, kp_route_backup, kp_route_apply, kp_route_export;
 
 /* Points of history: of one series when nothing is said; of one reply, and steps of one aggregate. */

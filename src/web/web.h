@@ -19,4 +19,5 @@ unsigned kp_web_port(const struct kp_web *); /* the TCP port in use, 0 = none */
 const char *kp_web_host(const struct kp_web *);
 struct kp_lan;
 struct kp_lan *kp_web_lan(struct kp_web *);
+struct kp_lan *kp_web_partners(struct kp_web *); /* the listener for partners, which serves the Dataspace Protocol and nothing else */
 #endif

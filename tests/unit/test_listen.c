@@ -158,9 +158,9 @@ static enum kp_code opened(void *arg, const struct kp_key_pair *p, struct kp_err
     return KP_OK;
 }
 
-static void nobody_enters(void *arg, int fd, const struct sockaddr *from, socklen_t len)
+static void nobody_enters(void *arg, int fd, const struct sockaddr *from, socklen_t len, bool tls)
 {
-    (void)arg, (void)fd, (void)from, (void)len;
+    (void)arg, (void)fd, (void)from, (void)len, (void)tls;
     fail();
 }
 
@@ -170,7 +170,8 @@ static void turned(void *arg)
     at->turns++;
 }
 
-static const struct kp_lan_class class = { opened, nobody_enters, turned };
+static const struct kp_lan_class class = { .name = "lan", .about = "HTTPS", .certificate = "this node for HTTPS", .ca = "this node's own CA",
+                                           .port = KP_LAN_PORT, .open = opened, .enter = nobody_enters, .turn = turned };
 
 static int setup(void **state)
 {

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The partners' listener: the Dataspace Protocol over HTTPS (2025-1, 4.3, 6 and 9), and nothing
+ * else. */
+#include "share/share.h"
+#include "web/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+static struct kp_share *share(const struct kp_request *r)
+{
+    return kp_node_share(r->node);
+}
+
+/* ---- errors ---- */
+void kp_reply_dsp_error(struct kp_request *r, struct kp_json *j, const char *word,
+                        const char *message)
+{
+    const char *path = r->route ? r->route->path : "";
+    bool transfer = strstr(path, "/transfers/"), negotiation = strstr(path, "/negotiations/");
+    const char *type = transfer      ? "TransferError"
+                       : negotiation ? "ContractNegotiationError"
+                                     : "CatalogError";
+    const char *provider = r->heard ? r->heard->provider : "",
+               *consumer = r->heard ? r->heard->consumer : "";
+    bool pids = transfer || negotiation;
+    kp_dsp_error(j, type, pids ? provider : NULL, pids ? consumer : NULL, word, message);
+}
+
+static enum kp_code keep_heard(struct kp_request *r, const struct kp_heard *h)
+{
+    r->heard = kp_arena_copy(&r->arena, h, sizeof *h);
+    return r->heard ? KP_OK : KP_ENOMEM;
+}
+
+/* ---- which protocols ---- */
+enum kp_code kp_route_dsp_versions(struct kp_request *r, struct kp_err *err)
+{
+    struct kp_json j = kp_reply_json(r);
+    (void)err;
+    kp_json_raw(&j, "{\"protocolVersions\":[{\"version\":\"2025-1\",\"path\":\"" KP_DSP_PATH
+                    "\",\"binding\":\"HTTPS\"}]}");
+    return KP_OK;
+}
+
+/* ---- the catalogue ---- */
+enum kp_code kp_route_dsp_catalogue(struct kp_request *r, struct kp_err *err)
+{
+    int64_t next;
+    char base[KP_SHARE_URL];
+    struct kp_json j = kp_reply_json(r);
+    if (kp_share_show_catalogue(share(r), r->partner, r->body, r->body_len, kp_arg_int(r, "offset"),
+                                &j, &next, err) ||
+        next < 0)
+        return err->code;
+    kp_share_base(share(r), base);
+    struct kp_buf link;
+    kp_buf_init(&link, 2 * KP_SHARE_URL);
+    kp_buf_printf(&link, "<%s/catalog/request?offset=%lld>; rel=\"next\"", base, (long long)next);
+    kp_reply_header(r, "Link", kp_arena_strdup(&r->arena, kp_buf_text(&link)));
+    kp_buf_free(&link);
+    return KP_OK;
+}
+
+enum kp_code kp_route_dsp_dataset(struct kp_request *r, struct kp_err *err)
+{
+    struct kp_json j = kp_reply_json(r);
+    return kp_share_show_dataset(share(r), r->partner, r->name, &j, err);
+}
+
+/* ---- negotiations and transfers ---- */
+static enum kp_deal deal_of(const struct kp_request *r)
+{
+    return strstr(r->route->path, "/transfers/") ? KP_TRANSFER : KP_NEGOTIATION;
+}
+
+static enum kp_code reply_state(struct kp_request *r, const struct kp_heard *h)
+{
+    struct kp_json j = kp_reply_json(r);
+    kp_dsp_state(&j, h->deal, h->provider, h->consumer, h->state);
+    return KP_OK;
+}
+
+enum kp_code kp_route_dsp_look(struct kp_request *r, struct kp_err *err)
+{
+    struct kp_heard h;
+    return kp_share_look(share(r), r->partner, deal_of(r), r->name, &h, err) ? err->code
+                                                                             : reply_state(r, &h);
+}
+
+/* What stands behind negotiations/ or transfers/, without the pid. */
+static const char *path_of(const struct kp_request *r)
+{
+    const char *path =
+        strstr(r->route->path, deal_of(r) == KP_TRANSFER ? "transfers/" : "negotiations/");
+    path = strchr(path, '/') + 1;
+    return r->name ? strchr(path, '/') + 1 : path;
+}
+
+enum kp_code kp_route_dsp_message(struct kp_request *r, struct kp_err *err)
+{
+    struct kp_heard h;
+    kp_share_hear(share(r), r->partner, deal_of(r), r->name, path_of(r), r->body, r->body_len, &h,
+                  err);
+    if (keep_heard(r, &h) || err->code)
+        return err->code ? err->code : kp_fail(err, KP_ENOMEM, "out of memory");
+    kp_request_note(r, "%s, %s", kp_deal_state_words[h.state],
+                    deal_of(r) == KP_TRANSFER ? h.consumer : h.provider);
+    if (!r->name)
+        r->reply.status = 201;
+    return reply_state(r, &h);
+}
+
+static const struct kp_param catalogue_params[] = {
+    { .name = "offset", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX / 2, .standard = -1 },
+    { .name = NULL },
+};
+#define BASE KP_DSP_PATH
+const struct kp_route kp_dsp_routes[] = {
+    { KP_HTTP_GET, "/.well-known/dspace-version", kp_route_dsp_versions, KP_NOBODY, KP_OPEN | KP_QUICK, NULL },
+    { KP_HTTP_POST, BASE "/catalog/request", kp_route_dsp_catalogue, KP_NOBODY, KP_DATA | KP_BODY_JSON, catalogue_params },
+    { KP_HTTP_GET, BASE "/catalog/datasets/{id}", kp_route_dsp_dataset, KP_NOBODY, 0, NULL },
+    { KP_HTTP_POST, BASE "/negotiations/request", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, BASE "/negotiations/offers", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, BASE "/negotiations/{pid}", kp_route_dsp_look, KP_NOBODY, 0, NULL },
+    { KP_HTTP_POST, BASE "/negotiations/{pid}/request", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, BASE "/negotiations/{pid}/offers", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, BASE "/negotiations/{pid}/agreement", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, BASE "/negotiations/{pid}/agreement/verification", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, BASE "/negotiations/{pid}/events", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, BASE "/negotiations/{pid}/termination", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, BASE "/transfers/request", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, BASE "/transfers/{pid}", kp_route_dsp_look, KP_NOBODY, 0, NULL },
+    { KP_HTTP_POST, BASE "/transfers/{pid}/start", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, BASE "/transfers/{pid}/suspension", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, BASE "/transfers/{pid}/completion", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, BASE "/transfers/{pid}/termination", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { .path = NULL },
+};
