@@ -104,15 +104,48 @@ static const struct kp_flag user_flags[] = {
 };
 static const struct kp_flag listen_flags[] = {
     { "lan", NULL, "let other machines in, over HTTPS; NAME is how they call this one, besides its host name and addresses" },
-    { "port", "PORT", "with --lan: another one than 8443" },
-    { "address", "ADDRESS", "with --lan: only at this address of the machine, or all" },
-    { "new-ca", NULL, "with --lan: make a new CA, to be installed on the PCs again" },
+    { "partners", NULL, "let partners in (the Dataspace Protocol and nothing else), at a port of their own; with the others: for that listener" },
+    { "plain", NULL, "with --partners: HTTP at a loopback address, for a reverse proxy that speaks HTTPS" },
+    { "url", "URL", "with --partners: how they reach it, when that is not https://NAME:PORT" },
+    { "port", "PORT", "with --lan or --partners: another one than 8443 or 8444" },
+    { "address", "ADDRESS", "with them: only at this address of the machine, or all" },
+    { "new-ca", NULL, "with them: make a new CA, to be installed on the PCs again" },
     { "off", NULL, "this machine only" },
     { "ca", "FILE", "write the node's CA certificate, to be installed on the PCs; - prints it" },
     { "csr", "FILE", "write a request for the CA of the company" },
     { "certificate", "FILE", "take what that CA has signed, with the certificates between" },
     { "key", "FILE", "with --certificate: its key, when it was not asked for with --csr" },
     { "own", NULL, "back to a certificate by the node's own CA" },
+    { 0 },
+};
+static const struct kp_flag partner_flags[] = {
+    { "card", "FILE", "with add: the card he has sent; - reads it" },
+    { "id", "ID", "with add: what he is called in the protocol; with card: what this node is called from now on" },
+    { "url", "URL", "with add: where he is reached" },
+    { "token", "FILE", "with add: a token that both of you know, instead of his key; - asks for it" },
+    { "ca", "FILE", "with add: the CA that vouches for his web server" },
+    { 0 },
+};
+static const struct kp_flag offer_flags[] = {
+    { "signals", "PATTERN", "with add: what is in the dataset; more than once" },
+    { "to", "PARTNER", "with add: for him alone (default: for every partner)" },
+    { "policy", "FILE", "with add: the terms, ODRL in JSON (default: to use)" },
+    { "description", "TEXT", "with add: for your own list" },
+    { "id", "ID", "with add: what the offer is called (default: made up)" },
+    { "by-hand", NULL, "with add: nothing is agreed to without a person" },
+    { 0 },
+};
+static const struct kp_flag negotiate_flags[] = {
+    { "policy", "FILE", "the terms to ask for, or with counter to offer; ODRL in JSON" },
+    { "by-hand", NULL, "go on only when a person says so" },
+    { "reason", "TEXT", "with terminate: why" },
+    { "wait", NULL, "until it is over, at most a minute" },
+    { 0 },
+};
+static const struct kp_flag agreements_flags[] = { { "reason", "TEXT", "with end: why" }, { 0 } };
+static const struct kp_flag transfers_flags[] = {
+    { "address", "FILE", "with start: where the data is, a dataAddress in JSON" },
+    { "reason", "TEXT", "with suspend or terminate: why" },
     { 0 },
 };
 static const struct kp_flag oidc_flags[] = {
@@ -339,6 +372,16 @@ const struct kp_verb kp_verbs[] = {
       "koppel audit list --from -1d --user anna", kp_verb_audit, audit_flags, 0, 1 },
     { "listen", "[NAME...]", "who reaches the node's page: this machine, or others over HTTPS", "koppel listen --lan koppel.plant.example",
       kp_verb_listen, listen_flags, 0, 16 },
+    { "partner", "[list | add, remove NAME | card]", "the companies this node shares data with, and what they have to know of it",
+      "koppel partner add acme --card acme.json", kp_verb_partner, partner_flags, 0, 2 },
+    { "offer", "[list | add DATASET | remove ID]", "what partners may ask for", "koppel offer add spindles --signals 'hall/mill/**' --policy terms.json",
+      kp_verb_offer, offer_flags, 0, 2 },
+    { "catalogue", "PARTNER", "what a partner offers", "koppel catalogue acme", kp_verb_catalogue, no_flags, 1, 1 },
+    { "negotiate", "[PARTNER DATASET [OFFER] | NUMBER [counter | accept | agree | verify | finalize | terminate]]",
+      "come to an agreement; without arguments the list", "koppel negotiate acme spindles --wait", kp_verb_negotiate, negotiate_flags, 0, 3 },
+    { "agreements", "[end ID]", "what was agreed", "koppel agreements", kp_verb_agreements, agreements_flags, 0, 2 },
+    { "transfers", "[AGREEMENT | NUMBER [start | suspend | complete | terminate]]", "data under an agreement; without arguments the list",
+      "koppel transfers urn:uuid:3f1c6f2a-8c53-4a7e-9d2c-2f0f4f6f4a11", kp_verb_transfers, transfers_flags, 0, 2 },
     { "oidc", "[set | off]", "logging in at the company's identity provider (OpenID Connect)",
       "koppel oidc set --issuer https://login.plant.example --client-id koppel --secret -", kp_verb_oidc, oidc_flags, 0, 1 },
     { "sql", "STATEMENT", "ask the data file",

@@ -8,7 +8,11 @@
 
 #include "core/ban.h"
 
-static const char *url = "/api/v1/listen";
+/* Of the two listeners for others the one that is meant. */
+static const char *url_of(const struct kp_cli *c)
+{
+    return kp_flag(c, "partners") ? "/api/v1/listen?for=partners" : "/api/v1/listen";
+}
 
 static void print_names(const json_t *names, const char *head)
 {
@@ -36,13 +40,18 @@ static void print_all(const json_t *j)
                  *certificate = json_object_get(j, "certificate");
     size_t i;
     json_t *one;
-    if (json_is_object(loopback))
+    bool partners = strcmp(kp_text(j, "for"), "partners") == 0;
+    if (json_is_object(loopback) && !partners)
         printf("this machine http://%s:%lld/\n", kp_text(loopback, "host"),
                (long long)kp_integer(loopback, "port"));
     if (!json_is_true(json_object_get(j, "lan")))
-        printf("others       none: koppel listen --lan\n");
+        printf("%-12s none: koppel listen --%s\n", partners ? "partners" : "others", partners ? "partners" : "lan");
     json_array_foreach(json_object_get(j, "urls"), i, one)
-        printf("%-12s %s\n", i ? "" : "others", json_string_value(one));
+        printf("%-12s %s\n", i ? "" : partners ? "partners" : "others", json_string_value(one));
+    if (json_is_true(json_object_get(j, "lan")) && json_is_true(json_object_get(j, "plain")))
+        printf("partners     HTTP at %s, port %lld, for a proxy on this machine\n", kp_text(j, "address"), (long long)kp_integer(j, "port"));
+    if (*kp_text(j, "url"))
+        printf("%-12s reached at %s\n", "", kp_text(j, "url"));
     if (*kp_text(j, "why"))
         printf("fails        %s\n", kp_text(j, "why"));
     if (!json_is_object(certificate))
@@ -58,7 +67,7 @@ static void print_all(const json_t *j)
 static int change(struct kp_cli *c, json_t *body)
 {
     struct kp_err err = { 0 };
-    return kp_client_show(c, kp_client_send(c, "PUT", url, body, &err), print_all, &err);
+    return kp_client_show(c, kp_client_send(c, "PUT", url_of(c), body, &err), print_all, &err);
 }
 
 static int off(struct kp_cli *c)
@@ -88,6 +97,10 @@ static int on(struct kp_cli *c)
                             json_string(strcmp(address, "all") == 0 ? "" : address));
     if (kp_flag(c, "new-ca"))
         json_object_set_new(body, "newCa", json_true());
+    if (kp_flag(c, "partners"))
+        json_object_set_new(body, "plain", json_boolean(kp_flag(c, "plain") != NULL));
+    if (kp_flag(c, "url"))
+        json_object_set_new(body, "url", json_string(kp_flag(c, "url")));
     json_decref(names);
     return change(c, body);
 }
@@ -105,7 +118,7 @@ static int write_text(struct kp_cli *c, const char *file, const char *text)
 static int write_csr(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    json_t *j = kp_client_send(c, "POST", "/api/v1/listen/csr", NULL, &err);
+    json_t *j = kp_client_send(c, "POST", kp_flag(c, "partners") ? "/api/v1/listen/csr?for=partners" : "/api/v1/listen/csr", NULL, &err);
     if (!j)
         return kp_fault(c, &err);
     int code = write_text(c, kp_flag(c, "csr"), kp_text(j, "csr"));
@@ -116,7 +129,7 @@ static int write_csr(struct kp_cli *c)
 static int write_ca(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    json_t *j = kp_client_get(c, url, &err);
+    json_t *j = kp_client_get(c, url_of(c), &err);
     if (!j)
         return kp_fault(c, &err);
     const json_t *ca = json_object_get(j, "ca");
@@ -127,6 +140,11 @@ static int write_ca(struct kp_cli *c)
         print_certificate("node's CA", ca);
     json_decref(j);
     return code;
+}
+
+static const char *certificate_url(const struct kp_cli *c)
+{
+    return kp_flag(c, "partners") ? "/api/v1/listen/certificate?for=partners" : "/api/v1/listen/certificate";
 }
 
 static enum kp_code add_file(json_t *body, const char *key, const char *file, struct kp_err *err)
@@ -152,13 +170,21 @@ static int give(struct kp_cli *c)
         json_decref(body);
         return kp_fault(c, &err);
     }
-    return kp_client_show(c, kp_client_send(c, "PUT", "/api/v1/listen/certificate", body, &err), print_all, &err);
+    return kp_client_show(c, kp_client_send(c, "PUT", certificate_url(c), body, &err), print_all, &err);
 }
 
 static int own(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    return kp_client_show(c, kp_client_send(c, "DELETE", "/api/v1/listen/certificate", NULL, &err), print_all, &err);
+    return kp_client_show(c, kp_client_send(c, "DELETE", certificate_url(c), NULL, &err), print_all, &err);
+}
+
+/* Both listeners for others. */
+static int show(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    int code = kp_client_show(c, kp_client_get(c, url_of(c), &err), print_all, &err);
+    return code || c->json ? code : kp_client_show(c, kp_client_get(c, "/api/v1/listen?for=partners", &err), print_all, &err);
 }
 
 int kp_verb_listen(struct kp_cli *c)
@@ -170,10 +196,9 @@ int kp_verb_listen(struct kp_cli *c)
         { "lan", on },      { "off", off },          { "csr", write_csr },
         { "ca", write_ca }, { "certificate", give }, { "own", own },
     };
-    static const char *const parts[][2] = {
-        { "port", "lan" }, { "address", "lan" }, { "new-ca", "lan" }, { "key", "certificate" }
-    };
-    struct kp_err err = { 0 };
+    static const char *const parts[][3] = { { "port", "lan", "partners" },   { "address", "lan", "partners" }, { "new-ca", "lan", "partners" },
+                                            { "plain", "partners", "partners" }, { "url", "partners", "partners" },
+                                            { "key", "certificate", "certificate" } };
     int (*run)(struct kp_cli *) = NULL;
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
         if (!kp_flag(c, acts[i].flag))
@@ -185,9 +210,11 @@ int kp_verb_listen(struct kp_cli *c)
         run = acts[i].run;
     }
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (kp_flag(c, parts[i][0]) && !kp_flag(c, parts[i][1]))
+        if (kp_flag(c, parts[i][0]) && !kp_flag(c, parts[i][1]) && !kp_flag(c, parts[i][2]))
             return kp_complain(c, KP_MISUSE, "--%s goes with --%s", parts[i][0], parts[i][1]);
+    if (!run && kp_flag(c, "partners"))
+        run = on;
     if (c->argc && run != on)
-        return kp_complain(c, KP_MISUSE, "names go with --lan");
-    return run ? run(c) : kp_client_show(c, kp_client_get(c, url, &err), print_all, &err);
+        return kp_complain(c, KP_MISUSE, "names go with --lan or --partners");
+    return run ? run(c) : show(c);
 }
