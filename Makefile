@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: the work is in tools/ and in CMakePresets.json.
-.PHONY: help build run check fuzz torture power check-ubl bench format analyze clean
+.PHONY: help build run check fuzz torture power tck edc check-ubl bench format analyze clean
 help:
 	@echo "make run      install what is missing, build, start a demo shop and a node coupled to it"
 	@echo "make check    install what the tests need and pass them all"
@@ -9,6 +9,8 @@ help:
 	@echo "make fuzz     every fuzz target for ten minutes (FUZZ_SECONDS=...)"
 	@echo "make torture  kill -9 a thousand times, and while a thousand order files come"
 	@echo "make power    a thousand power cuts"
+	@echo "make tck      the test suite of the Dataspace Protocol, N times (Java)"
+	@echo "make edc      a node and an Eclipse Dataspace connector share with each other (Java)"
 	@echo "make check-ubl  orders and invoices judged beside the public rules (Java), and all that a node puts out"
 	@echo "make analyze  gcc's static analyser over everything"
 	@echo "make format   clang-format over everything"
@@ -39,6 +41,12 @@ power:
 	@cmake --preset dev > /dev/null
 	@cmake --build --preset dev --target test_store_power
 	@KOPPEL_POWER_CUTS=1000 KOPPEL_POWER_SEED=$${POWER_SEED:-1} build/dev/test_store_power
+tck: build
+	@tools/setup tck
+	@for i in $$(seq $${N:-1}); do tests/dsp/run-tck build/release/koppel || exit 1; done
+edc: build
+	@tools/setup edc
+	@tests/dsp/run-edc build/release/koppel
 check-ubl: build
 	@tools/setup check-ubl
 	@tests/flex/agree.py build/release/koppel $${UBL_DOCUMENTS:-1000} $${UBL_SEED:-1}
