@@ -135,7 +135,7 @@ static bool write_body(struct trip *t, const char *body)
             !curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, body));
 }
 
-static bool furnish(struct trip *t, const struct kp_letter *l)
+static bool furnish(struct trip *t, const struct kp_errand *l)
 {
     CURL *e = t->easy;
     return !curl_easy_setopt(e, CURLOPT_URL, l->url) &&
@@ -155,7 +155,7 @@ static bool furnish(struct trip *t, const struct kp_letter *l)
            !curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
 }
 
-enum kp_code kp_courier_send(struct kp_courier *c, const struct kp_letter *l, kp_courier_done *done,
+enum kp_code kp_courier_send(struct kp_courier *c, const struct kp_errand *l, kp_courier_done *done,
                              void *arg, struct kp_err *err)
 {
     struct trip *t = kp_alloc(sizeof *t);
@@ -237,7 +237,7 @@ static void keep(void *arg, const struct kp_answer *a)
     k->done = true;
 }
 
-bool kp_courier_ask(const struct kp_letter *l, struct kp_arena *arena, struct kp_answer *answer,
+bool kp_courier_ask(const struct kp_errand *l, struct kp_arena *arena, struct kp_answer *answer,
                     struct kp_err *err)
 {
     struct asked k = { .arena = arena, .answer = answer };

@@ -8,7 +8,7 @@
 
 enum { KP_COURIER_WITHIN_S = 20 };
 
-struct kp_letter { /* copied */
+struct kp_errand { /* copied */
     const char *url;
     const char *body;          /* JSON; NULL: it is a GET */
     const char *authorization; /* NULL = none */
@@ -29,12 +29,12 @@ struct kp_courier;
 struct kp_courier *kp_courier_new(struct kp_err *);
 void kp_courier_free(struct kp_courier *); /* what is under way is dropped; NULL is allowed */
 /* `done` is called once, in kp_courier_turn. */
-enum kp_code kp_courier_send(struct kp_courier *, const struct kp_letter *, kp_courier_done *,
+enum kp_code kp_courier_send(struct kp_courier *, const struct kp_errand *, kp_courier_done *,
                              void *arg, struct kp_err *);
 void kp_courier_turn(struct kp_courier *, int timeout_ms); /* waits for something and handles it */
 void kp_courier_wake(struct kp_courier *);                 /* ends that wait; any thread */
 
 /* One request, waited for; `text` of the answer is in the arena. False: no answer, err says why. */
-bool kp_courier_ask(const struct kp_letter *, struct kp_arena *, struct kp_answer *,
+bool kp_courier_ask(const struct kp_errand *, struct kp_arena *, struct kp_answer *,
                     struct kp_err *);
 #endif

@@ -312,7 +312,7 @@ static bool send_flight(struct flight *f, struct kp_err *err)
 {
     struct kp_share *s = f->share;
     struct share_partner partner;
-    struct kp_letter l = { .most = ANSWER_MAX };
+    struct kp_errand l = { .most = ANSWER_MAX };
     struct kp_buf url, body;
     char base[KP_SHARE_URL];
     kp_share_base(s, base);
