@@ -132,7 +132,7 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
         kp_shop_mail_by(node->shop, node->alarms);
     }
     if (node->inbox)
-        node->share = kp_share_new(node->store, node->clock, err);
+        node->share = kp_share_new(node->store, kp_hub_model(node->hub), node->clock, err);
     return err->code;
 }
 

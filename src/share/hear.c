@@ -182,6 +182,7 @@ struct hearing {
     struct share_step step;
     const char *partner, *pid;
     const struct kp_dsp *message;
+    bool hidden; /* the dataset that is asked for is not shown to this partner */
     struct kp_heard *out;
 };
 
@@ -193,20 +194,8 @@ static enum kp_code begin_negotiation(struct kp_db *db, const struct hearing *h,
     p->dataset = m->target;
     p->offer = share_dump(m->offer, h->step.arena, err);
     if (p->side == KP_PROVIDER) {
-        struct kp_stmt *s = kp_db_prepare(db,
-                                          "select 1 from share_offer where dataset = ? and "
-                                          "(partner is null or partner = ?) limit 1",
-                                          err);
-        if (!s)
-            return err->code;
-        kp_bind_text(s, 1, p->dataset);
-        kp_bind_text(s, 2, p->partner);
-        bool there = kp_step(s, err);
-        kp_reset(s);
-        if (!there)
-            return err->code ? err->code
-                             : kp_fail(err, KP_EINVALID, "there is no dataset '%.120s' for you",
-                                       p->dataset);
+        if (h->hidden)
+            return kp_fail(err, KP_EINVALID, "there is no dataset '%.120s' for you", p->dataset);
         same = is_our_offer(db, p, m->offer, &automatic, err);
         p->automatic = automatic;
     }
@@ -327,6 +316,7 @@ enum kp_code kp_share_hear(struct kp_share *s, const char *partner, enum kp_deal
     struct kp_dsp m;
     struct share_self self;
     struct kp_err unknown = { 0 };
+    struct kp_terms terms;
     *out = (struct kp_heard){ .deal = deal };
     kp_dsp_read(&m, deal, path, text, len, err);
     if (err->code && pid && !kp_share_look(s, partner, deal, pid, out, &unknown)) {
@@ -335,9 +325,13 @@ enum kp_code kp_share_hear(struct kp_share *s, const char *partner, enum kp_deal
     }
     copy(out->provider, m.provider);
     copy(out->consumer, m.consumer);
+    if (!err->code && m.offer)
+        share_terms(m.offer, &terms, err);
     if (!err->code && !share_self(s, &arena, &self, err)) {
-        struct hearing h = { { s, &arena, &self, kp_utc(s->clock) }, partner, pid, &m, out };
-        if (!kp_store_do(s->store, run, &h, err))
+        struct hearing h = { { s, &arena, &self, kp_utc(s->clock) }, partner, pid, &m, false, out };
+        h.hidden = deal == KP_NEGOTIATION && !pid && m.word == KP_SAY_REQUEST &&
+                   !share_shown(s, KP_TO_PARTNER, partner, m.target, err);
+        if (!err->code && !kp_store_do(s->store, run, &h, err))
             share_wake(s);
         else
             out->made = false;

@@ -16,6 +16,7 @@ enum { SIGNALS_MAX = 1000 };
 struct new_offer {
     const char *id, *dataset, *partner, *description;
     const char *policy, *signals; /* JSON; signals NULL: of a dataset that is there */
+    struct kp_terms terms;
     bool automatic;
     int64_t now;
 };
@@ -58,6 +59,27 @@ static enum kp_code put_dataset(struct kp_db *db, const struct new_offer *o, str
     return kp_run(s, err);
 }
 
+/* Terms that name recipients are offered to one of them. */
+static enum kp_code check_recipient(struct kp_db *db, const struct new_offer *o, struct kp_err *err)
+{
+    struct kp_stmt *s =
+        o->terms.recipient.n && o->partner
+            ? kp_db_prepare(db, "select participant from share_partner where name = ?", err)
+            : NULL;
+    if (!o->terms.recipient.n || err->code)
+        return err->code;
+    if (!s)
+        return kp_fail(err, KP_EINVALID,
+                       "partner: an offer whose terms name a recipient is made to that partner");
+    kp_bind_text(s, 1, o->partner);
+    bool named = kp_step(s, err) && kp_words_have(&o->terms.recipient, kp_column_text(s, 0));
+    kp_reset(s);
+    return named || err->code
+               ? err->code
+               : kp_fail(err, KP_EINVALID, "policy: its recipient is not the id of partner %.60s",
+                         o->partner);
+}
+
 static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
 {
     const struct new_offer *o = arg;
@@ -68,7 +90,7 @@ static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
         return err->code
                    ? err->code
                    : kp_fail(err, KP_ENOTFOUND, "there is no partner named '%.60s'", o->partner);
-    if (put_dataset(db, o, err))
+    if (check_recipient(db, o, err) || put_dataset(db, o, err))
         return err->code;
     struct kp_stmt *s = kp_db_prepare(db,
                                       "insert into share_offer(id, dataset, partner, policy, "
@@ -111,6 +133,7 @@ enum kp_code share_read_policy(const json_t *o, json_t **out, struct kp_err *err
     static const char *const not_ours[] = { "@id",      "@type",    "@context", "target",
                                             "assigner", "assignee", "timestamp" };
     json_t *p = json_object_get(o, "policy");
+    struct kp_terms t;
     bool any = false;
     *out = NULL;
     if (!p || json_is_null(p)) {
@@ -138,8 +161,9 @@ enum kp_code share_read_policy(const json_t *o, json_t **out, struct kp_err *err
     if (!any)
         return kp_fail(err, KP_EINVALID,
                        "policy: an object with a permission or a prohibition, in ODRL");
-    *out = json_incref(p);
-    return KP_OK;
+    if (!share_terms(p, &t, err))
+        *out = json_incref(p);
+    return err->code;
 }
 
 static enum kp_code read_offer(const json_t *o, struct new_offer *n, struct kp_arena *arena,
@@ -157,19 +181,45 @@ static enum kp_code read_offer(const json_t *o, struct new_offer *n, struct kp_a
         read_signals(o, arena, &n->signals, err) || share_read_policy(o, &policy, err))
         return err->code;
     n->policy = share_dump(policy, arena, err);
+    share_terms(policy, &n->terms, err);
     json_decref(policy);
+    if (err->code)
+        return err->code;
     if (automatic && !json_is_boolean(automatic) && !json_is_null(automatic))
         return kp_fail(err, KP_EINVALID, "automatic must be true or false");
     n->automatic = !json_is_false(automatic);
     return err->code;
 }
 
-enum kp_code kp_share_offer_add(struct kp_share *s, const json_t *o, struct kp_arena *arena,
-                                const char **id, struct kp_err *err)
+/* The signals of the offer, or of the dataset that is there. */
+static enum kp_code check_goods(struct kp_share *s, const struct new_offer *n,
+                                enum kp_recipient asks, struct kp_err *err)
+{
+    json_t *list = NULL;
+    struct kp_db *db = n->signals ? NULL : kp_store_reader(s->store, err);
+    struct kp_stmt *d =
+        db ? kp_db_prepare(db, "select signals from share_dataset where id = ?", err) : NULL;
+    if (n->signals)
+        list = kp_json_read(n->signals, "signals", err);
+    if (d) {
+        kp_bind_text(d, 1, n->dataset);
+        if (kp_step(d, err))
+            list = kp_json_read(kp_column_text(d, 0), "signals", err);
+        kp_reset(d);
+    }
+    kp_store_reader_done(s->store, db);
+    if (!err->code)
+        share_check_goods(s, list, asks, err);
+    json_decref(list);
+    return err->code;
+}
+
+enum kp_code kp_share_offer_add(struct kp_share *s, enum kp_recipient asks, const json_t *o,
+                                struct kp_arena *arena, const char **id, struct kp_err *err)
 {
     struct new_offer n = { .now = kp_utc(s->clock) };
     char pid[PID_TEXT];
-    if (read_offer(o, &n, arena, err))
+    if (read_offer(o, &n, arena, err) || check_goods(s, &n, asks, err))
         return err->code;
     share_pid(pid);
     *id = kp_arena_strdup(arena, n.id ? n.id : pid);
@@ -291,16 +341,19 @@ static enum kp_code put_dataset_members(struct kp_json *j, struct kp_db *db, con
     return err->code;
 }
 
-static enum kp_code put_page(struct kp_json *j, struct kp_db *db, const struct kp_dsp_query *q,
+static enum kp_code put_page(struct kp_json *j, struct kp_share *share, struct kp_db *db,
+                             enum kp_recipient to, const struct kp_dsp_query *q,
                              const char *partner, const char *base, bool *more, struct kp_err *err)
 {
     int64_t n = 0;
-    struct kp_stmt *s = kp_db_prepare(db,
-                                      "select id from share_dataset d where exists (select 1 from "
-                                      "share_offer o where o.dataset = d.id and"
-                                      " (o.partner is null or o.partner = ?1)) and (?2 is null or "
-                                      "id = ?2) order by id limit ?3 offset ?4",
-                                      err);
+    bool begun = false;
+    struct kp_stmt *s =
+        kp_db_prepare(db,
+                      "select id, signals from share_dataset d where exists (select 1 from "
+                      "share_offer o where o.dataset = d.id and"
+                      " (o.partner is null or o.partner = ?1)) and (?2 is null or "
+                      "id = ?2) order by id limit ?3 offset ?4",
+                      err);
     if (!s)
         return err->code;
     kp_bind_text(s, 1, partner);
@@ -308,7 +361,10 @@ static enum kp_code put_page(struct kp_json *j, struct kp_db *db, const struct k
     kp_bind_int(s, 3, q->limit + 1);
     kp_bind_int(s, 4, q->offset);
     while (kp_step(s, err) && n++ < q->limit) {
-        if (n == 1) {
+        if (!share_goods_go(share, to, kp_column_text(s, 1)))
+            continue;
+        if (!begun) {
+            begun = true;
             kp_json_key(j, "dataset");
             kp_json_begin(j, '[');
         }
@@ -319,15 +375,15 @@ static enum kp_code put_page(struct kp_json *j, struct kp_db *db, const struct k
         kp_json_end(j, '}');
     }
     kp_reset(s);
-    if (n)
+    if (begun)
         kp_json_end(j, ']');
     *more = n > q->limit;
     return err->code;
 }
 
-enum kp_code kp_share_show_catalogue(struct kp_share *s, const char *partner, const char *text,
-                                     size_t len, int64_t offset, struct kp_json *j, int64_t *next,
-                                     struct kp_err *err)
+enum kp_code kp_share_show_catalogue(struct kp_share *s, enum kp_recipient to, const char *partner,
+                                     const char *text, size_t len, int64_t offset,
+                                     struct kp_json *j, int64_t *next, struct kp_err *err)
 {
     struct kp_dsp_query q;
     struct kp_arena arena = { 0 };
@@ -346,7 +402,7 @@ enum kp_code kp_share_show_catalogue(struct kp_share *s, const char *partner, co
         kp_dsp_begin(j, "Catalog", NULL, NULL);
         kp_json_put_text(j, "@id", "urn:koppel:catalogue");
         kp_json_put_text(j, "participantId", self.id);
-        put_page(j, db, &q, partner, base, &more, err);
+        put_page(j, s, db, to, &q, partner, base, &more, err);
         kp_json_key(j, "service");
         kp_json_begin(j, '[');
         put_service(j, base);
@@ -360,26 +416,37 @@ enum kp_code kp_share_show_catalogue(struct kp_share *s, const char *partner, co
     return err->code;
 }
 
-enum kp_code kp_share_show_dataset(struct kp_share *s, const char *partner, const char *id,
-                                   struct kp_json *j, struct kp_err *err)
+bool share_shown(struct kp_share *s, enum kp_recipient to, const char *partner, const char *dataset,
+                 struct kp_err *err)
+{
+    bool shown = false;
+    struct kp_db *db = kp_store_reader(s->store, err);
+    struct kp_stmt *d = db ? kp_db_prepare(db,
+                                           "select signals from share_dataset d where id = ?1 and "
+                                           "exists (select 1 from share_offer where dataset = d.id "
+                                           "and (partner is null or partner = ?2))",
+                                           err)
+                           : NULL;
+    if (d) {
+        kp_bind_text(d, 1, dataset);
+        kp_bind_text(d, 2, partner);
+        shown = kp_step(d, err) && share_goods_go(s, to, kp_column_text(d, 0));
+        kp_reset(d);
+    }
+    kp_store_reader_done(s->store, db);
+    return shown;
+}
+
+enum kp_code kp_share_show_dataset(struct kp_share *s, enum kp_recipient to, const char *partner,
+                                   const char *id, struct kp_json *j, struct kp_err *err)
 {
     char base[KP_SHARE_URL];
     kp_share_base(s, base);
+    if (!share_shown(s, to, partner, id, err))
+        return err->code ? err->code
+                         : kp_fail(err, KP_ENOTFOUND, "there is no dataset '%.120s' for you", id);
     struct kp_db *db = kp_store_reader(s->store, err);
-    struct kp_stmt *o = db ? kp_db_prepare(db,
-                                           "select 1 from share_offer where dataset = ? and "
-                                           "(partner is null or partner = ?) limit 1",
-                                           err)
-                           : NULL;
-    if (o) {
-        kp_bind_text(o, 1, id);
-        kp_bind_text(o, 2, partner);
-        bool is_there = kp_step(o, err);
-        kp_reset(o);
-        if (!is_there && !err->code)
-            kp_fail(err, KP_ENOTFOUND, "there is no dataset '%.120s' for you", id);
-    }
-    if (!err->code) {
+    if (db) {
         kp_dsp_begin(j, "Dataset", NULL, NULL);
         put_dataset_members(j, db, id, partner, base, err);
         kp_json_end(j, '}');

@@ -2,6 +2,7 @@
 #ifndef KOPPEL_SHARE_PRIVATE_H
 #define KOPPEL_SHARE_PRIVATE_H
 /* What the files of src/share share. */
+#include "gate/gate.h"
 #include "share/share.h"
 #include "store/secret.h"
 
@@ -17,6 +18,7 @@ struct share_seen { /* a token that was shown may not come again before */
 
 struct kp_share {
     struct kp_store *store;
+    struct kp_model *model;
     const struct kp_clock *clock;
     pthread_t thread;
     bool running;
@@ -137,7 +139,21 @@ enum kp_code share_find_partner(struct kp_share *, const char *name, struct kp_a
 json_t *share_wanted_offer(struct kp_share *, const struct share_partner *, const json_t *,
                            const char *dataset, struct kp_arena *, struct kp_err *);
 
+/* ---- goods.c; not in the store's thread, which may not wait for the model ---- */
+/* KP_EDENIED names the first signal of these patterns that may not go to another company, or hides
+ * it from who asks. */
+enum kp_code share_check_goods(struct kp_share *, const json_t *patterns, enum kp_recipient asks,
+                               struct kp_err *);
+/* Whether a partner is shown a dataset of these patterns (JSON): some of it may go to him, or there
+ * is nothing yet. */
+bool share_goods_go(struct kp_share *, enum kp_recipient to, const char *patterns);
+/* What cannot be enforced is refused with the reason. */
+enum kp_code share_terms(const json_t *policy, struct kp_terms *, struct kp_err *);
+
 /* ---- offer.c ---- */
+/* Whether the catalogue of a partner shows the dataset. */
+bool share_shown(struct kp_share *, enum kp_recipient to, const char *partner, const char *dataset,
+                 struct kp_err *);
 /* The member policy of a document, in ODRL; missing: to use, without terms. json_decref it. */
 enum kp_code share_read_policy(const json_t *, json_t **policy, struct kp_err *);
 

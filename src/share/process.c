@@ -178,6 +178,17 @@ static enum kp_code make_agreement(struct kp_db *db, const struct share_step *w,
     return err->code ? err->code : share_agreement_add(db, w, p, *extra, err);
 }
 
+/* The terms on the table must be such as are kept. */
+static enum kp_code check_terms(const struct share_process *p, struct kp_err *err)
+{
+    struct kp_terms terms;
+    json_t *offer = kp_json_read(p->offer ? p->offer : "{}", "offer", err);
+    if (offer)
+        share_terms(offer, &terms, err);
+    json_decref(offer);
+    return err->code;
+}
+
 /* What saying it does besides moving the state. */
 static enum kp_code effect_of_saying(struct kp_db *db, const struct share_step *w,
                                      struct share_process *p, enum kp_word word, const char **extra,
@@ -186,14 +197,16 @@ static enum kp_code effect_of_saying(struct kp_db *db, const struct share_step *
     switch (word) {
     case KP_SAY_REQUEST:
     case KP_SAY_OFFER:
-        if (p->deal == KP_NEGOTIATION) {
-            p->offer = *extra ? *extra : p->offer;
-            *extra = p->offer;
-            p->offered = true;
-        }
-        return KP_OK;
+        if (p->deal == KP_TRANSFER)
+            return KP_OK;
+        p->offer = *extra ? *extra : p->offer;
+        *extra = p->offer;
+        p->offered = true;
+        return check_terms(p, err);
+    case KP_SAY_ACCEPT:
+        return check_terms(p, err);
     case KP_SAY_AGREE:
-        return make_agreement(db, w, p, extra, err);
+        return check_terms(p, err) ? err->code : make_agreement(db, w, p, extra, err);
     case KP_SAY_FINALIZE:
         return share_agreement_active(db, p->agreement, true, err);
     case KP_SAY_TERMINATE:

@@ -14,8 +14,8 @@
 #include "core/ban.h"
 
 /* ---- life ---- */
-struct kp_share *kp_share_new(struct kp_store *store, const struct kp_clock *clock,
-                              struct kp_err *err)
+struct kp_share *kp_share_new(struct kp_store *store, struct kp_model *model,
+                              const struct kp_clock *clock, struct kp_err *err)
 {
     struct kp_share *s = kp_alloc(sizeof *s);
     if (!s) {
@@ -23,6 +23,7 @@ struct kp_share *kp_share_new(struct kp_store *store, const struct kp_clock *clo
         return NULL;
     }
     s->store = store;
+    s->model = model;
     s->clock = clock ? clock : &kp_clock_system;
     const char *testing = getenv("KOPPEL_TEST_IDENTITIES");
     s->testing = testing && strcmp(testing, "1") == 0;

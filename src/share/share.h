@@ -7,6 +7,7 @@
  * in the store's thread: what was heard is on the disk before it is answered, what is to be said is
  * on the disk before it is tried, and a crash between two steps loses neither. A thread of its own
  * says it, again and again until the other side has taken it. */
+#include "gate/gate.h"
 #include "share/message.h"
 #include "store/store.h"
 
@@ -23,7 +24,8 @@ enum {
 };
 
 struct kp_share;
-struct kp_share *kp_share_new(struct kp_store *, const struct kp_clock *, struct kp_err *);
+struct kp_share *kp_share_new(struct kp_store *, struct kp_model *, const struct kp_clock *,
+                              struct kp_err *);
 enum kp_code kp_share_start(struct kp_share *, struct kp_err *);
 void kp_share_stop(struct kp_share *);
 void kp_share_free(struct kp_share *); /* NULL is allowed */
@@ -40,9 +42,9 @@ enum kp_code kp_share_set_id(struct kp_share *, const char *id, struct kp_err *)
 enum kp_code kp_share_partner_add(struct kp_share *, const json_t *, struct kp_err *);
 enum kp_code kp_share_partner_remove(struct kp_share *, const char *name, struct kp_err *);
 enum kp_code kp_share_partners(struct kp_share *, struct kp_json *, struct kp_err *);
-/* *id: the offer's, in the arena. */
-enum kp_code kp_share_offer_add(struct kp_share *, const json_t *, struct kp_arena *,
-                                const char **id, struct kp_err *);
+/* *id: the offer's, in the arena. KP_EDENIED: something of it may not go to another company. */
+enum kp_code kp_share_offer_add(struct kp_share *, enum kp_recipient asks, const json_t *,
+                                struct kp_arena *, const char **id, struct kp_err *);
 enum kp_code kp_share_offer_remove(struct kp_share *, const char *id, struct kp_err *);
 enum kp_code kp_share_offers(struct kp_share *, struct kp_json *, struct kp_err *);
 /* What a partner offers us: asked for now, all pages. Waits for him. */
@@ -86,11 +88,11 @@ enum kp_code kp_share_look(struct kp_share *, const char *partner, enum kp_deal,
                            struct kp_heard *, struct kp_err *);
 /* A page of the catalogue; offset >= 0 counts instead of the message's. *next: where the next page
  * begins, -1 = none. */
-enum kp_code kp_share_show_catalogue(struct kp_share *, const char *partner, const char *text,
-                                     size_t len, int64_t offset, struct kp_json *, int64_t *next,
-                                     struct kp_err *);
-enum kp_code kp_share_show_dataset(struct kp_share *, const char *partner, const char *id,
-                                   struct kp_json *, struct kp_err *);
+enum kp_code kp_share_show_catalogue(struct kp_share *, enum kp_recipient, const char *partner,
+                                     const char *text, size_t len, int64_t offset, struct kp_json *,
+                                     int64_t *next, struct kp_err *);
+enum kp_code kp_share_show_dataset(struct kp_share *, enum kp_recipient, const char *partner,
+                                   const char *id, struct kp_json *, struct kp_err *);
 /* The base of our protocol's addresses, "" when nobody reaches us. */
 void kp_share_base(struct kp_share *, char out[KP_SHARE_URL]);
 #endif

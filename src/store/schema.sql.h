@@ -211,5 +211,7 @@ static const char schema_v8[] =
     "create table share_outbox(id integer primary key autoincrement, process integer not null, word integer not null, extra text,"
     "  before integer not null, offer text, due integer not null, tries integer not null default 0, since integer not null, error text);"
     "create index share_outbox_due on share_outbox(due);"
-    "create index share_outbox_process on share_outbox(process, id);";
+    "create index share_outbox_process on share_outbox(process, id);"
+    /* Whether anything is secret is asked often, and seldom true. */
+    "create index interval_secret on interval(id) where label = 'secret';";
 #endif

@@ -322,6 +322,7 @@ static bool check_partner(struct kp_request *r)
 {
     struct kp_err err = { 0 };
     r->who.via = "partner";
+    r->to = KP_TO_PARTNER;
     if (r->route->needs & KP_OPEN)
         return true;
     r->showed = r->client.authorization;

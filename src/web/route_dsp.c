@@ -51,7 +51,7 @@ enum kp_code kp_route_dsp_catalogue(struct kp_request *r, struct kp_err *err)
     int64_t next;
     char base[KP_SHARE_URL];
     struct kp_json j = kp_reply_json(r);
-    if (kp_share_show_catalogue(share(r), r->partner, r->body, r->body_len, kp_arg_int(r, "offset"),
+    if (kp_share_show_catalogue(share(r), r->to, r->partner, r->body, r->body_len, kp_arg_int(r, "offset"),
                                 &j, &next, err) ||
         next < 0)
         return err->code;
@@ -67,7 +67,7 @@ enum kp_code kp_route_dsp_catalogue(struct kp_request *r, struct kp_err *err)
 enum kp_code kp_route_dsp_dataset(struct kp_request *r, struct kp_err *err)
 {
     struct kp_json j = kp_reply_json(r);
-    return kp_share_show_dataset(share(r), r->partner, r->name, &j, err);
+    return kp_share_show_dataset(share(r), r->to, r->partner, r->name, &j, err);
 }
 
 /* ---- negotiations and transfers ---- */

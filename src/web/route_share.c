@@ -102,7 +102,7 @@ enum kp_code kp_route_offer_add(struct kp_request *r, struct kp_err *err)
 {
     const char *id;
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
-    if (body && !kp_share_offer_add(share(r), body, &r->arena, &id, err)) {
+    if (body && !kp_share_offer_add(share(r), r->to, body, &r->arena, &id, err)) {
         struct kp_json j = kp_reply_json(r);
         kp_json_begin(&j, '{');
         kp_json_put_text(&j, "id", id);

@@ -13,6 +13,8 @@ from web_client import Api
 
 TOKEN = "a token of".replace(" ", "-") + "-more-than-32-characters"
 DSP = "/dsp/2025-1/"
+WEEKS = [{"leftOperand": "delayPeriod", "operator": "eq", "rightOperand": "P2W"}]
+PLACE = [{"leftOperand": "spatial", "operator": "eq", "rightOperand": "EU"}]
 
 
 class Company:
@@ -356,7 +358,7 @@ def test_what_the_partner_refuses_is_taken_back_and_says_why(open_shop):
     assert "not with us" in deal["note"] and deal["agreement"] is None
     assert not [a for a in company.api.ok("GET", "agreements")["agreements"] if a["state"] == "pending"]
     partner.answers["/offers"] = [(400, message("ContractNegotiationError", reason=["too dear"]))]
-    company.api.ok("POST", f"negotiations/{number}/counter", {"policy": {"permission": [{"action": "sell"}]}})
+    company.api.ok("POST", f"negotiations/{number}/counter", {"policy": {"permission": [{"action": "use", "constraint": WEEKS}]}})
     deal = wait_for(lambda: (d := company.deal(number))["state"] == "REQUESTED" and d, 20, "taken back")
     assert "too dear" in deal["note"] and deal["offer"]["permission"] == USE, "what was asked for stands again"
     partner.answers["/agreement"] = [404, 409, 503, 200]
@@ -386,9 +388,9 @@ def test_an_agreement_that_is_not_what_was_offered_waits_for_a_person(open_shop)
         return message("ContractAgreementMessage", **pids, agreement=offer("theirs", "urn:agreement:1", **{"@type": "Agreement", "assigner": "urn:acme",
                        "assignee": company.card["id"], "timestamp": "2026-01-01T00:00:00Z", **members}))
     where = DSP + f"negotiations/{mine['pid']}/agreement"
-    for lie in ({"assigner": "urn:else"}, {"assignee": "urn:else"}, {"target": "another"}, {"timestamp": None}):
+    for lie in ({"prohibition": [{"action": "use"}]}, {"assigner": "urn:else"}, {"assignee": "urn:else"}, {"target": "another"}, {"timestamp": None}):
         assert wire.post(where, agreement(**lie))[0] == 400
-    assert wire.post(where, agreement(prohibition=[{"action": "use"}]))[0] == 200
+    assert wire.post(where, agreement(permission=[{"action": "use", "constraint": WEEKS}]))[0] == 200
     deal = company.deal(number)
     assert deal["state"] == "AGREED" and "not what was offered" in deal["note"] and not deal["waiting"]
     company.api.ok("POST", f"negotiations/{number}/terminate", {"reason": "no"})
@@ -422,3 +424,51 @@ def test_the_catalogue_comes_in_pages_and_by_id_and_shows_each_partner_his_own(o
     assert stranger == {"name": "third"}
     status, reply = wire.ask("GET", DSP + "catalog/datasets/set-050", authorization="Bearer " + TOKEN + "-third")
     assert status == 404 and reply["@type"] == "CatalogError"
+
+
+# ---- what may be offered at all ----
+
+def test_terms_that_cannot_be_kept_are_refused_with_the_reason_whoever_says_them(open_shop):
+    company, partner, wire = open_shop
+    local = {"permission": [{"action": "use", "constraint": PLACE}]}
+    why = "permission[0].constraint[0]: the left operand 'spatial' cannot be enforced here"
+    assert why in company.api.refused(400, "POST", "offers", {"dataset": "hand", "policy": local})
+    assert why in company.api.refused(400, "POST", "negotiations", {"partner": "acme", "dataset": "theirs", "offer": "o-1", "policy": local})
+    status, reply = wire.post(DSP + "negotiations/request", {**request(partner), "offer": offer("hand", "hand-1", **local)})
+    assert status == 400 and why in reply["reason"][0]
+    duty = offer("hand", "hand-1", obligation=[{"action": "compensate"}])
+    assert "obligation" in wire.post(DSP + "negotiations/request", {**request(partner), "offer": duty})[1]["reason"][0]
+    status, reply = wire.post(DSP + "negotiations/offers", message("ContractOfferMessage", providerPid="urn:theirs:eu", callbackAddress=partner.url,
+                                                                   offer=offer("theirs", **local)))
+    assert status == 400 and why in reply["reason"][0]
+    provider, consumer, number = began(company, wire, partner)
+    assert why in company.api.refused(400, "POST", f"negotiations/{number}/counter", {"policy": local})
+    assert company.deal(number)["state"] == "REQUESTED"
+    assert "recipient" in company.api.refused(400, "POST", "offers", {"dataset": "hand", "policy": {"permission": [
+        {"action": "use", "constraint": [{"leftOperand": "recipient", "operator": "eq", "rightOperand": "urn:acme"}]}]}})
+
+
+def test_what_is_secret_or_internal_is_offered_to_nobody_and_no_catalogue_shows_it(open_shop):
+    company, partner, wire = open_shop
+    company.api.ok("POST", "values", {"labels/known/level": 1, "labels/hidden/zebra": 2})
+    company.node.cli("set", "labels", "--label", "internal")
+    new = {"dataset": "labelled", "signals": ["labels/known/**"]}
+    said = company.api.refused(403, "POST", "offers", new)
+    assert "labels/known/level is labelled internal" in said and "koppel set 'labels/known/level' --label partner" in said
+    company.node.cli("set", "labels", "--label", "partner")
+    company.node.cli("set", "labels/hidden", "--label", "secret")
+    said = company.api.refused(403, "POST", "offers", {**new, "signals": ["labels/**"]})
+    assert "labelled secret" in said and "zebra" not in said
+    assert "labels/hidden/zebra is labelled secret" in company.node.cli("offer", "add", "labelled", "--signals", "labels/**", check=False).stderr
+    company.api.ok("POST", "offers", new)
+    where = DSP + "catalog/datasets/labelled"
+    assert wire.ask("GET", where)[0] == 200
+    company.node.cli("set", "labels", "--label", "internal")
+    assert wire.ask("GET", where)[0] == 404
+    assert wire.post(DSP + "negotiations/request", request(partner, "labelled"))[0] == 400
+    url = DSP + "catalog/request"
+    while url:
+        assert "labelled" not in [d["@id"] for d in wire.post(url, message("CatalogRequestMessage"))[1].get("dataset", [])]
+        url = wire.link.split(">")[0][1 + len(wire.url):] if wire.link else None
+    company.node.cli("set", "labels", "--label", "public")
+    assert wire.ask("GET", where)[0] == 200

@@ -283,7 +283,8 @@ static struct end end_new(const char *id, const char *partner)
     kit_open(e.kit);
     kp_key_create(e.kit->dir, &err);
     kp_key_load(e.kit->store, e.kit->dir, &err);
-    e.share = kp_share_new(e.kit->store, &e.kit->clock.clock, &err);
+    kit_hub(e.kit);
+    e.share = kp_share_new(e.kit->store, kp_hub_model(e.kit->hub), &e.kit->clock.clock, &err);
     kp_share_set_id(e.share, id, &err);
     kp_share_reached_at(e.share, "https://here.example");
     snprintf(text, sizeof text,
@@ -296,7 +297,7 @@ static struct end end_new(const char *id, const char *partner)
     o = json_loads("{\"id\":\"o\",\"dataset\":\"d\",\"signals\":[\"hall/**\"]}", 0, NULL);
     const char *made;
     struct kp_arena arena = { 0 };
-    kp_share_offer_add(e.share, o, &arena, &made, &err);
+    kp_share_offer_add(e.share, KP_TO_NODE, o, &arena, &made, &err);
     kp_arena_free(&arena);
     json_decref(o);
     kit_ok(&err);
@@ -358,7 +359,7 @@ static void a_request_that_asks_for_more_waits_for_a_person(void **state)
         "{" CONTEXT "\"@type\":\"ContractRequestMessage\",\"consumerPid\":\"c2\","
                     "\"callbackAddress\":\"https://buyer.example/dsp\",\"offer\":"
         "{\"@id\":\"o\",\"@type\":\"Offer\",\"target\":\"d\",\"permission\":[{\"action\":"
-        "\"distribute\"}]}}";
+        "\"use\"},{\"action\":\"distribute\"}]}}";
     kp_share_hear(e.share, "other", KP_NEGOTIATION, NULL, "request", more, strlen(more), &h, &err);
     kit_ok(&err);
     assert_int_equal(h.state, KP_REQUESTED);
@@ -432,10 +433,10 @@ static void terms_without_end_are_refused(void **state)
     kp_buf_str(&text, "{" CONTEXT "\"@type\":\"ContractRequestMessage\",\"consumerPid\":\"c3\","
                                   "\"callbackAddress\":\"https://buyer.example/dsp\",\"offer\":"
                       "{\"@id\":\"o\",\"@type\":\"Offer\",\"target\":\"d\",\"permission\":[{"
-                      "\"action\":\"use\",\"x\":\"");
+                      "\"action\":\"use\"}],\"x\":\"");
     for (int i = 0; i < KP_SHARE_TERMS; i++)
         kp_buf_str(&text, "y");
-    kp_buf_str(&text, "\"}]}}");
+    kp_buf_str(&text, "\"}}");
     assert_int_equal(kp_share_hear(e.share, "other", KP_NEGOTIATION, NULL, "request",
                                    kp_buf_text(&text), text.len, &h, &err),
                      KP_EINVALID);
