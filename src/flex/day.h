@@ -32,8 +32,8 @@ struct kp_loss { /* time lost in a piece by one reason; "" = nobody said why */
     const char *reason;
     int64_t ns, n;
 };
-struct kp_pace { /* how fast a program was made: the 5th percentile of the times from part to part
-                  */
+struct kp_pace { /* how fast a program was made: the 5th percentile of the running times from part
+                  * to part */
     const char *program;
     int64_t ns, n;
 };

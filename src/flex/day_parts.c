@@ -13,6 +13,7 @@ enum { PACE_LEAST = 10, EVENTS_MAX = 200000 };
 
 struct event { /* parts that became ready */
     int64_t at, parts;
+    int64_t ran; /* how long the machine had run that day */
     uint8_t count; /* enum kp_count */
     size_t program;
 };
@@ -225,7 +226,24 @@ static bool told_before(const struct kp_day *d, const char *program)
     return false;
 }
 
-/* Times from part to part while one program ran on, the first one of a run not counted. */
+/* What a part takes is measured as APT is: without the time in which the machine did not run, such
+ * as for the next workpiece. */
+static void time_events(struct parts *m)
+{
+    int64_t ran = 0;
+    size_t k = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        const struct kp_stretch *v = m->s->stretches;
+        int64_t at = m->events[i].at;
+        for (; k < m->s->n_stretches && v[k].to <= at; k++)
+            ran += v[k].state == KP_STATE_RUNNING ? v[k].to - v[k].from : 0;
+        bool within =
+            k < m->s->n_stretches && v[k].state == KP_STATE_RUNNING && v[k].from < at;
+        m->events[i].ran = ran + (within ? at - v[k].from : 0);
+    }
+}
+
+/* Running times from part to part while one program ran on, the first one of a run not counted. */
 static void find_paces(struct parts *m)
 {
     int64_t *times = kp_alloc((m->n + 1) * sizeof *times);
@@ -240,9 +258,9 @@ static void find_paces(struct parts *m)
             continue;
         for (size_t i = 1; i < m->n; i++)
             if (m->events[i].program == m->events[i - 1].program && m->events[i].parts == 1 &&
-                m->events[i].at > m->events[i - 1].at &&
+                m->events[i].ran > m->events[i - 1].ran &&
                 strcmp(program_at(m, m->events[i].program), program) == 0)
-                times[n++] = m->events[i].at - m->events[i - 1].at;
+                times[n++] = m->events[i].ran - m->events[i - 1].ran;
         add_pace(m->s, program, times, n);
     }
     kp_free(times);
@@ -257,6 +275,7 @@ void day_parts(struct day_sum *s)
     read_counters(&m);
     if (!s->err->code && m.n) {
         count_events(&m);
+        time_events(&m);
         find_paces(&m);
     }
     if (!s->err->code)

@@ -191,6 +191,20 @@ static void parts_belong_to_their_shift_and_their_program(void **state)
     assert_true(d->n_paces == 1 && d->paces[0].ns == MINUTE && d->paces[0].n == 19);
 }
 
+static void the_best_shown_leaves_out_time_in_which_the_machine_did_not_run(void **state)
+{
+    struct shop *s = *state;
+    s->q.sources.of[KP_COUNT_GOOD] = GOOD;
+    for (int i = 0; i < 12; i++) { /* 190 s of work, 50 s for the next workpiece */
+        int64_t from = AT(6, 0) + i * 4 * MINUTE, until = from + 190 * KP_SECOND;
+        put(s, KP_INTERVAL_STATE, from, until, "running");
+        put(s, KP_INTERVAL_STATE, until, from + 4 * MINUTE, "idle");
+        say(s, GOOD, until, kp_int(i));
+    }
+    const struct kp_day *d = sum(s);
+    assert_true(d->n_paces == 1 && d->paces[0].n == 10 && d->paces[0].ns == 190 * KP_SECOND);
+}
+
 static void all_parts_and_scrap_give_the_good_ones(void **state)
 {
     struct shop *s = *state;
@@ -355,6 +369,7 @@ int main(void)
         cmocka_unit_test(a_counter_that_begins_anew_is_no_negative_number),
         cmocka_unit_test(a_counter_that_jumps_is_doubtful),
         T(parts_belong_to_their_shift_and_their_program),
+        T(the_best_shown_leaves_out_time_in_which_the_machine_did_not_run),
         T(all_parts_and_scrap_give_the_good_ones),
         T(energy_is_told_apart_by_state_and_has_a_peak),
         T(power_holds_until_its_next_value),
