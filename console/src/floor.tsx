@@ -60,7 +60,7 @@ function Counts({ list }: { list: Place[] }) {
   for (const p of list) by.set(p.machine.state, (by.get(p.machine.state) ?? 0) + 1);
   const order = ["stopped", null, "idle", "setup", "maintenance", "running", "off"], open = list.reduce((n, p) => n + p.unexplained, 0);
   return <p class="counts" role="status">{[...by].sort((a, b) => order.indexOf(a[0]) - order.indexOf(b[0])).map(([s, n]) => <Badge key={s} state={s} n={n} />)}
-    {open > 0 && <a href="#/stops">{t("floor.unexplained", { n: count(open) })}</a>}</p>;
+    {open > 0 && <a href="#/stops?reason=none">{t("floor.unexplained", { n: count(open) })}</a>}</p>;
 }
 const FIRST = 24;
 export function FloorPage() {

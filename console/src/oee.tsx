@@ -121,8 +121,8 @@ function Cycles({ m }: { m: Machine<Figures> }) {
     {signals.length > 0 ? <Table label={t("oee.signals")} head={[t("oee.counts"), t("signals")]}>{signals.map(([k, s]) => <tr key={k}><td>{word("oee.signal", k)}</td><td class="wrap"><a href={`#/chart?s=${encodeURIComponent(s)}&from=-24h`}>{s}</a></td></tr>)}</Table> : <p class="soft">{t("oee.noSignals")}</p>}</section>;
 }
 
-/** The stops of about the same time. */
-const stopsOf = (v: View) => `#/stops?${query({ span: { day: undefined, days: "week", week: "week", month: "month", quarter: "month" }[v.period.kind], at: v.period.at || undefined, asset: v.asset || undefined })}`;
+/** The stops of the same time. */
+const stopsOf = (v: View) => `#/stops?${query({ period: v.period.kind, at: v.period.at || undefined, asset: v.asset || undefined })}`;
 const whys = (d: Report<Figures>) => d.assets.map((m) => ({ path: m.path, list: m.steps[0] ? why(m, m.steps[0]) : [] }));
 const often = (p: Period) => (p.open ? 60000 : 0);
 function Figures_() {

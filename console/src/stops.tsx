@@ -2,36 +2,16 @@
 // What stood still and why: the unexplained first, and what each reason cost.
 import { useRef, useState } from "preact/hooks";
 import { may, query, useApi } from "./api";
+import { MachineChoice, useMachines } from "./form";
 import { clock, count, day, hour, span, t, word } from "./lang";
-import { now } from "./live";
 import { nameOf } from "./model";
+import { PeriodBar, periodOf, spanOf } from "./period";
 import { replace, route, toAsset } from "./route";
 import { Badge, percent } from "./floor";
-import { type Cost, type Machine, type Note, reasonWord, type Reason, type Settings, type Stop, type Stops, useNote } from "./shop";
+import { type Cost, type Note, reasonWord, type Reason, type Settings, type Stop, type Stops, useNote } from "./shop";
 import { Answer, Choose, Dialog, Empty, Field, Page, Problem } from "./ui";
 
-// ---- which ----
-const spans = ["day", "week", "month"] as const, NONE = "none";
-type Span = (typeof spans)[number];
-const iso = (d: Date) => `${d.getFullYear()}-${String(d.getMonth() + 1).padStart(2, "0")}-${String(d.getDate()).padStart(2, "0")}`;
-/** Where a day, a week (from Monday) or a month begins, `n` of them on. */
-function begin(of: Span, at: Date, n = 0): Date {
-  const [y, m, d] = [at.getFullYear(), at.getMonth(), at.getDate()];
-  return of === "month" ? new Date(y, m + n, 1) : of === "week" ? new Date(y, m, d - ((at.getDay() + 6) % 7) + 7 * n) : new Date(y, m, d + n);
-}
-interface Asked { span: Span; at: Date; asset: string; reason: string }
-function asked(p: URLSearchParams): Asked {
-  const at = new Date((p.get("at") ?? "") + "T00:00"), s = p.get("span") as Span;
-  return { span: spans.includes(s) ? s : "day", at: Number.isNaN(at.getTime()) ? new Date(now()) : at, asset: p.get("asset") ?? "", reason: p.get("reason") ?? "" };
-}
-function Filter({ of: a, set, machines }: { of: Asked; set: (a: Partial<Asked>) => void; machines: Machine[] }) {
-  const from = begin(a.span, a.at), last = new Date(begin(a.span, a.at, 1).getTime() - 3600e3), newest = begin(a.span, new Date(now())) <= from;
-  return <div class="filters when"><div class="periods" role="group" aria-label={t("chart.period")}>{spans.map((s) => <button key={s} aria-pressed={s === a.span} onClick={() => set({ span: s })}>{word("stops.span", s)}</button>)}
-    <button onClick={() => set({ at: begin(a.span, a.at, -1) })} aria-label={t("chart.back")}>◀</button><span class="which">{a.span === "day" ? day(+from) : `${day(+from)} – ${day(+last)}`}</span>
-    <button onClick={() => set({ at: begin(a.span, a.at, 1) })} disabled={newest} aria-label={t("chart.on")}>▶</button></div>
-    <Choose label={t("stops.machine")} value={a.asset} set={(asset) => set({ asset })} of={[["", t("stops.all")], ...machines.map((m) => [m.path, nameOf(m.path)] as [string, string])]} /></div>;
-}
-
+const NONE = "none";
 /** Lost time is counted in hours, also when it is days. */
 const lost = (s: number) => (s < 86400 ? span(s) : `${count(Math.floor(s / 3600))} ${t("hours")} ${Math.floor((s / 60) % 60)} min`);
 // ---- what each reason cost ----
@@ -95,26 +75,25 @@ function Row({ stop: s, reasons, dated, say, more }: { stop: Stop; reasons: Reas
 
 const STEP = 50;
 export function StopsPage() {
-  const a = asked(route.use().params), [most, setMost] = useState(STEP), [edit, setEdit] = useState<Stop | null>(null);
-  const set = (x: Partial<Asked>) => {
-    const n = { ...a, ...x }, today = begin(n.span, new Date(now())) <= begin(n.span, n.at);
+  const p = route.use().params, period = periodOf(p), chosen = p.get("asset") ?? "", reason = p.get("reason") ?? "", [most, setMost] = useState(STEP), [edit, setEdit] = useState<Stop | null>(null);
+  const set = (x: Record<string, string | undefined>) => {
     setMost(STEP);
-    replace("#/stops?" + query({ span: n.span === "day" ? undefined : n.span, at: today ? undefined : iso(n.at), asset: n.asset || undefined, reason: n.reason || undefined }));
+    replace("#/stops?" + query({ asset: chosen || undefined, period: p.get("period") ?? undefined, at: p.get("at") ?? undefined, reason: reason || undefined, ...x }));
   };
-  const asset = a.asset ? a.asset.replace(/[,*?]/g, "?") : undefined, of = { from: begin(a.span, a.at).toISOString(), to: begin(a.span, a.at, 1).toISOString(), asset };
-  const sums = useApi<Stops>("stops?" + query({ ...of, limit: 0 }), 30e3), list = useApi<Stops>("stops?" + query({ ...of, limit: most, reason: a.reason || undefined }), 30e3);
-  const machines = useApi<{ machines: Machine[] }>("machines?limit=1000"), shop = useApi<Settings>("shop"), reasons = shop.data?.reasons ?? [];
+  const asset = chosen ? chosen.replace(/[,*?]/g, "?") : undefined, of = { ...spanOf(period), asset };
+  const sums = useApi<Stops>("stops?" + query({ ...of, limit: 0 }), 30e3), list = useApi<Stops>("stops?" + query({ ...of, limit: most, reason: reason || undefined }), 30e3);
+  const shop = useApi<Settings>("shop"), reasons = shop.data?.reasons ?? [];
   const note = useNote(() => {
     sums.again();
     list.again();
   });
-  return <Page title={t("stops")} tools={may("operator") && <a class="button" href={`#/tablet${a.asset && "/" + a.asset.split("/").map(encodeURIComponent).join("/")}`}>{t("tablet")}</a>}>
-    <Filter of={a} set={set} machines={(machines.data?.machines ?? []).filter((m) => m.kind === "machine" || m.state !== null)} />
+  return <Page title={t("stops")} tools={may("operator") && <a class="button" href={`#/tablet${chosen && "/" + chosen.split("/").map(encodeURIComponent).join("/")}`}>{t("tablet")}</a>}>
+    <div class="filters"><MachineChoice of={useMachines()} none={t("oee.all")} value={chosen} set={(machine) => set({ asset: machine || undefined })} /><PeriodBar of={period} set={set} stepped={false} /></div>
     {note.error && <Problem error={note.error} />}
     {note.done && <div class="notice good" role="status"><span>{nameOf(note.done.asset)}: {note.done.note.reason ? reasonWord(reasons, note.done.note.reason) : note.done.note.state ? word("state", note.done.note.state) : note.done.note.comment ? `“${note.done.note.comment}”` : t("stops.takenBack")}</span><button onClick={note.undo}>{t("stops.undo")}</button></div>}
-    <Answer of={sums}>{(d) => d.reasons.length > 0 && <section class="panel"><h2>{t("stops.lost", { span: lost(d.reasons.reduce((n, c) => n + c.seconds, 0)) })}</h2><Pareto costs={d.reasons} reasons={reasons} chosen={a.reason} choose={(reason) => set({ reason })} /></section>}</Answer>
-    <Answer of={list}>{(d) => <section><h2>{a.reason ? `${t("stops")}: ${a.reason === NONE ? t("stops.unexplained") : reasonWord(reasons, a.reason)}` : t("stops.list", { n: count(d.count) })} {a.reason && <button class="plain" onClick={() => set({ reason: "" })}>{t("stops.showAll")}</button>}</h2>
-      {d.stops.length ? <ul class="stops">{d.stops.map((s) => <Row key={`${s.id} ${s.from}`} stop={s} reasons={reasons} dated={a.span !== "day"} say={(n) => note.say(s, n)} more={() => setEdit(s)} />)}</ul> : <Empty title={t("stops.none")}><p>{t("stops.noneText")}</p></Empty>}
+    <Answer of={sums}>{(d) => d.reasons.length > 0 && <section class="panel"><h2>{t("stops.lost", { span: lost(d.reasons.reduce((n, c) => n + c.seconds, 0)) })}</h2><Pareto costs={d.reasons} reasons={reasons} chosen={reason} choose={(r) => set({ reason: r || undefined })} /></section>}</Answer>
+    <Answer of={list}>{(d) => <section><h2>{reason ? `${t("stops")}: ${reason === NONE ? t("stops.unexplained") : reasonWord(reasons, reason)}` : t("stops.list", { n: count(d.count) })} {reason && <button class="plain" onClick={() => set({ reason: undefined })}>{t("stops.showAll")}</button>}</h2>
+      {d.stops.length ? <ul class="stops">{d.stops.map((s) => <Row key={`${s.id} ${s.from}`} stop={s} reasons={reasons} dated={period.kind !== "day"} say={(n) => note.say(s, n)} more={() => setEdit(s)} />)}</ul> : <Empty title={t("stops.none")}><p>{t("stops.noneText")}</p></Empty>}
       {d.more && <div class="buttons left"><button onClick={() => setMost(most + 4 * STEP)}>{t("stops.further", { n: count(d.count - d.stops.length) })}</button></div>}</section>}</Answer>
     {edit && <More stop={edit} reasons={reasons} say={(n) => note.trySay(edit, n)} close={() => setEdit(null)} />}
   </Page>;

@@ -123,7 +123,7 @@ test("stops are listed with the unexplained first and what each reason cost; a r
   await pareto.getByRole("button", { name: /quality/ }).click();
   await until("only those", async () => (await rows.count()) === 1);
   assert.match(page.url(), /reason=quality/);
-  await page.getByLabel("Machine").selectOption({ label: "saw" });
+  await page.getByLabel("Machine").selectOption({ label: "hall / saw" });
   await page.getByText("No stops in this time").waitFor();
   await page.getByRole("button", { name: "Show all" }).click();
   await until("those of the saw", async () => (await rows.count()) === 1);
