@@ -286,33 +286,53 @@ static const struct kp_flag alarms_flags[] = {
 static const struct kp_flag flex_flags[] = {
     { "from", "TIME", "from when on (-24h)" },
     { "to", "TIME", "until when (now)" },
-    { "every", "shift|day|week", "with oee and energy: a line for each" },
-    { "cycles", NULL, "with oee: how long a part should take, and who says so" },
-    { "reason", "REASON", "with stops: those of this reason; none: the unexplained" },
-    { "sum", NULL, "with stops: how much time each reason cost" },
-    { "limit", "N", "with stops and orders: at most that many" },
+    { "every", "shift|day|week", "a line for each" },
+    { "cycles", NULL, "how long a part should take, and who says so" },
+    { "reason", "REASON", "those of this reason; none: the unexplained" },
+    { "sum", NULL, "how much time each reason cost" },
+    { "limit", "N", "at most that many" },
     { "state", "STATE", "with reason: what the machine truly did, what it said is kept; with orders: active, open, started, finished, cancelled, late, all" },
-    { "comment", "TEXT", "with reason, parts and orders: more about it" },
-    { "good", "N", "with parts: how many are good, a negative number takes back; with orders interrupt and finish: as counted by hand" },
-    { "scrap", "N", "with the same: how many are not" },
-    { "program", "NAME", "with parts: of which program (the one that ran)" },
+    { "comment", "TEXT", "more about it" },
+    { "good", "N", "how many are good; with parts a negative number takes back, with orders interrupt and finish it is counted by hand" },
+    { "scrap", "N", "how many are not" },
+    { "program", "NAME", "of which program (the one that ran)" },
     { "at", "TIME", "with parts: when they were ready; with orders: when it was (now); with report: the one that was last due then" },
-    { "asset", "PATH", "with orders: those at these machines; with start: at which" },
-    { "direction", "in|out", "with orders: to be made here, or placed with a supplier" },
-    { "sender", "NAME", "with orders: of this one" },
-    { "find", "TEXT", "with orders: a text in number, customer, item or description" },
-    { "replace", NULL, "with orders take: what is there with other content" },
-    { "promised", "DATE", "with orders confirm: when it will be ready" },
-    { "file", "FILE", "with calendar, settings and folders: take this document (JSON)" },
-    { "folder", "NAME", "with folders: of this one" },
-    { "dutch", NULL, "with folders: faults in Dutch" },
-    { "weeks", "N", "with capacity: for how many (8)" },
-    { "group", NULL, "with capacity: groups of machines instead" },
+    { "asset", "PATH", "those at these machines; with orders start: at which" },
+    { "direction", "in|out", "to be made here, or placed with a supplier" },
+    { "sender", "NAME", "of this one" },
+    { "find", "TEXT", "a text in number, customer, item or description" },
+    { "replace", NULL, "with take: what is there with other content" },
+    { "promised", "DATE", "with confirm: when it will be ready" },
+    { "file", "FILE", "take this document (JSON)" },
+    { "folder", "NAME", "of this one" },
+    { "dutch", NULL, "faults in Dutch" },
+    { "weeks", "N", "for how many (8)" },
+    { "group", NULL, "groups of machines instead" },
     { "month", "YYYY-MM", "with report month: which one (the last)" },
-    { "language", "nl|en", "with report: instead of that of the settings" },
-    { "html", "FILE", "with report: into this file, for a browser" },
-    { "pdf", "FILE", "with report: into this file, to print or to send on" },
-    { "send", NULL, "with report: by mail, to the addresses in the settings" },
+    { "language", "nl|en", "instead of that of the settings" },
+    { "html", "FILE", "into this file, for a browser" },
+    { "pdf", "FILE", "into this file, to print or to send on" },
+    { "send", NULL, "by mail, to the addresses in the settings" },
+    { 0 },
+};
+struct word { /* what stands behind a verb of many uses, and which of its flags it takes */
+    const char *name, *arguments, *flags, *summary, *example;
+};
+static const struct word flex_words[] = {
+    { "oee", "[PATH...]", "from to every cycles", "key figures after ISO 22400-2", "koppel flex oee 'hall/**' --from -7d --every shift" },
+    { "stops", "[PATH...]", "from to reason sum limit", "planned time in which machines did not run: the unexplained first, then the longest", "koppel flex stops 'hall/**' --from -30d --sum" },
+    { "reason", "NUMBER [REASON]", "state comment", "say why a machine stood, or what it truly did; \"\" takes back", "koppel flex reason 4711 \"no material\" --comment \"pallet late\"" },
+    { "parts", "PATH", "comment good scrap program at", "count by hand", "koppel flex parts hall/press --good 120 --scrap 3" },
+    { "energy", "[PATH...]", "from to every", "energy, what a part takes, and what it costs to stand still", "koppel flex energy 'hall/**' --from -30d --every week" },
+    { "calendar", "[PATH]", "from to file", "shifts, days off, maintenance; of a machine, the planned time that follows", "koppel flex calendar --file calendar.json" },
+    { "settings", "", "file", "reasons, cycles, counters, the price of energy", "koppel flex settings --json" },
+    { "capacity", "[PATH...]", "weeks group", "free time, week by week", "koppel flex capacity --weeks 8 --group" },
+    { "orders", "[list | show ID | take FILE | cancel ID | confirm ID accepted|changed|rejected | start, interrupt, finish OPERATION | bookings]", "from to limit state comment good scrap at asset direction sender find replace promised",
+      "work orders, what is done at them, bookings", "koppel flex orders finish 12 --good 10 --scrap 1" },
+    { "folders", "[list | log | check FILE... | acknowledge NUMBER]", "file folder dutch", "folders in which orders come as files, and what became of the files",
+      "koppel flex folders check week49.csv --folder isah" },
+    { "report", "[shift | month] [PATTERN...]", "at month language html pdf send", "the shift report, or that of a month", "koppel flex report month --month 2026-10 --pdf october.pdf" },
+    { "check", "FILE...", "", "whether UBL documents are as they should be", "koppel flex check out/*.xml" },
     { 0 },
 };
 static const struct kp_flag check_flags[] = {
@@ -392,13 +412,13 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_restore, restore_flags, 2, 2 },
     { "apply", "FILE", "make the node match a file", "koppel apply factory.yaml --dry-run", kp_verb_apply, apply_flags, 1, 1 },
     { "export", "[FILE]", "write that file", "koppel export factory.yaml", kp_verb_export, no_flags, 0, 1 },
-    { "flex", "oee | stops | reason | parts | energy | calendar | settings | capacity [PATH...] | orders [list | show | take | start | finish ...] | folders [list | log | check | acknowledge] | report [shift | month] | check FILE...",
-      "the shop floor: key figures, stops and their reasons, parts, shifts, energy, free time, reports; work orders, and folders in which they come as files; whether UBL documents are as they should be",
+    { "flex", "oee | stops | reason | parts | energy | calendar | settings | capacity | orders | folders | report | check ...",
+      "the shop floor: key figures, stops, parts, shifts, energy, free time, orders, reports",
       "koppel flex oee 'hall/**' --from -7d --every shift", kp_verb_flex, flex_flags, 1, -1 },
     { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1 },
     { "rollback", "[DIR]", "go back to the data file before an upgrade", "koppel rollback ~/factory", kp_verb_rollback,
       no_flags, 0, 1 },
-    { "help", "[VERB]", "this, or all about a verb", "koppel help couple", kp_verb_help, help_flags, 0, 1 },
+    { "help", "[VERB [WORD]]", "this, or all about a verb", "koppel help couple", kp_verb_help, help_flags, 0, 2 },
     { "completion", "bash", "completion for the shell", "source <(koppel completion bash)", kp_verb_completion, no_flags, 1, 1 },
     { 0 },
 };
@@ -443,21 +463,69 @@ bool kp_confirm(const struct kp_cli *c, const char *question)
 }
 
 /* ---- help ---- */
-static void print_flags(const struct kp_flag *flags)
+static const struct word *find_word(const struct kp_verb *v, const char *name)
+{
+    for (const struct word *w = flex_words; v->flags == flex_flags && w->name && name; w++)
+        if (strcmp(w->name, name) == 0)
+            return w;
+    return NULL;
+}
+
+static bool takes(const struct word *w, const char *flag)
+{
+    size_t n = strlen(flag);
+    for (const char *at = w->flags; *at; at += strcspn(at, " "), at += *at == ' ')
+        if (strncmp(at, flag, n) == 0 && (at[n] == ' ' || !at[n]))
+            return true;
+    return false;
+}
+
+static void print_flags(const struct kp_flag *flags, const struct word *of)
 {
     for (const struct kp_flag *f = flags; f->name; f++) {
         char left[64];
         snprintf(left, sizeof left, "--%s%s%s", f->name, f->value ? " " : "", f->value ? f->value : "");
-        printf("  %-26s %s\n", left, f->help);
+        if (!of || takes(of, f->name))
+            printf("  %-26s %s\n", left, f->help);
     }
 }
 
-static int print_verb(const struct kp_verb *v)
+static int print_word(const struct kp_verb *v, const struct word *w)
 {
+    printf("koppel %s %s%s%s: %s\n\n", v->name, w->name, *w->arguments ? " " : "", w->arguments, w->summary);
+    print_flags(v->flags, w);
+    print_flags(common_flags, NULL);
+    printf("\nexample: %s\n", w->example);
+    return KP_DONE;
+}
+
+/* word: what stands behind the verb, or NULL */
+static int print_verb(const struct kp_verb *v, const char *word)
+{
+    const struct word *w = find_word(v, word);
+    if (w)
+        return print_word(v, w);
     printf("koppel %s%s%s: %s\n\n", v->name, *v->arguments ? " " : "", v->arguments, v->summary);
-    print_flags(v->flags);
-    print_flags(common_flags);
+    bool many = v->flags == flex_flags;
+    for (w = flex_words; many && w->name; w++)
+        printf("  %-10s %s\n", w->name, w->summary);
+    if (many)
+        printf("\nkoppel %s WORD --help says more of each.\n\n", v->name);
+    else
+        print_flags(v->flags, NULL);
+    print_flags(common_flags, NULL);
     printf("\nexample: %s\n", v->example);
+    return KP_DONE;
+}
+
+/* A flag that would do nothing is not passed over. */
+static int check_words(const struct kp_cli *c)
+{
+    const struct word *w = find_word(c->verb, c->argc ? c->argv[0] : NULL);
+    for (const struct kp_flag *f = c->verb->flags; w && f->name; f++)
+        if (kp_flag(c, f->name) && !takes(w, f->name))
+            return kp_complain(c, KP_MISUSE, "%s %s takes no --%s; koppel %s %s --help says what it takes", c->verb->name, w->name, f->name,
+                               c->verb->name, w->name);
     return KP_DONE;
 }
 
@@ -486,6 +554,11 @@ static int print_man(void)
         printf("\n");
         man_text(kp_verbs[i].summary);
         printf("\n.RS\n");
+        for (const struct word *w = flex_words; kp_verbs[i].flags == flex_flags && w->name; w++) {
+            printf(".TP\n.B %s\n", w->name);
+            man_text(w->summary);
+            printf("\n");
+        }
         for (const struct kp_flag *f = kp_verbs[i].flags; f->name; f++) {
             printf(".TP\n.B \\-\\-");
             man_text(f->name);
@@ -527,7 +600,7 @@ int kp_verb_help(struct kp_cli *c)
     if (!c->argc)
         return print_all();
     const struct kp_verb *v = find_verb(c->argv[0]);
-    return v ? print_verb(v) : unknown_verb(c->argv[0]);
+    return v ? print_verb(v, c->argc > 1 ? c->argv[1] : NULL) : unknown_verb(c->argv[0]);
 }
 
 int kp_verb_completion(struct kp_cli *c)
@@ -674,7 +747,9 @@ int kp_cli(int argc, char **argv)
     if (read_flags(&c, argc - 1, argv + 1))
         return KP_MISUSE;
     if (kp_flag(&c, "help"))
-        return print_verb(c.verb);
+        return print_verb(c.verb, c.argc ? c.argv[0] : NULL);
+    if (check_words(&c))
+        return KP_MISUSE;
     if (c.argc < c.verb->least || (c.verb->most >= 0 && c.argc > c.verb->most))
         return kp_complain(&c, KP_MISUSE, "it takes: %s", *c.verb->arguments ? c.verb->arguments : "no arguments");
     c.json = kp_flag(&c, "json");

@@ -38,6 +38,17 @@ def test_every_verb_has_help_with_an_example():
         assert done.returncode == 0 and f"example: " in done.stdout and verb in done.stdout, verb
 
 
+def test_each_word_of_flex_has_help_of_its_own_and_refuses_what_it_does_not_take():
+    words = re.findall(r"^  (\w+)  ", koppel("flex", "--help").stdout, re.M)
+    assert len(words) == 12
+    for word in words:
+        text = koppel("flex", word, "--help").stdout
+        assert text.startswith(f"koppel flex {word}") and f"example: koppel flex {word}" in text and len(text.splitlines()) < 30, word
+    assert "--weeks" in koppel("help", "flex", "capacity").stdout and "--weeks" not in koppel("flex", "oee", "--help").stdout
+    done = koppel("flex", "oee", "--weeks", "3")
+    assert done.returncode == 2 and "flex oee takes no --weeks" in done.stderr
+
+
 def test_a_node_that_does_not_run_says_how_to_start_it(tmp_path):
     node = Node(tmp_path)
     done = node.cli("status", check=False)
