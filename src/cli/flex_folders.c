@@ -131,7 +131,7 @@ static void print_check(struct kp_cli *c, const json_t *j)
     json_array_foreach(json_object_get(j, "orders"), i, one)
     {
         char quantity[KP_CELL], due[KP_CELL], n[KP_CELL];
-        kp_cell_number(one, "quantity", 0, quantity);
+        snprintf(quantity, sizeof quantity, "%.10g", kp_number(one, "quantity"));
         kp_cell_time(one, "due", due);
         kp_cell_number(one, "operations", 0, n);
         kp_table_row(

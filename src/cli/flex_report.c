@@ -101,6 +101,10 @@ int kp_flex_report(struct kp_cli *c)
         return KP_MISUSE;
     if (kp_flag(c, "send"))
         return send_now(c, &a);
+    if (c->json)
+        return kp_complain(c, KP_MISUSE,
+                           "a report is for people; its figures for programs are those of "
+                           "koppel flex oee --json");
     kp_buf_init(&url, URL);
     int code = KP_DONE;
     if (put_url(c, &a, &url, &err) ||

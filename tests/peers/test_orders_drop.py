@@ -229,6 +229,8 @@ def test_what_a_file_would_do_is_told_without_doing_it(drop, tmp_path):
     bad.write_text("number;quantity\nT-1;x\n")
     said = drop.node.json("flex", "folders", "check", good, "--folder", "any")
     assert said["good"] and said["orders"] == [{"sender": "any", "number": "T-1", "quantity": 3, "operations": 1}]
+    good.write_text("number;quantity\nT-1;12,5\n")
+    assert "12.5" in drop.node.cli("flex", "folders", "check", good, "--folder", "any").stdout
     done = drop.node.cli("flex", "folders", "check", bad, "--folder", "any", "--dutch", check=False)
     assert done.returncode == 1 and "regel 2, kolom 2 (quantity): 'x' is geen getal" in done.stdout
     assert not drop.orders(q="T-1")

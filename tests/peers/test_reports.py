@@ -83,6 +83,7 @@ def test_the_command_line_shows_and_keeps_a_report(shop, tmp_path):
     shop.cli("flex", "report", "--html", tmp_path / "a.html")
     assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
     assert "--month" in shop.cli("flex", "report", "shift", "--month", "2026-10", check=False).stderr
+    assert "koppel flex oee --json" in shop.cli("flex", "report", "--json", check=False).stderr
 
 
 def report_to(*who):
