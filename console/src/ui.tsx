@@ -79,7 +79,9 @@ export function Search({ label, value, set, placeholder }: { label: string; valu
 }
 /** Pages of a page. */
 export function Tabs({ label, at, of }: { label: string; at: string; of: [string, string, string][] }) {
-  return <nav class="tabs" aria-label={label}>{of.map(([k, name, href]) => <a key={k} href={href} aria-current={k === at ? "page" : undefined}>{name}</a>)}</nav>;
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [at]); // on a phone they are wider than the page
+  return <nav class="tabs" aria-label={label} ref={nav}>{of.map(([k, name, href]) => <a key={k} href={href} aria-current={k === at ? "page" : undefined}>{name}</a>)}</nav>;
 }
 /** On a phone each row is a card, whose cells say what they are. */
 export function Table({ label, head, children }: { label: string; head: string[]; children: ComponentChildren }) {

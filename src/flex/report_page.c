@@ -187,8 +187,9 @@ static const char *reason_name(struct writing *w, const char *name)
 
 static const char *state_word(struct writing *w, uint8_t state)
 {
-    static const char *const dutch[KP_STATES] = { "onbekend", "draait", "omstellen", "onderhoud",
-                                                  "gestopt",  "wacht",  "uit" };
+    static const char *const dutch[KP_STATES] = { "onbekend",  "draait",  "omstellen",
+                                                  "onderhoud", "gestopt", "staat stil",
+                                                  "uit" };
     return w->r->dutch && state < KP_STATES ? dutch[state] : kp_state_name(state);
 }
 
@@ -275,7 +276,7 @@ static const char *about_oee(struct writing *w)
                   "Geen machine heeft al toestanden, dus er is niets te melden.");
     if (!isfinite(now))
         return IN(w, "No parts were made in planned time, so there is no OEE.",
-                  "Er zijn in geplande tijd geen producten gemaakt, dus er is geen OEE.");
+                  "Er zijn in geplande tijd geen delen gemaakt, dus er is geen OEE.");
     if (!isfinite(d))
         return say(w, IN(w, "OEE was %s.", "De OEE was %s."), percent(w, now));
     if (fabs(d) < 0.05)
@@ -349,12 +350,12 @@ static void put_tiles(struct writing *w)
     b->tiles[3] = (struct tile){ IN(w, "Quality", "Kwaliteit"), percent(w, figures_quality(f)),
                                  points(w, figures_quality(f), figures_quality(was)),
                                  mood(figures_quality(f), figures_quality(was)) };
-    b->tiles[4] = (struct tile){ IN(w, "Good parts", "Goede producten"), whole(w, f->good),
+    b->tiles[4] = (struct tile){ IN(w, "Good parts", "Goede delen"), whole(w, f->good),
                                  say(w, "%s %s", whole(w, f->scrap), IN(w, "scrap", "afkeur")), 0 };
     if (f->metered)
         b->tiles[5] = (struct tile){ IN(w, "Energy (kWh)", "Energie (kWh)"), number(w, kwh, 0),
                                      parts > 0 ? say(w, "%s %s", number(w, kwh / parts, 3),
-                                                     IN(w, "a part", "per product"))
+                                                     IN(w, "a part", "per deel"))
                                                : "",
                                      0 };
 }
@@ -589,9 +590,9 @@ static void energy_row(struct writing *w, struct row *row, const char *name,
 static void energy_columns(struct writing *w, struct block *b)
 {
     const struct kp_settings *s = &w->r->rules.settings;
-    column(b, "Machine", 20);
-    column(b, "kWh", 10);
-    column(b, IN(w, "kWh a part", "kWh per product"), 10);
+    column(b, "Machine", 19);
+    column(b, "kWh", 9);
+    column(b, IN(w, "kWh a part", "kWh per deel"), 10);
     column(b, IN(w, "kWh idle", "kWh stilstand"), 10);
     if (s->price > 0) {
         column(b, IN(w, "Cost", "Kosten"), 12);
@@ -600,7 +601,7 @@ static void energy_columns(struct writing *w, struct block *b)
     if (s->co2 > 0)
         column(b, "CO2 (kg)", 9);
     column(b, IN(w, "Peak (kW)", "Piek (kW)"), 8);
-    column(b, IN(w, "Peak at", "Piek op"), 11);
+    column(b, IN(w, "Peak at", "Piek op"), 14);
 }
 
 static void put_energy(struct writing *w)
@@ -654,7 +655,7 @@ static void put_remarks(struct writing *w)
             w,
             IN(w,
                "%s%s parts are not counted: a counter jumped by more than its machine can make. ",
-               "%s%s producten zijn niet geteld: een teller versprong meer dan de machine kan "
+               "%s%s delen zijn niet geteld: een teller versprong meer dan de machine kan "
                "maken. "),
             text, whole(w, f->doubtful));
     if (without > 0)
@@ -662,13 +663,13 @@ static void put_remarks(struct writing *w)
                    IN(w,
                       "%s%s parts are of programs whose cycle is not known; they are taken to be "
                       "made as well as the others. ",
-                      "%s%s producten zijn van programma's zonder bekende cyclustijd; ze tellen "
+                      "%s%s delen zijn van programma's zonder bekende cyclustijd; ze tellen "
                       "als even vlot gemaakt. "),
                    text, whole(w, without));
     if (f->overtime_good + f->overtime_scrap)
         text = say(w,
                    IN(w, "%s%s parts were made outside planned time; they count for energy only. ",
-                      "%s%s producten zijn buiten geplande tijd gemaakt; die tellen alleen voor "
+                      "%s%s delen zijn buiten geplande tijd gemaakt; die tellen alleen voor "
                       "energie. "),
                    text, whole(w, f->overtime_good + f->overtime_scrap));
     if (*text)
@@ -721,7 +722,7 @@ enum kp_code report_page(struct report *r, struct page *page, struct kp_err *err
            "OEE after ISO 22400-2: availability (running / planned time) \u00d7 effectiveness (the "
            "time the parts should have taken / running time) \u00d7 quality (good / all parts).",
            "OEE volgens ISO 22400-2: beschikbaarheid (draaitijd / geplande tijd) \u00d7 "
-           "effectiviteit (de tijd die de producten hadden moeten kosten / draaitijd) \u00d7 "
-           "kwaliteit (goede / alle producten).");
+           "effectiviteit (de tijd die de delen hadden moeten kosten / draaitijd) \u00d7 "
+           "kwaliteit (goede / alle delen).");
     return err->code;
 }
