@@ -335,6 +335,11 @@ static const struct word flex_words[] = {
     { "check", "FILE...", "", "whether UBL documents are as they should be", "koppel flex check out/*.xml" },
     { 0 },
 };
+static const struct kp_flag csaf_flags[] = {
+    { "only", "mandatory", "with check: neither warnings nor hints" },
+    { "all", NULL, "with check: every place" },
+    { 0 },
+};
 static const struct kp_flag check_flags[] = {
     { "repair", "OUT", "of a damaged data file: write a sound copy of all that can be read" },
     { 0 },
@@ -415,6 +420,8 @@ const struct kp_verb kp_verbs[] = {
     { "flex", "oee | stops | reason | parts | energy | calendar | settings | capacity | orders | folders | report | check ...",
       "the shop floor: key figures, stops, parts, shifts, energy, free time, orders, reports",
       "koppel flex oee 'hall/**' --from -7d --every shift", kp_verb_flex, flex_flags, 1, -1 },
+    { "csaf", "check FILE|DIR... | tests", "whether security advisories (CSAF 2.0) are as the standard wants them",
+      "koppel csaf check advisories/", kp_verb_csaf, csaf_flags, 1, -1 },
     { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1 },
     { "rollback", "[DIR]", "go back to the data file before an upgrade", "koppel rollback ~/factory", kp_verb_rollback,
       no_flags, 0, 1 },
