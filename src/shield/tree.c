@@ -82,8 +82,8 @@ static enum kp_code take(struct taking *t, json_t *j, const char *key, unsigned 
     return KP_OK;
 }
 
-/* Before each value but the first stands one of these. jansson has no such limit, and a value takes
- * a hundred times the bytes of "[]," there. */
+/* Before each value but the first stands one of these. jansson has no such limit, and "[],"
+ * takes dozens of times its bytes there. */
 static bool too_many(const char *text, size_t len)
 {
     size_t n = 0;

@@ -261,9 +261,9 @@ static void what_cannot_be_judged_is_refused_with_the_reason(void **state)
         if (strncmp(judge_text(cases[i].json).err.text, cases[i].why, strlen(cases[i].why)) != 0)
             fail_msg("%s: %s", cases[i].json, judge_text(cases[i].json).err.text);
     assert_int_equal(judge("{}\0", 3, false).err.code, KP_EPARSE);
-    struct judgement j = nested("{\"a\":", "}", 100);
+    struct judgement j = nested("{\"a\":[", "]}", 100);
     assert_int_equal(j.err.code, KP_EFULL);
-    assert_non_null(strstr(j.err.text, "/a/a: the document is nested deeper than 72"));
+    assert_non_null(strstr(j.err.text, "/a/0: the document is nested deeper than 72"));
     assert_int_equal(nested("[", "]", 100).err.code, KP_EFULL);
     assert_int_equal(nested("[", "]", 100000).err.code, KP_EPARSE);
     assert_int_equal(nested("[", "]", 1000001).err.code, KP_EFULL);
