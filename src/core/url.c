@@ -87,3 +87,10 @@ bool kp_host_is_own(const char *host)
     return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
            (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
 }
+
+void kp_url_escape(struct kp_buf *out, const char *text, const char *plain)
+{
+    static const char always[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    for (; *text; text++)
+        kp_buf_printf(out, strchr(always, *text) || strchr(plain, *text) ? "%c" : "%%%02X", (unsigned char)*text);
+}

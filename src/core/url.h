@@ -3,6 +3,7 @@
 #define KOPPEL_CORE_URL_H
 /* Addresses of machines: scheme://host[:port][/path][?key=value&...]. Not for the web, which has more. */
 #include "core/err.h"
+#include "core/mem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,4 +22,8 @@ enum kp_code kp_url_parse(const char *text, struct kp_url *, struct kp_err *);
 bool kp_url_setting(const char *text, const char **at, char key[64], char value[KP_HOST_MAX]);
 /* Whether this host (as kp_url has it) can only be this machine: other names count for nothing, whatever they resolve to. */
 bool kp_host_is_own(const char *host);
+/* Adds the text; but for letters, digits and what is `plain` each byte as %XX (RFC 3986, 2.1). */
+#define KP_URL_UNRESERVED "-._~"                /* 2.3 */
+#define KP_URL_SEGMENT "-._~:@!$&'()*+,;="      /* 3.3: of a path */
+void kp_url_escape(struct kp_buf *, const char *text, const char *plain);
 #endif

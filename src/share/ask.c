@@ -49,20 +49,9 @@ static json_t *ask(struct kp_share *s, const struct share_partner *p, const char
 static const char *below(const struct share_partner *p, struct kp_arena *arena, const char *path,
                          const char *id, struct kp_err *err)
 {
-    size_t n = strlen(p->url);
     struct kp_buf url;
     kp_buf_init(&url, 8 * KP_DSP_ID);
-    while (n && p->url[n - 1] == '/')
-        n--;
-    kp_buf_add(&url, p->url, n);
-    kp_buf_str(&url, path);
-    for (; id && *id; id++)
-        kp_buf_printf(&url,
-                      strchr("/?#%\\ \"", *id) || (unsigned char)*id < ' ' ||
-                              (unsigned char)*id > 126
-                          ? "%%%02X"
-                          : "%c",
-                      (unsigned char)*id);
+    share_put_url(&url, p->url, path, id);
     const char *text = url.failed ? NULL : kp_arena_strdup(arena, kp_buf_text(&url));
     kp_buf_free(&url);
     if (!text)

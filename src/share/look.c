@@ -85,36 +85,29 @@ enum kp_code kp_share_deals(struct kp_share *s, enum kp_deal deal, int64_t id, s
     return err->code;
 }
 
+static void put_agreement(struct kp_json *j, struct kp_stmt *row)
+{
+    kp_json_put_text(j, "id", kp_column_text(row, 0));
+    kp_json_put_text(j, "partner", kp_column_text(row, 1));
+    kp_json_put_text(j, "side", kp_side_words[kp_column_int(row, 2) != 0]);
+    kp_json_put_text(j, "dataset", kp_column_text(row, 3));
+    kp_json_key(j, "agreement");
+    kp_json_raw(j, kp_column_text(row, 4));
+    kp_json_key(j, "signals");
+    kp_json_raw(j, kp_column_text(row, 5));
+    kp_json_put_text(j, "state",
+                     kp_column_int(row, 6)    ? "active"
+                     : kp_column_null(row, 8) ? "pending"
+                                              : "ended");
+    kp_json_put_time(j, "made", kp_column_int(row, 7));
+    kp_json_put_time(j, "ended", kp_column_null(row, 8) ? KP_NO_TIME : kp_column_int(row, 8));
+    kp_json_put_text(j, "why", kp_column_text(row, 9));
+}
+
 enum kp_code kp_share_agreements(struct kp_share *s, struct kp_json *j, struct kp_err *err)
 {
-    struct kp_db *db = kp_store_reader(s->store, err);
-    struct kp_stmt *row = db ? kp_db_prepare(db,
-                                             "select id, partner, side, dataset, text, signals, "
-                                             "active, made, ended, why from share_agreement"
-                                             " order by made desc, id limit 1000",
-                                             err)
-                             : NULL;
-    kp_json_begin(j, '[');
-    while (row && kp_step(row, err)) {
-        kp_json_begin(j, '{');
-        kp_json_put_text(j, "id", kp_column_text(row, 0));
-        kp_json_put_text(j, "partner", kp_column_text(row, 1));
-        kp_json_put_text(j, "side", kp_side_words[kp_column_int(row, 2) != 0]);
-        kp_json_put_text(j, "dataset", kp_column_text(row, 3));
-        kp_json_key(j, "agreement");
-        kp_json_raw(j, kp_column_text(row, 4));
-        kp_json_key(j, "signals");
-        kp_json_raw(j, kp_column_text(row, 5));
-        kp_json_put_text(j, "state",
-                         kp_column_int(row, 6)    ? "active"
-                         : kp_column_null(row, 8) ? "pending"
-                                                  : "ended");
-        kp_json_put_time(j, "made", kp_column_int(row, 7));
-        kp_json_put_time(j, "ended", kp_column_null(row, 8) ? KP_NO_TIME : kp_column_int(row, 8));
-        kp_json_put_text(j, "why", kp_column_text(row, 9));
-        kp_json_end(j, '}');
-    }
-    kp_json_end(j, ']');
-    kp_store_reader_done(s->store, db);
-    return err->code;
+    static const char sql[] = "select id, partner, side, dataset, text, signals, "
+                              "active, made, ended, why from share_agreement"
+                              " order by made desc, id limit 1000";
+    return share_list(s, sql, put_agreement, j, err);
 }

@@ -248,34 +248,27 @@ enum kp_code kp_share_offer_remove(struct kp_share *s, const char *id, struct kp
     return kp_store_do(s->store, remove_offer, (void *)(uintptr_t)id, err);
 }
 
+static void put_own_offer(struct kp_json *j, struct kp_stmt *row)
+{
+    kp_json_put_text(j, "id", kp_column_text(row, 0));
+    kp_json_put_text(j, "dataset", kp_column_text(row, 1));
+    kp_json_put_text(j, "partner", kp_column_text(row, 2));
+    kp_json_key(j, "signals");
+    kp_json_raw(j, kp_column_text(row, 3));
+    kp_json_put_text(j, "description", kp_column_text(row, 4));
+    kp_json_key(j, "policy");
+    kp_json_raw(j, kp_column_text(row, 5));
+    kp_json_put_bool(j, "automatic", kp_column_int(row, 6));
+    kp_json_put_time(j, "made", kp_column_int(row, 7));
+}
+
 enum kp_code kp_share_offers(struct kp_share *s, struct kp_json *j, struct kp_err *err)
 {
-    struct kp_db *db = kp_store_reader(s->store, err);
-    struct kp_stmt *row = db ? kp_db_prepare(db,
-                                             "select o.id, o.dataset, o.partner, d.signals, "
-                                             "d.description, o.policy, o.automatic, o.made"
-                                             " from share_offer o join share_dataset d on d.id = "
-                                             "o.dataset order by o.dataset, o.made, o.id",
-                                             err)
-                             : NULL;
-    kp_json_begin(j, '[');
-    while (row && kp_step(row, err)) {
-        kp_json_begin(j, '{');
-        kp_json_put_text(j, "id", kp_column_text(row, 0));
-        kp_json_put_text(j, "dataset", kp_column_text(row, 1));
-        kp_json_put_text(j, "partner", kp_column_text(row, 2));
-        kp_json_key(j, "signals");
-        kp_json_raw(j, kp_column_text(row, 3));
-        kp_json_put_text(j, "description", kp_column_text(row, 4));
-        kp_json_key(j, "policy");
-        kp_json_raw(j, kp_column_text(row, 5));
-        kp_json_put_bool(j, "automatic", kp_column_int(row, 6));
-        kp_json_put_time(j, "made", kp_column_int(row, 7));
-        kp_json_end(j, '}');
-    }
-    kp_json_end(j, ']');
-    kp_store_reader_done(s->store, db);
-    return err->code;
+    static const char sql[] = "select o.id, o.dataset, o.partner, d.signals, "
+                              "d.description, o.policy, o.automatic, o.made"
+                              " from share_offer o join share_dataset d on d.id = "
+                              "o.dataset order by o.dataset, o.made, o.id";
+    return share_list(s, sql, put_own_offer, j, err);
 }
 
 /* ---- the catalogue that a partner sees ---- */

@@ -5,6 +5,7 @@
 #include "share/private.h"
 
 #include "core/log.h"
+#include "core/url.h"
 #include "net/courier.h"
 #include "net/json_memory.h"
 
@@ -48,26 +49,22 @@ void share_wake(struct kp_share *s)
 }
 
 /* ---- writing the message ---- */
-static void add_segment(struct kp_buf *url, const char *id)
+void share_put_url(struct kp_buf *url, const char *base, const char *path, const char *id)
 {
-    static const char plain[] = "-._~:@!$&'()*+,;=";
-    for (; *id; id++) {
-        bool letter =
-            (*id >= 'a' && *id <= 'z') || (*id >= 'A' && *id <= 'Z') || (*id >= '0' && *id <= '9');
-        kp_buf_printf(url, letter || strchr(plain, *id) ? "%c" : "%%%02X", (unsigned char)*id);
-    }
+    size_t n = strlen(base);
+    while (n && base[n - 1] == '/')
+        n--;
+    kp_buf_add(url, base, n);
+    kp_buf_str(url, path);
+    if (id)
+        kp_url_escape(url, id, KP_URL_SEGMENT);
 }
 
 static void write_url(const struct flight *f, struct kp_buf *url)
 {
     const struct share_process *p = &f->process;
-    size_t n = strlen(p->callback);
-    while (n && p->callback[n - 1] == '/')
-        n--;
-    kp_buf_add(url, p->callback, n);
-    kp_buf_str(url, p->deal == KP_NEGOTIATION ? "/negotiations/" : "/transfers/");
-    if (p->peer)
-        add_segment(url, p->peer);
+    share_put_url(url, p->callback, p->deal == KP_NEGOTIATION ? "/negotiations/" : "/transfers/",
+                  p->peer);
     if (f->asking)
         return;
     if (p->peer)

@@ -231,26 +231,19 @@ enum kp_code kp_share_partner_remove(struct kp_share *s, const char *name, struc
     return kp_store_do(s->store, remove_partner, &r, err);
 }
 
+static void put_partner(struct kp_json *j, struct kp_stmt *row)
+{
+    kp_json_put_text(j, "name", kp_column_text(row, 0));
+    kp_json_put_text(j, "id", kp_column_text(row, 1));
+    kp_json_put_text(j, "url", kp_column_text(row, 2));
+    kp_json_put_text(j, "identity", kp_column_text(row, 3));
+    kp_json_put_bool(j, "ca", kp_column_int(row, 4));
+    kp_json_put_time(j, "made", kp_column_int(row, 5));
+}
+
 enum kp_code kp_share_partners(struct kp_share *s, struct kp_json *j, struct kp_err *err)
 {
-    struct kp_db *db = kp_store_reader(s->store, err);
-    struct kp_stmt *row = db ? kp_db_prepare(db,
-                                             "select name, participant, url, method, ca is not "
-                                             "null, made from share_partner order by name",
-                                             err)
-                             : NULL;
-    kp_json_begin(j, '[');
-    while (row && kp_step(row, err)) {
-        kp_json_begin(j, '{');
-        kp_json_put_text(j, "name", kp_column_text(row, 0));
-        kp_json_put_text(j, "id", kp_column_text(row, 1));
-        kp_json_put_text(j, "url", kp_column_text(row, 2));
-        kp_json_put_text(j, "identity", kp_column_text(row, 3));
-        kp_json_put_bool(j, "ca", kp_column_int(row, 4));
-        kp_json_put_time(j, "made", kp_column_int(row, 5));
-        kp_json_end(j, '}');
-    }
-    kp_json_end(j, ']');
-    kp_store_reader_done(s->store, db);
-    return err->code;
+    static const char sql[] = "select name, participant, url, method, ca is not "
+                              "null, made from share_partner order by name";
+    return share_list(s, sql, put_partner, j, err);
 }

@@ -124,6 +124,12 @@ enum kp_code share_forget_address(struct kp_db *, const struct share_step *,
                                   const struct share_process *, struct kp_err *);
 /* JSON as text in the arena; NULL: no memory, or more than KP_SHARE_TERMS bytes. */
 const char *share_dump(const json_t *, struct kp_arena *, struct kp_err *);
+/* BASE without the slashes at its end, PATH, and the id (NULL: none) as one segment. */
+void share_put_url(struct kp_buf *, const char *base, const char *path, const char *id);
+/* A list of what `put` makes of each row of a question without parameters. */
+enum kp_code share_list(struct kp_share *, const char *sql,
+                        void (*put)(struct kp_json *, struct kp_stmt *), struct kp_json *,
+                        struct kp_err *);
 const char *share_short(const char *text,
                         struct kp_arena *); /* what a partner says at length, for people */
 enum kp_code share_starved(struct kp_err *);

@@ -208,3 +208,20 @@ enum kp_code share_room(struct kp_db *db, const char *sql, int64_t most, const c
                ? kp_fail(err, KP_EFULL, "there are %lld %s already", (long long)n, what)
                : err->code;
 }
+
+enum kp_code share_list(struct kp_share *s, const char *sql,
+                        void (*put)(struct kp_json *, struct kp_stmt *), struct kp_json *j,
+                        struct kp_err *err)
+{
+    struct kp_db *db = kp_store_reader(s->store, err);
+    struct kp_stmt *row = db ? kp_db_prepare(db, sql, err) : NULL;
+    kp_json_begin(j, '[');
+    while (row && kp_step(row, err)) {
+        kp_json_begin(j, '{');
+        put(j, row);
+        kp_json_end(j, '}');
+    }
+    kp_json_end(j, ']');
+    kp_store_reader_done(s->store, db);
+    return err->code;
+}

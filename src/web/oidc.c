@@ -2,6 +2,7 @@
 #include "web/oidc.h"
 
 #include "core/json.h"
+#include "core/url.h"
 #include "net/http.h"
 #include "store/secret.h"
 #include "web/body.h"
@@ -447,11 +448,7 @@ enum kp_code kp_oidc_put(struct kp_oidc *o, const struct kp_oidc_settings *s, co
 static void add_escaped(struct kp_buf *out, const char *key, const char *value)
 {
     kp_buf_str(out, key);
-    for (const char *p = value; *p; p++)
-        if (isalnum((unsigned char)*p) || strchr("-._~", *p))
-            kp_buf_add(out, p, 1);
-        else
-            kp_buf_printf(out, "%%%02X", (unsigned char)*p);
+    kp_url_escape(out, value, KP_URL_UNRESERVED);
 }
 
 /* Lock held. An address has its share, so that nobody flushes the log-ins of others. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* People who log in by name: an owner says who may what; each changes his own password and second
  * factor. */
+#include "core/url.h"
 #include "store/totp.h"
 #include "web/body.h"
 #include "web/routes.h"
@@ -245,14 +246,6 @@ static enum kp_code only_self(const struct kp_request *r, struct kp_err *err)
                          r->name);
 }
 
-static void escape(struct kp_buf *out, const char *text)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    for (; *text; text++)
-        kp_buf_printf(out, strchr(plain, *text) ? "%c" : "%%%02X", (unsigned char)*text);
-}
-
 enum kp_code kp_route_totp_begin(struct kp_request *r, struct kp_err *err)
 {
     char secret[KP_TOTP_TEXT];
@@ -261,11 +254,11 @@ enum kp_code kp_route_totp_begin(struct kp_request *r, struct kp_err *err)
         return err->code;
     kp_buf_init(&uri, 2048);
     kp_buf_str(&uri, "otpauth://totp/koppel%20");
-    escape(&uri, kp_node_name(r->node));
+    kp_url_escape(&uri, kp_node_name(r->node), KP_URL_UNRESERVED);
     kp_buf_str(&uri, ":");
-    escape(&uri, r->name);
+    kp_url_escape(&uri, r->name, KP_URL_UNRESERVED);
     kp_buf_printf(&uri, "?secret=%s&issuer=koppel%%20", secret);
-    escape(&uri, kp_node_name(r->node));
+    kp_url_escape(&uri, kp_node_name(r->node), KP_URL_UNRESERVED);
     struct kp_json j = kp_reply_json(r);
     kp_json_begin(&j, '{');
     kp_json_put_text(&j, "secret", secret);
