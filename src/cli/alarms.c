@@ -92,13 +92,7 @@ static void print_one(const struct kp_cli *c, const json_t *j)
 static int act(struct kp_cli *c, const char *what, const char *id, json_t *body)
 {
     struct kp_err err = { 0 };
-    struct kp_buf url;
-    kp_buf_init(&url, URL);
-    kp_buf_str(&url, "/api/v1/alarms");
-    kp_url_segment(&url, id);
-    kp_url_segment(&url, what);
-    json_t *j = kp_client_send(c, "POST", kp_buf_text(&url), body, &err);
-    kp_buf_free(&url);
+    json_t *j = kp_client_at(c, "POST", "alarms", id, what, body, &err);
     return show(c, j, &err, print_one);
 }
 
@@ -170,7 +164,6 @@ static void print_rule(const struct kp_cli *c, const json_t *j)
 static int rule(struct kp_cli *c, const char *name)
 {
     struct kp_err err = { 0 };
-    struct kp_buf url;
     size_t i = 0;
     const char *setting;
     json_t *body = json_object(), *j;
@@ -179,23 +172,18 @@ static int rule(struct kp_cli *c, const char *name)
             json_decref(body);
             return kp_complain(c, KP_MISUSE, "--set: '%s' is not KEY=VALUE", setting);
         }
-    kp_buf_init(&url, URL);
-    kp_buf_str(&url, "/api/v1/alarm-rules");
     if (kp_flag(c, "new"))
         json_object_set_new(body, "name", json_string(name));
-    else
-        kp_url_segment(&url, name);
     if (kp_flag(c, "remove") || (!json_object_size(body) && !kp_flag(c, "new"))) {
         json_decref(body);
         body = NULL;
     }
-    j = kp_client_send(c,
-                       kp_flag(c, "remove") ? "DELETE"
-                       : kp_flag(c, "new")  ? "POST"
-                       : body               ? "PATCH"
-                                            : "GET",
-                       kp_buf_text(&url), body, &err);
-    kp_buf_free(&url);
+    j = kp_client_at(c,
+                     kp_flag(c, "remove") ? "DELETE"
+                     : kp_flag(c, "new")  ? "POST"
+                     : body               ? "PATCH"
+                                          : "GET",
+                     "alarm-rules", kp_flag(c, "new") ? NULL : name, NULL, body, &err);
     return show(c, j, &err, kp_flag(c, "remove") ? NULL : print_rule);
 }
 
@@ -229,21 +217,11 @@ static void print_log(const struct kp_cli *c, const json_t *j)
 static int delivery(struct kp_cli *c, const char *file)
 {
     struct kp_err err = { 0 };
-    struct kp_buf text;
-    json_t *body = NULL;
     if (file && strcmp(file, "log") == 0)
         return show(c, kp_client_get(c, "/api/v1/alarm-delivery/log", &err), &err, print_log);
-    if (file) {
-        json_error_t where;
-        if (!kp_read_file(file, &text, &err) &&
-            !(body =
-                  json_loadb(text.data ? text.data : "", text.len, JSON_REJECT_DUPLICATES, &where)))
-            kp_fail(&err, KP_EPARSE, "%.100s:%d:%d: %s", file, where.line, where.column,
-                    where.text);
-        kp_buf_free(&text);
-        if (err.code)
-            return kp_fault(c, &err);
-    }
+    json_t *body = file ? kp_read_json(file, &err) : NULL;
+    if (err.code)
+        return kp_fault(c, &err);
     json_t *j = kp_client_send(c, body ? "PUT" : "GET", "/api/v1/alarm-delivery", body, &err);
     return show(c, j, &err, print_rule);
 }

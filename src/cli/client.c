@@ -132,6 +132,33 @@ json_t *kp_client_send(struct kp_cli *c, const char *method, const char *url, js
     return j;
 }
 
+json_t *kp_client_at(struct kp_cli *c, const char *method, const char *list, const char *name, const char *act, json_t *body,
+                     struct kp_err *err)
+{
+    struct kp_buf url;
+    kp_buf_init(&url, URL_MAX);
+    kp_buf_printf(&url, "/api/v1/%s", list);
+    if (name)
+        kp_url_segment(&url, name);
+    if (act)
+        kp_url_segment(&url, act);
+    json_t *j = kp_client_send(c, method, kp_buf_text(&url), body, err);
+    kp_buf_free(&url);
+    return j;
+}
+
+json_t *kp_read_json(const char *file, struct kp_err *err)
+{
+    struct kp_buf text;
+    json_error_t where;
+    json_t *j = NULL;
+    if (!kp_read_file(file, &text, err) &&
+        !(j = json_loadb(text.data ? text.data : "", text.len, JSON_REJECT_DUPLICATES, &where)))
+        kp_fail(err, KP_EPARSE, "%.100s:%d:%d: %s", file, where.line, where.column, where.text);
+    kp_buf_free(&text);
+    return j;
+}
+
 json_t *kp_client_get(struct kp_cli *c, const char *url, struct kp_err *err)
 {
     return kp_client_send(c, "GET", url, NULL, err);

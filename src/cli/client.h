@@ -23,6 +23,11 @@ void kp_client_free(struct kp_reply *);
 json_t *kp_client_get(struct kp_cli *, const char *url, struct kp_err *);
 /* The same with a JSON body (which is taken over; NULL: none); an empty reply gives json null. */
 json_t *kp_client_send(struct kp_cli *, const char *method, const char *url, json_t *body, struct kp_err *);
+/* The same of LIST, LIST/NAME or LIST/NAME/ACT below the API; name and act are escaped, NULL: none. */
+json_t *kp_client_at(struct kp_cli *, const char *method, const char *list, const char *name, const char *act, json_t *body,
+                     struct kp_err *);
+/* A person's file as JSON, which the caller owns; NULL: err names the file and the place. */
+json_t *kp_read_json(const char *file, struct kp_err *);
 /* Calls `line` for each line of a flowing reply, until it ends or `line` returns false. */
 enum kp_code kp_client_lines(struct kp_cli *, const char *method, const char *url, const char *body,
                              bool (*line)(void *, const char *), void *arg, struct kp_err *);

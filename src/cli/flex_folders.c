@@ -96,13 +96,7 @@ static void print_seen(struct kp_cli *c, const json_t *j)
 static int acknowledge(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    struct kp_buf url;
-    kp_buf_init(&url, URL);
-    kp_buf_str(&url, "/api/v1/order-folders/log");
-    kp_url_segment(&url, c->argv[2]);
-    kp_buf_str(&url, "/acknowledge");
-    json_t *j = kp_client_send(c, "POST", kp_buf_text(&url), NULL, &err);
-    kp_buf_free(&url);
+    json_t *j = kp_client_at(c, "POST", "order-folders/log", c->argv[2], "acknowledge", NULL, &err);
     return kp_flex_show(c, j, &err, print_seen);
 }
 

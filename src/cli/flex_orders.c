@@ -29,19 +29,6 @@ static json_t *ask(struct kp_cli *c, const char *url, const char *const *flags, 
     return j;
 }
 
-static json_t *send(struct kp_cli *c, const char *what, const char *id, const char *verb,
-                    json_t *body, struct kp_err *err)
-{
-    struct kp_buf url;
-    kp_buf_init(&url, URL);
-    kp_buf_printf(&url, "/api/v1/%s", what);
-    kp_url_segment(&url, id);
-    kp_url_segment(&url, verb);
-    json_t *j = kp_client_send(c, "POST", kp_buf_text(&url), body, err);
-    kp_buf_free(&url);
-    return j;
-}
-
 /* ---- tables ---- */
 static void id_text(const json_t *o, char out[KP_CELL])
 {
@@ -180,12 +167,7 @@ static int bookings(struct kp_cli *c)
 static int show_one(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    struct kp_buf url;
-    kp_buf_init(&url, URL);
-    kp_buf_str(&url, "/api/v1/orders");
-    kp_url_segment(&url, c->argv[2]);
-    json_t *j = kp_client_get(c, kp_buf_text(&url), &err);
-    kp_buf_free(&url);
+    json_t *j = kp_client_at(c, "GET", "orders", c->argv[2], NULL, NULL, &err);
     return kp_flex_show(c, j, &err, print_order);
 }
 
@@ -213,16 +195,9 @@ static bool take_one(struct kp_cli *c, json_t *order)
 static int take(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    struct kp_buf text;
-    json_error_t where;
-    json_t *file = NULL, *one;
+    json_t *file = kp_read_json(c->argv[2], &err), *one;
     size_t i, taken = 0;
-    if (!kp_read_file(c->argv[2], &text, &err) &&
-        !(file = json_loadb(text.data ? text.data : "", text.len, JSON_REJECT_DUPLICATES, &where)))
-        kp_fail(&err, KP_EPARSE, "%.100s:%d:%d: %s", c->argv[2], where.line, where.column,
-                where.text);
-    kp_buf_free(&text);
-    if (err.code)
+    if (!file)
         return kp_fault(c, &err);
     if (!json_is_array(file)) {
         bool good = take_one(c, file);
@@ -237,7 +212,8 @@ static int take(struct kp_cli *c)
 static int cancel(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    return kp_flex_show(c, send(c, "orders", c->argv[2], "cancel", NULL, &err), &err, print_order);
+    return kp_flex_show(c, kp_client_at(c, "POST", "orders", c->argv[2], "cancel", NULL, &err),
+                        &err, print_order);
 }
 
 static int confirm(struct kp_cli *c)
@@ -250,7 +226,8 @@ static int confirm(struct kp_cli *c)
     json_t *body = json_pack("{s:s}", "answer", c->argv[3]);
     kp_set_text(body, "promised", kp_flag(c, "promised"));
     kp_set_text(body, "comment", kp_flag(c, "comment"));
-    return kp_flex_show(c, send(c, "orders", c->argv[2], "confirm", body, &err), &err, print_order);
+    return kp_flex_show(c, kp_client_at(c, "POST", "orders", c->argv[2], "confirm", body, &err),
+                        &err, print_order);
 }
 
 static void print_acted(struct kp_cli *c, const json_t *j)
@@ -271,8 +248,9 @@ static int act(struct kp_cli *c)
         json_decref(body);
         return kp_complain(c, KP_MISUSE, "--good and --scrap take whole numbers, --at a time");
     }
-    return kp_flex_show(c, send(c, "operations", c->argv[2], c->argv[1], body, &err), &err,
-                        print_acted);
+    return kp_flex_show(c,
+                        kp_client_at(c, "POST", "operations", c->argv[2], c->argv[1], body, &err),
+                        &err, print_acted);
 }
 
 int kp_flex_orders(struct kp_cli *c)

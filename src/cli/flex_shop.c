@@ -345,18 +345,13 @@ void kp_set_text(json_t *body, const char *key, const char *text)
 static int reason(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    struct kp_buf url;
     if (c->argc < 2)
         return kp_flex_show(c, kp_client_get(c, "/api/v1/shop", &err), &err, print_reasons);
     json_t *body = json_object();
     kp_set_text(body, "reason", c->argc > 2 ? c->argv[2] : NULL);
     kp_set_text(body, "state", kp_flag(c, "state"));
     kp_set_text(body, "comment", kp_flag(c, "comment"));
-    kp_buf_init(&url, URL);
-    kp_buf_str(&url, "/api/v1/stops");
-    kp_url_segment(&url, c->argv[1]);
-    json_t *j = kp_client_send(c, "PUT", kp_buf_text(&url), body, &err);
-    kp_buf_free(&url);
+    json_t *j = kp_client_at(c, "PUT", "stops", c->argv[1], NULL, body, &err);
     return kp_flex_show(c, j, &err, print_noted);
 }
 
@@ -434,14 +429,8 @@ int kp_flex_put(struct kp_cli *c, const char *url, const char *file,
                 void (*print)(struct kp_cli *, const json_t *))
 {
     struct kp_err err = { 0 };
-    struct kp_buf text;
-    json_error_t where;
-    json_t *body = NULL;
-    if (!kp_read_file(file, &text, &err) &&
-        !(body = json_loadb(text.data ? text.data : "", text.len, JSON_REJECT_DUPLICATES, &where)))
-        kp_fail(&err, KP_EPARSE, "%.100s:%d:%d: %s", file, where.line, where.column, where.text);
-    kp_buf_free(&text);
-    if (err.code)
+    json_t *body = kp_read_json(file, &err);
+    if (!body)
         return kp_fault(c, &err);
     return kp_flex_show(c, kp_client_send(c, "PUT", url, body, &err), &err, print);
 }

@@ -23,14 +23,8 @@ static void stop(int number)
 
 static json_t *put_consumer(struct kp_cli *c, const char *name, const char *position, struct kp_err *err)
 {
-    struct kp_buf url;
-    kp_buf_init(&url, URL);
-    kp_buf_str(&url, "/api/v1/consumers");
-    kp_url_segment(&url, name);
     json_t *body = position ? json_pack("{s:s}", "position", position) : json_object();
-    json_t *j = kp_client_send(c, "PUT", kp_buf_text(&url), body, err);
-    kp_buf_free(&url);
-    return j;
+    return kp_client_at(c, "PUT", "consumers", name, NULL, body, err);
 }
 
 /* ---- follow ---- */
@@ -114,14 +108,7 @@ int kp_verb_consumers(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
     const char *gone = kp_flag(c, "remove");
-    struct kp_buf url;
-    kp_buf_init(&url, URL);
-    kp_buf_str(&url, "/api/v1/consumers");
-    if (gone)
-        kp_url_segment(&url, gone);
-    json_t *j = gone ? kp_client_send(c, "DELETE", kp_buf_text(&url), NULL, &err)
-                     : kp_client_get(c, kp_buf_text(&url), &err);
-    kp_buf_free(&url);
+    json_t *j = kp_client_at(c, gone ? "DELETE" : "GET", "consumers", gone, NULL, NULL, &err);
     if (!err.code && gone)
         printf("%s is removed; nothing is kept for it any more\n", gone);
     else if (!err.code && c->json)

@@ -217,13 +217,7 @@ static int send(struct kp_cli *c, const char *method, const char *number, json_t
                 const char *done)
 {
     struct kp_err err = { 0 };
-    struct kp_buf url;
-    kp_buf_init(&url, URL);
-    kp_buf_str(&url, "/api/v1/intervals");
-    if (number)
-        kp_url_segment(&url, number);
-    json_t *j = kp_client_send(c, method, kp_buf_text(&url), body, &err);
-    kp_buf_free(&url);
+    json_t *j = kp_client_at(c, method, "intervals", number, NULL, body, &err);
     if (err.code)
         return kp_fault(c, &err);
     if (c->json)

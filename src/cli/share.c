@@ -9,46 +9,14 @@
 
 #include "core/ban.h"
 
-enum { URL = 4096, CELL = 512, WAIT_S = 60 };
-#define API "/api/v1/"
+enum { CELL = 512, WAIT_S = 60 };
 
 /* ---- requests ---- */
-/* API/list/name/act; name and act may be NULL. */
-static json_t *send(struct kp_cli *c, const char *method, const char *list, const char *name,
-                    const char *act, json_t *body, struct kp_err *err)
-{
-    struct kp_buf url;
-    kp_buf_init(&url, URL);
-    kp_buf_printf(&url, API "%s", list);
-    if (name)
-        kp_url_segment(&url, name);
-    if (act)
-        kp_url_segment(&url, act);
-    json_t *j = kp_client_send(c, method, kp_buf_text(&url), body, err);
-    kp_buf_free(&url);
-    return j;
-}
-
 /* Of a reply without a body nothing is shown. */
 static int done(struct kp_cli *c, json_t *reply, const struct kp_err *err)
 {
     json_decref(reply);
     return err->code ? kp_fault(c, err) : KP_DONE;
-}
-
-static enum kp_code read_json(const char *file, json_t **out, struct kp_err *err)
-{
-    struct kp_buf text;
-    json_error_t where;
-    *out = NULL;
-    if (!kp_read_file(file, &text, err)) {
-        *out = json_loadb(text.data ? text.data : "", text.len, JSON_REJECT_DUPLICATES, &where);
-        if (!*out)
-            kp_fail(err, KP_EPARSE, "%.120s:%d:%d: %.80s", file, where.line, where.column,
-                    where.text);
-    }
-    kp_buf_free(&text);
-    return err->code;
 }
 
 /* The flag names a file with JSON, or (text) with what is taken as it is. */
@@ -60,7 +28,7 @@ static enum kp_code add_file(struct kp_cli *c, json_t *body, const char *flag, b
     if (!kp_flag(c, flag))
         return KP_OK;
     if (!text)
-        read_json(kp_flag(c, flag), &value, err);
+        value = kp_read_json(kp_flag(c, flag), err);
     else {
         if (!kp_read_file(kp_flag(c, flag), &data, err))
             value = json_stringn(data.data ? data.data : "", data.len);
@@ -91,7 +59,7 @@ static int list(struct kp_cli *c, const char *what, const struct column *columns
     char left[KP_COLUMNS_MAX + 1] = "";
     const char *heads[KP_COLUMNS_MAX];
     size_t i, k;
-    json_t *one, *j = send(c, "GET", what, NULL, NULL, NULL, &err);
+    json_t *one, *j = kp_client_at(c, "GET", what, NULL, NULL, NULL, &err);
     if (!j)
         return kp_fault(c, &err);
     if (c->json) {
@@ -128,7 +96,7 @@ static int card(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
     json_t *body = kp_flag(c, "id") ? json_pack("{s:s}", "id", kp_flag(c, "id")) : NULL;
-    json_t *j = send(c, body ? "PUT" : "GET", "share", NULL, NULL, body, &err);
+    json_t *j = kp_client_at(c, body ? "PUT" : "GET", "share", NULL, NULL, body, &err);
     if (!j)
         return kp_fault(c, &err);
     if (!c->json && !*kp_text(j, "url"))
@@ -155,7 +123,7 @@ static int partner_add(struct kp_cli *c, const char *name)
     struct kp_err err = { 0 };
     json_t *body = NULL, *j = NULL;
     if (kp_flag(c, "card"))
-        read_json(kp_flag(c, "card"), &body, &err);
+        body = kp_read_json(kp_flag(c, "card"), &err);
     else
         body = json_object();
     json_object_set_new(body, "name", json_string(name));
@@ -164,7 +132,7 @@ static int partner_add(struct kp_cli *c, const char *name)
     if (!err.code && !add_token(c, body, &err) && !add_file(c, body, "ca", true, &err)) {
         if (kp_flag(c, "token"))
             json_object_del(body, "key");
-        j = send(c, "POST", "partners", NULL, NULL, json_incref(body), &err);
+        j = kp_client_at(c, "POST", "partners", NULL, NULL, json_incref(body), &err);
     }
     json_decref(body);
     return done(c, j, &err);
@@ -182,7 +150,7 @@ int kp_verb_partner(struct kp_cli *c)
     if (name && strcmp(act, "add") == 0)
         return partner_add(c, name);
     if (name && strcmp(act, "remove") == 0)
-        return done(c, send(c, "DELETE", "partners", name, NULL, NULL, &err), &err);
+        return done(c, kp_client_at(c, "DELETE", "partners", name, NULL, NULL, &err), &err);
     return kp_complain(c, KP_MISUSE, "it takes: list, card, add NAME or remove NAME");
 }
 
@@ -203,7 +171,7 @@ static int offer_add(struct kp_cli *c, const char *dataset)
     if (kp_flag(c, "by-hand"))
         json_object_set_new(body, "automatic", json_false());
     if (!add_file(c, body, "policy", false, &err))
-        j = send(c, "POST", "offers", NULL, NULL, json_incref(body), &err);
+        j = kp_client_at(c, "POST", "offers", NULL, NULL, json_incref(body), &err);
     json_decref(body);
     if (j && !c->json)
         printf("%s\n", kp_text(j, "id"));
@@ -222,7 +190,7 @@ int kp_verb_offer(struct kp_cli *c)
     if (name && strcmp(act, "add") == 0)
         return offer_add(c, name);
     if (name && strcmp(act, "remove") == 0)
-        return done(c, send(c, "DELETE", "offers", name, NULL, NULL, &err), &err);
+        return done(c, kp_client_at(c, "DELETE", "offers", name, NULL, NULL, &err), &err);
     return kp_complain(c, KP_MISUSE, "it takes: list, add DATASET or remove ID");
 }
 
@@ -246,7 +214,8 @@ static void print_catalogue(const json_t *j)
 int kp_verb_catalogue(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    return kp_client_show(c, send(c, "GET", "partners", c->argv[0], "catalogue", NULL, &err),
+    return kp_client_show(c,
+                          kp_client_at(c, "GET", "partners", c->argv[0], "catalogue", NULL, &err),
                           print_catalogue, &err);
 }
 
@@ -282,7 +251,7 @@ static int act(struct kp_cli *c, const char *list_name, const char *number, cons
     json_t *body = json_object(), *j = NULL;
     add_flag(c, body, "reason", "reason");
     if (!add_file(c, body, strcmp(list_name, "transfers") == 0 ? "address" : "policy", false, &err))
-        j = send(c, "POST", list_name, number, word, json_incref(body), &err);
+        j = kp_client_at(c, "POST", list_name, number, word, json_incref(body), &err);
     json_decref(body);
     return kp_client_show(c, j, print_deal, &err);
 }
@@ -303,7 +272,7 @@ static json_t *wait_for(struct kp_cli *c, json_t *j, struct kp_err *err)
         snprintf(number, sizeof number, "%lld", (long long)kp_integer(j, "id"));
         nanosleep(&pause, NULL);
         json_decref(j);
-        j = send(c, "GET", "negotiations", number, NULL, NULL, err);
+        j = kp_client_at(c, "GET", "negotiations", number, NULL, NULL, err);
     }
     return j;
 }
@@ -317,7 +286,7 @@ static int negotiate(struct kp_cli *c)
     if (kp_flag(c, "by-hand"))
         json_object_set_new(body, "automatic", json_false());
     if (!add_file(c, body, "policy", false, &err))
-        j = send(c, "POST", "negotiations", NULL, NULL, json_incref(body), &err);
+        j = kp_client_at(c, "POST", "negotiations", NULL, NULL, json_incref(body), &err);
     json_decref(body);
     if (kp_flag(c, "wait"))
         j = wait_for(c, j, &err);
@@ -336,8 +305,9 @@ int kp_verb_negotiate(struct kp_cli *c)
     if (is_number(c->argv[0]) && c->argc <= 2)
         return c->argc == 2
                    ? act(c, "negotiations", c->argv[0], c->argv[1])
-                   : kp_client_show(c, send(c, "GET", "negotiations", c->argv[0], NULL, NULL, &err),
-                                    print_deal, &err);
+                   : kp_client_show(
+                         c, kp_client_at(c, "GET", "negotiations", c->argv[0], NULL, NULL, &err),
+                         print_deal, &err);
     return c->argc >= 2 ? negotiate(c)
                         : kp_complain(c, KP_MISUSE, "say which dataset of %s: koppel catalogue %s",
                                       c->argv[0], c->argv[0]);
@@ -354,7 +324,7 @@ int kp_verb_agreements(struct kp_cli *c)
         return kp_complain(c, KP_MISUSE, "it takes: end ID, or nothing for the list");
     json_t *body = json_object();
     add_flag(c, body, "reason", "reason");
-    return done(c, send(c, "POST", "agreements", c->argv[1], "end", body, &err), &err);
+    return done(c, kp_client_at(c, "POST", "agreements", c->argv[1], "end", body, &err), &err);
 }
 
 int kp_verb_transfers(struct kp_cli *c)
@@ -366,13 +336,14 @@ int kp_verb_transfers(struct kp_cli *c)
     if (is_number(c->argv[0]))
         return c->argc == 2
                    ? act(c, "transfers", c->argv[0], c->argv[1])
-                   : kp_client_show(c, send(c, "GET", "transfers", c->argv[0], NULL, NULL, &err),
-                                    print_deal, &err);
+                   : kp_client_show(
+                         c, kp_client_at(c, "GET", "transfers", c->argv[0], NULL, NULL, &err),
+                         print_deal, &err);
     if (c->argc != 1)
         return kp_complain(
             c, KP_MISUSE,
             "it takes: AGREEMENT, NUMBER, NUMBER and a word, or nothing for the list");
     json_t *body = json_pack("{s:s}", "agreement", c->argv[0]);
-    return kp_client_show(c, send(c, "POST", "transfers", NULL, NULL, body, &err), print_deal,
-                          &err);
+    return kp_client_show(c, kp_client_at(c, "POST", "transfers", NULL, NULL, body, &err),
+                          print_deal, &err);
 }

@@ -10,8 +10,6 @@
 
 #include "core/ban.h"
 
-enum { URL = 2048 };
-
 static int list(struct kp_cli *c)
 {
     static const char *const head[] = { "name", "may", "made", "expires" };
@@ -80,12 +78,7 @@ static int add(struct kp_cli *c, const char *name)
 static int drop(struct kp_cli *c, const char *name)
 {
     struct kp_err err = { 0 };
-    struct kp_buf url;
-    kp_buf_init(&url, URL);
-    kp_buf_str(&url, "/api/v1/tokens");
-    kp_url_segment(&url, name);
-    json_decref(kp_client_send(c, "DELETE", kp_buf_text(&url), NULL, &err));
-    kp_buf_free(&url);
+    json_decref(kp_client_at(c, "DELETE", "tokens", name, NULL, NULL, &err));
     return err.code ? kp_fault(c, &err) : KP_DONE;
 }
 

@@ -11,22 +11,6 @@
 
 #include "core/ban.h"
 
-enum { URL = 2048 };
-
-static json_t *ask(struct kp_cli *c, const char *method, const char *name, const char *below,
-                   json_t *body, struct kp_err *err)
-{
-    struct kp_buf url;
-    kp_buf_init(&url, URL);
-    kp_buf_str(&url, "/api/v1/users");
-    if (name)
-        kp_url_segment(&url, name);
-    kp_buf_str(&url, below);
-    json_t *j = kp_client_send(c, method, kp_buf_text(&url), body, err);
-    kp_buf_free(&url);
-    return j;
-}
-
 static void print_users(struct kp_cli *c, const json_t *users)
 {
     static const char *const head[] = { "name", "role", "called", "code", "state", "last log-in" };
@@ -53,7 +37,7 @@ static void print_users(struct kp_cli *c, const json_t *users)
 static int list(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    json_t *j = ask(c, "GET", NULL, "", NULL, &err);
+    json_t *j = kp_client_at(c, "GET", "users", NULL, NULL, NULL, &err);
     if (!j)
         return kp_fault(c, &err);
     if (c->json)
@@ -127,7 +111,7 @@ static int add(struct kp_cli *c, const char *name, const char *extra)
         json_decref(body);
         return kp_fault(c, &err);
     }
-    return done(c, ask(c, "POST", NULL, "", body, &err), &err);
+    return done(c, kp_client_at(c, "POST", "users", NULL, NULL, body, &err), &err);
 }
 
 static int password(struct kp_cli *c, const char *name, const char *extra)
@@ -140,13 +124,13 @@ static int password(struct kp_cli *c, const char *name, const char *extra)
         json_decref(body);
         return kp_fault(c, &err);
     }
-    return done(c, ask(c, "PUT", name, "/password", body, &err), &err);
+    return done(c, kp_client_at(c, "PUT", "users", name, "password", body, &err), &err);
 }
 
 static int change(struct kp_cli *c, const char *name, json_t *body)
 {
     struct kp_err err = { 0 };
-    return done(c, ask(c, "PATCH", name, "", body, &err), &err);
+    return done(c, kp_client_at(c, "PATCH", "users", name, NULL, body, &err), &err);
 }
 
 static int set(struct kp_cli *c, const char *name, const char *extra)
@@ -182,18 +166,18 @@ static int enable(struct kp_cli *c, const char *name, const char *extra)
 static int drop(struct kp_cli *c, const char *name, const char *below)
 {
     struct kp_err err = { 0 };
-    json_decref(ask(c, "DELETE", name, below, NULL, &err));
+    json_decref(kp_client_at(c, "DELETE", "users", name, below, NULL, &err));
     return err.code ? kp_fault(c, &err) : KP_DONE;
 }
 
 static int remove_user(struct kp_cli *c, const char *name, const char *extra)
 {
-    return extra ? kp_complain(c, KP_MISUSE, "it takes: remove NAME") : drop(c, name, "");
+    return extra ? kp_complain(c, KP_MISUSE, "it takes: remove NAME") : drop(c, name, NULL);
 }
 
 static int totp_reset(struct kp_cli *c, const char *name, const char *extra)
 {
-    return extra ? kp_complain(c, KP_MISUSE, "it takes: totp-reset NAME") : drop(c, name, "/totp");
+    return extra ? kp_complain(c, KP_MISUSE, "it takes: totp-reset NAME") : drop(c, name, "totp");
 }
 
 int kp_verb_user(struct kp_cli *c)
