@@ -315,10 +315,7 @@ static const struct kp_flag flex_flags[] = {
     { "send", NULL, "by mail, to the addresses in the settings" },
     { 0 },
 };
-struct word { /* what stands behind a verb of many uses, and which of its flags it takes */
-    const char *name, *arguments, *flags, *summary, *example;
-};
-static const struct word flex_words[] = {
+static const struct kp_word flex_words[] = {
     { "oee", "[PATH...]", "from to every cycles", "key figures after ISO 22400-2", "koppel flex oee 'hall/**' --from -7d --every shift" },
     { "stops", "[PATH...]", "from to reason sum limit", "planned time in which machines did not run: the unexplained first, then the longest", "koppel flex stops 'hall/**' --from -30d --sum" },
     { "reason", "NUMBER [REASON]", "state comment", "say why a machine stood, or what it truly did; \"\" takes back", "koppel flex reason 4711 \"no material\" --comment \"pallet late\"" },
@@ -347,86 +344,86 @@ static const struct kp_flag check_flags[] = {
 static const struct kp_flag no_flags[] = { { 0 } };
 
 const struct kp_verb kp_verbs[] = {
-    { "init", "DIR", "make a node", "koppel init ~/factory --name eindhoven", kp_verb_init, init_flags, 1, 1 },
-    { "run", "[DIR]", "run it in the foreground", "koppel run ~/factory", kp_verb_run, run_flags, 0, 1 },
-    { "status", "", "how the node is", "koppel status --url", kp_verb_status, status_flags, 0, 0 },
-    { "ls", "[PATH|PATTERN]", "assets and signals", "koppel ls 'eindhoven/**/temperature'", kp_verb_ls, ls_flags, 0, 1 },
-    { "get", "PATH...", "all about assets and signals", "koppel get eindhoven/dmu50", kp_verb_get, no_flags, 1, -1 },
-    { "tail", "[PATTERN...]", "every change, live", "koppel tail eindhoven/milling", kp_verb_tail, tail_flags, 0, -1 },
+    { "init", "DIR", "make a node", "koppel init ~/factory --name eindhoven", kp_verb_init, init_flags, 1, 1, NULL },
+    { "run", "[DIR]", "run it in the foreground", "koppel run ~/factory", kp_verb_run, run_flags, 0, 1, NULL },
+    { "status", "", "how the node is", "koppel status --url", kp_verb_status, status_flags, 0, 0, NULL },
+    { "ls", "[PATH|PATTERN]", "assets and signals", "koppel ls 'eindhoven/**/temperature'", kp_verb_ls, ls_flags, 0, 1, NULL },
+    { "get", "PATH...", "all about assets and signals", "koppel get eindhoven/dmu50", kp_verb_get, no_flags, 1, -1, NULL },
+    { "tail", "[PATTERN...]", "every change, live", "koppel tail eindhoven/milling", kp_verb_tail, tail_flags, 0, -1, NULL },
     { "set", "PATH [VALUE]", "write a value, or change what is known of a thing",
-      "koppel set hall/mill --path hall2/mill --label partner", kp_verb_set, set_flags, 1, 2 },
-    { "machines", "[PATTERN]", "what each machine is doing", "koppel machines eindhoven/milling", kp_verb_machines, no_flags, 0, 1 },
+      "koppel set hall/mill --path hall2/mill --label partner", kp_verb_set, set_flags, 1, 2, NULL },
+    { "machines", "[PATTERN]", "what each machine is doing", "koppel machines eindhoven/milling", kp_verb_machines, no_flags, 0, 1, NULL },
     { "discover", "ADDRESS...", "look for machines at these addresses, 192.0.2.0/24", "koppel discover 192.0.2.10-40 plc7:502",
-      kp_verb_discover, discover_flags, 0, -1 },
+      kp_verb_discover, discover_flags, 0, -1, NULL },
     { "couple", "URL", "couple a machine", "koppel couple opc.tcp://192.0.2.7:4840 --at eindhoven/dmu50", kp_verb_couple,
-      couple_flags, 1, 1 },
+      couple_flags, 1, 1, NULL },
     { "couplings", "[NAME [PATTERN]]", "the couplings, or one", "koppel couplings dmu50 --add 'Spindle/**'",
-      kp_verb_couplings, couplings_flags, 0, 2 },
+      kp_verb_couplings, couplings_flags, 0, 2, NULL },
     { "profile", "list | show NAME | try COUPLING", "what variables of kinds of machines mean", "koppel profile try dmu50", kp_verb_profile,
-      profile_flags, 1, 2 },
+      profile_flags, 1, 2, NULL },
     { "uncouple", "NAME", "end a coupling; signals and history stay", "koppel uncouple dmu50", kp_verb_uncouple,
-      uncouple_flags, 1, 1 },
-    { "trust", "NAME", "trust the certificate a coupling met", "koppel trust dmu50", kp_verb_trust, trust_flags, 1, 1 },
+      uncouple_flags, 1, 1, NULL },
+    { "trust", "NAME", "trust the certificate a coupling met", "koppel trust dmu50", kp_verb_trust, trust_flags, 1, 1, NULL },
     { "cert", "export FILE | show", "the node's own certificate, for machines to trust", "koppel cert export koppel.der",
-      kp_verb_cert, no_flags, 1, 2 },
+      kp_verb_cert, no_flags, 1, 2, NULL },
     { "history", "PATH...", "what was", "koppel history hall/mill/Load --from -8h --plot", kp_verb_history, history_flags, 1,
-      -1 },
+      -1, NULL },
     { "follow", "NAME", "everything that is stored as JSON lines; goes on where it stopped, misses nothing",
-      "koppel follow erp | my-program", kp_verb_follow, follow_flags, 1, 1 },
+      "koppel follow erp | my-program", kp_verb_follow, follow_flags, 1, 1, NULL },
     { "consumers", "", "the programs that follow, and how far they are", "koppel consumers", kp_verb_consumers,
-      consumers_flags, 0, 0 },
+      consumers_flags, 0, 0, NULL },
     { "intervals", "[PATH...]", "states, stops, shifts, and how long they lasted",
-      "koppel intervals hall/mill --sum --by shift --from -7d", kp_verb_intervals, intervals_flags, 0, -1 },
+      "koppel intervals hall/mill --sum --by shift --from -7d", kp_verb_intervals, intervals_flags, 0, -1, NULL },
     { "retain", "[PATTERN]", "how long history is kept", "koppel retain '**/vibration' --for 30d --rollups 5y", kp_verb_retain,
-      retain_flags, 0, 1 },
+      retain_flags, 0, 1, NULL },
     { "usage", "[PATTERN]", "which signals take the room, and when the disk is full", "koppel usage", kp_verb_usage, usage_flags,
-      0, 1 },
+      0, 1, NULL },
     { "import", "FILE", "points or intervals of a file, CSV or line protocol, into the history", "koppel import old-scada.csv --at eindhoven/dmu50",
-      kp_verb_import, import_flags, 1, 1 },
+      kp_verb_import, import_flags, 1, 1, NULL },
     { "quarantine", "[SIGNAL]", "samples held because their time cannot be right",
-      "koppel quarantine --coupling dmu50 --release receive", kp_verb_quarantine, quarantine_flags, 0, 1 },
+      "koppel quarantine --coupling dmu50 --release receive", kp_verb_quarantine, quarantine_flags, 0, 1, NULL },
     { "alarms", "[list [PATTERN] | ack, shelve, unshelve, suppress, unsuppress NUMBER | rules | rule NAME | delivery [FILE | log] | test CHANNEL]",
       "what is wrong, who has seen to it, and what counts as wrong",
       "koppel alarms rule hot --new --set kind=limit --set 'match=hall/**/temperature' --set high=80 --set delay=10s", kp_verb_alarms,
-      alarms_flags, 0, 2 },
+      alarms_flags, 0, 2, NULL },
     { "token", "[add|remove NAME]", "who may use the API over the network", "koppel token add oven-sensor --write hall/oven", kp_verb_token,
-      token_flags, 0, 2 },
+      token_flags, 0, 2, NULL },
     { "user", "[list | add, set, password, disable, enable, remove, totp-reset NAME | role NAME ROLE]", "who may log in by name, and do what",
-      "koppel user add anna --role engineer", kp_verb_user, user_flags, 0, 3 },
+      "koppel user add anna --role engineer", kp_verb_user, user_flags, 0, 3, NULL },
     { "audit", "[list | verify | export]", "who did what and who was refused, and whether that log is whole",
-      "koppel audit list --from -1d --user anna", kp_verb_audit, audit_flags, 0, 1 },
+      "koppel audit list --from -1d --user anna", kp_verb_audit, audit_flags, 0, 1, NULL },
     { "listen", "[NAME...]", "who reaches the node's page: this machine, or others over HTTPS", "koppel listen --lan koppel.plant.example",
-      kp_verb_listen, listen_flags, 0, 16 },
+      kp_verb_listen, listen_flags, 0, 16, NULL },
     { "partner", "[list | add, remove NAME | card]", "the companies this node shares data with, and what they have to know of it",
-      "koppel partner add acme --card acme.json", kp_verb_partner, partner_flags, 0, 2 },
+      "koppel partner add acme --card acme.json", kp_verb_partner, partner_flags, 0, 2, NULL },
     { "offer", "[list | add DATASET | remove ID]", "what partners may ask for", "koppel offer add spindles --signals 'hall/mill/**' --policy terms.json",
-      kp_verb_offer, offer_flags, 0, 2 },
-    { "catalogue", "PARTNER", "what a partner offers", "koppel catalogue acme", kp_verb_catalogue, no_flags, 1, 1 },
+      kp_verb_offer, offer_flags, 0, 2, NULL },
+    { "catalogue", "PARTNER", "what a partner offers", "koppel catalogue acme", kp_verb_catalogue, no_flags, 1, 1, NULL },
     { "negotiate", "[PARTNER DATASET [OFFER] | NUMBER [counter | accept | agree | verify | finalize | terminate]]",
-      "come to an agreement; without arguments the list", "koppel negotiate acme spindles --wait", kp_verb_negotiate, negotiate_flags, 0, 3 },
-    { "agreements", "[end ID]", "what was agreed", "koppel agreements", kp_verb_agreements, agreements_flags, 0, 2 },
+      "come to an agreement; without arguments the list", "koppel negotiate acme spindles --wait", kp_verb_negotiate, negotiate_flags, 0, 3, NULL },
+    { "agreements", "[end ID]", "what was agreed", "koppel agreements", kp_verb_agreements, agreements_flags, 0, 2, NULL },
     { "transfers", "[AGREEMENT | NUMBER [start | suspend | complete | terminate]]", "data under an agreement; without arguments the list",
-      "koppel transfers urn:uuid:3f1c6f2a-8c53-4a7e-9d2c-2f0f4f6f4a11", kp_verb_transfers, transfers_flags, 0, 2 },
+      "koppel transfers urn:uuid:3f1c6f2a-8c53-4a7e-9d2c-2f0f4f6f4a11", kp_verb_transfers, transfers_flags, 0, 2, NULL },
     { "oidc", "[set | off]", "logging in at the company's identity provider (OpenID Connect)",
-      "koppel oidc set --issuer https://login.plant.example --client-id koppel --secret -", kp_verb_oidc, oidc_flags, 0, 1 },
+      "koppel oidc set --issuer https://login.plant.example --client-id koppel --secret -", kp_verb_oidc, oidc_flags, 0, 1, NULL },
     { "sql", "STATEMENT", "ask the data file",
-      "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1 },
+      "koppel sql \"select count(*) from history where signal = 'hall/mill/Load'\"", kp_verb_sql, sql_flags, 1, 1, NULL },
     { "backup", "[FILE]", "a copy while running, or one every day", "koppel backup --to /mnt/nas/koppel --daily 02:00 --encrypt",
-      kp_verb_backup, backup_flags, 0, 1 },
+      kp_verb_backup, backup_flags, 0, 1, NULL },
     { "restore", "FILE DIR", "make a node of a copy", "koppel restore /mnt/nas/koppel/eindhoven-20261124T010000Z.koppel ~/factory",
-      kp_verb_restore, restore_flags, 2, 2 },
-    { "apply", "FILE", "make the node match a file", "koppel apply factory.yaml --dry-run", kp_verb_apply, apply_flags, 1, 1 },
-    { "export", "[FILE]", "write that file", "koppel export factory.yaml", kp_verb_export, no_flags, 0, 1 },
+      kp_verb_restore, restore_flags, 2, 2, NULL },
+    { "apply", "FILE", "make the node match a file", "koppel apply factory.yaml --dry-run", kp_verb_apply, apply_flags, 1, 1, NULL },
+    { "export", "[FILE]", "write that file", "koppel export factory.yaml", kp_verb_export, no_flags, 0, 1, NULL },
     { "flex", "oee | stops | reason | parts | energy | calendar | settings | capacity | orders | folders | report | check ...",
       "the shop floor: key figures, stops, parts, shifts, energy, free time, orders, reports",
-      "koppel flex oee 'hall/**' --from -7d --every shift", kp_verb_flex, flex_flags, 1, -1 },
+      "koppel flex oee 'hall/**' --from -7d --every shift", kp_verb_flex, flex_flags, 1, -1, flex_words },
     { "csaf", "check FILE|DIR... | tests", "whether security advisories (CSAF 2.0) are as the standard wants them",
-      "koppel csaf check advisories/", kp_verb_csaf, csaf_flags, 1, -1 },
-    { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1 },
+      "koppel csaf check advisories/", kp_verb_csaf, csaf_flags, 1, -1, NULL },
+    { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1, NULL },
     { "rollback", "[DIR]", "go back to the data file before an upgrade", "koppel rollback ~/factory", kp_verb_rollback,
-      no_flags, 0, 1 },
-    { "help", "[VERB [WORD]]", "this, or all about a verb", "koppel help couple", kp_verb_help, help_flags, 0, 2 },
-    { "completion", "bash", "completion for the shell", "source <(koppel completion bash)", kp_verb_completion, no_flags, 1, 1 },
+      no_flags, 0, 1, NULL },
+    { "help", "[VERB [WORD]]", "this, or all about a verb", "koppel help couple", kp_verb_help, help_flags, 0, 2, NULL },
+    { "completion", "bash", "completion for the shell", "source <(koppel completion bash)", kp_verb_completion, no_flags, 1, 1, NULL },
     { 0 },
 };
 enum { VERBS = sizeof kp_verbs / sizeof *kp_verbs - 1 };
@@ -470,15 +467,15 @@ bool kp_confirm(const struct kp_cli *c, const char *question)
 }
 
 /* ---- help ---- */
-static const struct word *find_word(const struct kp_verb *v, const char *name)
+static const struct kp_word *find_word(const struct kp_verb *v, const char *name)
 {
-    for (const struct word *w = flex_words; v->flags == flex_flags && w->name && name; w++)
+    for (const struct kp_word *w = v->words; w && w->name && name; w++)
         if (strcmp(w->name, name) == 0)
             return w;
     return NULL;
 }
 
-static bool takes(const struct word *w, const char *flag)
+static bool takes(const struct kp_word *w, const char *flag)
 {
     size_t n = strlen(flag);
     for (const char *at = w->flags; *at; at += strcspn(at, " "), at += *at == ' ')
@@ -487,7 +484,7 @@ static bool takes(const struct word *w, const char *flag)
     return false;
 }
 
-static void print_flags(const struct kp_flag *flags, const struct word *of)
+static void print_flags(const struct kp_flag *flags, const struct kp_word *of)
 {
     for (const struct kp_flag *f = flags; f->name; f++) {
         char left[64];
@@ -497,7 +494,7 @@ static void print_flags(const struct kp_flag *flags, const struct word *of)
     }
 }
 
-static int print_word(const struct kp_verb *v, const struct word *w)
+static int print_word(const struct kp_verb *v, const struct kp_word *w)
 {
     printf("koppel %s %s%s%s: %s\n\n", v->name, w->name, *w->arguments ? " " : "", w->arguments, w->summary);
     print_flags(v->flags, w);
@@ -509,14 +506,13 @@ static int print_word(const struct kp_verb *v, const struct word *w)
 /* word: what stands behind the verb, or NULL */
 static int print_verb(const struct kp_verb *v, const char *word)
 {
-    const struct word *w = find_word(v, word);
+    const struct kp_word *w = find_word(v, word);
     if (w)
         return print_word(v, w);
     printf("koppel %s%s%s: %s\n\n", v->name, *v->arguments ? " " : "", v->arguments, v->summary);
-    bool many = v->flags == flex_flags;
-    for (w = flex_words; many && w->name; w++)
+    for (w = v->words; w && w->name; w++)
         printf("  %-10s %s\n", w->name, w->summary);
-    if (many)
+    if (v->words)
         printf("\nkoppel %s WORD --help says more of each.\n\n", v->name);
     else
         print_flags(v->flags, NULL);
@@ -528,7 +524,7 @@ static int print_verb(const struct kp_verb *v, const char *word)
 /* A flag that would do nothing is not passed over. */
 static int check_words(const struct kp_cli *c)
 {
-    const struct word *w = find_word(c->verb, c->argc ? c->argv[0] : NULL);
+    const struct kp_word *w = find_word(c->verb, c->argc ? c->argv[0] : NULL);
     for (const struct kp_flag *f = c->verb->flags; w && f->name; f++)
         if (kp_flag(c, f->name) && !takes(w, f->name))
             return kp_complain(c, KP_MISUSE, "%s %s takes no --%s; koppel %s %s --help says what it takes", c->verb->name, w->name, f->name,
@@ -561,7 +557,7 @@ static int print_man(void)
         printf("\n");
         man_text(kp_verbs[i].summary);
         printf("\n.RS\n");
-        for (const struct word *w = flex_words; kp_verbs[i].flags == flex_flags && w->name; w++) {
+        for (const struct kp_word *w = kp_verbs[i].words; w && w->name; w++) {
             printf(".TP\n.B %s\n", w->name);
             man_text(w->summary);
             printf("\n");

@@ -12,11 +12,15 @@ struct kp_flag {
     const char *name, *value, *help; /* "--name VALUE"; value NULL: no value */
 };
 struct kp_cli;
+struct kp_word { /* the first argument of a verb of many uses, and which of the verb's flags it takes */
+    const char *name, *arguments, *flags, *summary, *example;
+};
 struct kp_verb {
     const char *name, *arguments, *summary, *example;
     int (*run)(struct kp_cli *);
     const struct kp_flag *flags; /* ends with a NULL name */
     int least, most;             /* positional arguments; most -1 = any */
+    const struct kp_word *words; /* ends with a NULL name; NULL: it has one use */
 };
 
 extern const struct kp_verb kp_verbs[]; /* ends with a NULL name */
