@@ -75,12 +75,18 @@ function hear(m: Said) {
   }
 }
 
+function join() {
+  const worker = new SharedWorker(WORKER, "koppel");
+  worker.port.onmessage = (e) => hear(e.data);
+  post = (m) => worker.port.postMessage(m);
+  worker.onerror = () => { // its program did not come: the node went meanwhile
+    link.set("lost");
+    setTimeout(() => (join(), tell()), 1000);
+  };
+}
 export function startLive() {
-  if (typeof SharedWorker !== "undefined") {
-    const { port } = new SharedWorker(WORKER, "koppel");
-    port.onmessage = (e) => hear(e.data);
-    post = (m) => port.postMessage(m);
-  } else {
+  if (typeof SharedWorker !== "undefined") join();
+  else {
     const hub = new Hub(), guest = { say: hear };
     post = (m) => (m.bye ? hub.leave(guest) : hub.hear(guest, m.paths));
   }

@@ -260,6 +260,23 @@ test("ten tabs of a browser are live, and take one stream of the node", async ()
   }
   assert.equal(node.json("status").hub.subscribers, 1);
 });
+test("a page that did not get the program of its stream says so, and is live as soon as it does", async () => {
+  const context = await browser.newContext({ locale: "en-GB" }), page = await context.newPage();
+  await page.addInitScript(() => {
+    const Worker = window.SharedWorker, until = Date.now() + 4000;
+    window.SharedWorker = function (url, name) { return new Worker(Date.now() < until ? "/assets/none.js" : url, name); };
+  });
+  await page.goto(`${node.url}/#/asset/${mill}`);
+  await page.getByRole("button", { name: "With a token or a link" }).click();
+  await page.getByLabel("Token").fill(node.token);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByText("The node does not answer.").first().waitFor();
+  await page.getByText("The node does not answer.").first().waitFor({ state: "detached" });
+  const row = page.getByRole("row").filter({ hasText: "X / Position" });
+  const first = await row.locator(".value").textContent();
+  await until("a live value", async () => (await row.locator(".value").textContent()) !== first);
+  await context.close();
+});
 test("a node that is started again is found again, and the page goes on", async () => {
   const context = await browser.newContext({ locale: "en-GB" }), page = await context.newPage();
   await page.goto(`${node.url}/#/asset/${mill}`);
