@@ -72,8 +72,7 @@ static void put_line(struct kp_buf *out, const struct message *m, size_t i, cons
     bool dutch = m->person && m->person->dutch;
     char at[64];
     struct tm local;
-    time_t seconds = (time_t)(a->since / KP_SECOND);
-    localtime_r(&seconds, &local);
+    kp_time_local(a->since, &local);
     strftime(at, sizeof at, "%d-%m-%Y %H:%M:%S", &local);
     kp_buf_printf(out, "[%s] %s%s%s (%s%s%s)%s",
                   (dutch ? dutch_priorities : kp_alarm_priorities)[a->priority], m->asset[i],
@@ -301,8 +300,7 @@ static const struct kp_person *person_named(const struct kp_delivery *d, const c
 static void wall(int64_t at, unsigned *minute, unsigned *day)
 {
     struct tm t;
-    time_t seconds = (time_t)(at / KP_SECOND);
-    localtime_r(&seconds, &t);
+    kp_time_local(at, &t);
     *minute = (unsigned)(t.tm_hour * 60 + t.tm_min);
     *day = (unsigned)(t.tm_wday + 6) % 7;
 }

@@ -4,6 +4,7 @@
 #include "alarm/mail.h"
 
 #include "alarm/private.h"
+#include "core/encoding.h"
 #include "net/send.h"
 #include "store/secret.h"
 
@@ -15,18 +16,12 @@
 
 enum { LETTER_MAX = 48 << 20, HEADER = 80 };
 
-static void put_base64(struct kp_buf *out, const void *bytes, size_t n)
+static void put_base64(struct kp_buf *out, const char *bytes, size_t n)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *data = bytes;
-    for (size_t i = 0; i < n; i += 3) {
-        unsigned a = data[i], b = i + 1 < n ? data[i + 1] : 0, c = i + 2 < n ? data[i + 2] : 0;
-        char four[4] = { digits[a >> 2], digits[(a & 3) << 4 | b >> 4],
-                         i + 1 < n ? digits[(b & 15) << 2 | c >> 6] : '=',
-                         i + 2 < n ? digits[c & 63] : '=' };
-        if (i && i % 57 == 0)
+    for (size_t i = 0; i < n; i += 57) {
+        if (i)
             kp_buf_str(out, "\r\n");
-        kp_buf_add(out, four, 4);
+        kp_base64(out, bytes + i, n - i < 57 ? n - i : 57);
     }
 }
 

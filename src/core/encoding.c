@@ -87,3 +87,18 @@ bool kp_utf8_from_16(struct kp_buf *text, bool big)
     }
     return replace(text, &out);
 }
+
+void kp_base64(struct kp_buf *out, const void *bytes, size_t n)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const uint8_t *p = bytes;
+    for (size_t i = 0; i < n; i += 3) {
+        size_t left = n - i;
+        uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
+                     (left > 2 ? p[i + 2] : 0);
+        char four[4] = { letters[v >> 18], letters[v >> 12 & 63],
+                         left > 1 ? letters[v >> 6 & 63] : '=', left > 2 ? letters[v & 63] : '=' };
+        kp_buf_add(out, four, 4);
+    }
+}

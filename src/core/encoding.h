@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_CORE_ENCODING_H
 #define KOPPEL_CORE_ENCODING_H
-/* Texts that are no UTF-8 made UTF-8, as programs under Windows write them. */
+/* Texts that are no UTF-8 made UTF-8, as programs under Windows write them; bytes as text. */
 #include "core/mem.h"
 
 /* Windows-1252; the five bytes that are no character there become '_'. False: out of memory. */
@@ -11,4 +11,6 @@ bool kp_utf8_to_1252(struct kp_buf *text);
 /* UTF-16 behind its byte order mark, which goes; half a pair becomes U+FFFD. `big`: the high byte
  * stands first. False: out of memory. */
 bool kp_utf8_from_16(struct kp_buf *text, bool big);
+/* Base64 (RFC 4648, 4) in one line: whoever breaks lines does so at multiples of three bytes. */
+void kp_base64(struct kp_buf *, const void *bytes, size_t n);
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/json.h"
 
+#include "core/encoding.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -307,18 +309,9 @@ void kp_json_raw(struct kp_json *j, const char *text)
 
 static void base64(struct kp_json *j, const uint8_t *p, size_t n)
 {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     item(j);
     kp_buf_add(j->out, "\"", 1);
-    for (size_t i = 0; i < n; i += 3) {
-        size_t left = n - i;
-        uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-                     (left > 2 ? p[i + 2] : 0);
-        char four[4] = { letters[v >> 18], letters[v >> 12 & 63],
-                         left > 1 ? letters[v >> 6 & 63] : '=', left > 2 ? letters[v & 63] : '=' };
-        kp_buf_add(j->out, four, 4);
-    }
+    kp_base64(j->out, p, n);
     kp_buf_add(j->out, "\"", 1);
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 enum { KP_NAME_MAX = 128, KP_PATH_MAX = 1024, KP_TIME_TEXT = 40 };
 
@@ -29,6 +30,8 @@ struct kp_minute {
     char text[17];
 };
 size_t kp_time_print_near(struct kp_minute *, int64_t at, char *out);
+/* On the clock on the wall of this machine; a day of zeroes and false where the system cannot tell. */
+bool kp_time_local(int64_t at, struct tm *);
 /* RFC 3339 with any offset, or a date alone. */
 bool kp_time_parse(const char *text, int64_t *at);
 /* What people type: RFC 3339, "now", "-90m", "-2d", "14:30" (today, UTC). `now` is the clock's. */

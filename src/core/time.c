@@ -293,3 +293,10 @@ void kp_duration_exact(int64_t ns, char *out, size_t size)
         u++;
     snprintf(out, size, "%" PRId64 "%s", ns / u->ns, u->name);
 }
+
+bool kp_time_local(int64_t at, struct tm *tm)
+{
+    time_t s = (time_t)(at / KP_SECOND - (at % KP_SECOND < 0));
+    *tm = (struct tm){ .tm_mday = 1 };
+    return localtime_r(&s, tm) != NULL;
+}

@@ -193,12 +193,6 @@ void kp_calendar_free(struct kp_calendar *c)
 }
 
 /* ---- days by the clock on the wall ---- */
-static bool local_of(int64_t at, struct tm *tm)
-{
-    time_t s = (time_t)(at / KP_SECOND - (at % KP_SECOND < 0));
-    return localtime_r(&s, tm) != NULL;
-}
-
 /* A minute of a local day. Where the clock jumps over it, the instant of the jump or after. */
 static int64_t instant(const struct tm *day, int days_on, unsigned minute)
 {
@@ -214,19 +208,19 @@ static int64_t instant(const struct tm *day, int days_on, unsigned minute)
 int64_t kp_day_start(int64_t at)
 {
     struct tm tm;
-    return local_of(at, &tm) ? instant(&tm, 0, 0) : at;
+    return kp_time_local(at, &tm) ? instant(&tm, 0, 0) : at;
 }
 
 int64_t kp_day_after(int64_t start)
 {
     struct tm tm;
-    return local_of(start, &tm) ? instant(&tm, 1, 0) : start + 86400 * KP_SECOND;
+    return kp_time_local(start, &tm) ? instant(&tm, 1, 0) : start + 86400 * KP_SECOND;
 }
 
 int64_t kp_day_minute(int64_t start, unsigned minute)
 {
     struct tm tm;
-    return local_of(start, &tm) ? instant(&tm, 0, minute) : start + minute * 60 * KP_SECOND;
+    return kp_time_local(start, &tm) ? instant(&tm, 0, minute) : start + minute * 60 * KP_SECOND;
 }
 
 /* ---- spans ---- */
@@ -310,7 +304,7 @@ static bool is_holiday(const struct kp_plan_of_shifts *p, const struct tm *tm)
 static void tell_day(struct walk *w, const struct kp_plan_of_shifts *p, int64_t day)
 {
     struct tm tm;
-    if (!local_of(day, &tm) || is_holiday(p, &tm))
+    if (!kp_time_local(day, &tm) || is_holiday(p, &tm))
         return;
     unsigned weekday = (unsigned)(tm.tm_wday + 6) % 7;
     uint32_t told = 0;

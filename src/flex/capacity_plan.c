@@ -43,8 +43,7 @@ static int64_t next_bound(int64_t at, enum kp_grain grain)
     int64_t day = kp_day_start(at);
     do {
         day = kp_day_after(day);
-        time_t s = (time_t)(day / KP_SECOND);
-        if (!localtime_r(&s, &tm))
+        if (!kp_time_local(day, &tm))
             break;
     } while (grain == KP_GRAIN_WEEK && tm.tm_wday != 1);
     return day;

@@ -207,9 +207,8 @@ static void minutes_cell(struct sheet *s, int64_t ns)
 static void time_cell(struct sheet *s, int64_t at)
 {
     char text[40], offset[8];
-    time_t t = (time_t)(at / KP_SECOND);
     struct tm local;
-    localtime_r(&t, &local);
+    kp_time_local(at, &local);
     if (!strftime(text, 24, "%Y-%m-%dT%H:%M:%S", &local) ||
         !strftime(offset, sizeof offset, "%z", &local))
         return;

@@ -30,8 +30,7 @@ struct asking {
 static int64_t week_of(const struct shop_rules *r, int64_t day)
 {
     struct tm tm;
-    time_t s = (time_t)(day / KP_SECOND);
-    if (!localtime_r(&s, &tm))
+    if (!kp_time_local(day, &tm))
         return day;
     /* some time of the Monday before, whatever the clock did since */
     int64_t monday = day - (int64_t)((tm.tm_wday + 6) % 7) * 86400 * KP_SECOND;

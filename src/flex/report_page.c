@@ -106,9 +106,8 @@ static const char *const weekdays[2][7] = {
 
 static struct tm local(int64_t at)
 {
-    struct tm tm = { .tm_mday = 1 };
-    time_t s = (time_t)(at / KP_SECOND);
-    localtime_r(&s, &tm);
+    struct tm tm;
+    kp_time_local(at, &tm);
     return tm;
 }
 

@@ -116,8 +116,7 @@ static enum kp_code make_mail(struct kp_shop *s, const struct kp_report_query *q
     if (q->kind == KP_REPORT_SHIFT)
         return KP_OK;
     struct tm tm;
-    time_t from = (time_t)(m->r.from / KP_SECOND);
-    localtime_r(&from, &tm);
+    kp_time_local(m->r.from, &tm);
     snprintf(m->file, sizeof m->file, "koppel-%04d-%02d.pdf", tm.tm_year + 1900, tm.tm_mon + 1);
     return report_pdf(&m->page, &m->pdf, err);
 }

@@ -28,9 +28,8 @@ int64_t report_due(const struct kp_report_plan *p, int64_t at)
     int64_t day = kp_day_start(at);
     for (int i = 0; i < 9; i++) {
         struct tm tm;
-        time_t s = (time_t)(day / KP_SECOND);
         int64_t due = kp_day_minute(day, p->at);
-        bool sent = localtime_r(&s, &tm) && p->days >> ((tm.tm_wday + 6) % 7) & 1;
+        bool sent = kp_time_local(day, &tm) && p->days >> ((tm.tm_wday + 6) % 7) & 1;
         if (sent && due <= at)
             return due;
         day = kp_day_start(day - DAY / 4);
@@ -50,8 +49,7 @@ static int64_t month_start(int month)
 static int month_of(int64_t at)
 {
     struct tm tm;
-    time_t s = (time_t)(at / KP_SECOND);
-    return localtime_r(&s, &tm) ? (tm.tm_year + 1900) * 12 + tm.tm_mon : 0;
+    return kp_time_local(at, &tm) ? (tm.tm_year + 1900) * 12 + tm.tm_mon : 0;
 }
 
 static bool read_month(const char *text, int *month)

@@ -57,9 +57,8 @@ static void value(struct writing *d, const char *name, const char *text)
 /* The day on the wall; a day's end, which is the midnight behind it, is of that day. */
 static void day_text(int64_t at, char out[DATE])
 {
-    time_t t = (time_t)((at - 1) / KP_SECOND);
     struct tm local;
-    localtime_r(&t, &local);
+    kp_time_local(at - 1, &local);
     if (!strftime(out, DATE, "%Y-%m-%d", &local))
         *out = 0;
 }

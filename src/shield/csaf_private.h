@@ -97,4 +97,9 @@ void csaf_check_scores(struct csaf_checking *);
 void csaf_check_history(struct csaf_checking *);
 void csaf_check_document(struct csaf_checking *), csaf_check_profile(struct csaf_checking *);
 void csaf_check_urls(struct csaf_checking *), csaf_check_spelling(struct csaf_checking *);
+/* Of the Latin alphabet, whatever the locale. */
+static inline bool csaf_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 #endif

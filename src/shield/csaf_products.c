@@ -144,11 +144,6 @@ static const char range_words[] = "after all before earlier later prior versions
 static const char joining_words[] =
     "and from newer of older or than the through to until up version";
 
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 static bool is_one_of(const char *word, size_t n, const char *words)
 {
     char lower[16];
@@ -168,7 +163,7 @@ static bool joined_to_name(const char *name, const char *dash, int step)
     size_t n = 0;
     if (*dash != '-' && *dash != '_')
         return false;
-    for (; p >= name && is_letter(*p); p += step)
+    for (; p >= name && csaf_letter(*p); p += step)
         n++;
     const char *word = step < 0 ? p + 1 : dash + 1;
     return n && !is_one_of(word, n, range_words) && !is_one_of(word, n, joining_words);
@@ -180,7 +175,7 @@ static bool names_a_range(const char *name)
         return true;
     for (const char *p = name; *p; p++) {
         size_t n = 0;
-        while (is_letter(p[n]))
+        while (csaf_letter(p[n]))
             n++;
         if (n && is_one_of(p, n, range_words) && !(p > name && joined_to_name(name, p - 1, -1)) &&
             !joined_to_name(name, p + n, 1))

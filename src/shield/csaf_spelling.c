@@ -116,11 +116,6 @@ static int meant(const char *text, size_t n)
     return found;
 }
 
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 /* A word of letters in lower case but for the first, with neither digits, dots, slashes nor other
  * scripts around it. */
 static bool is_plain(const char *text, const char *p, size_t n)
@@ -130,7 +125,7 @@ static bool is_plain(const char *text, const char *p, size_t n)
         if (p[i] < 'a')
             return false;
     bool before = p > text && (strchr(joins, p[-1]) || (signed char)p[-1] < 0);
-    bool dot = p[n] == '.' && !is_letter(p[n + 1]);
+    bool dot = p[n] == '.' && !csaf_letter(p[n + 1]);
     return !before && (!p[n] || dot || (!strchr(joins, p[n]) && (signed char)p[n] > 0));
 }
 
@@ -139,7 +134,7 @@ static void check_text(struct csaf_checking *c, const struct kp_tree *at)
     char lower[WORD_MOST];
     for (const char *p = at->text; *p;) {
         size_t n = 0;
-        while (is_letter(p[n]))
+        while (csaf_letter(p[n]))
             n++;
         if (n >= WORD_LEAST - 1 && n < WORD_MOST && is_plain(at->text, p, n)) {
             memcpy(lower, p, n);
@@ -176,7 +171,7 @@ void csaf_check_spelling(struct csaf_checking *c)
     const char *lang = kp_tree_text(c->document, "lang");
     if (!lang || c->mandatory_only)
         return;
-    if (strncasecmp(lang, "en", 2) != 0 || is_letter(lang[2])) {
+    if (strncasecmp(lang, "en", 2) != 0 || csaf_letter(lang[2])) {
         csaf_found(c, "6.3.8", kp_tree_get(c->document, "lang"),
                    "spelling in '%.40s' cannot be looked at", lang);
         return;

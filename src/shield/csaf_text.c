@@ -16,11 +16,6 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 static bool is_hex(char c)
 {
     return c && strchr(DIGITS "abcdefABCDEF", c);
@@ -121,7 +116,7 @@ static const char *run(const char *p, const char *kind)
     for (;; p++) {
         if (*p == '%' && is_hex(p[1]) && is_hex(p[2]))
             p += 2;
-        else if (!*p || (!is_letter(*p) && !is_digit(*p) && !strchr(kind, *p)))
+        else if (!*p || (!csaf_letter(*p) && !is_digit(*p) && !strchr(kind, *p)))
             return p;
     }
 }
@@ -158,7 +153,7 @@ static const char *authority(const char *p)
 bool csaf_is_uri(const char *text)
 {
     size_t n = strspn(text, LETTERS DIGITS "+-.");
-    if (!is_letter(*text) || text[n] != ':')
+    if (!csaf_letter(*text) || text[n] != ':')
         return false;
     const char *p = text + n + 1;
     if (p[0] == '/' && p[1] == '/') {
@@ -212,7 +207,7 @@ static const char *component(const char *p)
     for (;; p++) {
         if (*p == '\\' && p[1] && strchr("\\*?!\"#$%&'()+,/:;<=>@[]^`{|}~", p[1]))
             p++;
-        else if (!is_letter(*p) && !is_digit(*p) && *p != '-' && *p != '.' && *p != '_')
+        else if (!csaf_letter(*p) && !is_digit(*p) && *p != '-' && *p != '.' && *p != '_')
             break;
     }
     if (p == body)

@@ -148,10 +148,9 @@ static int64_t next_multiple(int64_t at, int64_t every)
 /* The first instant of the next day, week or month on the clock on the wall. */
 static int64_t next_date(int64_t at, enum kp_sum_by by)
 {
-    time_t s = (time_t)(at / KP_SECOND - (at % KP_SECOND < 0));
     struct tm tm;
     int64_t next;
-    localtime_r(&s, &tm);
+    kp_time_local(at, &tm);
     tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
     tm.tm_isdst = -1;
     if (by == KP_SUM_MONTH) {
@@ -159,7 +158,7 @@ static int64_t next_date(int64_t at, enum kp_sum_by by)
         tm.tm_mday = 1;
     } else
         tm.tm_mday += by == KP_SUM_DAY ? 1 : 7 - (tm.tm_wday + 6) % 7;
-    s = mktime(&tm);
+    time_t s = mktime(&tm);
     if (tm.tm_hour > 12) /* where summer time begins at midnight, that hour is not there */
         s += 3600 * (24 - tm.tm_hour) - 60 * tm.tm_min - tm.tm_sec;
     if (__builtin_mul_overflow((int64_t)s, KP_SECOND, &next))

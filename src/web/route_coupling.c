@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Couplings: their state, settings, address space and certificates. */
+#include "core/encoding.h"
 #include "couplings/all.h"
 #include "couplings/catalogue.h"
 #include "store/trust.h"
@@ -314,15 +315,9 @@ enum kp_code kp_route_certificates(struct kp_request *r, struct kp_err *err)
 
 static void put_base64(struct kp_buf *out, const uint8_t *p, size_t n)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        size_t have = n - i < 3 ? n - i : 3;
-        uint32_t v = (uint32_t)p[i] << 16 | (have > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (have > 2 ? p[i + 2] : 0);
-        char four[4] = { digits[v >> 18], digits[v >> 12 & 63], have > 1 ? digits[v >> 6 & 63] : '=',
-                         have > 2 ? digits[v & 63] : '=' };
-        kp_buf_add(out, four, 4);
-        if (i % 48 == 45 || i + 3 >= n)
-            kp_buf_str(out, "\n");
+    for (size_t i = 0; i < n; i += 48) {
+        kp_base64(out, p + i, n - i < 48 ? n - i : 48);
+        kp_buf_str(out, "\n");
     }
 }
 
