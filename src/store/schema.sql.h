@@ -214,4 +214,21 @@ static const char schema_v8[] =
     "create index share_outbox_process on share_outbox(process, id);"
     /* Whether anything is secret is asked often, and seldom true. */
     "create index interval_secret on interval(id) where label = 'secret';";
+
+/* Sharing: what goes out under an agreement. */
+static const char schema_v9[] =
+    /* begun: of a transfer, when its first byte was allowed; then it counts */
+    "alter table share_process add column begun integer;"
+    /* automatic: its transfers start by themselves */
+    "alter table share_agreement add column automatic integer not null default 1;"
+    /* content: signals, intervals, figures or capacity; spec: JSON that says which (of signals: null) */
+    "alter table share_dataset add column content text not null default 'signals';"
+    "alter table share_dataset add column spec text;"
+    /* One row for each exit to a partner, there before the first byte. way: pull, live or push; from_at, to_at: of the source times
+     * given, signals: JSON list of paths that values went of (the first 1000); hash: SHA-256 of the bytes; why: why it ended */
+    "create table share_exit(id integer primary key autoincrement, at integer not null, partner text not null, agreement text not null,"
+    "  transfer integer not null, dataset text not null, way text not null, from_at integer, to_at integer, count integer not null default 0,"
+    "  intervals integer not null default 0, bytes integer not null default 0, signals text, hash blob, ended integer, why text);"
+    "create index share_exit_partner on share_exit(partner, id);"
+    "create index share_exit_open on share_exit(id) where ended is null;";
 #endif
