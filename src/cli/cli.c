@@ -337,6 +337,19 @@ static const struct kp_flag csaf_flags[] = {
     { "all", NULL, "with check: every place" },
     { 0 },
 };
+static const struct kp_flag stix_flags[] = {
+    { "pattern", "PATTERN", "what to look for" },
+    { "observations", "FILE", "in which bundles of observed-data, - for stdin" },
+    { 0 },
+};
+static const struct kp_word stix_words[] = {
+    { "match", "", "pattern observations", "whether a pattern matches what was observed: 0 yes, 1 no, 2 one of them is in error",
+      "koppel stix match --pattern \"[ipv4-addr:value ISSUBSET '203.0.113.0/24']\" --observations seen.json" },
+    { "match-batch", "FILE", "", "the same for a list of patterns, in JSON", "koppel stix match-batch patterns.json" },
+    { "check-pattern", "PATTERN...", "", "whether patterns are as the standard wants them",
+      "koppel stix check-pattern \"[url:value LIKE '%.example.org/%'] REPEATS 3 TIMES WITHIN 60 SECONDS\"" },
+    { 0 },
+};
 static const struct kp_flag check_flags[] = {
     { "repair", "OUT", "of a damaged data file: write a sound copy of all that can be read" },
     { 0 },
@@ -419,6 +432,8 @@ const struct kp_verb kp_verbs[] = {
       "koppel flex oee 'hall/**' --from -7d --every shift", kp_verb_flex, flex_flags, 1, -1, flex_words },
     { "csaf", "check FILE|DIR... | tests", "whether security advisories (CSAF 2.0) are as the standard wants them",
       "koppel csaf check advisories/", kp_verb_csaf, csaf_flags, 1, -1, NULL },
+    { "stix", "[WORD...]", "patterns of threat information (STIX 2.1) held against what was observed",
+      "koppel stix check-pattern \"[ipv4-addr:value = '203.0.113.7']\"", kp_verb_stix, stix_flags, 1, -1, stix_words },
     { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1, NULL },
     { "rollback", "[DIR]", "go back to the data file before an upgrade", "koppel rollback ~/factory", kp_verb_rollback,
       no_flags, 0, 1, NULL },
