@@ -11,7 +11,7 @@
 
 #include "core/ban.h"
 
-enum { WORK_MAX = 2000000 }; /* observations looked at for one that came */
+enum { WORK_MAX = 8000000 }; /* observations looked at for one that came */
 
 struct held {
     uint64_t id, leaves;
@@ -26,6 +26,8 @@ struct group { /* what fits the same slots */
 struct stix_keeping {
     struct held *held;
     size_t n, capacity;
+    uint32_t *near; /* those that may be in a match with the newest */
+    size_t nears, near_capacity;
     struct group *group;
     size_t groups, group_capacity;
     uint64_t *ids, single; /* of the last hit */
@@ -40,6 +42,7 @@ struct solving {
     size_t newest, slot; /* which is filled by it */
     size_t work;
     int64_t until[KP_STIX_LEAVES_MAX], since[KP_STIX_LEAVES_MAX]; /* begins, ends */
+    int64_t chosen[KP_STIX_BOUNDS_MAX];
 };
 
 /* ---- flow ---- */
@@ -57,12 +60,13 @@ static bool make_groups(struct solving *s)
 {
     struct stix_keeping *k = s->k;
     k->groups = 0;
-    for (size_t i = 0; i < k->n; i++) {
-        uint64_t slots = fits(s, &k->held[i]);
+    for (size_t i = 0; i < k->nears; i++) {
+        const struct held *h = &k->held[k->near[i]];
+        uint64_t slots = fits(s, h);
         size_t g = 0;
         while (g < k->groups && k->group[g].slots != slots)
             g++;
-        s->work += 1 + g;
+        s->work += s->plan->slots + g;
         if (!slots)
             continue;
         if (g == k->groups) {
@@ -72,7 +76,7 @@ static bool make_groups(struct solving *s)
             }
             k->group[k->groups++] = (struct group){ .slots = slots };
         }
-        k->group[g].spare += k->held[i].count;
+        k->group[g].spare += h->count;
     }
     return true;
 }
@@ -132,15 +136,26 @@ static int64_t later(int64_t at, int64_t by)
     return __builtin_add_overflow(at, by, &sum) ? INT64_MAX : sum;
 }
 
-static void restrict_to(struct solving *s, const struct stix_bound *b, int64_t at)
+static void restrict_to(struct solving *s, const struct stix_bound *b, int64_t since, int64_t until)
 {
-    int64_t until = later(at, b->slack);
     for (size_t i = 0; i < s->plan->slots; i++) {
         if ((b->early >> i & 1) && until < s->until[i])
             s->until[i] = until;
-        if ((b->late >> i & 1) && at > s->since[i])
-            s->since[i] = at;
+        if ((b->late >> i & 1) && since > s->since[i])
+            s->since[i] = since;
     }
+}
+
+/* Chooses the time of a bound; copies of it that follow will not have a later one. */
+static void choose(struct solving *s, size_t n, int64_t at)
+{
+    const struct stix_plan *p = s->plan;
+    s->chosen[n] = at;
+    restrict_to(s, &p->bound[n], at, later(at, p->bound[n].slack));
+    for (size_t i = n, back; (back = i + p->bound[n].back) > i && back < p->bounds &&
+                             p->bound[back].back == p->bound[n].back;
+         i = back)
+        restrict_to(s, &p->bound[back], INT64_MIN, later(at, p->bound[back].slack));
 }
 
 static uint64_t leaves_of(const struct stix_plan *p, uint64_t slots)
@@ -160,19 +175,22 @@ static bool search(struct solving *s, size_t n)
     const struct stix_bound *b = &s->plan->bound[n];
     const struct held *newest = &s->k->held[s->newest];
     uint64_t leaves = leaves_of(s->plan, b->late);
-    bool early = b->early >> s->slot & 1, late = b->late >> s->slot & 1;
-    int64_t until[KP_STIX_LEAVES_MAX], since[KP_STIX_LEAVES_MAX], tried = INT64_MIN;
+    int64_t until[KP_STIX_LEAVES_MAX], since[KP_STIX_LEAVES_MAX],
+        tried = INT64_MIN, most = b->late >> s->slot & 1 ? newest->last : INT64_MAX;
+    bool early = b->early >> s->slot & 1;
     size_t all = s->plan->slots * sizeof *until;
+    if (b->back && s->chosen[n - b->back] < most)
+        most = s->chosen[n - b->back];
     memcpy(until, s->until, all);
     memcpy(since, s->since, all);
-    for (size_t i = s->k->n; i-- && s->work < WORK_MAX && !s->err->code;) {
-        const struct held *h = &s->k->held[i];
+    for (size_t i = s->k->nears; i-- && s->work < WORK_MAX && !s->err->code;) {
+        const struct held *h = &s->k->held[s->k->near[i]];
         s->work++;
-        if (!(h->leaves & leaves) || h->last == tried || (late && h->last > newest->last) ||
+        if (!(h->leaves & leaves) || h->last == tried || h->last > most ||
             (early && later(h->last, b->slack) < newest->first))
             continue;
         tried = h->last;
-        restrict_to(s, b, h->last);
+        choose(s, n, h->last);
         if (search(s, n + 1))
             return true;
         memcpy(s->until, until, all);
@@ -181,16 +199,67 @@ static bool search(struct solving *s, size_t n)
     return false;
 }
 
+/* Of what is kept, what a WITHIN of the whole allows beside the newest. */
+static bool find_near(struct solving *s)
+{
+    struct stix_keeping *k = s->k;
+    const struct held *o = &k->held[s->newest];
+    const struct stix_plan *p = s->plan;
+    int64_t span = INT64_MAX;
+    for (size_t i = 0; i < p->bounds; i++) {
+        const struct stix_bound *b = &p->bound[i];
+        if (b->early == b->late && (b->early & (b->early + 1)) == 0 &&
+            (p->slots == 64 || b->early >> p->slots == 0) && b->early >> (p->slots - 1) == 1 &&
+            b->slack < span)
+            span = b->slack;
+    }
+    if (!kp_grow(&k->near, &k->near_capacity, k->n, sizeof *k->near)) {
+        kp_fail(s->err, KP_ENOMEM, "out of memory keeping observations");
+        return false;
+    }
+    k->nears = 0;
+    for (size_t i = 0; i < k->n; i++)
+        if (k->held[i].first <= later(o->last, span) && o->first <= later(k->held[i].last, span))
+            k->near[k->nears++] = (uint32_t)i;
+    return true;
+}
+
+/* What any choice of a time leaves: no later than the last end of those behind it, no earlier than
+ * the first beginning of those before it. */
+static void narrow(struct solving *s, const struct stix_bound *b)
+{
+    int64_t last = INT64_MIN, first = INT64_MAX;
+    uint64_t early = leaves_of(s->plan, b->early), late = leaves_of(s->plan, b->late);
+    for (size_t i = 0; i < s->k->nears; i++) {
+        const struct held *h = &s->k->held[s->k->near[i]];
+        if ((h->leaves & late) && h->last > last)
+            last = h->last;
+        if ((h->leaves & early) && h->first < first)
+            first = h->first;
+    }
+    s->work += s->k->nears;
+    int64_t since = first == INT64_MAX             ? first
+                    : first < INT64_MIN + b->slack ? INT64_MIN
+                                                   : first - b->slack;
+    restrict_to(s, b, since, last == INT64_MIN ? last : later(last, b->slack));
+}
+
 static bool solve(struct solving *s)
 {
+    const struct stix_plan *p = s->plan;
     const struct held *newest = &s->k->held[s->newest];
-    for (s->slot = 0; s->slot < s->plan->slots; s->slot++) {
-        if (!(s->plan->slot[s->slot].leaves & newest->leaves))
+    if (!find_near(s))
+        return false;
+    for (s->slot = 0; s->slot < p->slots; s->slot++) {
+        if (!(p->slot[s->slot].leaves & newest->leaves) || p->slot[s->slot].copy)
             continue;
-        for (size_t i = 0; i < s->plan->slots; i++) {
+        for (size_t i = 0; i < p->slots; i++) {
             s->until[i] = INT64_MAX;
             s->since[i] = INT64_MIN;
         }
+        for (size_t i = 0; i < p->bounds; i++)
+            if (p->bound[i].early != p->bound[i].late)
+                narrow(s, &p->bound[i]);
         if (search(s, 0))
             return true;
     }
@@ -210,8 +279,8 @@ static enum kp_code use(struct solving *s, struct kp_stix_hit *hit)
         for (size_t i = 0; i < s->plan->slots; i++)
             k->group[g].spare += k->group[g].used[i];
     }
-    for (size_t i = k->n; i--;) { /* the newest is in it */
-        struct held *h = &k->held[i];
+    for (size_t i = k->nears; i--;) { /* the newest is in it */
+        struct held *h = &k->held[k->near[i]];
         uint64_t slots = fits(s, h);
         size_t g = 0;
         while (g < k->groups && k->group[g].slots != slots)
@@ -315,6 +384,7 @@ void stix_keeping_free(struct stix_keeping *k)
     if (!k)
         return;
     kp_free(k->held);
+    kp_free(k->near);
     kp_free(k->group);
     kp_free(k->ids);
     kp_free(k);

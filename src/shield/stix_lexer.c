@@ -17,6 +17,8 @@ void stix_fault(struct stix_lexer *l, const char *at, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(why, sizeof why, fmt, args);
     va_end(args);
+    for (char *p = why; *p; p++)
+        *p = *p > 0 && *p < ' ' ? ' ' : *p; /* one line, whatever is shown of the pattern */
     for (const char *p = l->text; p < at; p++)
         column += (*p & 0xc0) != 0x80;
     kp_fail(l->err, KP_EPARSE, "column %zu: %s", column, why);

@@ -60,13 +60,15 @@ static struct stix_plan *join(struct planning *p, const struct stix_plan *a,
     memcpy(n->slot, a->slot, a->slots * sizeof *a->slot);
     memcpy(n->slot + a->slots, b->slot, b->slots * sizeof *b->slot);
     memcpy(n->bound, a->bound, a->bounds * sizeof *a->bound);
-    for (size_t i = 0; i < b->bounds; i++)
-        n->bound[a->bounds + i] =
-            (struct stix_bound){ b->bound[i].early << a->slots, b->bound[i].late << a->slots,
-                                 b->bound[i].slack };
+    for (size_t i = 0; i < b->bounds; i++) {
+        struct stix_bound *to = &n->bound[a->bounds + i];
+        *to = b->bound[i];
+        to->early <<= a->slots;
+        to->late <<= a->slots;
+    }
     if (then)
         n->bound[n->bounds - 1] =
-            (struct stix_bound){ below(a->slots), below(b->slots) << a->slots, 0 };
+            (struct stix_bound){ below(a->slots), below(b->slots) << a->slots, 0, 0 };
     return n;
 }
 
@@ -92,8 +94,13 @@ static struct stix_plan *times(struct planning *p, const struct stix_plan *a, in
     memcpy(out->bound, a->bound, a->bounds * sizeof *a->bound);
     for (size_t i = 0; i < a->slots && !a->bounds; i++)
         out->slot[i].need = a->slot[i].need > NEED_MAX / n ? NEED_MAX : a->slot[i].need * n;
-    for (int64_t i = 1; a->bounds && i < n && out; i++)
+    for (int64_t i = 1; a->bounds && i < n && out; i++) {
         out = join(p, out, a, false);
+        for (size_t j = out ? out->slots - a->slots : 0; out && j < out->slots; j++)
+            out->slot[j].copy = true;
+        if (out && i > 1) /* the first may have the newest observation, and another order */
+            out->bound[out->bounds - a->bounds].back = (uint32_t)a->bounds;
+    }
     return out;
 }
 
@@ -151,7 +158,7 @@ static struct stix_plan *plan(struct planning *p, const struct stix_node *n)
     if (n->kind == STIX_LEAF) {
         first = blank(p, 1, 0);
         if (first)
-            *first->slot = (struct stix_slot){ UINT64_C(1) << n->number, 1 };
+            *first->slot = (struct stix_slot){ .leaves = UINT64_C(1) << n->number, .need = 1 };
         return first;
     }
     if (n->kind == STIX_OR)
@@ -164,12 +171,14 @@ static struct stix_plan *plan(struct planning *p, const struct stix_node *n)
     if (first && n->kind == STIX_REPEATS)
         return choices(p, first, n->number);
     for (struct stix_plan **at = &first; *at && n->kind == STIX_WITHIN; at = &(*at)->next) {
+        if ((*at)->slots == 1 && (*at)->slot->need == 1)
+            continue; /* one observation is within any time */
         struct stix_plan *a = *at, *b = blank(p, a->slots, a->bounds + 1);
         if (!b)
             return NULL;
         memcpy(b->slot, a->slot, a->slots * sizeof *a->slot);
         memcpy(b->bound, a->bound, a->bounds * sizeof *a->bound);
-        b->bound[a->bounds] = (struct stix_bound){ below(a->slots), below(a->slots), n->number };
+        b->bound[a->bounds] = (struct stix_bound){ below(a->slots), below(a->slots), n->number, 0 };
         b->next = a->next;
         *at = b;
     }

@@ -121,10 +121,13 @@ struct stix_node {
 struct stix_slot {
     uint64_t leaves; /* one of these */
     int64_t need;
+    bool copy; /* of a slot before: what fits here fits there */
 };
 struct stix_bound {
     uint64_t early, late; /* slots */
     int64_t slack;
+    uint32_t
+        back; /* its time is not behind that of the bound so many before, a copy; 0: it may be */
 };
 struct stix_plan {
     struct stix_plan *next;
