@@ -166,28 +166,58 @@ static uint64_t leaves_of(const struct stix_plan *p, uint64_t slots)
     return leaves;
 }
 
+static int64_t sooner(int64_t at, int64_t by)
+{
+    return at < INT64_MIN + by ? INT64_MIN : at - by;
+}
+
+/* Between which times one can be chosen for a bound: each slot behind it has something that ends
+ * later, each before it something that begins sooner. */
+static void range(struct solving *s, size_t n, int64_t *least, int64_t *most)
+{
+    const struct stix_plan *p = s->plan;
+    const struct stix_bound *b = &p->bound[n];
+    const struct held *newest = &s->k->held[s->newest];
+    int64_t first[KP_STIX_LEAVES_MAX], last[KP_STIX_LEAVES_MAX];
+    for (size_t i = 0; i < p->slots; i++) {
+        first[i] = s->slot == i ? newest->first : INT64_MAX;
+        last[i] = s->slot == i ? newest->last : INT64_MIN;
+    }
+    for (size_t i = 0; i < s->k->nears; i++) {
+        const struct held *h = &s->k->held[s->k->near[i]];
+        for (uint64_t slots = fits(s, h) & ~(UINT64_C(1) << s->slot); slots; slots &= slots - 1) {
+            int slot = __builtin_ctzll(slots);
+            first[slot] = h->first < first[slot] ? h->first : first[slot];
+            last[slot] = h->last > last[slot] ? h->last : last[slot];
+        }
+    }
+    s->work += s->k->nears * p->slots;
+    *least = INT64_MIN;
+    *most = b->back ? s->chosen[n - b->back] : INT64_MAX;
+    for (size_t i = 0; i < p->slots; i++) {
+        if ((b->late >> i & 1) && last[i] < *most)
+            *most = last[i];
+        if ((b->early >> i & 1) && sooner(first[i], b->slack) > *least)
+            *least = sooner(first[i], b->slack);
+    }
+}
+
 static bool search(struct solving *s, size_t n)
 {
     if (!flows(s))
         return false;
     if (n == s->plan->bounds)
         return true;
-    const struct stix_bound *b = &s->plan->bound[n];
-    const struct held *newest = &s->k->held[s->newest];
-    uint64_t leaves = leaves_of(s->plan, b->late);
-    int64_t until[KP_STIX_LEAVES_MAX], since[KP_STIX_LEAVES_MAX],
-        tried = INT64_MIN, most = b->late >> s->slot & 1 ? newest->last : INT64_MAX;
-    bool early = b->early >> s->slot & 1;
+    uint64_t leaves = leaves_of(s->plan, s->plan->bound[n].late);
+    int64_t until[KP_STIX_LEAVES_MAX], since[KP_STIX_LEAVES_MAX], tried = INT64_MIN, least, most;
     size_t all = s->plan->slots * sizeof *until;
-    if (b->back && s->chosen[n - b->back] < most)
-        most = s->chosen[n - b->back];
+    range(s, n, &least, &most);
     memcpy(until, s->until, all);
     memcpy(since, s->since, all);
     for (size_t i = s->k->nears; i-- && s->work < WORK_MAX && !s->err->code;) {
         const struct held *h = &s->k->held[s->k->near[i]];
         s->work++;
-        if (!(h->leaves & leaves) || h->last == tried || h->last > most ||
-            (early && later(h->last, b->slack) < newest->first))
+        if (!(h->leaves & leaves) || h->last == tried || h->last > most || h->last < least)
             continue;
         tried = h->last;
         choose(s, n, h->last);
@@ -238,9 +268,7 @@ static void narrow(struct solving *s, const struct stix_bound *b)
             first = h->first;
     }
     s->work += s->k->nears;
-    int64_t since = first == INT64_MAX             ? first
-                    : first < INT64_MIN + b->slack ? INT64_MIN
-                                                   : first - b->slack;
+    int64_t since = first == INT64_MAX ? first : sooner(first, b->slack);
     restrict_to(s, b, since, last == INT64_MIN ? last : later(last, b->slack));
 }
 
