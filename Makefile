@@ -69,6 +69,7 @@ bench: build
 	@bench/gate
 	@bench/oee
 	@bench/csaf
+	@bench/stix
 	@bench/console
 	@bench/http
 format:
