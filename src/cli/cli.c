@@ -337,6 +337,11 @@ static const struct kp_flag csaf_flags[] = {
     { "all", NULL, "with check: every place" },
     { 0 },
 };
+static const struct kp_flag shield_flags[] = {
+    { "inventory", "FILE", "a CSV file of devices: id, manufacturer, product, order_number, firmware" },
+    { "advisories", "DIR", "a folder of advisories (CSAF 2.0)" },
+    { 0 },
+};
 static const struct kp_flag check_flags[] = {
     { "repair", "OUT", "of a damaged data file: write a sound copy of all that can be read" },
     { 0 },
@@ -419,6 +424,8 @@ const struct kp_verb kp_verbs[] = {
       "koppel flex oee 'hall/**' --from -7d --every shift", kp_verb_flex, flex_flags, 1, -1, flex_words },
     { "csaf", "check FILE|DIR... | tests", "whether security advisories (CSAF 2.0) are as the standard wants them",
       "koppel csaf check advisories/", kp_verb_csaf, csaf_flags, 1, -1, NULL },
+    { "shield", "match", "which devices of a list the advisories of a folder are about, without a node",
+      "koppel shield match --inventory devices.csv --advisories csaf/", kp_verb_shield, shield_flags, 1, 1, NULL },
     { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1, NULL },
     { "rollback", "[DIR]", "go back to the data file before an upgrade", "koppel rollback ~/factory", kp_verb_rollback,
       no_flags, 0, 1, NULL },
