@@ -317,7 +317,7 @@ static void take_word(struct taking *t, const char *w, size_t len, bool line)
     word[n] = 0;
     if (AMONG(word, says_nothing) || t->including || of_vendor(t->vendor, word, n))
         return;
-    if (name->n < KP_WORDS_MAX)
+    if (name->n < KP_NAME_WORDS)
         name->word[name->n++] = (struct kp_word_form){ kp_hash(KP_HASH_START, word, n), digits,
                                                        t->depth > 0, (uint8_t)n };
     name->whole = kp_hash(name->whole, word, n);

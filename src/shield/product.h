@@ -9,7 +9,7 @@ enum {
     KP_VENDORS_MAX = 4, /* of one text: "Rockwell Automation/Allen-Bradley" */
     KP_VENDOR_KEY = 48,
     KP_CODE_MAX = 48,
-    KP_WORDS_MAX = 32, /* of a name; what comes behind is left out */
+    KP_NAME_WORDS = 32, /* of a name; what comes behind is left out */
     KP_PRODUCT_TEXT = 400
 };
 
@@ -41,7 +41,7 @@ struct kp_word_form {
  * ("series", "firmware", "incl. ... variants"). `whole` is a hash of all letters and digits in
  * turn, so that "S7-1500" and "S7 1500" agree; `plain` the same without what stands in brackets. */
 struct kp_name {
-    struct kp_word_form word[KP_WORDS_MAX];
+    struct kp_word_form word[KP_NAME_WORDS];
     uint8_t n;
     uint64_t whole, plain;
     bool brackets, telling;
