@@ -81,7 +81,8 @@ struct matching {
     bool failed;
     /* out, of what was written */
     size_t opened, closed;
-    bool known; /* the same document is here */
+    bool known;   /* the same document is here */
+    int64_t took; /* ns, reading and matching it */
     const char *extract;
 };
 
@@ -274,18 +275,48 @@ static enum kp_code close_one(struct kp_db *db, int64_t device, const char *advi
     return kp_run(s, err);
 }
 
+/* Whether it differs from what is in the file. */
+static bool is_news(const struct standing *t, const struct found *f)
+{
+    if (f->verdict == KP_CLEAR)
+        return t->open;
+    return !t->there || t->print != f->print || (!t->open && !t->answered);
+}
+
+/* A commit costs more than a look. */
+static bool any_news(struct kp_db *db, struct matching *m, struct kp_err *err)
+{
+    int64_t open = 0;
+    struct kp_stmt *s = kp_db_prepare(
+        db, "select count(*) from finding where advisory = ? and closed is null", err);
+    if (!s)
+        return false;
+    kp_bind_text(s, 1, m->a->id);
+    if (kp_step(s, err)) {
+        open = kp_column_int(s, 0);
+        kp_reset(s);
+    }
+    for (size_t i = 0; i < m->n && !err->code; i++) {
+        struct standing t;
+        if (read_standing(db, m->found[i].device, m->a->id, &t, err) || is_news(&t, &m->found[i]))
+            return !err->code;
+        open -= t.open;
+    }
+    return open > 0;
+}
+
 static enum kp_code put_finding(struct kp_db *db, struct matching *m, const struct found *f,
                                 int64_t now, struct kp_err *err)
 {
     struct standing t;
     if (read_standing(db, f->device, m->a->id, &t, err))
         return err->code;
-    if (f->verdict != KP_CLEAR) {
-        m->opened += !t.there || (!t.open && (!t.answered || t.print != f->print));
-        return t.there && t.open && t.print == f->print ? KP_OK : put_open(db, m, f, now, err);
-    }
-    if (!t.there || !t.open)
+    if (!is_news(&t, f))
         return KP_OK;
+    if (f->verdict != KP_CLEAR) {
+        m->opened += !t.open;
+        return put_open(db, m, f, now, err);
+    }
     char why[KP_VERSION_WHY + 120];
     snprintf(why, sizeof why, "firmware %.60s is %s", *f->firmware ? f->firmware : "(unknown)",
              f->why);
@@ -420,7 +451,24 @@ static void put_taken(const struct matching *m, struct kp_json *j)
     kp_json_put_int(j, "review", (int64_t)m->review);
     kp_json_put_int(j, "opened", (int64_t)m->opened);
     kp_json_put_int(j, "closed", (int64_t)m->closed);
+    kp_json_put_int(j, "matchMicroseconds", m->took / 1000);
     kp_json_end(j, '}');
+}
+
+/* Keeps what stays of it, and what was found. */
+static enum kp_code take_document(struct matching *m, const json_t *json, struct kp_json *j,
+                                  struct kp_err *err)
+{
+    json_t *kept = extract(json);
+    char *dumped = kept ? kp_json_dump(kept, JSON_COMPACT) : NULL;
+    m->extract = dumped;
+    if (!dumped)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    else if (!kp_store_do(m->s->store, write_advisory, m, err))
+        put_taken(m, j);
+    kp_free(dumped);
+    json_decref(kept);
+    return err->code;
 }
 
 static enum kp_code take_csaf(struct kp_shield *s, const char *text, size_t len, struct kp_json *j,
@@ -429,19 +477,14 @@ static enum kp_code take_csaf(struct kp_shield *s, const char *text, size_t len,
     struct kp_arena arena = { 0 };
     struct kp_advisory a;
     struct matching m = { .s = s, .a = &a, .arena = &arena };
-    json_t *json = NULL, *kept = NULL;
-    char *dumped = NULL;
-    if (!need_devices(s, err) && !kp_advisory_load(text, len, s->aliases, &arena, &json, &a, err)) {
-        kept = extract(json);
-        m.extract = dumped = kept ? kp_json_dump(kept, JSON_COMPACT) : NULL;
-        if (!dumped)
-            kp_fail(err, KP_ENOMEM, "out of memory");
-        if (!err->code && !match(&m, err) && !kp_store_do(s->store, write_advisory, &m, err))
-            put_taken(&m, j);
+    json_t *json = NULL;
+    int64_t begun = kp_mono(s->clock);
+    if (!need_devices(s, err) && !kp_advisory_load(text, len, s->aliases, &arena, &json, &a, err) &&
+        !match(&m, err)) {
+        m.took = kp_mono(s->clock) - begun;
+        take_document(&m, json, j, err);
     }
     kp_free(m.found);
-    kp_free(dumped);
-    json_decref(kept);
     json_decref(json);
     kp_arena_free(&arena);
     return err->code;
@@ -460,8 +503,13 @@ static enum kp_code rematch(struct kp_shield *s, const char *text, struct kp_err
     struct matching m = { .s = s, .a = &a, .arena = &arena };
     json_t *json = NULL;
     if (!kp_advisory_load(text, strlen(text), s->aliases, &arena, &json, &a, err) &&
-        !match(&m, err))
-        kp_store_do(s->store, write_findings, &m, err);
+        !match(&m, err)) {
+        struct kp_db *db = kp_store_reader(s->store, err);
+        bool news = db && any_news(db, &m, err);
+        kp_store_reader_done(s->store, db);
+        if (news)
+            kp_store_do(s->store, write_findings, &m, err);
+    }
     kp_free(m.found);
     json_decref(json);
     kp_arena_free(&arena);
