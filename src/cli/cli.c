@@ -350,6 +350,7 @@ static const struct kp_word inventory_words[] = {
     { "remove", "DEVICE", "", "forget a device and its findings", "koppel inventory remove old/drive" },
     { "expect", "DEVICE [VERSION]", "for", "its firmware will change, so that is no alarm", "koppel inventory expect hall/press V2.9.7 --for 4h" },
     { "confirm", "DEVICE", "", "a change nobody announced was right", "koppel inventory confirm hall/press" },
+    { "aliases", "[FILE]", "", "makers' other names, lines such as 'Old Cogs = Cogs'", "koppel inventory aliases makers.txt" },
     { 0 },
 };
 static const struct kp_flag advisories_flags[] = {
@@ -451,7 +452,7 @@ const struct kp_verb kp_verbs[] = {
       "koppel flex oee 'hall/**' --from -7d --every shift", kp_verb_flex, flex_flags, 1, -1, flex_words },
     { "csaf", "check FILE|DIR... | tests", "whether security advisories (CSAF 2.0) are as the standard wants them",
       "koppel csaf check advisories/", kp_verb_csaf, csaf_flags, 1, -1, NULL },
-    { "inventory", "list | show | set | import | remove | expect | confirm ...", "devices, their firmware and its changes", "koppel inventory import devices.csv",
+    { "inventory", "list | show | set | import | remove | expect | confirm | aliases ...", "devices, their firmware and its changes", "koppel inventory import devices.csv",
       kp_verb_inventory, inventory_flags, 0, -1, inventory_words },
     { "advisories", "list | import | show | answer ...", "which devices are affected by what, and what to do", "koppel advisories import csaf/",
       kp_verb_advisories, advisories_flags, 0, -1, advisories_words },

@@ -201,6 +201,30 @@ static int import(struct kp_cli *c)
                           print_import, &err);
 }
 
+/* ---- makers' other names ---- */
+static void print_aliases(const json_t *j)
+{
+    printf("%s", kp_text(j, "text"));
+}
+
+static int aliases(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    struct kp_buf text;
+    json_t *body = NULL;
+    if (c->argc > 1) {
+        if (kp_read_file(c->argv[1], &text, &err))
+            return kp_fault(c, &err);
+        body = json_pack("{s:s}", "text", kp_buf_text(&text));
+        kp_buf_free(&text);
+        if (!body)
+            return kp_complain(c, KP_FAILED, "%s is not UTF-8", c->argv[1]);
+    }
+    return kp_client_show(
+        c, kp_client_at(c, c->argc > 1 ? "PUT" : "GET", "vendor-aliases", NULL, NULL, body, &err),
+        print_aliases, &err);
+}
+
 int kp_verb_inventory(struct kp_cli *c)
 {
     const char *word = c->argc ? c->argv[0] : "list";
@@ -218,6 +242,9 @@ int kp_verb_inventory(struct kp_cli *c)
         return expect(c);
     if (strcmp(word, "confirm") == 0)
         return on_device(c, "POST", "confirm", NULL, print_done);
+    if (strcmp(word, "aliases") == 0)
+        return aliases(c);
     return kp_complain(c, KP_MISUSE,
-                       "'%s' is none of list, show, set, import, remove, expect, confirm", word);
+                       "'%s' is none of list, show, set, import, remove, expect, confirm, aliases",
+                       word);
 }

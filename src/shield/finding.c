@@ -52,7 +52,7 @@ static enum kp_code need_devices(struct kp_shield *s, struct kp_err *err)
         return KP_OK;
     struct kp_db *db = kp_store_reader(s->store, err);
     if (db && !device_rows(db, 0, &s->texts, &s->rows, &n, err))
-        s->aliases = kp_setting_get(db, &s->texts, "vendor-aliases");
+        s->aliases = kp_setting_get(db, &s->texts, SHIELD_ALIASES);
     kp_store_reader_done(s->store, db);
     struct kp_device *list = err->code ? NULL : kp_alloc((n + 1) * sizeof *list);
     if (list)

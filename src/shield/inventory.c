@@ -11,6 +11,7 @@
 const char *const device_field_keys[] = { "manufacturer", "product",  "orderCode",
                                           "serialNumber", "hardware", "firmware",
                                           "cpe",          "purl",     NULL };
+enum { ALIASES_MAX = 64 << 10 };
 #define COLUMNS "manufacturer, product, order_code, serial, hardware, firmware, cpe, purl"
 
 const char *shield_text(struct kp_stmt *s, int column, struct kp_arena *arena)
@@ -370,6 +371,57 @@ enum kp_code kp_shield_device_confirm(struct kp_shield *s, int64_t id, const cha
     if (!kp_store_do(s->store, confirm_one, &c, err) && c.alarm)
         device_alarm(s, 0, c.asset, c.alarm, NULL, err);
     pthread_mutex_unlock(&s->work);
+    return err->code;
+}
+
+/* ---- makers' other names ---- */
+static enum kp_code write_aliases(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    return kp_setting_put(db, SHIELD_ALIASES, arg, err);
+}
+
+/* Each line has names on both sides. */
+static enum kp_code check_aliases(const char *text, struct kp_err *err)
+{
+    if (strlen(text) > ALIASES_MAX)
+        return kp_fail(err, KP_EFULL, "text: longer than %d bytes", ALIASES_MAX);
+    for (int line = 1; *text; line++) {
+        size_t n = strcspn(text, "\n");
+        const char *equal = memchr(text, '=', n);
+        size_t left = equal ? (size_t)(equal - text) : 0;
+        bool blank = strspn(text, " \t\r") >= n;
+        if (!blank && (!left || strspn(text, " \t") >= left || left + 1 >= n))
+            return kp_fail(err, KP_EINVALID, "line %d: is not like 'other name = name'", line);
+        text += n + (text[n] != 0);
+    }
+    return KP_OK;
+}
+
+enum kp_code kp_shield_aliases_put(struct kp_shield *s, const char *text, struct kp_err *err)
+{
+    char *copy = kp_strdup(text);
+    if (!copy)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    pthread_mutex_lock(&s->work);
+    if (!check_aliases(text, err) && !kp_store_do(s->store, write_aliases, copy, err))
+        findings_devices_changed(s, err);
+    pthread_mutex_unlock(&s->work);
+    kp_free(copy);
+    return err->code;
+}
+
+enum kp_code kp_shield_aliases(struct kp_shield *s, struct kp_json *j, struct kp_err *err)
+{
+    struct kp_arena arena = { 0 };
+    struct kp_db *db = kp_store_reader(s->store, err);
+    const char *text = db ? kp_setting_get(db, &arena, SHIELD_ALIASES) : NULL;
+    kp_store_reader_done(s->store, db);
+    if (!err->code) {
+        kp_json_begin(j, '{');
+        kp_json_put_text(j, "text", text ? text : "");
+        kp_json_end(j, '}');
+    }
+    kp_arena_free(&arena);
     return err->code;
 }
 

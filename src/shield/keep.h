@@ -22,6 +22,7 @@ enum device_field {
     DEVICE_FIELDS
 };
 enum { DEVICE_TEXT = 500 };
+#define SHIELD_ALIASES "vendor-aliases" /* the setting */
 extern const char *const device_field_keys[DEVICE_FIELDS + 1]; /* in JSON */
 
 struct kp_shield {

@@ -43,6 +43,10 @@ enum kp_code kp_shield_device_confirm(struct kp_shield *, int64_t id, const char
 enum kp_code kp_shield_import(struct kp_shield *, char *text, size_t len, const char *of,
                               const char *who, struct kp_json *, struct kp_err *);
 
+/* Makers' other names, lines "other name = name"; replaces what there was. */
+enum kp_code kp_shield_aliases(struct kp_shield *, struct kp_json *, struct kp_err *);
+enum kp_code kp_shield_aliases_put(struct kp_shield *, const char *text, struct kp_err *);
+
 /* ---- advisories ---- */
 /* Takes a document (CSAF 2.0), or what feeds say of vulnerabilities (EPSS as CSV, KEV as JSON), and
  * writes an object that says what came of it. */

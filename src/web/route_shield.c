@@ -123,6 +123,25 @@ enum kp_code kp_route_inventory_import(struct kp_request *r, struct kp_err *err)
     return kp_shield_import(shield(r), text, strlen(text), of, r->who.user, &j, err);
 }
 
+/* ---- makers' other names ---- */
+enum kp_code kp_route_aliases(struct kp_request *r, struct kp_err *err)
+{
+    struct kp_json j = kp_reply_json(r);
+    return kp_shield_aliases(shield(r), &j, err);
+}
+
+enum kp_code kp_route_aliases_put(struct kp_request *r, struct kp_err *err)
+{
+    static const char *const known[] = { "text", NULL };
+    const char *text;
+    json_t *body = kp_body_object(r->body, r->body_len, known, err);
+    if (body && !kp_body_text(body, "text", true, &text, err) &&
+        !kp_shield_aliases_put(shield(r), text, err))
+        kp_route_aliases(r, err);
+    json_decref(body);
+    return err->code;
+}
+
 /* ---- advisories ---- */
 enum kp_code kp_route_advisories(struct kp_request *r, struct kp_err *err)
 {

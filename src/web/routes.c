@@ -402,6 +402,8 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_DELETE, API "/inventory/{id}", kp_route_device_remove, KP_ENGINEER, KP_SLOW, NULL },
     { KP_HTTP_POST, API "/inventory/{id}/expect", kp_route_device_expect, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/inventory/{id}/confirm", kp_route_device_confirm, KP_ENGINEER, KP_SLOW, NULL },
+    { KP_HTTP_GET, API "/vendor-aliases", kp_route_aliases, KP_VIEWER, 0, NULL },
+    { KP_HTTP_PUT, API "/vendor-aliases", kp_route_aliases_put, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/advisories", kp_route_advisories, KP_VIEWER, KP_SLOW, findings_params },
     { KP_HTTP_POST, API "/advisories", kp_route_advisory_take, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/advisories/{id}", kp_route_advisory, KP_VIEWER, KP_SLOW, NULL },

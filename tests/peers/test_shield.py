@@ -123,6 +123,15 @@ def test_an_advisory_that_says_fixed_clears_without_a_person(plant):
     assert done["closed"] == 1 and ("pack/drive", "OWN-3") not in plant.findings()
 
 
+def test_a_makers_other_name_opens_what_it_hid(plant):
+    plant.take(advisory("Drive SD-300", "OWN-7", {"P": ("<2.4", None)}, maker="Old Cogs", known_affected=["P"]))
+    assert ("pack/drive", "OWN-7") not in plant.findings()
+    assert "line 1" in plant.api.refused(400, "PUT", "vendor-aliases", {"text": "Old Cogs\n"})
+    plant.api.ok("PUT", "vendor-aliases", {"text": "Old Cogs = Gearworks\n"})
+    assert plant.findings()["pack/drive", "OWN-7"]["verdict"] == "affected"
+    assert plant.node.cli("inventory", "aliases").stdout == "Old Cogs = Gearworks\n"
+
+
 def test_what_is_no_advisory_is_refused_with_the_reason(plant):
     for text, why in (("{}", "CSAF"), ("{\"document\": ", "line 1"), ("nothing\n", "no CVE")):
         assert why in plant.api.refused(400, "POST", "advisories", {"text": text})
