@@ -347,6 +347,8 @@ static enum kp_code close_others(struct kp_db *db, struct matching *m, int64_t n
     m->closed += n;
     for (size_t i = 0; i < n && !err->code; i++)
         close_one(db, gone[i], m->a->id, "the advisory is not about this device", now, err);
+    if (n == sizeof gone / sizeof *gone && !err->code)
+        return close_others(db, m, now, err); /* there may be more */
     return err->code;
 }
 
