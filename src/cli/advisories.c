@@ -7,11 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/ban.h"
 
-enum { CELL = 64, PIECE = 2 << 20 };
+enum { CELL = 64, PIECE = 2 << 20, FILE_MAX = 64 << 20 };
 
 /* ---- list ---- */
 static const char *first_fix(const json_t *finding)
@@ -196,35 +195,24 @@ static void send_lines(struct importing *m, const char *path, const char *text, 
 
 static void import_file(struct importing *m, const char *path)
 {
-    struct stat s;
-    FILE *f = fopen(path, "rb");
-    char *text = f && fstat(fileno(f), &s) == 0 && s.st_size < 64 << 20
-                     ? kp_alloc((size_t)s.st_size + 1)
-                     : NULL;
-    size_t n = text ? fread(text, 1, (size_t)s.st_size, f) : 0;
-    if (!text || ferror(f)) {
+    struct kp_err err = { 0 };
+    struct kp_buf file;
+    kp_buf_init(&file, FILE_MAX);
+    if (kp_read_document(path, &file, &err)) {
         m->failed++;
-        fprintf(stderr, "koppel: advisories: %s: it cannot be read, or is too large\n", path);
-    } else if (text[strspn(text, " \t\r\n\xef\xbb\xbf")] == '{') {
-        send_text(m, path, text, n);
+        fprintf(stderr, "koppel: advisories: %s: %s\n", path, err.text);
     } else {
-        send_lines(m, path, text, n);
+        const char *text = kp_buf_text(&file);
+        bool json = text[strspn(text, " \t\r\n\xef\xbb\xbf")] == '{';
+        (json ? send_text : send_lines)(m, path, text, file.len);
     }
-    kp_free(text);
-    if (f)
-        fclose(f);
-}
-
-static int is_file(const struct dirent *e)
-{
-    size_t n = strlen(e->d_name);
-    return e->d_name[0] != '.' && n > 5 && strcmp(e->d_name + n - 5, ".json") == 0;
+    kp_buf_free(&file);
 }
 
 static void import_path(struct importing *m, const char *path)
 {
     struct dirent **entry = NULL;
-    int n = scandir(path, &entry, is_file, alphasort);
+    int n = scandir(path, &entry, kp_is_json_file, alphasort);
     if (n < 0)
         import_file(m, path);
     for (int i = 0; i < n; i++) {

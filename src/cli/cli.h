@@ -55,6 +55,10 @@ bool kp_confirm(const struct kp_cli *, const char *question);
 enum kp_code kp_read_secret(const char *file, const char *what, char *out, int size, struct kp_err *);
 /* A whole file, - is the standard input, into `out`, which it makes; at most 4 MiB. */
 enum kp_code kp_read_file(const char *file, struct kp_buf *out, struct kp_err *);
+/* A whole document, - is the standard input, in place of what is in `text`, up to its limit. */
+enum kp_code kp_read_document(const char *file, struct kp_buf *text, struct kp_err *);
+struct dirent;
+int kp_is_json_file(const struct dirent *); /* for scandir: "....json", not hidden */
 
 /* ---- output ---- */
 const char *kp_style(const struct kp_cli *, const char *codes); /* "\033[...m" on a terminal, "" elsewhere */

@@ -96,31 +96,13 @@ static void print(void *arg, const struct kp_finding *f)
     putchar('\n');
 }
 
-static bool read_text(struct matching *m, const char *path, struct kp_err *err)
-{
-    FILE *f = fopen(path, "rb");
-    size_t n = 1;
-    m->text.len = 0;
-    m->text.failed = false;
-    if (!f)
-        return kp_fail(err, KP_EIO, "%s", strerror(errno)), false;
-    for (char *room; n && (room = kp_buf_room(&m->text, 1 << 16)); m->text.len += n)
-        n = fread(room, 1, 1 << 16, f);
-    if (ferror(f))
-        kp_fail(err, KP_EIO, "it cannot be read");
-    else if (m->text.failed)
-        kp_fail(err, KP_EFULL, "the document is larger than %d MiB", KP_CSAF_BYTES_MAX >> 20);
-    fclose(f);
-    return !err->code;
-}
-
 static void match_file(struct matching *m, const char *path)
 {
     struct kp_err err = { 0 };
     struct kp_arena arena = { 0 };
     struct kp_advisory a;
     json_t *json = NULL;
-    if (read_text(m, path, &err) &&
+    if (!kp_read_document(path, &m->text, &err) &&
         !kp_advisory_load(kp_buf_text(&m->text), m->text.len, NULL, &arena, &json, &a, &err)) {
         m->advisory = &a;
         kp_devices_match(m->devices, &a, print, m, &err);
@@ -133,17 +115,11 @@ static void match_file(struct matching *m, const char *path)
     kp_arena_free(&arena);
 }
 
-static int is_document(const struct dirent *e)
-{
-    size_t n = strlen(e->d_name);
-    return e->d_name[0] != '.' && n > 5 && strcmp(e->d_name + n - 5, ".json") == 0;
-}
-
 static enum kp_code match_folder(struct matching *m, const char *folder, struct kp_err *err)
 {
     struct dirent **entry = NULL;
     char path[4096];
-    int n = scandir(folder, &entry, is_document, alphasort);
+    int n = scandir(folder, &entry, kp_is_json_file, alphasort);
     if (n < 0)
         return kp_fail(err, KP_EIO, "%s: %s", folder, strerror(errno));
     for (int i = 0; i < n; i++) {

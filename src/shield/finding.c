@@ -17,22 +17,51 @@ const char *const kp_shield_answers[] = { "affected", "not_affected", "in_progre
                                           "accepted", "done",         NULL };
 
 /* ---- the index of devices ---- */
+struct numbered {
+    int64_t id;
+    uint32_t place;
+};
+
+static int by_id(const void *a, const void *b)
+{
+    const struct numbered *x = a, *y = b;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* What a part of a part is on is the device at the bottom. */
+static void find_hosts(const struct device_row *rows, struct numbered *places,
+                       struct kp_device *list, size_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        places[i] = (struct numbered){ rows[i].id, i };
+    if (n)
+        qsort(places, n, sizeof *places, by_id);
+    for (size_t i = 0; i < n; i++) {
+        const struct numbered key = { .id = rows[i].host }, *at = NULL;
+        if (rows[i].host)
+            at = bsearch(&key, places, n, sizeof *places, by_id);
+        if (at)
+            list[i].host = at->place;
+    }
+    for (size_t i = 0; i < n; i++)
+        for (unsigned deep = 0; list[i].host != list[list[i].host].host && deep < 16; deep++)
+            list[i].host = list[list[i].host].host;
+}
+
 static enum kp_code build(struct kp_shield *s, struct kp_device *list, size_t n, struct kp_err *err)
 {
-    for (size_t i = 0; i < n; i++) {
+    struct numbered *places = kp_alloc((n + 1) * sizeof *places);
+    for (uint32_t i = 0; i < n; i++) {
         const struct device_row *r = &s->rows[i];
         list[i] = (struct kp_device){ r->field[FIELD_MANUFACTURER], r->field[FIELD_PRODUCT],
                                       r->field[FIELD_ORDER_CODE],   r->field[FIELD_SERIAL],
                                       r->field[FIELD_FIRMWARE],     r->field[FIELD_CPE],
-                                      r->field[FIELD_PURL],         (uint32_t)i };
-        for (size_t k = 0; r->host && k < n; k++)
-            if (s->rows[k].id == r->host)
-                list[i].host = (uint32_t)k;
+                                      r->field[FIELD_PURL],         i };
     }
-    for (size_t i = 0; i < n; i++) /* what it is part of is itself a part: of the same device */
-        for (unsigned deep = 0; list[i].host != list[list[i].host].host && deep < 16; deep++)
-            list[i].host = list[list[i].host].host;
-    s->devices = kp_devices_new(list, n, s->aliases);
+    if (places)
+        find_hosts(s->rows, places, list, n);
+    s->devices = places ? kp_devices_new(list, n, s->aliases) : NULL;
+    kp_free(places);
     return s->devices ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory indexing the inventory");
 }
 

@@ -178,9 +178,7 @@ static bool place_line(struct showing *w, struct line *l, struct kp_err *err)
         return false;
     l->name = r->name;
     kp_model_lock(w->s->model);
-    bool lives = r->asset && kp_model_asset(w->s->model, (kp_asset)r->asset);
-    may = lives ? kp_gate_asset(w->s->model, w->to, (kp_asset)r->asset)
-                : kp_gate_label(w->to, KP_INTERNAL);
+    may = device_may_go(w->s->model, w->to, r);
     struct place p = place_of(w->s->model, r);
     kp_model_unlock(w->s->model);
     l->urgency = urgency(l->score, epss, kev, &p);

@@ -426,12 +426,17 @@ enum kp_code kp_shield_aliases(struct kp_shield *s, struct kp_json *j, struct kp
 }
 
 /* ---- showing ---- */
+bool device_may_go(const struct kp_model *m, enum kp_recipient to, const struct device_row *r)
+{
+    return r->asset && kp_model_asset(m, (kp_asset)r->asset)
+               ? kp_gate_asset(m, to, (kp_asset)r->asset)
+               : kp_gate_label(to, KP_INTERNAL);
+}
+
 static bool may_show(struct kp_shield *s, enum kp_recipient to, const struct device_row *r)
 {
     kp_model_lock(s->model);
-    bool may = r->asset && kp_model_asset(s->model, (kp_asset)r->asset)
-                   ? kp_gate_asset(s->model, to, (kp_asset)r->asset)
-                   : kp_gate_label(to, KP_INTERNAL);
+    bool may = device_may_go(s->model, to, r);
     kp_model_unlock(s->model);
     return may;
 }

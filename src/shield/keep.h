@@ -51,6 +51,9 @@ struct device_row {
 enum kp_code device_rows(struct kp_db *, int64_t id, struct kp_arena *, struct device_row **,
                          size_t *n, struct kp_err *);
 
+/* Under the model's lock: whether it may be told there. One that is in no model is internal. */
+bool device_may_go(const struct kp_model *, enum kp_recipient, const struct device_row *);
+
 /* What is to be written of one device; `via` machine, import or hand. */
 struct device_put {
     int64_t id, asset, host; /* id 0: found by asset or name, else made; host -1: as it is */
