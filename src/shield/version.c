@@ -192,6 +192,8 @@ bool kp_version_read(const char *text, struct kp_version *v)
 {
     memset(v, 0, sizeof *v);
     const char *t = skip(text, " \t"), *first = t;
+    if (strnlen(text, UINT16_MAX) == UINT16_MAX)
+        return false; /* no version is as long */
     v->from = (uint16_t)(t - text);
     t = read_front(t, v);
     if (t && digit(*t) && !v->scheme[0])
