@@ -358,7 +358,7 @@ enum kp_code kp_shield_device_expect(struct kp_shield *s, int64_t id, const char
 {
     struct change c = { .id = id, .text = version, .until = until };
     struct kp_version v;
-    if (*version && !kp_version_read(version, &v))
+    if (strlen(version) > 100 || (*version && !kp_version_read(version, &v)))
         return kp_fail(err, KP_EINVALID, "version: '%.40s' is no version", version);
     return kp_store_do(s->store, expect_one, &c, err);
 }
