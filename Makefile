@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: the work is in tools/ and in CMakePresets.json.
-.PHONY: help build run check fuzz torture power tck edc check-ubl csaf stix bench format analyze clean
+.PHONY: help build run check fuzz torture power tck edc check-ubl csaf match stix bench format analyze clean
 help:
 	@echo "make run      install what is missing, build, start a demo shop and a node coupled to it"
 	@echo "make check    install what the tests need and pass them all"
@@ -12,6 +12,7 @@ help:
 	@echo "make tck      the test suite of the Dataspace Protocol, N times (Java)"
 	@echo "make edc      a node and an Eclipse Dataspace connector share with each other (Java)"
 	@echo "make check-ubl  orders and invoices judged beside the public rules (Java), and all that a node puts out"
+	@echo "make match    devices and advisories matched as labelled pairs want it (KOPPEL_DATA)"
 	@echo "make csaf     advisories judged as the test files of OASIS want it (KOPPEL_DATA)"
 	@echo "make stix     patterns of threat information held against vectors (KOPPEL_DATA)"
 	@echo "make analyze  gcc's static analyser over everything"
@@ -58,6 +59,8 @@ csaf: build
 	@tests/csaf/agree build/release/koppel $${CSAF_DOCUMENTS:-1000} $${CSAF_SEED:-1}
 stix: build
 	@tests/shield/stix-vectors build/release/koppel
+match: build
+	@tests/match/check build/release/koppel
 bench: build
 	@bench/start
 	@bench/opcua
@@ -70,6 +73,7 @@ bench: build
 	@bench/oee
 	@bench/csaf
 	@bench/stix
+	@bench/shield
 	@bench/console
 	@bench/http
 format:

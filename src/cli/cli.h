@@ -55,6 +55,10 @@ bool kp_confirm(const struct kp_cli *, const char *question);
 enum kp_code kp_read_secret(const char *file, const char *what, char *out, int size, struct kp_err *);
 /* A whole file, - is the standard input, into `out`, which it makes; at most 4 MiB. */
 enum kp_code kp_read_file(const char *file, struct kp_buf *out, struct kp_err *);
+/* A whole document, - is the standard input, in place of what is in `text`, up to its limit. */
+enum kp_code kp_read_document(const char *file, struct kp_buf *text, struct kp_err *);
+struct dirent;
+int kp_is_json_file(const struct dirent *); /* for scandir: "....json", not hidden */
 
 /* ---- output ---- */
 const char *kp_style(const struct kp_cli *, const char *codes); /* "\033[...m" on a terminal, "" elsewhere */
@@ -92,6 +96,8 @@ int kp_verb_retain(struct kp_cli *), kp_verb_usage(struct kp_cli *), kp_verb_qua
 int kp_verb_alarms(struct kp_cli *);
 int kp_verb_import(struct kp_cli *);
 int kp_verb_csaf(struct kp_cli *), kp_verb_stix(struct kp_cli *);
+int kp_verb_shield(struct kp_cli *);
+int kp_verb_inventory(struct kp_cli *), kp_verb_advisories(struct kp_cli *);
 int kp_verb_flex(struct kp_cli *);
 int kp_flex_report(struct kp_cli *); /* flex_report.c */
 int kp_flex_shop(struct kp_cli *); /* what flex says of the shop floor */

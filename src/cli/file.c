@@ -7,6 +7,7 @@
 #include "store/repair.h"
 #include "store/store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 
 #include "core/ban.h"
 
-enum { FILE_MAX = 4 << 20, SQL_ROWS = 1000, SQL_DEADLINE_MS = 30000 };
+enum { FILE_MAX = 4 << 20, BLOCK = 1 << 16, SQL_ROWS = 1000, SQL_DEADLINE_MS = 30000 };
 
 /* ---- sql ---- */
 static void csv_cell(const char *text, bool last)
@@ -155,6 +156,31 @@ enum kp_code kp_read_file(const char *file, struct kp_buf *out, struct kp_err *e
     if (f != stdin)
         fclose(f);
     return out->failed ? kp_fail(err, KP_EFULL, "%s is larger than 4 MiB", file) : KP_OK;
+}
+
+enum kp_code kp_read_document(const char *file, struct kp_buf *text, struct kp_err *err)
+{
+    FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "rb");
+    size_t n = 1;
+    text->len = 0;
+    text->failed = false;
+    if (!f)
+        return kp_fail(err, KP_EIO, "%s", strerror(errno));
+    for (char *room; n && (room = kp_buf_room(text, BLOCK)); text->len += n)
+        n = fread(room, 1, BLOCK, f);
+    if (ferror(f))
+        kp_fail(err, KP_EIO, "it cannot be read");
+    else if (text->failed)
+        kp_fail(err, KP_EFULL, "the document is larger than %zu MiB", text->limit >> 20);
+    if (f != stdin)
+        fclose(f);
+    return err->code;
+}
+
+int kp_is_json_file(const struct dirent *e)
+{
+    size_t n = strlen(e->d_name);
+    return e->d_name[0] != '.' && n > 5 && strcmp(e->d_name + n - 5, ".json") == 0;
 }
 
 static void print_plan(const struct kp_cli *c, const json_t *j)
