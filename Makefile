@@ -65,6 +65,7 @@ bench: build
 	@bench/alarms
 	@bench/gate
 	@bench/oee
+	@bench/share
 	@bench/csaf
 	@bench/console
 	@bench/http

@@ -84,7 +84,7 @@ class Node:
             return False
 
     def cli(self, *words):
-        out = subprocess.run([KOPPEL, *words, "--node", self.dir], capture_output=True, text=True)
+        out = subprocess.run([KOPPEL, *map(str, words), "--node", self.dir], capture_output=True, text=True)
         if out.returncode:
             raise SystemExit(f"koppel {' '.join(map(str, words))}: {out.stderr}")
         return out.stdout
