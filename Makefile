@@ -7,7 +7,7 @@ help:
 	@echo "make build    the release binary, build/release/koppel"
 	@echo "make bench    the figures of docs/figures.md"
 	@echo "make fuzz     every fuzz target for ten minutes (FUZZ_SECONDS=...)"
-	@echo "make torture  kill -9 a thousand times, and while a thousand order files come"
+	@echo "make torture  kill -9 a thousand times, while a thousand order files come, and at every message between two nodes"
 	@echo "make power    a thousand power cuts"
 	@echo "make tck      the test suite of the Dataspace Protocol, N times (Java)"
 	@echo "make edc      a node and an Eclipse Dataspace connector share with each other (Java)"
@@ -37,6 +37,7 @@ torture:
 	@cmake --build --preset dev
 	@tests/crash/kill.py build/dev/crash_store build/dev/koppel 1000
 	@tests/crash/drop_kill.py build/dev/koppel --files 1000
+	@tests/crash/share_kill.py build/dev/koppel --random 300
 power:
 	@tools/setup check
 	@cmake --preset dev > /dev/null

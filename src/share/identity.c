@@ -117,6 +117,7 @@ void kp_share_reached_at(struct kp_share *s, const char *root)
     pthread_mutex_lock(&s->lock);
     snprintf(s->root, sizeof s->root - sizeof KP_DSP_PATH, "%s", root);
     pthread_mutex_unlock(&s->lock);
+    share_wake(s); /* requests wait until they can be answered */
 }
 
 enum kp_code kp_share_card(struct kp_share *s, struct kp_json *j, const char *ca,

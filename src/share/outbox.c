@@ -24,9 +24,11 @@ enum {
 #define FIRST_WAIT   (100 * KP_MILLISECOND)
 #define LONGEST_WAIT (300 * KP_SECOND)
 #define GIVE_UP      (72 * 3600 * KP_SECOND)
+#define PAUSE        KP_SECOND /* while the disk takes nothing, or the same would be said at once */
 
 struct flight {
     struct kp_share *share;
+    int64_t *pause; /* until when nothing departs */
     bool used, asking; /* asking: where the process stands on the other side, after a refusal */
     int64_t row;
     struct share_process process;
@@ -39,6 +41,7 @@ struct flight {
 
 struct outbox {
     struct kp_share *share;
+    int64_t pause;
     struct flight flights[AT_ONCE];
 };
 
@@ -196,9 +199,11 @@ static void conclude(struct flight *f, int what, const char *peer, int64_t wait)
     if (what == REFUSED)
         kp_warn("share", "a partner refuses a message", "partner=%s word=%s why=%s",
                 kp_log_quote(f->process.partner), kp_say_words[f->said.word], kp_log_quote(f->why));
-    if (kp_store_do(s->store, settle, &o, &err) && err.code != KP_ESTOPPED)
+    if (kp_store_do(s->store, settle, &o, &err) && err.code != KP_ESTOPPED) {
         kp_error("share", "what came of a message cannot be written down: it is said again",
                  "why=%s", kp_log_quote(err.text));
+        *f->pause = o.step.now + PAUSE;
+    }
     kp_arena_free(&f->arena);
     f->used = false;
 }
@@ -340,13 +345,15 @@ static bool send_flight(struct flight *f, struct kp_err *err)
     return !err->code;
 }
 
-static void depart(struct flight *f)
+/* False: it did not even get on its way, and waits anew. */
+static bool depart(struct flight *f)
 {
     struct kp_err err = { 0 };
     if (send_flight(f, &err))
-        return;
+        return true;
     snprintf(f->why, sizeof f->why, "%s", err.text);
     conclude(f, err.code == KP_ENOTFOUND ? REFUSED : LATER, NULL, wait_after(f->tries));
+    return false;
 }
 
 static struct flight *free_flight(struct outbox *o, int64_t row, bool *there)
@@ -370,6 +377,7 @@ static bool take_row(struct outbox *o, struct kp_db *db, struct kp_stmt *row)
     if (there || !f)
         return f;
     *f = (struct flight){ .share = o->share,
+                          .pause = &o->pause,
                           .row = kp_column_int(row, 0),
                           .said = { (enum kp_word)kp_column_int(row, 2),
                                     (enum kp_deal_state)kp_column_int(row, 4), NULL },
@@ -391,19 +399,25 @@ static bool take_row(struct outbox *o, struct kp_db *db, struct kp_stmt *row)
 /* Takes what is due; the time until the next, ms. */
 static int look(struct outbox *o, struct kp_err *err)
 {
-    static const char due[] = "select id, process, word, extra, before, tries, since, due, offer "
-                              "from share_outbox o where not exists"
-                              " (select 1 from share_outbox p where p.process = o.process and p.id "
-                              "< o.id) order by due limit 256";
+    /* Of each process the first message; of each partner a few, and fewer of what he did not take
+     * before, so that one who hangs keeps no place from the others. */
+    static const char due[] =
+        "select id, process, word, extra, before, tries, since, due, offer from"
+        " (select o.*, row_number() over (partition by p.partner order by o.due, o.id) as rank"
+        "  from share_outbox o join share_process p on p.id = o.process where not exists"
+        "  (select 1 from share_outbox f where f.process = o.process and f.id < o.id))"
+        " where rank <= iif(tries, 2, 8) order by due limit 256";
     int64_t now = kp_utc(o->share->clock), next = now + TURN_MS * KP_MILLISECOND;
-    bool before[AT_ONCE];
+    bool before[AT_ONCE], stayed = false;
+    if (now < o->pause && o->pause <= now + PAUSE) /* or the clock has been set back */
+        return (int)((o->pause - now) / KP_MILLISECOND) + 1;
     for (size_t i = 0; i < AT_ONCE; i++)
         before[i] = o->flights[i].used;
     struct kp_db *db = kp_store_reader(o->share->store, err);
     struct kp_stmt *row = db ? kp_db_prepare(db, due, err) : NULL;
     while (row && kp_step(row, err)) {
         int64_t at = kp_column_int(row, 7);
-        if (at > now) {
+        if (at > now && at < now + 2 * LONGEST_WAIT) { /* else the clock has been set back */
             next = at < next ? at : next;
             kp_reset(row);
             break;
@@ -416,7 +430,8 @@ static int look(struct outbox *o, struct kp_err *err)
     kp_store_reader_done(o->share->store, db);
     for (size_t i = 0; i < AT_ONCE; i++)
         if (o->flights[i].used && !before[i])
-            depart(&o->flights[i]);
+            stayed |= !depart(&o->flights[i]);
+    next = stayed && next > now + FIRST_WAIT ? now + FIRST_WAIT : next;
     return (int)((next - now) / KP_MILLISECOND) + 1;
 }
 
