@@ -28,7 +28,7 @@ enum {
 
 struct flight {
     struct kp_share *share;
-    int64_t *pause; /* until when nothing departs */
+    int64_t *pause;    /* until when nothing departs */
     bool used, asking; /* asking: where the process stands on the other side, after a refusal */
     int64_t row;
     struct share_process process;
@@ -132,6 +132,17 @@ static enum kp_code row_done(struct kp_db *db, int64_t row, struct kp_err *err)
     return kp_run(s, err);
 }
 
+static int64_t wait_after(int64_t tries)
+{
+    uint16_t r;
+    int64_t wait = FIRST_WAIT;
+    for (int64_t i = 0; i < tries && wait < LONGEST_WAIT; i++)
+        wait += wait / 2;
+    kp_random(&r, sizeof r);
+    wait = wait < LONGEST_WAIT ? wait : LONGEST_WAIT;
+    return wait - wait / 4 + wait / 2 * r / 65536;
+}
+
 struct outcome {
     struct share_step step;
     struct flight *flight;
@@ -167,10 +178,31 @@ static enum kp_code arrived(struct kp_db *db, const struct outcome *o, struct sh
     return row_done(db, o->flight->row, err);
 }
 
+/* By that id the partner means another process of his already: which one a message is about could
+ * not be told any more. */
+static bool is_taken(struct kp_db *db, const struct outcome *o)
+{
+    const struct share_process *p = &o->flight->process;
+    struct share_process other;
+    struct kp_err none = { 0 };
+    return o->peer &&
+           !share_process_by_peer(db, p->partner, p->deal, p->side, o->peer, o->step.arena, &other,
+                                  &none) &&
+           other.id != p->id;
+}
+
 static enum kp_code settle(struct kp_db *db, void *arg, struct kp_err *err)
 {
     struct outcome *o = arg;
     struct share_process p;
+    if (is_taken(db, o)) {
+        snprintf(o->flight->why, sizeof o->flight->why,
+                 "the partner gives this %s the id of another one",
+                 share_noun(o->flight->process.deal));
+        o->peer = NULL;
+        o->what = LATER;
+        o->due = o->step.now + wait_after(o->flight->tries);
+    }
     if (!row_there(db, o->flight->row,
                    err)) /* an end has swept it away meanwhile; what was learnt still counts */
         return err->code || !o->peer ||
@@ -209,17 +241,6 @@ static void conclude(struct flight *f, int what, const char *peer, int64_t wait)
 }
 
 /* ---- answers ---- */
-static int64_t wait_after(int64_t tries)
-{
-    uint16_t r;
-    int64_t wait = FIRST_WAIT;
-    for (int64_t i = 0; i < tries && wait < LONGEST_WAIT; i++)
-        wait += wait / 2;
-    kp_random(&r, sizeof r);
-    wait = wait < LONGEST_WAIT ? wait : LONGEST_WAIT;
-    return wait - wait / 4 + wait / 2 * r / 65536;
-}
-
 /* The first reason of an error object, else the status. */
 static void say_why(struct flight *f, const struct kp_answer *a)
 {
@@ -296,6 +317,10 @@ static void hear_answer(void *arg, const struct kp_answer *a)
     say_why(f, a);
     const char *peer = a->status >= 200 && a->status < 300 && is_request(f) ? peer_of(f, a) : NULL;
     bool here = a->status >= 200 && a->status < 300;
+    if (here && is_request(f) && !peer)
+        snprintf(f->why, sizeof f->why,
+                 "the partner answers %ld and does not say what he calls this %s", a->status,
+                 share_noun(f->process.deal));
     bool perhaps = a->status == 404 || a->status == 409,
          person = a->status == 401 || a->status == 403,
          busy = a->status == 0 || a->status >= 500 || a->status == 408 || a->status == 429 ||
