@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: the work is in tools/ and in CMakePresets.json.
-.PHONY: help build run check fuzz torture power tck edc check-ubl csaf bench format analyze clean
+.PHONY: help build run check fuzz torture power tck edc network check-ubl csaf bench format analyze clean
 help:
 	@echo "make run      install what is missing, build, start a demo shop and a node coupled to it"
 	@echo "make check    install what the tests need and pass them all"
@@ -11,6 +11,7 @@ help:
 	@echo "make power    a thousand power cuts"
 	@echo "make tck      the test suite of the Dataspace Protocol, N times (Java)"
 	@echo "make edc      a node and an Eclipse Dataspace connector share with each other (Java)"
+	@echo "make network  N companies with a machine each that share around, until Ctrl-C (N=3)"
 	@echo "make check-ubl  orders and invoices judged beside the public rules (Java), and all that a node puts out"
 	@echo "make csaf     advisories judged as the test files of OASIS want it (KOPPEL_DATA)"
 	@echo "make analyze  gcc's static analyser over everything"
@@ -49,6 +50,11 @@ tck: build
 edc: build
 	@tools/setup edc
 	@tests/dsp/run-edc build/release/koppel
+network:
+	@tools/setup run
+	@cmake --preset release > /dev/null
+	@cmake --build --preset release
+	@exec tools/network $${N:-3}
 check-ubl: build
 	@tools/setup check-ubl
 	@tests/flex/agree.py build/release/koppel $${UBL_DOCUMENTS:-1000} $${UBL_SEED:-1}
@@ -67,6 +73,7 @@ bench: build
 	@bench/gate
 	@bench/oee
 	@bench/share
+	@bench/network
 	@bench/csaf
 	@bench/console
 	@bench/http

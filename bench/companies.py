@@ -29,7 +29,8 @@ class Company:
     def __init__(self, name):
         self.name, self.node, self.lines = name, Node(), threading.local()
         self.node.start()
-        self.node.cli("listen", "--partners", "--port", free_port(), "--address", "127.0.0.1")
+        port = free_port()
+        self.node.cli("listen", "--partners", "--port", port, "--address", "127.0.0.1", "--url", f"https://127.0.0.1:{port}")
         self.node.cli("partner", "card", "--id", f"urn:company:{name}")
         self.card = self.ask("GET", "share")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = ROOT / "build" / "release"
-KOPPEL = RELEASE / "koppel"
+KOPPEL = Path(os.environ.get("KOPPEL_BIN", RELEASE / "koppel")).resolve()
 
 
 def figure(name, value, unit, aim=None, peer=None):
