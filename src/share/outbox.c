@@ -47,6 +47,7 @@ struct outbox {
 
 void share_wake(struct kp_share *s)
 {
+    s->news = true;
     if (s->courier)
         kp_courier_wake(s->courier);
 }
@@ -238,6 +239,7 @@ static void conclude(struct flight *f, int what, const char *peer, int64_t wait)
     }
     kp_arena_free(&f->arena);
     f->used = false;
+    s->news = true; /* there is a place, and perhaps a next message */
 }
 
 /* ---- answers ---- */
@@ -370,15 +372,13 @@ static bool send_flight(struct flight *f, struct kp_err *err)
     return !err->code;
 }
 
-/* False: it did not even get on its way, and waits anew. */
-static bool depart(struct flight *f)
+static void depart(struct flight *f)
 {
     struct kp_err err = { 0 };
     if (send_flight(f, &err))
-        return true;
+        return;
     snprintf(f->why, sizeof f->why, "%s", err.text);
     conclude(f, err.code == KP_ENOTFOUND ? REFUSED : LATER, NULL, wait_after(f->tries));
-    return false;
 }
 
 static struct flight *free_flight(struct outbox *o, int64_t row, bool *there)
@@ -433,7 +433,7 @@ static int look(struct outbox *o, struct kp_err *err)
         "  (select 1 from share_outbox f where f.process = o.process and f.id < o.id))"
         " where rank <= iif(tries, 2, 8) order by due limit 256";
     int64_t now = kp_utc(o->share->clock), next = now + TURN_MS * KP_MILLISECOND;
-    bool before[AT_ONCE], stayed = false;
+    bool before[AT_ONCE];
     if (now < o->pause && o->pause <= now + PAUSE) /* or the clock has been set back */
         return (int)((o->pause - now) / KP_MILLISECOND) + 1;
     for (size_t i = 0; i < AT_ONCE; i++)
@@ -455,8 +455,7 @@ static int look(struct outbox *o, struct kp_err *err)
     kp_store_reader_done(o->share->store, db);
     for (size_t i = 0; i < AT_ONCE; i++)
         if (o->flights[i].used && !before[i])
-            stayed |= !depart(&o->flights[i]);
-    next = stayed && next > now + FIRST_WAIT ? now + FIRST_WAIT : next;
+            depart(&o->flights[i]);
     return (int)((next - now) / KP_MILLISECOND) + 1;
 }
 
@@ -470,13 +469,15 @@ void *share_deliver(void *arg)
         return NULL;
     }
     o->share = s;
-    while (!s->stopping) {
+    for (int64_t now, next = INT64_MIN; !s->stopping;) {
         err = (struct kp_err){ 0 };
-        int wait = look(o, &err);
+        now = kp_mono(s->clock);
+        if (atomic_exchange(&s->news, false) || now >= next)
+            next = now + look(o, &err) * KP_MILLISECOND;
         if (err.code)
             kp_error("share", "the messages to partners cannot be read", "why=%s",
                      kp_log_quote(err.text));
-        kp_courier_turn(s->courier, wait);
+        kp_courier_turn(s->courier, s->news ? 0 : (int)((next - now) / KP_MILLISECOND) + 1);
     }
     for (size_t i = 0; i < AT_ONCE; i++)
         kp_arena_free(&o->flights[i].arena);

@@ -23,7 +23,7 @@ struct kp_share {
     pthread_t thread;
     bool running;
     bool testing; /* partners may be believed what they say they are: identity edc-mock */
-    atomic_bool stopping;
+    atomic_bool stopping, news; /* news: the outbox is to be looked at */
     struct kp_courier *courier; /* the thread's; others may wake it */
     pthread_mutex_t lock;       /* guards what follows */
     char root[KP_SHARE_URL];    /* "" = nobody reaches us */

@@ -292,7 +292,7 @@ def test_messages_that_are_none_are_refused_and_change_nothing(open_shop):
 
 def test_requests_that_lie_begin_nothing(open_shop):
     company, partner, wire = open_shop
-    before = company.newest()["id"]
+    _, _, before = began(company, wire, partner)
     for change in ({"callbackAddress": "http://127.0.0.1:1/dsp"}, {"callbackAddress": "https://" + partner.url[7:]}, {"callbackAddress": partner.url.replace("127", "x@127")},
                    {"callbackAddress": "file:///etc/passwd"}, {"callbackAddress": None}, {"providerPid": "urn:x"}, {"consumerPid": None}, {"consumerPid": ""},
                    {"consumerPid": "x" * 600}, {"consumerPid": "a\nb"}, {"offer": None}, {"offer": {}}, {"offer": offer("nothing")}, {"offer": {**offer("hand"), "permission": []}},
