@@ -456,6 +456,7 @@ static enum MHD_Result queue_reply(struct kp_exchange *x)
     if (x->flowing) { /* quiet for as long as it likes, and the connection's last */
         MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
         MHD_add_response_header(response, "Connection", "close");
+        MHD_add_response_header(response, "X-Accel-Buffering", "no"); /* a proxy hands on what it has */
     }
     kp_keeper_state(keeper, x->guest, x->flowing ? KP_GUEST_STREAMING : KP_GUEST_READING);
     enum MHD_Result queued = MHD_queue_response(x->connection, (unsigned)x->request.reply.status, response);

@@ -6,10 +6,9 @@ import socket
 import threading
 import time
 
-import pytest
 from conftest import wait_for
 from dsp_partner import USE, Key, Partner, Wire, message, offer
-from test_dsp import DSP, TOKEN, Company, began
+from test_dsp import DSP, TOKEN, began, open_shop  # noqa: F401 (a fixture)
 from web_client import close_all, connect_many, sanitized, statm_kib
 
 
@@ -90,19 +89,6 @@ def threads(process):
     return len(os.listdir(f"/proc/{process.pid}/task"))
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    """A node behind a proxy, and a partner who is as he should be: (company, partner, wire)."""
-    company = Company(tmp_path_factory.mktemp("dsp-faults") / "one", plain=True)
-    partner = Partner("good", TOKEN)
-    company.api.ok("POST", "partners", {"name": "good", "id": "urn:good", "url": partner.url, "token": TOKEN})
-    company.api.ok("POST", "offers", {"id": "open-1", "dataset": "open", "signals": ["hall/**"]})
-    company.api.ok("POST", "offers", {"id": "hand-1", "dataset": "hand", "signals": ["hall/**"], "automatic": False})
-    yield company, partner, Wire(f"http://127.0.0.1:{company.port}", "Bearer " + TOKEN)
-    partner.stop()
-    company.node.stop()
-
-
 def ask_for(company, name):
     return company.api.ok("POST", "negotiations", {"partner": name, "dataset": "theirs", "offer": "o-1", "policy": {"permission": USE}})["id"]
 
@@ -111,15 +97,15 @@ def know(company, name, url):
     company.api.ok("POST", "partners", {"name": name, "id": "urn:" + name.replace(" ", "-"), "url": url, "token": f"{TOKEN}-{name.replace(' ', '-')}"})
 
 
-def test_partners_that_hang_drip_flood_or_cut_off_take_nothing_from_the_others(shop):
-    company, partner, _ = shop
+def test_partners_that_hang_drip_flood_or_cut_off_take_nothing_from_the_others(open_shop):
+    company, partner, _ = open_shop
     trap = Rogue(says(200))
     far = trap.url.encode()
     rogues = {"hangs": Rogue(hangs), "drips": Rogue(drips), "floods": Rogue(floods), "heads": Rogue(heads), "cuts": Rogue(cuts), "babbles": Rogue(babbles), "fails": Rogue(says(500)),
               "sends away": Rogue(says(302, head=b"Location: %s\r\n" % far)), "keeps the word": Rogue(says(307, head=b"Location: %s\r\n" % far))}
     rogues["is deep"] = Rogue(says(201, b"[" * 100_000))
     rogues["is large"] = Rogue(says(201, b'{"@type":"' + b"x" * 900_000 + b'"}'))
-    company.told(ask_for(company, "good"))
+    company.told(ask_for(company, "acme"))
     size, count = statm_kib(company.node.process), threads(company.node.process)
     asked = {}
     for name, rogue in rogues.items():
@@ -127,7 +113,7 @@ def test_partners_that_hang_drip_flood_or_cut_off_take_nothing_from_the_others(s
         asked[name] = [ask_for(company, name) for _ in range(80 if name == "hangs" else 12)]
     for _ in range(5):
         begin = time.monotonic()
-        assert company.told(ask_for(company, "good"))["state"] == "REQUESTED"
+        assert company.told(ask_for(company, "acme"))["state"] == "REQUESTED"
         assert time.monotonic() - begin < 15, "a partner who hangs has 20 s"
     for name, words in {"floods": "larger than", "heads": "", "cuts": "", "babbles": "", "fails": "answers 500", "is deep": "answers 201", "is large": "answers 201"}.items():
         fault = wait_for(lambda: company.deal(asked[name][0])["fault"], 30, name)
@@ -146,8 +132,8 @@ def test_partners_that_hang_drip_flood_or_cut_off_take_nothing_from_the_others(s
     trap.stop()
 
 
-def test_a_catalogue_that_does_not_end_is_given_up(shop):
-    company, _, _ = shop
+def test_a_catalogue_that_does_not_end_is_given_up(open_shop):
+    company, _, _ = open_shop
     page = json.dumps(message("Catalog", **{"@id": "c", "participantId": "urn:x"})).encode()
     endless = Rogue(lambda line, over: None)
     endless.behave = says(200, page, b'Link: <%s/catalog/request?offset=1>; rel="next"\r\n' % endless.url.encode())
@@ -163,8 +149,8 @@ def test_a_catalogue_that_does_not_end_is_given_up(shop):
         rogue.stop()
 
 
-def test_a_partner_that_lies_about_ids_is_not_believed_and_holds_up_nobody(shop):
-    company, partner, _ = shop
+def test_a_partner_that_lies_about_ids_is_not_believed_and_holds_up_nobody(open_shop):
+    company, partner, _ = open_shop
     liar = Partner("liar", TOKEN + "-liar")
     know(company, "liar", liar.url)
 
@@ -184,17 +170,17 @@ def test_a_partner_that_lies_about_ids_is_not_believed_and_holds_up_nobody(shop)
     liar.double = real["peerPid"]
     doubled = ask_for(company, "liar")
     assert "the id of another one" in wait_for(lambda: company.deal(doubled)["fault"], 20, "a fault")
-    company.told(ask_for(company, "good"))
+    company.told(ask_for(company, "acme"))
     tries = len(liar.of("/negotiations/request"))
-    company.told(ask_for(company, "good"))
+    company.told(ask_for(company, "acme"))
     assert len(liar.of("/negotiations/request")) - tries < 5, "it is not said over and over"
     liar.double = None
     assert company.told(doubled)["peerPid"] not in (None, real["peerPid"])
     liar.stop()
 
 
-def test_an_agreement_opens_nothing_to_another_company_and_its_id_cannot_be_taken(shop):
-    company, partner, wire = shop
+def test_an_agreement_opens_nothing_to_another_company_and_its_id_cannot_be_taken(open_shop):
+    company, partner, wire = open_shop
     pid, theirs, number = began(company, wire, partner, "open")
     agreement = company.told(number)["agreement"]
     pids = {"providerPid": pid, "consumerPid": theirs}
@@ -218,12 +204,12 @@ def test_an_agreement_opens_nothing_to_another_company_and_its_id_cannot_be_take
     status, reply = other.post(DSP + f"negotiations/{mine['pid']}/agreement", message("ContractAgreementMessage", providerPid=mine["peerPid"], consumerPid=mine["pid"], agreement=stolen))
     assert status == 400 and "already" in reply["reason"][0]
     kept = [a for a in company.api.ok("GET", "agreements")["agreements"] if a["id"] == agreement]
-    assert [(a["partner"], a["state"]) for a in kept] == [("good", "active")]
+    assert [(a["partner"], a["state"]) for a in kept] == [("acme", "active")]
     thief.stop()
 
 
-def test_clocks_may_differ_by_less_than_a_minute(shop):
-    company, partner, wire = shop
+def test_clocks_may_differ_by_less_than_a_minute(open_shop):
+    company, partner, wire = open_shop
     key, us, them, now = Key(), company.card["id"], "urn:skewed", int(time.time())
     company.api.ok("POST", "partners", {"name": "skewed", "id": them, "url": partner.url, "key": key.jwk})
 
@@ -236,8 +222,8 @@ def test_clocks_may_differ_by_less_than_a_minute(shop):
     assert catalogue(0, nbf=now + 30)[0] == 200 and catalogue(0, nbf=now + 200)[0] == 401
 
 
-def test_who_sends_slowly_or_half_or_without_end_holds_up_nobody(shop):
-    company, partner, wire = shop
+def test_who_sends_slowly_or_half_or_without_end_holds_up_nobody(open_shop):
+    company, partner, wire = open_shop
     head = f"POST {DSP}negotiations/request HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
     halves = connect_many(company.port, 60, (head + "Content-Length: 1000\r\n\r\n{").encode()) + connect_many(company.port, 60, head.encode()) + connect_many(company.port, 60, b"P")
     count, size = threads(company.node.process), statm_kib(company.node.process)

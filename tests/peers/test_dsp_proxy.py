@@ -7,7 +7,6 @@ import os
 import shutil
 import ssl
 import subprocess
-import time
 
 import pytest
 from conftest import wait_for
@@ -27,6 +26,7 @@ http {{
             proxy_pass http://127.0.0.1:{behind};
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         }}
+        location /api/ {{ proxy_pass http://127.0.0.1:{api}; }}
     }}
 }}
 """
@@ -40,7 +40,7 @@ def front(tmp_path_factory):
     folder.mkdir()
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
                     "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
-    (folder / "nginx.conf").write_text(("user root; " if os.geteuid() == 0 else "") + CONF.format(dir=folder, port=port, behind=company.port))
+    (folder / "nginx.conf").write_text(("user root; " if os.geteuid() == 0 else "") + CONF.format(dir=folder, port=port, behind=company.port, api=company.node.port))
     process = subprocess.Popen([NGINX, "-c", folder / "nginx.conf", "-e", folder / "error.log"])
     company.node.cli("listen", "--partners", "--plain", "--address", "127.0.0.1", "--port", company.port, "--url", f"https://127.0.0.1:{port}")
     certificate = (folder / "cert.pem").read_text()
@@ -98,3 +98,15 @@ def test_pages_are_packed_and_the_audit_log_has_who_asked_and_not_the_proxy(fron
     entry = next(e for e in company.node.json("audit", "list")["entries"] if e["via"] == "partner" and e["user"] == "far")
     assert entry["from"] == "127.0.0.7", "the address that nginx saw, not one that the asker said"
     partner.stop()
+
+
+def test_a_stream_comes_through_as_it_is_written(front):
+    company, port, certificate = front
+    c = line(port, certificate)
+    c.request("GET", "/api/v1/stream", headers={"Authorization": "Bearer " + company.node.token})
+    reply = c.getresponse()
+    assert reply.status == 200
+    company.api.ok("POST", "values", {"hall/mill/level": 41.5})
+    while b"41.5" not in (said := reply.readline()):
+        assert said, "it ended"
+    c.close()
