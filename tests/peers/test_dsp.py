@@ -260,6 +260,9 @@ def test_a_partner_by_key_is_believed_only_with_a_fresh_token_for_us_by_his_own_
         return wire.post(DSP + "catalog/request", body, authorization=token)[0]
     good = key.token(them, us)
     assert [status(good), status(good)] == [200, 401], "a token is good once"
+    wait_for(lambda: int(time.time()) > now, 5, "the next second")
+    company.crash()
+    assert status(good) == 401 and status(key.token(them, us)) == 200, "over a crash too"
     for bad in (Key().token(them, us), key.token(them, "urn:other"), key.token("urn:nobody", us), key.token(them, us, exp=now - 100),
                 key.token(them, us, iat=now - 1000), key.token(them, us, exp=now + 90000), key.token(them, us, jti=""), key.token(them, us, sub="urn:x"),
                 key.token(them, [us, "urn:x"]), good[:-4] + "AAAA", good.rsplit(".", 1)[0] + "."):
