@@ -26,10 +26,20 @@ enum {
 #define GIVE_UP      (72 * 3600 * KP_SECOND)
 #define PAUSE        KP_SECOND /* while the disk takes nothing, or the same would be said at once */
 
+struct flight;
+struct outcome {
+    struct share_step step;
+    struct flight *flight;
+    const char *peer; /* learnt from the answer, or NULL */
+    enum { ARRIVED, LATER, REFUSED } what;
+    int64_t due;
+};
+
 struct flight {
     struct kp_share *share;
-    int64_t *pause;    /* until when nothing departs */
-    bool used, asking; /* asking: where the process stands on the other side, after a refusal */
+    struct outcome outcome; /* when it is done */
+    bool used, done,
+        asking; /* asking: where the process stands on the other side, after a refusal */
     int64_t row;
     struct share_process process;
     struct share_before said; /* and what was before */
@@ -144,14 +154,6 @@ static int64_t wait_after(int64_t tries)
     return wait - wait / 4 + wait / 2 * r / 65536;
 }
 
-struct outcome {
-    struct share_step step;
-    struct flight *flight;
-    const char *peer; /* learnt from the answer, or NULL */
-    enum { ARRIVED, LATER, REFUSED } what;
-    int64_t due;
-};
-
 static enum kp_code put_off(struct kp_db *db, const struct outcome *o, struct kp_err *err)
 {
     struct kp_stmt *s = kp_db_prepare(
@@ -194,7 +196,7 @@ static bool is_taken(struct kp_db *db, const struct outcome *o)
 
 static enum kp_code settle(struct kp_db *db, void *arg, struct kp_err *err)
 {
-    struct outcome *o = arg;
+    struct outcome *o = &((struct flight *)arg)->outcome;
     struct share_process p;
     if (is_taken(db, o)) {
         snprintf(o->flight->why, sizeof o->flight->why,
@@ -224,22 +226,55 @@ static enum kp_code settle(struct kp_db *db, void *arg, struct kp_err *err)
 
 static void conclude(struct flight *f, int what, const char *peer, int64_t wait)
 {
-    struct kp_share *s = f->share;
-    struct kp_err err = { 0 };
-    struct share_self self = { 0 };
-    struct outcome o = { { s, &f->arena, &self, kp_utc(s->clock) }, f, peer, what, 0 };
-    o.due = o.step.now + wait;
+    static const struct share_self nobody = { 0 };
+    int64_t now = kp_utc(f->share->clock);
+    f->outcome =
+        (struct outcome){ { f->share, &f->arena, &nobody, now }, f, peer, what, now + wait };
+    f->done = true;
     if (what == REFUSED)
         kp_warn("share", "a partner refuses a message", "partner=%s word=%s why=%s",
                 kp_log_quote(f->process.partner), kp_say_words[f->said.word], kp_log_quote(f->why));
-    if (kp_store_do(s->store, settle, &o, &err) && err.code != KP_ESTOPPED) {
-        kp_error("share", "what came of a message cannot be written down: it is said again",
-                 "why=%s", kp_log_quote(err.text));
-        *f->pause = o.step.now + PAUSE;
+}
+
+static enum kp_code settle_done(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    struct outbox *o = arg;
+    for (size_t i = 0; i < AT_ONCE && !err->code; i++)
+        if (o->flights[i].done)
+            settle(db, &o->flights[i], err);
+    return err->code;
+}
+
+static void settle_alone(struct outbox *o, struct flight *f)
+{
+    struct kp_err err = { 0 };
+    if (!kp_store_do(o->share->store, settle, f, &err) || err.code == KP_ESTOPPED)
+        return;
+    kp_error("share", "what came of a message cannot be written down: it is said again", "why=%s",
+             kp_log_quote(err.text));
+    o->pause = kp_utc(o->share->clock) + PAUSE;
+}
+
+/* All that is done in one transaction, for each costs a turn of the disk; when that fails each for
+ * itself, so that one that cannot be written spoils no other. */
+static void settle_flights(struct outbox *o)
+{
+    struct kp_err err = { 0 };
+    size_t n = 0;
+    for (size_t i = 0; i < AT_ONCE; i++)
+        n += o->flights[i].done;
+    bool apart = n && kp_store_do(o->share->store, settle_done, o, &err);
+    for (size_t i = 0; n && i < AT_ONCE; i++) {
+        struct flight *f = &o->flights[i];
+        if (!f->done)
+            continue;
+        if (apart)
+            settle_alone(o, f);
+        kp_arena_free(&f->arena);
+        f->used = f->done = false;
     }
-    kp_arena_free(&f->arena);
-    f->used = false;
-    s->news = true; /* there is a place, and perhaps a next message */
+    if (n)
+        o->share->news = true; /* there is a place, and perhaps a next message */
 }
 
 /* ---- answers ---- */
@@ -402,7 +437,6 @@ static bool take_row(struct outbox *o, struct kp_db *db, struct kp_stmt *row)
     if (there || !f)
         return f;
     *f = (struct flight){ .share = o->share,
-                          .pause = &o->pause,
                           .row = kp_column_int(row, 0),
                           .said = { (enum kp_word)kp_column_int(row, 2),
                                     (enum kp_deal_state)kp_column_int(row, 4), NULL },
@@ -431,7 +465,7 @@ static int look(struct outbox *o, struct kp_err *err)
         " (select o.*, row_number() over (partition by p.partner order by o.due, o.id) as rank"
         "  from share_outbox o join share_process p on p.id = o.process where not exists"
         "  (select 1 from share_outbox f where f.process = o.process and f.id < o.id))"
-        " where rank <= iif(tries, 2, 8) order by due limit 256";
+        " where rank <= iif(tries, 2, 16) order by due limit 256";
     int64_t now = kp_utc(o->share->clock), next = now + TURN_MS * KP_MILLISECOND;
     bool before[AT_ONCE];
     if (now < o->pause && o->pause <= now + PAUSE) /* or the clock has been set back */
@@ -474,10 +508,12 @@ void *share_deliver(void *arg)
         now = kp_mono(s->clock);
         if (atomic_exchange(&s->news, false) || now >= next)
             next = now + look(o, &err) * KP_MILLISECOND;
+        settle_flights(o); /* what did not even get on its way */
         if (err.code)
             kp_error("share", "the messages to partners cannot be read", "why=%s",
                      kp_log_quote(err.text));
         kp_courier_turn(s->courier, s->news ? 0 : (int)((next - now) / KP_MILLISECOND) + 1);
+        settle_flights(o);
     }
     for (size_t i = 0; i < AT_ONCE; i++)
         kp_arena_free(&o->flights[i].arena);
