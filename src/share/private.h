@@ -22,8 +22,9 @@ struct kp_share {
     const struct kp_clock *clock;
     pthread_t thread;
     bool running;
+    int64_t started; /* ns UTC; which tokens were shown before is not known any more */
     bool testing; /* partners may be believed what they say they are: identity edc-mock */
-    atomic_bool stopping;
+    atomic_bool stopping, news; /* news: the outbox is to be looked at */
     struct kp_courier *courier; /* the thread's; others may wake it */
     pthread_mutex_t lock;       /* guards what follows */
     char root[KP_SHARE_URL];    /* "" = nobody reaches us */

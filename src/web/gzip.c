@@ -34,3 +34,20 @@ enum kp_code kp_gunzip(const void *data, size_t len, struct kp_buf *out, struct 
     inflateEnd(&z);
     return err->code;
 }
+
+bool kp_gzip(const void *data, size_t len, struct kp_buf *out)
+{
+    z_stream z = { .next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)len };
+    unsigned char piece[PIECE];
+    int rc;
+    if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_ONLY, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return false;
+    do {
+        z.next_out = piece;
+        z.avail_out = sizeof piece;
+        rc = deflate(&z, Z_FINISH);
+        kp_buf_add(out, piece, sizeof piece - z.avail_out);
+    } while (rc == Z_OK && !out->failed);
+    deflateEnd(&z);
+    return rc == Z_STREAM_END && !out->failed;
+}
