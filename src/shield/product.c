@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shield/product.h"
 
+#include "core/encoding.h"
 #include "core/hash.h"
 #include "core/text.h"
 
@@ -429,19 +430,12 @@ bool kp_cpe_read(const char *text, struct kp_identifier *id)
     return id->product[0];
 }
 
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'                 ? c - '0'
-           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                : -1;
-}
-
 static void unescape(const char *t, size_t len, char *out, size_t size)
 {
     size_t n = 0;
     for (size_t i = 0; i < len && n + 1 < size; i++) {
-        int high = t[i] == '%' && i + 2 < len ? hex(t[i + 1]) : -1;
-        int low = high >= 0 ? hex(t[i + 2]) : -1;
+        int high = t[i] == '%' && i + 2 < len ? kp_hex_digit(t[i + 1]) : -1;
+        int low = high >= 0 ? kp_hex_digit(t[i + 2]) : -1;
         bool escaped = low >= 0 && (high || low);
         out[n++] = escaped ? (char)(high << 4 | low) : t[i];
         i += escaped ? 2 : 0;

@@ -3,6 +3,8 @@
  * comments those of C. */
 #include "shield/stix_private.h"
 
+#include "core/encoding.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,17 +74,12 @@ static bool skip(struct stix_lexer *l)
     return true;
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* ---- quoted ones ---- */
 /* Whether the text has the form "dddd-dd-..." of `form`, where d is a digit. */
 static bool has_form(const char *p, size_t n, const char *form)
 {
     for (size_t i = 0; form[i]; i++)
-        if (i >= n || (form[i] == 'd' ? !is_digit(p[i]) : p[i] != form[i]))
+        if (i >= n || (form[i] == 'd' ? !csaf_digit(p[i]) : p[i] != form[i]))
             return false;
     return true;
 }
@@ -98,7 +95,7 @@ static bool time_form(const char *p, size_t n)
         return false;
     size_t i = 19;
     if (p[i] == '.')
-        for (i++; is_digit(p[i]);)
+        for (i++; csaf_digit(p[i]);)
             i++;
     return i == n - 1 && i != 20 && two(p + 5) >= 1 && two(p + 5) <= 12 && two(p + 8) >= 1 &&
            two(p + 8) <= 31 && two(p + 11) <= 23 && two(p + 14) <= 59 && two(p + 17) <= 60;
@@ -107,7 +104,7 @@ static bool time_form(const char *p, size_t n)
 static bool hex_form(const char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (!is_digit(p[i]) && !((p[i] | 32) >= 'a' && (p[i] | 32) <= 'f'))
+        if (kp_hex_digit(p[i]) < 0)
             return false;
     return n % 2 == 0;
 }
@@ -116,7 +113,7 @@ static bool base64_form(const char *p, size_t n)
 {
     size_t pad = n > 1 ? (p[n - 1] == '=') + (size_t)(p[n - 1] == '=' && p[n - 2] == '=') : 0;
     for (size_t i = 0; i + pad < n; i++)
-        if (!csaf_letter(p[i]) && !is_digit(p[i]) && p[i] != '+' && p[i] != '/')
+        if (kp_base64_digit(p[i]) < 0)
             return false;
     return n && n % 4 == 0;
 }
@@ -161,7 +158,7 @@ static void name(struct stix_lexer *l, struct stix_token *t)
                                             "STOP",   "SECONDS", "true",       "false",
                                             "WITHIN", "REPEATS", "TIMES" };
     for (; l->at < l->end &&
-           (csaf_letter(*l->at) || is_digit(*l->at) || *l->at == '_' || *l->at == '-');
+           (csaf_letter(*l->at) || csaf_digit(*l->at) || *l->at == '_' || *l->at == '-');
          l->at++)
         t->hyphen |= *l->at == '-';
     size_t n = (size_t)(l->at - t->at);
@@ -175,13 +172,13 @@ static void name(struct stix_lexer *l, struct stix_token *t)
 static bool number(struct stix_lexer *l, struct stix_token *t)
 {
     const char *p = l->at + (*l->at == '-' || *l->at == '+'), *whole = p;
-    while (p < l->end && is_digit(*p))
+    while (p < l->end && csaf_digit(*p))
         p++;
-    bool fraction = p + 1 < l->end && *p == '.' && is_digit(p[1]);
+    bool fraction = p + 1 < l->end && *p == '.' && csaf_digit(p[1]);
     if (p == whole && !fraction)
         return false;
     if (fraction)
-        for (p++; p < l->end && is_digit(*p);)
+        for (p++; p < l->end && csaf_digit(*p);)
             p++;
     else if (*whole == '0')
         p = whole + 1; /* what follows is another word, and a fault there */

@@ -2,6 +2,8 @@
 /* The grammar of patterns (STIX 2.1, 9.7): a descent over its words. */
 #include "shield/stix_private.h"
 
+#include "core/encoding.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,20 +83,6 @@ static bool deeper(struct parser *p)
 }
 
 /* ---- literals ---- */
-static unsigned hex_digit(char c)
-{
-    return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a' + 10);
-}
-
-static unsigned base64_digit(char c)
-{
-    return c == '+'   ? 62
-           : c == '/' ? 63
-           : c <= '9' ? (unsigned)(c - '0' + 52)
-           : c <= 'Z' ? (unsigned)(c - 'A')
-                      : (unsigned)(c - 'a' + 26);
-}
-
 /* What stands between the quotes, with escapes resolved, and a 0 behind. */
 static void take_quoted(struct parser *p, const struct stix_token *t, struct stix_literal *out)
 {
@@ -104,11 +92,11 @@ static void take_quoted(struct parser *p, const struct stix_token *t, struct sti
     out->text = to;
     for (uint32_t bits = 0, n = 0; to && from < end && (prefix != 'b' || *from != '='); from++) {
         if (prefix == 'b') {
-            bits = bits << 6 | base64_digit(*from);
+            bits = bits << 6 | (unsigned)kp_base64_digit(*from);
             if ((n += 6) >= 8)
                 *to++ = (char)(bits >> (n -= 8));
         } else if (prefix == 'h') {
-            *to++ = (char)(hex_digit(from[0]) << 4 | hex_digit(from[1]));
+            *to++ = (char)(kp_hex_digit(from[0]) << 4 | kp_hex_digit(from[1]));
             from++;
         } else {
             from += *from == '\\';

@@ -3,6 +3,8 @@
  * one value is enough. What cannot be compared is neither equal, less nor more. */
 #include "shield/stix_private.h"
 
+#include "core/encoding.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -215,17 +217,6 @@ static bool passes(struct stix_seeing *s, const struct stix_test *t, const struc
 }
 
 /* ---- paths ---- */
-static int digit(char c, bool hex)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *p = c ? strchr(digits, c) : NULL;
-    if (!hex)
-        return p ? (int)(p - digits) : -1;
-    return c >= '0' && c <= '9'                 ? c - '0'
-           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                : -1;
-}
-
 /* The bytes of a property whose name ends in _hex or _bin. False: it holds none. */
 static bool decode(struct stix_seeing *s, const struct kp_tree *v, bool hex,
                    struct stix_literal *out)
@@ -241,7 +232,7 @@ static bool decode(struct stix_seeing *s, const struct kp_tree *v, bool hex,
         len--;
     *out = (struct stix_literal){ .kind = STIX_IS_BYTES, .text = to };
     for (size_t i = 0; i < len; i++) {
-        int d = digit(v->text[i], hex);
+        int d = hex ? kp_hex_digit(v->text[i]) : kp_base64_digit(v->text[i]);
         if (d < 0)
             return false;
         bits = (bits << each | (unsigned)d) & 0xffff;
