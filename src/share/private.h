@@ -50,8 +50,6 @@ enum kp_code share_show(struct kp_share *, const struct share_partner *, struct 
 /* Whether two addresses are on one server. */
 bool share_same_origin(const char *a, const char *b);
 
-/* A column's text in the arena; NULL for null. */
-const char *share_column(struct kp_stmt *, int column, struct kp_arena *);
 const char *share_noun(enum kp_deal); /* "negotiation" */
 /* KP_EFULL when what is counted is `most` or more. */
 enum kp_code share_room(struct kp_db *, const char *sql, int64_t most, const char *what,

@@ -367,10 +367,10 @@ static enum kp_code close_others(struct kp_db *db, struct matching *m, int64_t n
     kp_bind_text(s, 1, m->a->id);
     while (kp_step(s, err)) {
         int64_t device = kp_column_int(s, 0);
-        size_t low = 0, high = m->n; /* not in the order of ids */
-        while (low < high && m->found[low].device != device)
-            low++;
-        if (low == high && n < sizeof gone / sizeof *gone)
+        size_t at = 0; /* they are not in the order of ids */
+        while (at < m->n && m->found[at].device != device)
+            at++;
+        if (at == m->n && n < sizeof gone / sizeof *gone)
             gone[n++] = device;
     }
     m->closed += n;
@@ -561,7 +561,7 @@ static const char *next_advisory(struct kp_shield *s, char id[128], struct kp_ar
     if (q) {
         kp_bind_text(q, 1, id);
         if (kp_step(q, err)) {
-            text = shield_text(q, 1, arena);
+            text = kp_column_copy(q, 1, arena);
             snprintf(id, 128, "%s", kp_column_text(q, 0));
             kp_reset(q);
         }

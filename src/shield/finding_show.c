@@ -125,7 +125,7 @@ static void read_line(struct kp_stmt *s, struct kp_arena *arena, struct line *l)
                         .changed = kp_column_int(s, 5),
                         .closed = kp_column_int(s, 6) };
     for (int i = 0; i < (int)(sizeof texts / sizeof *texts); i++) {
-        *texts[i] = shield_text(s, 7 + i, arena);
+        *texts[i] = kp_column_copy(s, 7 + i, arena);
         if (!*texts[i] && i != 9 && i != 10 && i != 11 && i != 12)
             *texts[i] = "";
     }

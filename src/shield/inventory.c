@@ -14,29 +14,23 @@ const char *const device_field_keys[] = { "manufacturer", "product",  "orderCode
 enum { ALIASES_MAX = 64 << 10 };
 #define COLUMNS "manufacturer, product, order_code, serial, hardware, firmware, cpe, purl"
 
-const char *shield_text(struct kp_stmt *s, int column, struct kp_arena *arena)
-{
-    const char *t = kp_column_text(s, column);
-    return t ? kp_arena_strdup(arena, t) : NULL;
-}
-
 /* ---- rows ---- */
 static void read_row(struct kp_stmt *s, struct kp_arena *arena, struct device_row *r)
 {
     *r = (struct device_row){ .id = kp_column_int(s, 0),
-                              .name = shield_text(s, 1, arena),
+                              .name = kp_column_copy(s, 1, arena),
                               .asset = kp_column_int(s, 2),
                               .host = kp_column_int(s, 3),
-                              .source = shield_text(s, 4, arena),
+                              .source = kp_column_copy(s, 4, arena),
                               .by_hand = kp_column_int(s, 5),
                               .weight = kp_column_int(s, 6),
-                              .expected = shield_text(s, 7, arena),
+                              .expected = kp_column_copy(s, 7, arena),
                               .expected_until = kp_column_int(s, 8),
                               .alarm = kp_column_int(s, 9),
                               .made = kp_column_int(s, 10),
                               .changed = kp_column_int(s, 11) };
     for (int i = 0; i < DEVICE_FIELDS; i++)
-        r->field[i] = shield_text(s, 12 + i, arena);
+        r->field[i] = kp_column_copy(s, 12 + i, arena);
 }
 
 enum kp_code device_rows(struct kp_db *db, int64_t id, struct kp_arena *arena,

@@ -545,7 +545,6 @@ void kp_shield_free(struct kp_shield *s)
     if (!s)
         return;
     kp_devices_free(s->devices);
-    kp_free(s->ids);
     kp_arena_free(&s->texts);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->work);

@@ -37,7 +37,6 @@ struct kp_shield {
     pthread_mutex_t work; /* one change of devices, advisories or findings at a time; guards: */
     uint64_t seen;        /* the model's version when it was looked through; UINT64_MAX: never */
     struct kp_devices *devices; /* NULL: to be made anew */
-    int64_t *ids;               /* of its devices */
     struct kp_arena texts;      /* and their nameplates */
     struct device_row *rows;    /* in the order of its devices */
     const char *aliases;        /* makers' other names, as the user has them; NULL: none */
@@ -71,5 +70,4 @@ enum kp_code findings_devices_changed(struct kp_shield *, struct kp_err *);
 /* Opens or closes the alarm of a device. */
 enum kp_code device_alarm(struct kp_shield *, int64_t device, kp_asset, int64_t interval,
                           const char *text, struct kp_err *);
-const char *shield_text(struct kp_stmt *, int column, struct kp_arena *); /* NULL for null */
 #endif
