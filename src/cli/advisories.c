@@ -2,7 +2,6 @@
 /* advisories: which of the own devices are affected by what, and what to do. */
 #include "cli/client.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@ enum { CELL = 64, PIECE = 2 << 20, FILE_MAX = 64 << 20 };
 /* ---- list ---- */
 static const char *first_fix(const json_t *finding)
 {
-    return kp_text(json_array_get(json_object_get(finding, "do"), 0), "category");
+    return kp_or_dash(kp_text(json_array_get(json_object_get(finding, "do"), 0), "category"));
 }
 
 static void print_list(const struct kp_cli *c, const json_t *j)
@@ -36,7 +35,7 @@ static void print_list(const struct kp_cli *c, const json_t *j)
                                        *kp_text(f, "closed") ? kp_text(f, "closedWhy")
                                                              : kp_text(f, "verdict"),
                                        kp_text(f, "advisory"), score,
-                                       *first_fix(f) ? first_fix(f) : "-", kp_text(f, "title") });
+                                       first_fix(f), kp_text(f, "title") });
     }
     if (i)
         kp_table_print(c, &t, head, "llllrll");
@@ -193,8 +192,9 @@ static void send_lines(struct importing *m, const char *path, const char *text, 
     }
 }
 
-static void import_file(struct importing *m, const char *path)
+static void import_file(void *arg, const char *path)
 {
+    struct importing *m = arg;
     struct kp_err err = { 0 };
     struct kp_buf file;
     kp_buf_init(&file, FILE_MAX);
@@ -209,28 +209,14 @@ static void import_file(struct importing *m, const char *path)
     kp_buf_free(&file);
 }
 
-static void import_path(struct importing *m, const char *path)
-{
-    struct dirent **entry = NULL;
-    int n = scandir(path, &entry, kp_is_json_file, alphasort);
-    if (n < 0)
-        import_file(m, path);
-    for (int i = 0; i < n; i++) {
-        char file[4096];
-        snprintf(file, sizeof file, "%s/%s", path, entry[i]->d_name);
-        import_file(m, file);
-        free(entry[i]);
-    }
-    free(entry);
-}
-
 static int import(struct kp_cli *c)
 {
     struct importing m = { .c = c, .all = json_array() };
     if (c->argc < 2)
         return kp_complain(c, KP_MISUSE, "import which files or folders?");
     for (int i = 1; i < c->argc; i++)
-        import_path(&m, c->argv[i]);
+        if (!kp_each_json_file(c->argv[i], import_file, &m))
+            import_file(&m, c->argv[i]);
     if (c->json)
         kp_print_json(m.all);
     else

@@ -57,10 +57,11 @@ enum kp_code kp_read_secret(const char *file, const char *what, char *out, int s
 enum kp_code kp_read_file(const char *file, struct kp_buf *out, struct kp_err *);
 /* A whole document, - is the standard input, in place of what is in `text`, up to its limit. */
 enum kp_code kp_read_document(const char *file, struct kp_buf *text, struct kp_err *);
-struct dirent;
-int kp_is_json_file(const struct dirent *); /* for scandir: "....json", not hidden */
+/* Every "....json" of a folder that is not hidden, by name; false: it is no folder that can be read, errno says why. */
+bool kp_each_json_file(const char *folder, void (*each)(void *arg, const char *path), void *arg);
 
 /* ---- output ---- */
+const char *kp_or_dash(const char *); /* "-" for an empty text */
 const char *kp_style(const struct kp_cli *, const char *codes); /* "\033[...m" on a terminal, "" elsewhere */
 /* A table: rows are collected, widths follow from what is in them, then printed. Cells are cut nowhere. Printed again
  * with further rows it goes on: no second head, columns at least as wide as before. */

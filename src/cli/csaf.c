@@ -183,7 +183,7 @@ static int check(struct kp_cli *cli)
     if (only && strcmp(only, "mandatory") != 0)
         return kp_complain(cli, KP_MISUSE, "--only takes mandatory");
     kp_json_memory_init();
-    kp_buf_init(&c.text, KP_CSAF_BYTES_MAX + (2 << 16));
+    kp_buf_init(&c.text, KP_CSAF_BYTES_MAX);
     kp_buf_init(&c.out, 64 << 20);
     c.json = kp_json(&c.out);
     if (cli->json) {

@@ -143,31 +143,17 @@ int kp_verb_sql(struct kp_cli *c)
 }
 
 /* ---- apply and export ---- */
-enum kp_code kp_read_file(const char *file, struct kp_buf *out, struct kp_err *err)
-{
-    FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "rb");
-    char block[8192];
-    size_t n;
-    kp_buf_init(out, FILE_MAX);
-    if (!f)
-        return kp_fail(err, KP_EIO, "%s: %s", file, strerror(errno));
-    while ((n = fread(block, 1, sizeof block, f)) > 0)
-        kp_buf_add(out, block, n);
-    if (f != stdin)
-        fclose(f);
-    return out->failed ? kp_fail(err, KP_EFULL, "%s is larger than 4 MiB", file) : KP_OK;
-}
-
 enum kp_code kp_read_document(const char *file, struct kp_buf *text, struct kp_err *err)
 {
     FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "rb");
-    size_t n = 1;
+    char block[BLOCK];
+    size_t n;
     text->len = 0;
     text->failed = false;
     if (!f)
         return kp_fail(err, KP_EIO, "%s", strerror(errno));
-    for (char *room; n && (room = kp_buf_room(text, BLOCK)); text->len += n)
-        n = fread(room, 1, BLOCK, f);
+    while ((n = fread(block, 1, sizeof block, f)) > 0 && !text->failed)
+        kp_buf_add(text, block, n);
     if (ferror(f))
         kp_fail(err, KP_EIO, "it cannot be read");
     else if (text->failed)
@@ -177,10 +163,30 @@ enum kp_code kp_read_document(const char *file, struct kp_buf *text, struct kp_e
     return err->code;
 }
 
-int kp_is_json_file(const struct dirent *e)
+enum kp_code kp_read_file(const char *file, struct kp_buf *out, struct kp_err *err)
+{
+    kp_buf_init(out, FILE_MAX);
+    return kp_read_document(file, out, err) ? kp_context(err, "%s", file) : KP_OK;
+}
+
+static int is_json(const struct dirent *e)
 {
     size_t n = strlen(e->d_name);
     return e->d_name[0] != '.' && n > 5 && strcmp(e->d_name + n - 5, ".json") == 0;
+}
+
+bool kp_each_json_file(const char *folder, void (*each)(void *arg, const char *path), void *arg)
+{
+    struct dirent **entry = NULL;
+    char path[PATH_MAX];
+    int n = scandir(folder, &entry, is_json, alphasort);
+    for (int i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
+        each(arg, path);
+        free(entry[i]);
+    }
+    free(entry);
+    return n >= 0;
 }
 
 static void print_plan(const struct kp_cli *c, const json_t *j)

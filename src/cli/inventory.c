@@ -13,11 +13,6 @@
 
 enum { CELL = 64 };
 
-static const char *or_dash(const char *text)
-{
-    return *text ? text : "-";
-}
-
 /* ---- list ---- */
 static void print_list(const struct kp_cli *c, const json_t *j)
 {
@@ -31,10 +26,10 @@ static void print_list(const struct kp_cli *c, const json_t *j)
         char id[CELL];
         snprintf(id, sizeof id, "%" PRId64, kp_integer(d, "id"));
         kp_table_row(&t, 8,
-                     (const char *[]){ id, kp_text(d, "name"), or_dash(kp_text(d, "manufacturer")),
-                                       or_dash(kp_text(d, "product")),
-                                       or_dash(kp_text(d, "orderCode")),
-                                       or_dash(kp_text(d, "firmware")), kp_text(d, "source"),
+                     (const char *[]){ id, kp_text(d, "name"), kp_or_dash(kp_text(d, "manufacturer")),
+                                       kp_or_dash(kp_text(d, "product")),
+                                       kp_or_dash(kp_text(d, "orderCode")),
+                                       kp_or_dash(kp_text(d, "firmware")), kp_text(d, "source"),
                                        json_is_true(json_object_get(d, "unexpectedChange"))
                                            ? "changed unexpectedly"
                                            : "" });
@@ -93,7 +88,7 @@ static void print_one(const json_t *d)
     json_array_foreach(json_object_get(d, "history"), i, h)
     {
         printf("%-14s %s  %s -> %s, by %s%s%s\n", i ? "" : "firmware was", kp_text(h, "at"),
-               or_dash(kp_text(h, "old")), or_dash(kp_text(h, "new")), kp_text(h, "via"),
+               kp_or_dash(kp_text(h, "old")), kp_or_dash(kp_text(h, "new")), kp_text(h, "via"),
                json_is_true(json_object_get(h, "expected")) ? "" : ", unexpected",
                *kp_text(h, "confirmed") ? ", confirmed" : "");
     }
@@ -135,7 +130,7 @@ static json_t *fields(struct kp_cli *c)
             return NULL;
         }
         snprintf(key, sizeof key, "%.*s", (int)(equal - c->argv[i]), c->argv[i]);
-        json_object_set_new(body, key, *equal && equal[1] ? json_string(equal + 1) : json_null());
+        json_object_set_new(body, key, equal[1] ? json_string(equal + 1) : json_null());
     }
     return body;
 }
@@ -165,19 +160,32 @@ static int set(struct kp_cli *c)
 
 static int expect(struct kp_cli *c)
 {
-    int64_t ns = 8 * 3600 * KP_SECOND;
+    int64_t ns;
     char until[KP_TIME_TEXT];
     const char *within = kp_flag(c, "for");
     if (within && (!kp_duration_parse(within, &ns) || ns <= 0))
         return kp_complain(c, KP_MISUSE, "--for: '%s' is no duration such as 4h", within);
-    kp_time_print(kp_utc(&kp_clock_system) + ns, until);
-    return on_device(
-        c, "POST", "expect",
-        json_pack("{s:s, s:s*}", "until", until, "version", c->argc > 2 ? c->argv[2] : NULL),
-        print_done);
+    if (within)
+        kp_time_print(kp_utc(&kp_clock_system) + ns, until);
+    return on_device(c, "POST", "expect",
+                     json_pack("{s:s*, s:s*}", "until", within ? until : NULL, "version",
+                               c->argc > 2 ? c->argv[2] : NULL),
+                     print_done);
 }
 
 /* ---- import ---- */
+/* A file as the text in a body, and of which device it is. */
+static json_t *document(const struct kp_cli *c, const char *file, struct kp_err *err)
+{
+    struct kp_buf text;
+    json_t *body = NULL;
+    if (!kp_read_file(file, &text, err) &&
+        !(body = json_pack("{s:s, s:s*}", "text", kp_buf_text(&text), "of", kp_flag(c, "of"))))
+        kp_fail(err, KP_EPARSE, "%s is not UTF-8", file);
+    kp_buf_free(&text);
+    return body;
+}
+
 static void print_import(const json_t *j)
 {
     printf("%" PRId64 " devices: %" PRId64 " new, %" PRId64 " changed, %" PRId64 " gone\n",
@@ -188,15 +196,11 @@ static void print_import(const json_t *j)
 static int import(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    struct kp_buf text;
     if (c->argc < 2)
         return kp_complain(c, KP_MISUSE, "import which file?");
-    if (kp_read_file(c->argv[1], &text, &err))
-        return kp_fault(c, &err);
-    json_t *body = json_pack("{s:s, s:s*}", "text", kp_buf_text(&text), "of", kp_flag(c, "of"));
-    kp_buf_free(&text);
+    json_t *body = document(c, c->argv[1], &err);
     if (!body)
-        return kp_complain(c, KP_FAILED, "%s is not UTF-8", c->argv[1]);
+        return kp_fault(c, &err);
     return kp_client_show(c, kp_client_at(c, "POST", "inventory", "import", NULL, body, &err),
                           print_import, &err);
 }
@@ -210,16 +214,9 @@ static void print_aliases(const json_t *j)
 static int aliases(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    struct kp_buf text;
-    json_t *body = NULL;
-    if (c->argc > 1) {
-        if (kp_read_file(c->argv[1], &text, &err))
-            return kp_fault(c, &err);
-        body = json_pack("{s:s}", "text", kp_buf_text(&text));
-        kp_buf_free(&text);
-        if (!body)
-            return kp_complain(c, KP_FAILED, "%s is not UTF-8", c->argv[1]);
-    }
+    json_t *body = c->argc > 1 ? document(c, c->argv[1], &err) : NULL;
+    if (err.code)
+        return kp_fault(c, &err);
     return kp_client_show(
         c, kp_client_at(c, c->argc > 1 ? "PUT" : "GET", "vendor-aliases", NULL, NULL, body, &err),
         print_aliases, &err);

@@ -5,10 +5,8 @@
 #include "net/json_memory.h"
 #include "shield/match.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/ban.h"
@@ -96,8 +94,9 @@ static void print(void *arg, const struct kp_finding *f)
     putchar('\n');
 }
 
-static void match_file(struct matching *m, const char *path)
+static void match_file(void *arg, const char *path)
 {
+    struct matching *m = arg;
     struct kp_err err = { 0 };
     struct kp_arena arena = { 0 };
     struct kp_advisory a;
@@ -115,22 +114,6 @@ static void match_file(struct matching *m, const char *path)
     kp_arena_free(&arena);
 }
 
-static enum kp_code match_folder(struct matching *m, const char *folder, struct kp_err *err)
-{
-    struct dirent **entry = NULL;
-    char path[4096];
-    int n = scandir(folder, &entry, kp_is_json_file, alphasort);
-    if (n < 0)
-        return kp_fail(err, KP_EIO, "%s: %s", folder, strerror(errno));
-    for (int i = 0; i < n; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
-        match_file(m, path);
-        free(entry[i]);
-    }
-    free(entry);
-    return KP_OK;
-}
-
 static int match(struct kp_cli *c)
 {
     const char *inventory = kp_flag(c, "inventory"), *folder = kp_flag(c, "advisories");
@@ -139,12 +122,13 @@ static int match(struct kp_cli *c)
     if (!inventory || !folder)
         return kp_complain(c, KP_MISUSE, "match needs --inventory FILE and --advisories DIR");
     kp_json_memory_init();
-    kp_buf_init(&m.text, KP_CSAF_BYTES_MAX + (2 << 16));
+    kp_buf_init(&m.text, KP_CSAF_BYTES_MAX);
     if (!read_inventory(&m, inventory, &err) && !(m.devices = kp_devices_new(m.device, m.n, NULL)))
         kp_fail(&err, KP_ENOMEM, "out of memory");
     if (!err.code) {
         printf("asset,advisory,status,score,product,reason\n");
-        match_folder(&m, folder, &err);
+        if (!kp_each_json_file(folder, match_file, &m))
+            kp_fail(&err, KP_EIO, "%s: %s", folder, strerror(errno));
     }
     kp_devices_free(m.devices);
     kp_free(m.device);

@@ -11,7 +11,7 @@
 
 #include "core/ban.h"
 
-enum { BROKEN = 2 };
+enum { BROKEN = 2, FILE_MAX = 4 << 20 };
 
 /* A file of observations, read once for patterns that come one after the other. */
 struct observations {
@@ -45,7 +45,8 @@ static enum kp_code read_tree(const char *file, struct observations *o, struct k
     if (o->file && strcmp(o->file, file) == 0)
         return KP_OK;
     let_go(o);
-    if (kp_read_file(file, &o->text, err) ||
+    kp_buf_init(&o->text, FILE_MAX);
+    if (kp_read_document(file, &o->text, err) ||
         kp_tree_read(kp_buf_text(&o->text), o->text.len, &o->arena, &o->json, &o->tree, err)) {
         kp_context(err, "%s", file);
         let_go(o);
