@@ -291,11 +291,6 @@ void kp_devices_free(struct kp_devices *d)
     kp_free(d);
 }
 
-size_t kp_devices_count(const struct kp_devices *d)
-{
-    return d->n;
-}
-
 /* ---- products and devices ---- */
 struct hit {
     uint32_t device, product;

@@ -18,7 +18,6 @@ struct kp_devices;
 /* Copies what it needs. NULL: out of memory. */
 struct kp_devices *kp_devices_new(const struct kp_device *, size_t n, const char *aliases);
 void kp_devices_free(struct kp_devices *);
-size_t kp_devices_count(const struct kp_devices *);
 
 enum kp_verdict_of { KP_CLEAR, KP_REVIEW, KP_AFFECTED };
 const char *kp_verdict_word(enum kp_verdict_of); /* "not_affected" */

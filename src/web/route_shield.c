@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inventory, advisories, and what they have to do with each other. */
+#include "net/json_members.h"
 #include "shield/shield.h"
 #include "web/body.h"
 #include "web/routes.h"
@@ -74,12 +75,11 @@ enum kp_code kp_route_device_expect(struct kp_request *r, struct kp_err *err)
     const char *version, *until;
     int64_t id, at = r->now + 8 * 3600 * KP_SECOND;
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
-    if (!body || number(r, &id, err) || kp_body_text(body, "version", false, &version, err) ||
-        kp_body_text(body, "until", false, &until, err))
-        ;
-    else if (until && !kp_time_parse(until, &at))
+    if (body && !number(r, &id, err) && !kp_body_text(body, "version", false, &version, err) &&
+        !kp_body_text(body, "until", false, &until, err) && until && !kp_time_parse(until, &at))
         kp_fail(err, KP_EINVALID, "until: '%.40s' is no time", until);
-    else if (!kp_shield_device_expect(shield(r), id, version ? version : "", at, err))
+    if (!err->code &&
+        !kp_shield_device_expect(shield(r), id, version ? version : "", at, err))
         kp_reply_id(r, id, 200);
     json_decref(body);
     return err->code;
@@ -94,33 +94,32 @@ enum kp_code kp_route_device_confirm(struct kp_request *r, struct kp_err *err)
 }
 
 /* Documents come as texts, for they are lists as well as JSON, and nested deeper than bodies are.
- */
-static enum kp_code read_text(struct kp_request *r, const char **of, char **text,
-                              struct kp_err *err)
+ * `of` NULL: nothing else goes with it. NULL: err says why. */
+static char *read_text(struct kp_request *r, const char **of, struct kp_err *err)
 {
-    static const char *const known[] = { "text", "of", NULL };
-    const char *given, *name;
-    json_t *body = kp_body_object(r->body, r->body_len, known, err);
-    *of = NULL;
+    static const char *const known[] = { "text", "of", NULL }, *const alone[] = { "text", NULL };
+    const char *given, *name = NULL;
+    char *text = NULL;
+    json_t *body = kp_body_object(r->body, r->body_len, of ? known : alone, err);
     if (body && !kp_body_text(body, "text", true, &given, err) &&
-        !kp_body_text(body, "of", false, &name, err)) {
-        *text = kp_arena_strdup(&r->arena, given);
-        *of = name ? kp_arena_strdup(&r->arena, name) : NULL;
-        if (!*text || (name && !*of))
+        !(of && kp_body_text(body, "of", false, &name, err))) {
+        text = kp_arena_strdup(&r->arena, given);
+        if (of)
+            *of = name ? kp_arena_strdup(&r->arena, name) : NULL;
+        if (!text || (name && !*of))
             kp_fail(err, KP_ENOMEM, "out of memory");
     }
     json_decref(body);
-    return err->code;
+    return err->code ? NULL : text;
 }
 
 enum kp_code kp_route_inventory_import(struct kp_request *r, struct kp_err *err)
 {
     const char *of;
-    char *text;
-    if (read_text(r, &of, &text, err))
-        return err->code;
+    char *text = read_text(r, &of, err);
     struct kp_json j = kp_reply_json(r);
-    return kp_shield_import(shield(r), text, strlen(text), of, r->who.user, &j, err);
+    return text ? kp_shield_import(shield(r), text, strlen(text), of, r->who.user, &j, err)
+                : err->code;
 }
 
 /* ---- makers' other names ---- */
@@ -132,14 +131,9 @@ enum kp_code kp_route_aliases(struct kp_request *r, struct kp_err *err)
 
 enum kp_code kp_route_aliases_put(struct kp_request *r, struct kp_err *err)
 {
-    static const char *const known[] = { "text", NULL };
-    const char *text;
-    json_t *body = kp_body_object(r->body, r->body_len, known, err);
-    if (body && !kp_body_text(body, "text", true, &text, err) &&
-        !kp_shield_aliases_put(shield(r), text, err))
-        kp_route_aliases(r, err);
-    json_decref(body);
-    return err->code;
+    char *text = read_text(r, NULL, err);
+    return text && !kp_shield_aliases_put(shield(r), text, err) ? kp_route_aliases(r, err)
+                                                                : err->code;
 }
 
 /* ---- advisories ---- */
@@ -157,12 +151,9 @@ enum kp_code kp_route_advisory(struct kp_request *r, struct kp_err *err)
 
 enum kp_code kp_route_advisory_take(struct kp_request *r, struct kp_err *err)
 {
-    const char *of;
-    char *text;
-    if (read_text(r, &of, &text, err))
-        return err->code;
+    char *text = read_text(r, NULL, err);
     struct kp_json j = kp_reply_json(r);
-    return kp_shield_take(shield(r), text, strlen(text), &j, err);
+    return text ? kp_shield_take(shield(r), text, strlen(text), &j, err) : err->code;
 }
 
 enum kp_code kp_route_advisory_answer(struct kp_request *r, struct kp_err *err)
@@ -170,19 +161,13 @@ enum kp_code kp_route_advisory_answer(struct kp_request *r, struct kp_err *err)
     static const char *const known[] = { "device", "answer", "comment", NULL };
     const char *answer, *comment;
     int64_t device;
-    size_t i = 0;
+    int i;
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
     if (body && !kp_body_int(body, "device", 1, INT64_MAX, 0, &device, err) &&
         !kp_body_text(body, "answer", true, &answer, err) &&
+        !kp_member_choice(body, "body", "answer", kp_shield_answers, &i, err) &&
         !kp_body_text(body, "comment", false, &comment, err)) {
-        while (kp_shield_answers[i] && strcmp(kp_shield_answers[i], answer) != 0)
-            i++;
-        if (!kp_shield_answers[i])
-            kp_fail(
-                err, KP_EINVALID,
-                "answer: '%.40s' is none of affected, not_affected, in_progress, accepted, done",
-                answer);
-        else if (comment && strlen(comment) > 2000)
+        if (comment && strlen(comment) > 2000)
             kp_fail(err, KP_EINVALID, "comment: longer than 2000 bytes");
         else if (!kp_shield_answer(shield(r), r->name, device, answer, comment, r->who.user, err))
             kp_reply_id(r, device, 200);
