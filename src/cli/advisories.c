@@ -142,6 +142,7 @@ static int answer(struct kp_cli *c)
 struct importing {
     struct kp_cli *c;
     size_t taken, failed, opened, closed;
+    bool gone; /* there is no node, or it does not run: what is left would say the same */
     json_t *all;
 };
 
@@ -172,7 +173,10 @@ static void send_text(struct importing *m, const char *path, const char *text, s
         sum_up(m, path, j);
     else
         m->failed++;
-    if (!j)
+    m->gone = err.code == KP_ENOTFOUND || err.code == KP_ESTOPPED;
+    if (m->gone)
+        kp_fault(m->c, &err);
+    else if (!j)
         fprintf(stderr, "koppel: advisories: %s: %s\n", path, err.text);
     json_decref(j);
 }
@@ -180,7 +184,7 @@ static void send_text(struct importing *m, const char *path, const char *text, s
 /* Lists of feeds are longer than a request may be: some lines at a time. */
 static void send_lines(struct importing *m, const char *path, const char *text, size_t len)
 {
-    while (len) {
+    while (len && !m->gone) {
         size_t n = len > PIECE ? PIECE : len;
         while (n < len && n && text[n - 1] != '\n')
             n--;
@@ -197,6 +201,8 @@ static void import_file(void *arg, const char *path)
     struct importing *m = arg;
     struct kp_err err = { 0 };
     struct kp_buf file;
+    if (m->gone)
+        return;
     kp_buf_init(&file, FILE_MAX);
     if (kp_read_document(path, &file, &err)) {
         m->failed++;
@@ -219,7 +225,7 @@ static int import(struct kp_cli *c)
             import_file(&m, c->argv[i]);
     if (c->json)
         kp_print_json(m.all);
-    else
+    else if (!m.gone)
         printf("%zu taken, %zu refused; %zu findings opened, %zu closed\n", m.taken, m.failed,
                m.opened, m.closed);
     json_decref(m.all);
