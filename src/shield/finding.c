@@ -221,10 +221,10 @@ static void take_finding(void *arg, const struct kp_finding *f)
     kp_buf_free(&text);
 }
 
+/* With devices that are there. */
 static enum kp_code match(struct matching *m, struct kp_err *err)
 {
-    if (!need_devices(m->s, err) && !kp_devices_match(m->s->devices, m->a, take_finding, m, err) &&
-        m->failed)
+    if (!kp_devices_match(m->s->devices, m->a, take_finding, m, err) && m->failed)
         kp_fail(err, KP_ENOMEM, "out of memory matching %.60s", m->a->id);
     return err->code;
 }
@@ -533,7 +533,8 @@ static enum kp_code rematch(struct kp_shield *s, const char *text, struct kp_err
     struct kp_advisory a;
     struct matching m = { .s = s, .a = &a, .arena = &arena };
     json_t *json = NULL;
-    if (!kp_advisory_load(text, strlen(text), s->aliases, &arena, &json, &a, err) &&
+    if (!need_devices(s, err) &&
+        !kp_advisory_load(text, strlen(text), s->aliases, &arena, &json, &a, err) &&
         !match(&m, err)) {
         struct kp_db *db = kp_store_reader(s->store, err);
         bool news = db && any_news(db, &m, err);

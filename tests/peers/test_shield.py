@@ -9,7 +9,6 @@ from conftest import KOPPEL, Node, wait_for
 from web_client import Api
 
 
-
 def advisory(name, number, entries, version="1", date="2026-02-01T00:00:00Z", maker="Koppel Test Works", score=8.8, **status):
     """entries: {product_id: (range, helper or None)}; status: known_affected=[...]."""
     branches = [{"category": "product_version_range", "name": text, "product": {"name": f"{name} {text}", "product_id": key,
@@ -30,6 +29,8 @@ class Plant:
         self.folder = folder
         self.node = Node(folder).start()
         self.api = Api(self.node)
+        self.taken = self.load("name;manufacturer;product;order_number;firmware\npack/drive;Gearworks;Drive SD-300;;V2.3\n"
+                               "pack/plc;Siemens AG;Controller;6es7515 2am02 0ab0;V2.8.1\n")
 
     def take(self, document):
         return self.api.ok("POST", "advisories", {"text": json.dumps(document)})
@@ -52,8 +53,7 @@ def plant(tmp_path_factory):
 
 
 def test_a_list_is_taken_whole_or_not_at_all(plant):
-    assert plant.load("name;manufacturer;product;order_number;firmware\npack/drive;Gearworks;Drive SD-300;;V2.3\n"
-                      "pack/plc;Siemens AG;Controller;6es7515 2am02 0ab0;V2.8.1\n") == {"devices": 2, "made": 2, "changed": 0, "removed": 0}
+    assert plant.taken == {"devices": 2, "made": 2, "changed": 0, "removed": 0}
     assert plant.device("pack/plc")["readAs"] == {"manufacturer": "siemens", "orderCode": "6ES75152AM020AB0", "firmware": True}
     why = plant.api.refused(400, "POST", "inventory/import", {"text": "name,firmware\npack/other,1.0\n../x,1.0\n"})
     assert "line 3" in why and "../x" in why
@@ -179,7 +179,8 @@ def test_firmware_that_changes_unannounced_is_an_alarm(plant, servers, free_port
 
 def test_what_is_secret_is_not_there_for_a_token(plant):
     plant.api.ok("POST", "assets", {"path": "secret/press", "kind": "machine", "label": "secret", "ManufacturerName": "Gearworks",
-                                    "ManufacturerProductDesignation": "Drive SD-300", "FirmwareVersion": "1.0"})
+                                    "ManufacturerProductDesignation": "Hidden Press", "FirmwareVersion": "1.0"})
+    plant.take(advisory("Hidden Press", "OWN-8", {"P": ("<2.4", None)}, maker="Gearworks", known_affected=["P"]))
     seen = plant.node.json("inventory")["devices"]
     assert "secret/press" in [d["name"] for d in seen] and plant.device("secret/press") is None
     key = next(d["id"] for d in seen if d["name"] == "secret/press")
