@@ -255,4 +255,18 @@ static const char schema_v9[] =
     "  answered integer, made integer not null, changed integer not null, closed integer, closed_why text,"
     "  primary key(device, advisory)) without rowid;"
     "create index finding_advisory on finding(advisory);";
+
+static const char schema_v10[] =
+    /* begun: how many transfers of it have begun, also of those that are forgotten meanwhile */
+    "alter table share_agreement add column begun integer not null default 0;"
+    /* pushed: of a transfer that this node pushes, the source time before which all was taken by the other side */
+    "alter table share_process add column pushed integer;"
+    /* What a coupling brings from a partner (couplings/dsp). onward: whether all of it may go to a third company; upto: all of an
+     * earlier source time came */
+    "create table share_brought(coupling integer primary key, agreement text not null, onward integer not null, upto integer);"
+    /* Offers: what a partner is shown is found in the index alone. */
+    "drop index share_offer_dataset;"
+    "create index share_offer_dataset on share_offer(dataset, partner);"
+    /* what went out lately is judged each minute */
+    "create index share_exit_at on share_exit(at);";
 #endif
