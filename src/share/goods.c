@@ -3,7 +3,9 @@
 #include "share/private.h"
 
 #include "gate/policy.h"
+#include "gate/terms_plain.h"
 #include "net/json_memory.h"
+#include "share/reveals.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -85,4 +87,70 @@ enum kp_code share_terms(const json_t *policy, struct kp_terms *t, struct kp_err
     if (kp_terms_parse(policy, t, err))
         kp_context(err, "terms");
     return err->code;
+}
+
+void share_words(struct kp_json *j, const json_t *policy)
+{
+    struct kp_terms t;
+    struct kp_err why = { 0 };
+    if (policy && !kp_terms_parse(policy, &t, &why)) {
+        kp_terms_words_json(j, &t);
+        return;
+    }
+    kp_json_begin(j, '[');
+    if (policy) /* what is refused is said too: it is what a person has to look at */
+        kp_json_text(j, why.text);
+    kp_json_end(j, ']');
+}
+
+/* ---- what an offer reveals ---- */
+struct revealing {
+    struct kp_share *share;
+    struct kp_reveals found;
+    bool before;
+};
+
+static kp_asset machine_of(const struct kp_model *m, kp_asset a)
+{
+    const struct kp_asset_info *info = kp_model_asset(m, a);
+    while (info && info->kind != KP_MACHINE)
+        info = kp_model_asset(m, info->parent);
+    return info ? info->id : 0;
+}
+
+static void reveal(void *arg, kp_signal id, const char *path)
+{
+    struct revealing *r = arg;
+    const struct kp_signal_info *info = kp_model_signal(r->share->model, id);
+    if (info && kp_gate_signal(r->share->model, KP_TO_PARTNER, id))
+        kp_reveals_add(&r->found, machine_of(r->share->model, info->asset), kp_topics_signal(info),
+                       r->before, path);
+}
+
+static void reveal_all(struct revealing *r, const json_t *patterns, bool before)
+{
+    const json_t *one;
+    size_t i, n;
+    r->before = before;
+    json_array_foreach(patterns, i, one)
+    {
+        char after[KP_PATH_MAX] = "";
+        do {
+            kp_model_lock(r->share->model);
+            n = kp_model_each(r->share->model, json_string_value(one), after, KP_MODEL_SLICE,
+                              reveal, r);
+            kp_model_unlock(r->share->model);
+        } while (n == KP_MODEL_SLICE && !r->found.failed);
+    }
+}
+
+void share_reveals(struct kp_share *s, struct kp_json *j, const json_t *patterns,
+                   const json_t *before, const struct kp_terms *t)
+{
+    struct revealing r = { .share = s };
+    reveal_all(&r, patterns, false);
+    reveal_all(&r, before, true);
+    kp_reveals_json(j, &r.found, t);
+    j->out->failed |= r.found.failed;
+    kp_reveals_free(&r.found);
 }

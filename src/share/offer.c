@@ -2,6 +2,8 @@
 /* What this node offers, and how its catalogue shows it to a partner. */
 #include "share/private.h"
 
+#include "gate/policy.h"
+#include "gate/terms_plain.h"
 #include "net/json_members.h"
 #include "net/json_memory.h"
 
@@ -10,7 +12,7 @@
 
 #include "core/ban.h"
 
-enum { SIGNALS_MAX = 1000 };
+enum { SIGNALS_MAX = 1000, BEFORE_MAX = 1000 };
 
 /* ---- offers ---- */
 struct new_offer {
@@ -32,6 +34,19 @@ static bool there(struct kp_db *db, const char *sql, const char *name, struct kp
     return yes;
 }
 
+static bool same_signals(struct kp_db *db, const struct new_offer *o, struct kp_err *err)
+{
+    struct kp_stmt *s =
+        kp_db_prepare(db, "select 1 from share_dataset where id = ? and signals = ?", err);
+    if (!s)
+        return false;
+    kp_bind_text(s, 1, o->dataset);
+    kp_bind_text(s, 2, o->signals);
+    bool same = kp_step(s, err);
+    kp_reset(s);
+    return same;
+}
+
 static enum kp_code put_dataset(struct kp_db *db, const struct new_offer *o, struct kp_err *err)
 {
     bool known = there(db, "select 1 from share_dataset where id = ?", o->dataset, err);
@@ -42,7 +57,7 @@ static enum kp_code put_dataset(struct kp_db *db, const struct new_offer *o, str
                        "signals: say which signals are in dataset '%.80s', which is new",
                        o->dataset);
     if (known)
-        return there(db, "select 1 from share_offer where dataset = ?", o->dataset, err)
+        return !same_signals(db, o, err)
                    ? kp_fail(err, KP_EEXISTS,
                              "dataset '%.80s' is there already: leave signals out, or take another "
                              "name",
@@ -166,11 +181,41 @@ enum kp_code share_read_policy(const json_t *o, json_t **out, struct kp_err *err
     return err->code;
 }
 
+/* Terms in plain words, as a policy. */
+static json_t *policy_of_terms(const json_t *terms, struct kp_err *err)
+{
+    struct kp_terms t;
+    struct kp_buf text;
+    struct kp_json j = kp_json(&text);
+    if (kp_terms_read_plain(terms, &t, err))
+        return NULL;
+    kp_buf_init(&text, KP_SHARE_TERMS);
+    kp_json_begin(&j, '{');
+    kp_terms_json(&j, &t);
+    kp_json_end(&j, '}');
+    json_t *policy = text.failed ? NULL : kp_json_read(kp_buf_text(&text), "policy", err);
+    kp_buf_free(&text);
+    if (!policy && !err->code)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    return policy;
+}
+
+static enum kp_code read_terms(const json_t *o, json_t **policy, struct kp_err *err)
+{
+    const json_t *terms = json_object_get(o, "terms"), *given = json_object_get(o, "policy");
+    if (!terms || json_is_null(terms))
+        return share_read_policy(o, policy, err);
+    if (given && !json_is_null(given))
+        return kp_fail(err, KP_EINVALID, "say either terms or policy, not both");
+    *policy = policy_of_terms(terms, err);
+    return err->code;
+}
+
 static enum kp_code read_offer(const json_t *o, struct new_offer *n, struct kp_arena *arena,
                                struct kp_err *err)
 {
-    static const char *const known[] = { "id",          "dataset", "partner",   "signals",
-                                         "description", "policy",  "automatic", NULL };
+    static const char *const known[] = { "id",     "dataset", "partner",   "signals", "description",
+                                         "policy", "terms",   "automatic", NULL };
     const json_t *automatic = json_object_get(o, "automatic");
     json_t *policy = NULL;
     if (kp_members_known(o, "offer", known, err) ||
@@ -178,7 +223,7 @@ static enum kp_code read_offer(const json_t *o, struct new_offer *n, struct kp_a
         kp_member_text(o, "offer", "dataset", true, &n->dataset, err) ||
         kp_member_text(o, "offer", "partner", false, &n->partner, err) ||
         kp_member_text(o, "offer", "description", false, &n->description, err) ||
-        read_signals(o, arena, &n->signals, err) || share_read_policy(o, &policy, err))
+        read_signals(o, arena, &n->signals, err) || read_terms(o, &policy, err))
         return err->code;
     n->policy = share_dump(policy, arena, err);
     share_terms(policy, &n->terms, err);
@@ -191,16 +236,15 @@ static enum kp_code read_offer(const json_t *o, struct new_offer *n, struct kp_a
     return err->code;
 }
 
-/* The signals of the offer, or of the dataset that is there. */
-static enum kp_code check_goods(struct kp_share *s, const struct new_offer *n,
-                                enum kp_recipient asks, struct kp_err *err)
+/* The signals of the offer, or of the dataset that is there; NULL: neither says any. */
+static json_t *signals_of(struct kp_share *s, const struct new_offer *n, struct kp_err *err)
 {
     json_t *list = NULL;
-    struct kp_db *db = n->signals ? NULL : kp_store_reader(s->store, err);
+    if (n->signals)
+        return kp_json_read(n->signals, "signals", err);
+    struct kp_db *db = kp_store_reader(s->store, err);
     struct kp_stmt *d =
         db ? kp_db_prepare(db, "select signals from share_dataset where id = ?", err) : NULL;
-    if (n->signals)
-        list = kp_json_read(n->signals, "signals", err);
     if (d) {
         kp_bind_text(d, 1, n->dataset);
         if (kp_step(d, err))
@@ -208,25 +252,71 @@ static enum kp_code check_goods(struct kp_share *s, const struct new_offer *n,
         kp_reset(d);
     }
     kp_store_reader_done(s->store, db);
-    if (!err->code)
-        share_check_goods(s, list, asks, err);
-    json_decref(list);
-    return err->code;
+    return list;
+}
+
+/* What whoever gets this offer is offered already. */
+static json_t *offered_before(struct kp_share *s, const struct new_offer *n, struct kp_err *err)
+{
+    static const char sql[] =
+        "select distinct d.signals from share_offer o join share_dataset d on d.id = o.dataset"
+        " where (o.partner is null or o.partner = ?1) and d.id <> ?2 limit ?3";
+    json_t *all = json_array();
+    struct kp_db *db = kp_store_reader(s->store, err);
+    struct kp_stmt *d = db ? kp_db_prepare(db, sql, err) : NULL;
+    if (d) {
+        kp_bind_text(d, 1, n->partner);
+        kp_bind_text(d, 2, n->dataset);
+        kp_bind_int(d, 3, BEFORE_MAX);
+        while (kp_step(d, err)) {
+            json_t *one = kp_json_read(kp_column_text(d, 0), "signals", err);
+            json_array_extend(all, one);
+            json_decref(one);
+        }
+        kp_reset(d);
+    }
+    kp_store_reader_done(s->store, db);
+    return all;
+}
+
+static void put_reply(struct kp_share *s, struct kp_json *j, const struct new_offer *n,
+                      const json_t *signals, struct kp_err *err)
+{
+    json_t *before = offered_before(s, n, err);
+    kp_json_begin(j, '{');
+    kp_json_put_text(j, "id", n->id);
+    kp_json_put_text(j, "dataset", n->dataset);
+    kp_json_put_text(j, "partner", n->partner);
+    kp_json_key(j, "policy");
+    kp_json_raw(j, n->policy);
+    kp_json_key(j, "words");
+    kp_terms_words_json(j, &n->terms);
+    kp_json_key(j, "reveals");
+    share_reveals(s, j, signals, before, &n->terms);
+    kp_json_end(j, '}');
+    json_decref(before);
 }
 
 enum kp_code kp_share_offer_add(struct kp_share *s, enum kp_recipient asks, const json_t *o,
-                                struct kp_arena *arena, const char **id, struct kp_err *err)
+                                bool only_try, struct kp_arena *arena, struct kp_json *j,
+                                struct kp_err *err)
 {
     struct new_offer n = { .now = kp_utc(s->clock) };
     char pid[PID_TEXT];
-    if (read_offer(o, &n, arena, err) || check_goods(s, &n, asks, err))
-        return err->code;
+    json_t *signals = NULL;
     share_pid(pid);
-    *id = kp_arena_strdup(arena, n.id ? n.id : pid);
-    if (!*id)
-        return kp_fail(err, KP_ENOMEM, "out of memory");
-    n.id = *id;
-    return kp_store_do(s->store, insert, &n, err);
+    if (!read_offer(o, &n, arena, err))
+        signals = signals_of(s, &n, err);
+    if (!n.id)
+        n.id = kp_arena_strdup(arena, pid);
+    if (!n.id)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    if (!err->code && !share_check_goods(s, signals, asks, err) && !only_try)
+        kp_store_do(s->store, insert, &n, err);
+    if (!err->code)
+        put_reply(s, j, &n, signals, err);
+    json_decref(signals);
+    return err->code;
 }
 
 static enum kp_code remove_offer(struct kp_db *db, void *id, struct kp_err *err)
@@ -248,6 +338,15 @@ enum kp_code kp_share_offer_remove(struct kp_share *s, const char *id, struct kp
     return kp_store_do(s->store, remove_offer, (void *)(uintptr_t)id, err);
 }
 
+static void put_words(struct kp_json *j, const char *policy)
+{
+    struct kp_err none = { 0 };
+    json_t *p = kp_json_read(policy, "policy", &none);
+    kp_json_key(j, "words");
+    share_words(j, p);
+    json_decref(p);
+}
+
 static void put_own_offer(struct kp_json *j, struct kp_stmt *row)
 {
     kp_json_put_text(j, "id", kp_column_text(row, 0));
@@ -258,6 +357,7 @@ static void put_own_offer(struct kp_json *j, struct kp_stmt *row)
     kp_json_put_text(j, "description", kp_column_text(row, 4));
     kp_json_key(j, "policy");
     kp_json_raw(j, kp_column_text(row, 5));
+    put_words(j, kp_column_text(row, 5));
     kp_json_put_bool(j, "automatic", kp_column_int(row, 6));
     kp_json_put_time(j, "made", kp_column_int(row, 7));
 }

@@ -156,6 +156,12 @@ bool share_goods_go(struct kp_share *, enum kp_recipient to, const char *pattern
 /* What cannot be enforced is refused with the reason. */
 enum kp_code share_terms(const json_t *policy, struct kp_terms *, struct kp_err *);
 
+/* The terms of a policy as sentences, or why they cannot be enforced; a list. */
+void share_words(struct kp_json *, const json_t *policy);
+/* What whoever gets these signals can work out, with what he is offered `before`; a list. */
+void share_reveals(struct kp_share *, struct kp_json *, const json_t *patterns,
+                   const json_t *before, const struct kp_terms *);
+
 /* ---- offer.c ---- */
 /* Whether the catalogue of a partner shows the dataset. */
 bool share_shown(struct kp_share *, enum kp_recipient to, const char *partner, const char *dataset,

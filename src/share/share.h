@@ -42,9 +42,11 @@ enum kp_code kp_share_set_id(struct kp_share *, const char *id, struct kp_err *)
 enum kp_code kp_share_partner_add(struct kp_share *, const json_t *, struct kp_err *);
 enum kp_code kp_share_partner_remove(struct kp_share *, const char *name, struct kp_err *);
 enum kp_code kp_share_partners(struct kp_share *, struct kp_json *, struct kp_err *);
-/* *id: the offer's, in the arena. KP_EDENIED: something of it may not go to another company. */
+/* Writes what was offered, in words, and what it reveals; only_try: nothing is kept. KP_EDENIED:
+ * something of it may not go to another company. */
 enum kp_code kp_share_offer_add(struct kp_share *, enum kp_recipient asks, const json_t *,
-                                struct kp_arena *, const char **id, struct kp_err *);
+                                bool only_try, struct kp_arena *, struct kp_json *,
+                                struct kp_err *);
 enum kp_code kp_share_offer_remove(struct kp_share *, const char *id, struct kp_err *);
 enum kp_code kp_share_offers(struct kp_share *, struct kp_json *, struct kp_err *);
 /* What a partner offers us: asked for now, all pages. Waits for him. */
