@@ -290,22 +290,46 @@ static void print_how(const json_t *j)
            kp_text(j, "dataset"));
 }
 
+/* The signals, or of which machines the free hours or the key figures. */
+static void add_goods(struct kp_cli *c, json_t *body, struct kp_err *err)
+{
+    const char *what = kp_flag(c, "capacity")  ? "capacity"
+                       : kp_flag(c, "figures") ? "figures"
+                                               : NULL;
+    json_t *paths = json_array(), *name = name_of(c->argv[0]);
+    for (int i = 0; i < c->argc; i++)
+        json_array_append_new(paths, json_string(c->argv[i]));
+    if (what) {
+        json_t *spec = json_pack("{s:o}", "machines", paths);
+        if (kp_flag(c, "weeks") && strcmp(what, "capacity") == 0)
+            json_object_set_new(spec, "weeks", json_string(kp_flag(c, "weeks")));
+        if (kp_flag(c, "by") && strcmp(what, "figures") == 0)
+            json_object_set_new(spec, "every", json_string(kp_flag(c, "by")));
+        json_object_set_new(body, what, spec);
+        json_object_set_new(body, "dataset", json_sprintf("%s-%s", json_string_value(name), what));
+    } else {
+        json_object_set_new(body, "signals", paths);
+        json_object_set(body, "dataset", name);
+    }
+    json_decref(name);
+    if (kp_flag(c, "capacity") && kp_flag(c, "figures"))
+        kp_fail(err, KP_EINVALID, "--capacity and --figures are two datasets: make two offers");
+}
+
 static int offer_paths(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    json_t *signals = json_array(), *body = json_object(), *j = NULL;
+    json_t *body = json_object(), *j = NULL;
     bool only_try = kp_flag(c, "dry-run");
-    for (int i = 0; i < c->argc; i++)
-        json_array_append_new(signals, json_string(c->argv[i]));
-    json_object_set_new(body, "signals", signals);
-    json_object_set_new(body, "dataset",
-                        kp_flag(c, "name") ? json_string(kp_flag(c, "name")) : name_of(c->argv[0]));
+    add_goods(c, body, &err);
+    add_flag(c, body, "name", "dataset");
     add_flag(c, body, "to", "partner");
     add_flag(c, body, "id", "id");
     add_flag(c, body, "description", "description");
     if (kp_flag(c, "by-hand"))
         json_object_set_new(body, "automatic", json_false());
-    json_object_set_new(body, "terms", read_terms(c, &err));
+    if (!err.code)
+        json_object_set_new(body, "terms", read_terms(c, &err));
     if (!err.code)
         j = kp_client_send(c, "POST", only_try ? "/api/v1/offers?dryRun=1" : "/api/v1/offers",
                            json_incref(body), &err);

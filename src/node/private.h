@@ -4,6 +4,7 @@
 /* What the files of src/node share. */
 #include "alarm/alarm.h"
 #include "flex/drop.h"
+#include "node/computed.h"
 #include "node/node.h"
 #include "share/share.h"
 
@@ -28,6 +29,7 @@ struct kp_node {
     struct kp_shop *shop;
     struct kp_inbox *inbox;
     struct kp_share *share;
+    struct kp_computed *computed;
     struct kp_discover *discover;
     int64_t started;
     bool running;

@@ -68,6 +68,26 @@ enum kp_code share_check_goods(struct kp_share *s, const json_t *patterns, enum 
                            "see koppel offer add on the node itself");
 }
 
+enum kp_code share_check_machines(struct kp_share *s, const json_t *paths, struct kp_err *err)
+{
+    const json_t *one;
+    size_t i;
+    json_array_foreach(paths, i, one)
+    {
+        const char *path = json_string_value(one);
+        kp_model_lock(s->model);
+        kp_asset a = kp_model_find_asset(s->model, path);
+        bool may = a && kp_gate_asset(s->model, KP_TO_COMPANY, a);
+        kp_model_unlock(s->model);
+        if (!a)
+            return kp_fail(err, KP_ENOTFOUND, "there is no machine '%.200s'", path);
+        if (!may)
+            return kp_fail(err, KP_EDENIED, "%.200s is labelled secret and stays in this node",
+                           path);
+    }
+    return KP_OK;
+}
+
 bool share_goods_go(struct kp_share *s, enum kp_recipient to, const char *patterns)
 {
     struct kp_err none = { 0 };
@@ -145,9 +165,11 @@ static void reveal_all(struct revealing *r, const json_t *patterns, bool before)
 }
 
 void share_reveals(struct kp_share *s, struct kp_json *j, const json_t *patterns,
-                   const json_t *before, const struct kp_terms *t)
+                   const json_t *before, unsigned topics, const struct kp_terms *t)
 {
     struct revealing r = { .share = s };
+    if (topics)
+        kp_reveals_add(&r.found, 0, topics, false, json_string_value(json_array_get(patterns, 0)));
     reveal_all(&r, patterns, false);
     reveal_all(&r, before, true);
     kp_reveals_json(j, &r.found, t);

@@ -6,6 +6,7 @@
 #include "gate/terms_plain.h"
 #include "net/json_members.h"
 #include "net/json_memory.h"
+#include "share/reveals.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,9 @@ enum { SIGNALS_MAX = 1000, BEFORE_MAX = 1000 };
 struct new_offer {
     const char *id, *dataset, *partner, *description;
     const char *policy, *signals; /* JSON; signals NULL: of a dataset that is there */
+    const char *content, *spec;   /* as of share_dataset */
+    json_t *machines;             /* of what is worked out, else NULL */
+    unsigned topics;              /* enum kp_topic of it */
     struct kp_terms terms;
     bool automatic;
     int64_t now;
@@ -36,12 +40,13 @@ static bool there(struct kp_db *db, const char *sql, const char *name, struct kp
 
 static bool same_signals(struct kp_db *db, const struct new_offer *o, struct kp_err *err)
 {
-    struct kp_stmt *s =
-        kp_db_prepare(db, "select 1 from share_dataset where id = ? and signals = ?", err);
+    struct kp_stmt *s = kp_db_prepare(
+        db, "select 1 from share_dataset where id = ? and signals = ? and spec is ?", err);
     if (!s)
         return false;
     kp_bind_text(s, 1, o->dataset);
     kp_bind_text(s, 2, o->signals);
+    kp_bind_text(s, 3, o->spec);
     bool same = kp_step(s, err);
     kp_reset(s);
     return same;
@@ -63,14 +68,18 @@ static enum kp_code put_dataset(struct kp_db *db, const struct new_offer *o, str
                              "name",
                              o->dataset)
                    : err->code;
-    struct kp_stmt *s = kp_db_prepare(
-        db, "insert into share_dataset(id, signals, description, made) values(?, ?, ?, ?)", err);
+    struct kp_stmt *s = kp_db_prepare(db,
+                                      "insert into share_dataset(id, signals, description, made, "
+                                      "content, spec) values(?, ?, ?, ?, ?, ?)",
+                                      err);
     if (!s)
         return err->code;
     kp_bind_text(s, 1, o->dataset);
     kp_bind_text(s, 2, o->signals);
     kp_bind_text(s, 3, o->description);
     kp_bind_int(s, 4, o->now);
+    kp_bind_text(s, 5, o->content);
+    kp_bind_text(s, 6, o->spec);
     return kp_run(s, err);
 }
 
@@ -181,6 +190,88 @@ enum kp_code share_read_policy(const json_t *o, json_t **out, struct kp_err *err
     return err->code;
 }
 
+/* ---- what the node works out: free hours, key figures ---- */
+static enum kp_code read_machines(const json_t *o, const char *what, struct new_offer *n,
+                                  struct kp_arena *arena, struct kp_err *err)
+{
+    const json_t *list, *one;
+    size_t i;
+    json_t *patterns = json_array();
+    n->machines = json_array();
+    if (kp_member_list(o, what, "machines", KP_OFFERED_MACHINES, &list, err))
+        goto done;
+    json_array_foreach(list, i, one)
+    {
+        const char *path = json_string_value(one);
+        if (!path || !kp_path_valid(path) || strlen(path) > KP_PATH_MAX - 2 * KP_NAME_MAX) {
+            kp_fail(err, KP_EINVALID, "%s.machines[%zu]: no path of a machine", what, i);
+            goto done;
+        }
+        json_array_append_new(n->machines, json_string(path));
+        json_array_append_new(patterns, json_sprintf("%s/%s/**", path, what));
+    }
+    if (!json_array_size(n->machines))
+        kp_fail(err, KP_EINVALID, "%s.machines: say of which machines", what);
+    else
+        n->signals = share_dump(patterns, arena, err);
+done:
+    json_decref(patterns);
+    return err->code;
+}
+
+static enum kp_code read_capacity(const json_t *o, struct new_offer *n, struct kp_arena *arena,
+                                  struct kp_err *err)
+{
+    static const char *const known[] = { "machines", "weeks", NULL };
+    double weeks = 8;
+    if (kp_members_known(o, "capacity", known, err) ||
+        kp_member_number(o, "capacity", "weeks", 1, KP_OFFERED_WEEKS, &weeks, err) ||
+        read_machines(o, "capacity", n, arena, err))
+        return err->code;
+    json_t *spec = json_pack("{s:O, s:I}", "machines", n->machines, "weeks", (json_int_t)weeks);
+    n->content = "capacity";
+    n->topics = 1u << KP_TOPIC_FREE;
+    n->spec = share_dump(spec, arena, err);
+    json_decref(spec);
+    return err->code;
+}
+
+static enum kp_code read_figures(const json_t *o, struct new_offer *n, struct kp_arena *arena,
+                                 struct kp_err *err)
+{
+    static const char *const known[] = { "machines", "every", NULL };
+    static const char *const steps[] = { "shift", "day", NULL };
+    int step = 1;
+    if (kp_members_known(o, "figures", known, err) ||
+        kp_member_choice(o, "figures", "every", steps, &step, err) ||
+        read_machines(o, "figures", n, arena, err))
+        return err->code;
+    json_t *spec = json_pack("{s:O, s:s}", "machines", n->machines, "every", steps[step]);
+    n->content = "figures";
+    n->topics = 1u << KP_TOPIC_FIGURE | 1u << KP_TOPIC_COUNT;
+    n->spec = share_dump(spec, arena, err);
+    json_decref(spec);
+    return err->code;
+}
+
+static enum kp_code read_goods(const json_t *o, struct new_offer *n, struct kp_arena *arena,
+                               struct kp_err *err)
+{
+    const json_t *capacity = json_object_get(o, "capacity"),
+                 *of_figures = json_object_get(o, "figures");
+    capacity = json_is_null(capacity) ? NULL : capacity;
+    of_figures = json_is_null(of_figures) ? NULL : of_figures;
+    n->content = "signals";
+    if (read_signals(o, arena, &n->signals, err))
+        return err->code;
+    if ((n->signals != NULL) + (capacity != NULL) + (of_figures != NULL) > 1)
+        return kp_fail(err, KP_EINVALID,
+                       "a dataset holds either signals, or capacity, or figures: make two offers");
+    if (capacity)
+        return read_capacity(capacity, n, arena, err);
+    return of_figures ? read_figures(of_figures, n, arena, err) : KP_OK;
+}
+
 /* Terms in plain words, as a policy. */
 static json_t *policy_of_terms(const json_t *terms, struct kp_err *err)
 {
@@ -214,8 +305,9 @@ static enum kp_code read_terms(const json_t *o, json_t **policy, struct kp_err *
 static enum kp_code read_offer(const json_t *o, struct new_offer *n, struct kp_arena *arena,
                                struct kp_err *err)
 {
-    static const char *const known[] = { "id",     "dataset", "partner",   "signals", "description",
-                                         "policy", "terms",   "automatic", NULL };
+    static const char *const known[] = { "id",          "dataset", "partner", "signals",
+                                         "description", "policy",  "terms",   "automatic",
+                                         "capacity",    "figures", NULL };
     const json_t *automatic = json_object_get(o, "automatic");
     json_t *policy = NULL;
     if (kp_members_known(o, "offer", known, err) ||
@@ -223,7 +315,7 @@ static enum kp_code read_offer(const json_t *o, struct new_offer *n, struct kp_a
         kp_member_text(o, "offer", "dataset", true, &n->dataset, err) ||
         kp_member_text(o, "offer", "partner", false, &n->partner, err) ||
         kp_member_text(o, "offer", "description", false, &n->description, err) ||
-        read_signals(o, arena, &n->signals, err) || read_terms(o, &policy, err))
+        read_goods(o, n, arena, err) || read_terms(o, &policy, err))
         return err->code;
     n->policy = share_dump(policy, arena, err);
     share_terms(policy, &n->terms, err);
@@ -292,7 +384,7 @@ static void put_reply(struct kp_share *s, struct kp_json *j, const struct new_of
     kp_json_key(j, "words");
     kp_terms_words_json(j, &n->terms);
     kp_json_key(j, "reveals");
-    share_reveals(s, j, signals, before, &n->terms);
+    share_reveals(s, j, signals, before, n->topics, &n->terms);
     kp_json_end(j, '}');
     json_decref(before);
 }
@@ -311,11 +403,16 @@ enum kp_code kp_share_offer_add(struct kp_share *s, enum kp_recipient asks, cons
         n.id = kp_arena_strdup(arena, pid);
     if (!n.id)
         kp_fail(err, KP_ENOMEM, "out of memory");
-    if (!err->code && !share_check_goods(s, signals, asks, err) && !only_try)
+    if (!err->code && n.machines)
+        share_check_machines(s, n.machines, err);
+    else if (!err->code)
+        share_check_goods(s, signals, asks, err);
+    if (!err->code && !only_try)
         kp_store_do(s->store, insert, &n, err);
     if (!err->code)
         put_reply(s, j, &n, signals, err);
     json_decref(signals);
+    json_decref(n.machines);
     return err->code;
 }
 
@@ -329,8 +426,7 @@ static enum kp_code remove_offer(struct kp_db *db, void *id, struct kp_err *err)
         return err->code;
     if (!kp_db_changes(db))
         return kp_fail(err, KP_ENOTFOUND, "there is no offer '%.120s'", (const char *)id);
-    return kp_db_exec(
-        db, "delete from share_dataset where id not in (select dataset from share_offer)", err);
+    return kp_db_exec(db, SHARE_DATASETS_CLEAR, err);
 }
 
 enum kp_code kp_share_offer_remove(struct kp_share *s, const char *id, struct kp_err *err)
@@ -355,6 +451,9 @@ static void put_own_offer(struct kp_json *j, struct kp_stmt *row)
     kp_json_key(j, "signals");
     kp_json_raw(j, kp_column_text(row, 3));
     kp_json_put_text(j, "description", kp_column_text(row, 4));
+    kp_json_put_text(j, "content", kp_column_text(row, 8));
+    kp_json_key(j, "spec");
+    kp_json_raw(j, kp_column_text(row, 9));
     kp_json_key(j, "policy");
     kp_json_raw(j, kp_column_text(row, 5));
     put_words(j, kp_column_text(row, 5));
@@ -365,7 +464,7 @@ static void put_own_offer(struct kp_json *j, struct kp_stmt *row)
 enum kp_code kp_share_offers(struct kp_share *s, struct kp_json *j, struct kp_err *err)
 {
     static const char sql[] = "select o.id, o.dataset, o.partner, d.signals, "
-                              "d.description, o.policy, o.automatic, o.made"
+                              "d.description, o.policy, o.automatic, o.made, d.content, d.spec"
                               " from share_offer o join share_dataset d on d.id = "
                               "o.dataset order by o.dataset, o.made, o.id";
     return share_list(s, sql, put_own_offer, j, err);

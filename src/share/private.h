@@ -150,6 +150,9 @@ json_t *share_wanted_offer(struct kp_share *, const struct share_partner *, cons
  * it from who asks. */
 enum kp_code share_check_goods(struct kp_share *, const json_t *patterns, enum kp_recipient asks,
                                struct kp_err *);
+/* KP_ENOTFOUND, KP_EDENIED: a machine whose figures or free hours are to be offered is not there, or
+ * is labelled secret. */
+enum kp_code share_check_machines(struct kp_share *, const json_t *paths, struct kp_err *);
 /* Whether a partner is shown a dataset of these patterns (JSON): some of it may go to him, or there
  * is nothing yet. */
 bool share_goods_go(struct kp_share *, enum kp_recipient to, const char *patterns);
@@ -158,11 +161,17 @@ enum kp_code share_terms(const json_t *policy, struct kp_terms *, struct kp_err 
 
 /* The terms of a policy as sentences, or why they cannot be enforced; a list. */
 void share_words(struct kp_json *, const json_t *policy);
-/* What whoever gets these signals can work out, with what he is offered `before`; a list. */
+/* What whoever gets these signals can work out, with what he is offered `before`; a list. topics: of
+ * what is not in the model yet. */
 void share_reveals(struct kp_share *, struct kp_json *, const json_t *patterns,
-                   const json_t *before, const struct kp_terms *);
+                   const json_t *before, unsigned topics, const struct kp_terms *);
 
 /* ---- offer.c ---- */
+/* Datasets that nobody is offered any more; what the node works out stays while it is agreed. */
+#define SHARE_DATASETS_CLEAR                                                                       \
+    "delete from share_dataset where id not in (select dataset from share_offer) and (content = "  \
+    "'signals' or id not in (select dataset from share_agreement where ended is null and side = "  \
+    "1))"
 /* Whether the catalogue of a partner shows the dataset. */
 bool share_shown(struct kp_share *, enum kp_recipient to, const char *partner, const char *dataset,
                  struct kp_err *);

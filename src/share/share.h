@@ -21,6 +21,8 @@ enum {
     KP_SHARE_TERMS = 32 << 10, /* bytes of an offer, an agreement, an address */
     KP_SHARE_PARTNERS_MAX = 1000,
     KP_SHARE_OFFERS_MAX = 10000,
+    KP_OFFERED_MACHINES = 100, /* of an offer of free hours or key figures */
+    KP_OFFERED_WEEKS = 52,
 };
 
 struct kp_share;

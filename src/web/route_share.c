@@ -106,6 +106,7 @@ enum kp_code kp_route_offer_add(struct kp_request *r, struct kp_err *err)
         struct kp_json j = kp_reply_json(r);
         if (!kp_share_offer_add(share(r), r->to, body, only_try, &r->arena, &j, err)) {
             r->reply.status = only_try ? 200 : 201;
+            kp_node_offers_changed(r->node);
             kp_request_note(r, "dataset %s", json_string_value(json_object_get(body, "dataset")));
         }
     }
@@ -115,8 +116,10 @@ enum kp_code kp_route_offer_add(struct kp_request *r, struct kp_err *err)
 
 enum kp_code kp_route_offer_remove(struct kp_request *r, struct kp_err *err)
 {
-    if (!kp_share_offer_remove(share(r), r->name, err))
+    if (!kp_share_offer_remove(share(r), r->name, err)) {
         r->reply.status = 204;
+        kp_node_offers_changed(r->node);
+    }
     return err->code;
 }
 

@@ -97,3 +97,27 @@ def test_a_request_for_other_terms_shows_a_person_what_is_different(two):
     assert deal["state"] == "REQUESTED" and [(d["about"], d["offered"], d["asked"]) for d in deal["differences"]] == [
         ("time", "to be had until 2030-06-30", "to be had until 2031-01-01"), ("resolution", "mean of each 1m", "each value as it was measured")]
     assert "resolution: offered was 'mean of each 1m', asked for is 'each value as it was measured'" in two.maker.node.cli("negotiate", theirs).stdout
+
+
+def test_free_hours_and_figures_follow_the_floor_and_are_labelled_only_while_they_are_offered(two):
+    api = two.maker.api
+    api.ok("PUT", "calendar", {"plans": [{"match": "hall/**", "shifts": [{"name": "day", "days": "mon-sun", "from": "00:00", "to": "24:00"}]}]})
+    api.ok("POST", "assets", {"path": "plant/press", "kind": "machine"})
+    said = two.maker.node.cli("offer", "plant/press", "--capacity", "--weeks", "3", "--to", "buyer", "--until", "2030-01-01", "--id", "free-1").stdout
+    assert "dataset 'press-capacity' is offered to buyer" in said and "free time tells" in said
+    api.ok("PUT", "calendar", {"plans": [{"match": "plant/**", "shifts": [{"name": "day", "days": "mon-fri", "from": "08:00", "to": "16:00"}]}]})
+    week = lambda n: two.maker.node.value(f"plant/press/capacity/week-{n}")
+    wait_for(lambda: api.get("signal", path="plant/press/capacity/week-2").ok and week(2) == 40, 60, "40 hours in a whole week")
+    signal = wait_for(lambda: (s := api.ok("GET", "signal", path="plant/press/capacity/week-2"))["unit"] == "HUR" and s, 20, "its unit")
+    assert signal["role"] == "capacity" and not api.get("signal", path="plant/press/capacity/week-3").ok
+    assert "press-capacity" in [d["id"] for d in two.buyer.node.json("catalogue", "maker")["datasets"]]
+    order = api.ok("POST", "orders", {"number": "A1", "quantity": 10, "operations": [{"number": "10", "asset": "plant/press", "cycle": "12h"}]})["order"]
+    wait_for(lambda: week(1) < 40, 60, "the order takes time")
+    api.ok("POST", f"orders/{order['id']}/cancel")
+    wait_for(lambda: week(1) == 40, 60, "it is free again")
+    label = lambda: api.ok("GET", "asset", path="plant/press/capacity")["label"]
+    assert label() == "partner" and api.ok("GET", "asset", path="plant/press")["label"] in (None, "inherit", "internal")
+    two.maker.node.cli("offer", "remove", "free-1")
+    wait_for(lambda: label() != "partner", 20, "the label goes with the offer")
+    assert "there is no machine" in api.refused(404, "POST", "offers", {"dataset": "x", "capacity": {"machines": ["plant/none"]}})
+    assert "two offers" in api.refused(400, "POST", "offers", {"dataset": "x", "signals": ["a"], "figures": {"machines": ["plant/press"]}})
