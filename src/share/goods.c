@@ -132,10 +132,9 @@ struct revealing {
 
 static kp_asset machine_of(const struct kp_model *m, kp_asset a)
 {
-    const struct kp_asset_info *info = kp_model_asset(m, a);
-    while (info && info->kind != KP_MACHINE)
-        info = kp_model_asset(m, info->parent);
-    return info ? info->id : 0;
+    while (a && kp_model_asset(m, a)->kind != KP_MACHINE)
+        a = kp_model_asset(m, a)->parent;
+    return a;
 }
 
 static void reveal(void *arg, kp_signal id, const char *path)
@@ -164,15 +163,20 @@ static void reveal_all(struct revealing *r, const json_t *patterns, bool before)
     }
 }
 
-void share_reveals(struct kp_share *s, struct kp_json *j, const json_t *patterns,
-                   const json_t *before, unsigned topics, const struct kp_terms *t)
+void share_reveals(struct kp_share *s, struct kp_json *j, const struct share_revealing *of,
+                   struct kp_err *err)
 {
     struct revealing r = { .share = s };
-    if (topics)
-        kp_reveals_add(&r.found, 0, topics, false, json_string_value(json_array_get(patterns, 0)));
-    reveal_all(&r, patterns, false);
-    reveal_all(&r, before, true);
-    kp_reveals_json(j, &r.found, t);
+    if (of->topics)
+        kp_reveals_add(&r.found, 0, of->topics, false,
+                       json_string_value(json_array_get(of->signals, 0)));
+    reveal_all(&r, of->signals, false);
+    if (kp_reveals_open(&r.found)) {
+        json_t *before = share_offered_before(s, of->partner, of->dataset, err);
+        reveal_all(&r, before, true);
+        json_decref(before);
+    }
+    kp_reveals_json(j, &r.found, of->terms);
     j->out->failed |= r.found.failed;
     kp_reveals_free(&r.found);
 }

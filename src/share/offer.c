@@ -347,8 +347,8 @@ static json_t *signals_of(struct kp_share *s, const struct new_offer *n, struct 
     return list;
 }
 
-/* What whoever gets this offer is offered already. */
-static json_t *offered_before(struct kp_share *s, const struct new_offer *n, struct kp_err *err)
+json_t *share_offered_before(struct kp_share *s, const char *partner, const char *dataset,
+                             struct kp_err *err)
 {
     static const char sql[] =
         "select distinct d.signals from share_offer o join share_dataset d on d.id = o.dataset"
@@ -357,8 +357,8 @@ static json_t *offered_before(struct kp_share *s, const struct new_offer *n, str
     struct kp_db *db = kp_store_reader(s->store, err);
     struct kp_stmt *d = db ? kp_db_prepare(db, sql, err) : NULL;
     if (d) {
-        kp_bind_text(d, 1, n->partner);
-        kp_bind_text(d, 2, n->dataset);
+        kp_bind_text(d, 1, partner);
+        kp_bind_text(d, 2, dataset);
         kp_bind_int(d, 3, BEFORE_MAX);
         while (kp_step(d, err)) {
             json_t *one = kp_json_read(kp_column_text(d, 0), "signals", err);
@@ -374,7 +374,7 @@ static json_t *offered_before(struct kp_share *s, const struct new_offer *n, str
 static void put_reply(struct kp_share *s, struct kp_json *j, const struct new_offer *n,
                       const json_t *signals, struct kp_err *err)
 {
-    json_t *before = offered_before(s, n, err);
+    const struct share_revealing of = { n->partner, n->dataset, signals, n->topics, &n->terms };
     kp_json_begin(j, '{');
     kp_json_put_text(j, "id", n->id);
     kp_json_put_text(j, "dataset", n->dataset);
@@ -384,9 +384,8 @@ static void put_reply(struct kp_share *s, struct kp_json *j, const struct new_of
     kp_json_key(j, "words");
     kp_terms_words_json(j, &n->terms);
     kp_json_key(j, "reveals");
-    share_reveals(s, j, signals, before, n->topics, &n->terms);
+    share_reveals(s, j, &of, err);
     kp_json_end(j, '}');
-    json_decref(before);
 }
 
 enum kp_code kp_share_offer_add(struct kp_share *s, enum kp_recipient asks, const json_t *o,
@@ -533,25 +532,44 @@ static enum kp_code put_dataset_members(struct kp_json *j, struct kp_db *db, con
     return err->code;
 }
 
+/* Datasets he is offered, and that meet what he asks for. */
+static struct kp_stmt *find_datasets(struct kp_db *db, const struct kp_dsp_query *q,
+                                     const char *partner, struct kp_err *err)
+{
+    static const char *const tests[] = { [KP_DSP_IS] = " and d.id = ?",
+                                         [KP_DSP_LIKE] = " and d.id like ?",
+                                         [KP_DSP_IN] =
+                                             " and d.id in (select value from json_each(?))" };
+    struct kp_buf sql;
+    kp_buf_init(&sql, 4 << 10);
+    kp_buf_str(&sql, "select id, signals from share_dataset d where exists (select 1 from "
+                     "share_offer o where o.dataset = d.id and (o.partner is null or o.partner = "
+                     "?1))");
+    for (size_t i = 0; i < q->n; i++)
+        kp_buf_str(&sql, tests[q->criteria[i].test]);
+    kp_buf_str(&sql, " order by id limit ? offset ?");
+    struct kp_stmt *s = kp_db_prepare(db, kp_buf_text(&sql), err);
+    kp_buf_free(&sql);
+    if (!s)
+        return NULL;
+    int at = 1;
+    kp_bind_text(s, at++, partner);
+    for (size_t i = 0; i < q->n; i++)
+        kp_bind_text(s, at++, q->criteria[i].right);
+    kp_bind_int(s, at++, q->limit + 1);
+    kp_bind_int(s, at, q->offset);
+    return s;
+}
+
 static enum kp_code put_page(struct kp_json *j, struct kp_share *share, struct kp_db *db,
                              enum kp_recipient to, const struct kp_dsp_query *q,
                              const char *partner, const char *base, bool *more, struct kp_err *err)
 {
     int64_t n = 0;
     bool begun = false;
-    struct kp_stmt *s =
-        kp_db_prepare(db,
-                      "select id, signals from share_dataset d where exists (select 1 from "
-                      "share_offer o where o.dataset = d.id and"
-                      " (o.partner is null or o.partner = ?1)) and (?2 is null or "
-                      "id = ?2) order by id limit ?3 offset ?4",
-                      err);
+    struct kp_stmt *s = find_datasets(db, q, partner, err);
     if (!s)
         return err->code;
-    kp_bind_text(s, 1, partner);
-    kp_bind_text(s, 2, q->id[0] ? q->id : NULL);
-    kp_bind_int(s, 3, q->limit + 1);
-    kp_bind_int(s, 4, q->offset);
     while (kp_step(s, err) && n++ < q->limit) {
         if (!share_goods_go(share, to, kp_column_text(s, 1)))
             continue;
@@ -575,16 +593,16 @@ static enum kp_code put_page(struct kp_json *j, struct kp_share *share, struct k
 
 enum kp_code kp_share_show_catalogue(struct kp_share *s, enum kp_recipient to, const char *partner,
                                      const char *text, size_t len, int64_t offset,
-                                     struct kp_json *j, int64_t *next, struct kp_err *err)
+                                     struct kp_json *j, struct kp_pages *pages, struct kp_err *err)
 {
     struct kp_dsp_query q;
     struct kp_arena arena = { 0 };
     struct share_self self;
     char base[KP_SHARE_URL];
     bool more = false;
-    *next = -1;
+    *pages = (struct kp_pages){ -1, -1 };
     kp_share_base(s, base);
-    if (kp_dsp_read_query(&q, text, len, err) || share_self(s, &arena, &self, err)) {
+    if (kp_dsp_read_query(&q, text, len, &arena, err) || share_self(s, &arena, &self, err)) {
         kp_arena_free(&arena);
         return err->code;
     }
@@ -604,7 +622,9 @@ enum kp_code kp_share_show_catalogue(struct kp_share *s, enum kp_recipient to, c
     kp_store_reader_done(s->store, db);
     kp_arena_free(&arena);
     if (more)
-        *next = q.offset + q.limit;
+        pages->next = q.offset + q.limit;
+    if (q.offset > 0)
+        pages->previous = q.offset > q.limit ? q.offset - q.limit : 0;
     return err->code;
 }
 

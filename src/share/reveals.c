@@ -17,8 +17,7 @@ static const struct {
     enum kp_topic topic;
     const char *words, *roles, *units;
 } table[] = {
-    { KP_TOPIC_CYCLE, "cycle cyclus takt pace normtijd stuktijd bewerkingstijd", "cycle-time",
-      "" },
+    { KP_TOPIC_CYCLE, "cycle cyclus takt pace normtijd stuktijd bewerkingstijd", "cycle-time", "" },
     { KP_TOPIC_COUNT,
       "part parts piece pieces count counter produced good stuks stuk teller aantal goed productie",
       "part-count good-count counter", "" },
@@ -32,8 +31,7 @@ static const struct {
       "KWT WTT MAW KWH WHR MWH JOU AMP" },
     { KP_TOPIC_FAULT, "alarm error fault failure downtime mtbf storing stilstand fout stop",
       "alarm", "" },
-    { KP_TOPIC_STATE, "state status mode execution running toestand bedrijf draait", "state",
-      "" },
+    { KP_TOPIC_STATE, "state status mode execution running toestand bedrijf draait", "state", "" },
     { KP_TOPIC_PERSON,
       "operator user employee worker badge medewerker bediener gebruiker ploegleider", "operator",
       "" },
@@ -223,6 +221,18 @@ static bool all_of_one(const struct kp_reveals *r, unsigned topics, bool with_be
             return true;
     }
     return !topics;
+}
+
+bool kp_reveals_open(const struct kp_reveals *r)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        unsigned some = 0, all = rules[i].topics;
+        for (size_t k = 0; k < r->n; k++)
+            some |= r->machines[k].here & all;
+        if (some && all & (all - 1) && !all_of_one(r, all, false))
+            return true;
+    }
+    return false;
 }
 
 static void put_names(struct kp_json *j, const struct kp_reveals *r, unsigned topics)

@@ -41,6 +41,8 @@ struct kp_reveals { /* zero-initialised is empty */
 };
 void kp_reveals_add(struct kp_reveals *, kp_asset machine, unsigned topics, bool before,
                     const char *path);
+/* Whether what he is offered already could make it tell more. */
+bool kp_reveals_open(const struct kp_reveals *);
 /* [{"code", "en", "nl", "together", "signals"}]: together: only with what is offered already. */
 void kp_reveals_json(struct kp_json *, const struct kp_reveals *, const struct kp_terms *);
 void kp_reveals_free(struct kp_reveals *);

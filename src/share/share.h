@@ -90,11 +90,13 @@ enum kp_code kp_share_hear(struct kp_share *, const char *partner, enum kp_deal,
 /* Where a process stands, for the partner it is with. */
 enum kp_code kp_share_look(struct kp_share *, const char *partner, enum kp_deal, const char *pid,
                            struct kp_heard *, struct kp_err *);
-/* A page of the catalogue; offset >= 0 counts instead of the message's. *next: where the next page
- * begins, -1 = none. */
+/* A page of the catalogue; offset >= 0 counts instead of the message's. */
+struct kp_pages { /* where those beside it begin; -1 = there is none */
+    int64_t next, previous;
+};
 enum kp_code kp_share_show_catalogue(struct kp_share *, enum kp_recipient, const char *partner,
                                      const char *text, size_t len, int64_t offset, struct kp_json *,
-                                     int64_t *next, struct kp_err *);
+                                     struct kp_pages *, struct kp_err *);
 enum kp_code kp_share_show_dataset(struct kp_share *, enum kp_recipient, const char *partner,
                                    const char *id, struct kp_json *, struct kp_err *);
 /* The base of our protocol's addresses, "" when nobody reaches us. */

@@ -34,3 +34,20 @@ enum kp_code kp_gunzip(const void *data, size_t len, struct kp_buf *out, struct 
     inflateEnd(&z);
     return err->code;
 }
+
+enum kp_code kp_gzip(const void *data, size_t len, struct kp_buf *out, struct kp_err *err)
+{
+    z_stream z = { .next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)len };
+    if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_ONLY, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    unsigned char piece[PIECE];
+    int rc = Z_OK;
+    while (rc == Z_OK) {
+        z.next_out = piece;
+        z.avail_out = sizeof piece;
+        rc = deflate(&z, Z_FINISH);
+        kp_buf_add(out, piece, sizeof piece - z.avail_out);
+    }
+    deflateEnd(&z);
+    return rc != Z_STREAM_END || out->failed ? kp_fail(err, KP_ENOMEM, "out of memory") : KP_OK;
+}
