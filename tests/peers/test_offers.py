@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Offers made of options: what a person is told of them, what they reveal, and what the partner gets to see, between two nodes."""
+from datetime import datetime, timedelta, timezone
+
 import pytest
 from conftest import wait_for
 from test_dsp import Company
@@ -123,3 +125,15 @@ def test_free_hours_and_figures_follow_the_floor_and_are_labelled_only_while_the
     wait_for(lambda: label() != "partner", 20, "the label goes with the offer")
     assert "there is no machine" in api.refused(404, "POST", "offers", {"dataset": "x", "capacity": {"machines": ["plant/none"]}})
     assert "two offers" in api.refused(400, "POST", "offers", {"dataset": "x", "signals": ["a"], "figures": {"machines": ["plant/press"]}})
+
+
+def test_key_figures_come_for_each_shift_that_is_over(two):
+    api, day = two.maker.api, datetime.now(timezone.utc).date() - timedelta(days=2)
+    api.ok("POST", "assets", {"path": "works/saw", "kind": "machine"})
+    two.maker.node.cli("intervals", "works/saw", "--add", "--kind", "state", "--set", "state=running", "--from", f"{day}T08:00:00Z", "--to", f"{day}T12:00:00Z")
+    api.ok("PUT", "calendar", {"plans": [{"match": "works/**", "shifts": [{"name": "day", "days": "mon-sun", "from": "08:00", "to": "16:00"}]}]})
+    two.maker.node.cli("offer", "works/saw", "--figures", "--by", "shift", "--to", "buyer", "--until", "2030-01-01")
+    path = "works/saw/figures/shift/availability"
+    wait_for(lambda: api.get("signal", path=path).ok, 30, "its figures")
+    told = {p[0][:19]: p[1] for p in two.maker.node.history(path, "--from", "-3d")}
+    assert told[f"{day}T16:00:00"] == 0.5 and 0 in told.values()
