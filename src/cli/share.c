@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* partner, offer, catalogue, negotiate, agreements, transfers */
 #include "cli/client.h"
+#include "core/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,6 +155,15 @@ int kp_verb_partner(struct kp_cli *c)
     return kp_complain(c, KP_MISUSE, "it takes: list, card, add NAME or remove NAME");
 }
 
+/* ---- terms in words ---- */
+static void print_words(const json_t *j, const char *before)
+{
+    const json_t *one;
+    size_t i;
+    json_array_foreach(json_object_get(j, "words"), i, one)
+        printf("%s%s\n", before, json_string_value(one));
+}
+
 /* ---- offer ---- */
 static int offer_add(struct kp_cli *c, const char *dataset)
 {
@@ -180,6 +190,161 @@ static int offer_add(struct kp_cli *c, const char *dataset)
     return done(c, j, &err);
 }
 
+/* ---- offer PATH... ---- */
+static enum kp_code add_time(struct kp_cli *c, json_t *terms, const char *flag, struct kp_err *err)
+{
+    struct timespec now;
+    int64_t at;
+    char text[KP_TIME_TEXT];
+    if (!kp_flag(c, flag))
+        return KP_OK;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (!kp_read_time(c, kp_flag(c, flag), now.tv_sec * KP_SECOND + now.tv_nsec, &at))
+        return kp_fail(err, KP_EINVALID, "--%s '%.60s' is no time such as 2027-06-30", flag,
+                       kp_flag(c, flag));
+    kp_time_print(at, text);
+    json_object_set_new(terms, flag, json_string(text));
+    return KP_OK;
+}
+
+/* "mean,max" and the flag again, as a list. */
+static void add_words(struct kp_cli *c, json_t *terms, const char *flag, const char *key,
+                      const char *between)
+{
+    size_t i = 0;
+    json_t *list = json_array();
+    for (const char *p; (p = kp_flag_next(c, flag, &i));)
+        while (*p) {
+            size_t n = strcspn(p, between);
+            if (n)
+                json_array_append_new(list, json_stringn(p, n));
+            p += n + (p[n] != 0);
+        }
+    if (json_array_size(list))
+        json_object_set(terms, key, list);
+    json_decref(list);
+}
+
+static json_t *read_terms(struct kp_cli *c, struct kp_err *err)
+{
+    json_t *terms = json_object();
+    char *end = NULL;
+    if (add_time(c, terms, "from", err) || add_time(c, terms, "until", err))
+        return terms;
+    add_flag(c, terms, "every", "every");
+    add_words(c, terms, "fn", "functions", ",");
+    add_flag(c, terms, "delay", "delay");
+    add_words(c, terms, "purpose", "purpose", "");
+    if (kp_flag(c, "count"))
+        json_object_set_new(terms, "count", json_integer(strtoll(kp_flag(c, "count"), &end, 10)));
+    if (end && (*end || end == kp_flag(c, "count")))
+        kp_fail(err, KP_EINVALID, "--count '%.60s' is no number", kp_flag(c, "count"));
+    if (kp_flag(c, "distribute"))
+        json_object_set_new(terms, "distribution", json_true());
+    return terms;
+}
+
+/* What the dataset is called when nobody says: the last name of the first path. */
+static json_t *name_of(const char *pattern)
+{
+    const char *name = pattern, *p = pattern;
+    size_t len = 0;
+    while (*p) {
+        size_t n = strcspn(p, "/");
+        if (n && strcspn(p, "*?") >= n) {
+            name = p;
+            len = n;
+        }
+        p += n + (p[n] == '/');
+    }
+    return len ? json_stringn(name, len) : json_string("everything");
+}
+
+static void print_offered(const json_t *j)
+{
+    const json_t *one;
+    size_t i;
+    const char *partner = kp_text(j, "partner");
+    printf("dataset '%s' is offered to %s, as %s\n", kp_text(j, "dataset"),
+           *partner ? partner : "every partner", kp_text(j, "id"));
+    print_words(j, "  - ");
+    if (json_array_size(json_object_get(j, "reveals")))
+        printf("what it reveals:\n");
+    json_array_foreach(json_object_get(j, "reveals"), i, one)
+    {
+        const json_t *names = json_object_get(one, "signals");
+        const char *first = json_string_value(json_array_get(names, 0));
+        printf("  ! %s%s", kp_text(one, "en"),
+               json_is_true(json_object_get(one, "together")) ? ", with what is offered already"
+                                                              : "");
+        if (first)
+            printf(" (%s%s)", first, json_array_size(names) > 1 ? " ..." : "");
+        printf("\n");
+    }
+}
+
+/* How the other side comes to it. */
+static void print_how(const json_t *j)
+{
+    printf("the partner asks for it with: koppel negotiate OUR-NAME '%s' --wait\n",
+           kp_text(j, "dataset"));
+}
+
+/* The signals, or of which machines the free hours or the key figures. */
+static void add_goods(struct kp_cli *c, json_t *body, struct kp_err *err)
+{
+    const char *what = kp_flag(c, "capacity")  ? "capacity"
+                       : kp_flag(c, "figures") ? "figures"
+                                               : NULL;
+    json_t *paths = json_array(), *name = name_of(c->argv[0]);
+    for (int i = 0; i < c->argc; i++)
+        json_array_append_new(paths, json_string(c->argv[i]));
+    if (what) {
+        json_t *spec = json_pack("{s:o}", "machines", paths);
+        if (kp_flag(c, "weeks") && strcmp(what, "capacity") == 0)
+            json_object_set_new(spec, "weeks", json_string(kp_flag(c, "weeks")));
+        if (kp_flag(c, "by") && strcmp(what, "figures") == 0)
+            json_object_set_new(spec, "every", json_string(kp_flag(c, "by")));
+        json_object_set_new(body, what, spec);
+        json_object_set_new(body, "dataset", json_sprintf("%s-%s", json_string_value(name), what));
+    } else {
+        json_object_set_new(body, "signals", paths);
+        json_object_set(body, "dataset", name);
+    }
+    json_decref(name);
+    if (kp_flag(c, "capacity") && kp_flag(c, "figures"))
+        kp_fail(err, KP_EINVALID, "--capacity and --figures are two datasets: make two offers");
+}
+
+static int offer_paths(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    json_t *body = json_object(), *j = NULL;
+    bool only_try = kp_flag(c, "dry-run");
+    add_goods(c, body, &err);
+    add_flag(c, body, "name", "dataset");
+    add_flag(c, body, "to", "partner");
+    add_flag(c, body, "id", "id");
+    add_flag(c, body, "description", "description");
+    if (kp_flag(c, "by-hand"))
+        json_object_set_new(body, "automatic", json_false());
+    if (!err.code)
+        json_object_set_new(body, "terms", read_terms(c, &err));
+    if (!err.code)
+        j = kp_client_send(c, "POST", only_try ? "/api/v1/offers?dryRun=1" : "/api/v1/offers",
+                           json_incref(body), &err);
+    json_decref(body);
+    bool made = j && !only_try && !c->json;
+    if (made)
+        json_incref(j);
+    int code = kp_client_show(c, j, print_offered, &err);
+    if (made) {
+        print_how(j);
+        json_decref(j);
+    }
+    return code;
+}
+
 int kp_verb_offer(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
@@ -191,10 +356,13 @@ int kp_verb_offer(struct kp_cli *c)
         return offer_add(c, name);
     if (name && strcmp(act, "remove") == 0)
         return done(c, kp_client_at(c, "DELETE", "offers", name, NULL, NULL, &err), &err);
-    return kp_complain(c, KP_MISUSE, "it takes: list, add DATASET or remove ID");
+    if (strcmp(act, "list") == 0 || strcmp(act, "add") == 0 || strcmp(act, "remove") == 0)
+        return kp_complain(c, KP_MISUSE, "it takes: PATH..., list, add DATASET or remove ID");
+    return offer_paths(c);
 }
 
 /* ---- catalogue ---- */
+
 static void print_catalogue(const json_t *j)
 {
     size_t i, k;
@@ -204,9 +372,8 @@ static void print_catalogue(const json_t *j)
         printf("%s\n", kp_text(dataset, "id"));
         json_array_foreach(json_object_get(dataset, "offers"), k, offer)
         {
-            char *policy = json_dumps(json_object_get(offer, "policy"), JSON_COMPACT);
-            printf("  %s\n    %s\n", kp_text(offer, "id"), policy ? policy : "");
-            free(policy);
+            printf("  %s\n", kp_text(offer, "id"));
+            print_words(offer, "    - ");
         }
     }
 }
@@ -243,6 +410,12 @@ static void print_deal(const json_t *j)
             printf("%-10s %s\n", documents[i], text);
         free(text);
     }
+    print_words(j, "  - ");
+    const json_t *one;
+    size_t i;
+    json_array_foreach(json_object_get(j, "differences"), i, one)
+        printf("%s: offered was '%s', asked for is '%s'\n", kp_text(one, "about"),
+               kp_text(one, "offered"), kp_text(one, "asked"));
 }
 
 static int act(struct kp_cli *c, const char *list_name, const char *number, const char *word)

@@ -135,6 +135,8 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
         node->share = kp_share_new(node->store, kp_hub_model(node->hub), node->clock, err);
     if (node->share)
         node->shield = kp_shield_new(node->hub, node->store, node->clock, err);
+    if (node->shield)
+        node->computed = kp_computed_new(node, err);
     return err->code;
 }
 
@@ -161,7 +163,8 @@ enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
         return err->code;
     if (kp_couplings_make_identity(node->store, node->name, err) || kp_alarms_start(node->alarms, err) ||
         kp_shop_start(node->shop, err) || kp_share_start(node->share, err) || kp_hub_start(node->hub, err) ||
-        kp_inbox_start(node->inbox, err) || kp_shield_start(node->shield, err)) {
+        kp_inbox_start(node->inbox, err) || kp_shield_start(node->shield, err) ||
+        kp_computed_start(node->computed, err)) {
         kp_share_stop(node->share);
         kp_shop_stop(node->shop);
         kp_alarms_stop(node->alarms);
@@ -178,6 +181,7 @@ void kp_node_stop(struct kp_node *node)
     if (!node->running)
         return;
     kp_discover_cancel(node->discover);
+    kp_computed_stop(node->computed);
     kp_inbox_stop(node->inbox);
     kp_shield_stop(node->shield);
     kp_share_stop(node->share);
@@ -193,6 +197,7 @@ void kp_node_free(struct kp_node *node)
 {
     if (!node)
         return;
+    kp_computed_free(node->computed);
     kp_inbox_free(node->inbox);
     kp_discover_free(node->discover);
     if (node->hub)
@@ -238,6 +243,11 @@ struct kp_share *kp_node_share(struct kp_node *node)
 struct kp_shield *kp_node_shield(struct kp_node *node)
 {
     return node->shield;
+}
+
+void kp_node_offers_changed(struct kp_node *node)
+{
+    kp_computed_hurry(node->computed);
 }
 
 struct kp_alarms *kp_node_alarms(struct kp_node *node)

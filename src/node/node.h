@@ -43,6 +43,8 @@ struct kp_alarms *kp_node_alarms(struct kp_node *); /* alarm/alarm.h */
 struct kp_shop *kp_node_shop(struct kp_node *); /* flex/shop.h */
 struct kp_share *kp_node_share(struct kp_node *); /* share/share.h */
 struct kp_shield *kp_node_shield(struct kp_node *); /* shield/shield.h */
+/* What is offered has changed: what the node works out for partners is looked at again. */
+void kp_node_offers_changed(struct kp_node *);
 const char *kp_node_dir(const struct kp_node *);
 const char *kp_node_name(const struct kp_node *);
 int64_t kp_node_started(const struct kp_node *); /* ns UTC */

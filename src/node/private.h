@@ -4,6 +4,7 @@
 /* What the files of src/node share. */
 #include "alarm/alarm.h"
 #include "flex/drop.h"
+#include "node/computed.h"
 #include "node/node.h"
 #include "share/share.h"
 #include "shield/shield.h"
@@ -30,6 +31,7 @@ struct kp_node {
     struct kp_inbox *inbox;
     struct kp_share *share;
     struct kp_shield *shield;
+    struct kp_computed *computed;
     struct kp_discover *discover;
     int64_t started;
     bool running;

@@ -3,7 +3,9 @@
 #include "share/private.h"
 
 #include "gate/policy.h"
+#include "gate/terms_plain.h"
 #include "net/json_memory.h"
+#include "share/reveals.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,6 +68,26 @@ enum kp_code share_check_goods(struct kp_share *s, const json_t *patterns, enum 
                            "see koppel offer add on the node itself");
 }
 
+enum kp_code share_check_machines(struct kp_share *s, const json_t *paths, struct kp_err *err)
+{
+    const json_t *one;
+    size_t i;
+    json_array_foreach(paths, i, one)
+    {
+        const char *path = json_string_value(one);
+        kp_model_lock(s->model);
+        kp_asset a = kp_model_find_asset(s->model, path);
+        bool may = a && kp_gate_asset(s->model, KP_TO_COMPANY, a);
+        kp_model_unlock(s->model);
+        if (!a)
+            return kp_fail(err, KP_ENOTFOUND, "there is no machine '%.200s'", path);
+        if (!may)
+            return kp_fail(err, KP_EDENIED, "%.200s is labelled secret and stays in this node",
+                           path);
+    }
+    return KP_OK;
+}
+
 bool share_goods_go(struct kp_share *s, enum kp_recipient to, const char *patterns)
 {
     struct kp_err none = { 0 };
@@ -85,4 +107,76 @@ enum kp_code share_terms(const json_t *policy, struct kp_terms *t, struct kp_err
     if (kp_terms_parse(policy, t, err))
         kp_context(err, "terms");
     return err->code;
+}
+
+void share_words(struct kp_json *j, const json_t *policy)
+{
+    struct kp_terms t;
+    struct kp_err why = { 0 };
+    if (policy && !kp_terms_parse(policy, &t, &why)) {
+        kp_terms_words_json(j, &t);
+        return;
+    }
+    kp_json_begin(j, '[');
+    if (policy) /* what is refused is said too: it is what a person has to look at */
+        kp_json_text(j, why.text);
+    kp_json_end(j, ']');
+}
+
+/* ---- what an offer reveals ---- */
+struct revealing {
+    struct kp_share *share;
+    struct kp_reveals found;
+    bool before;
+};
+
+static kp_asset machine_of(const struct kp_model *m, kp_asset a)
+{
+    while (a && kp_model_asset(m, a)->kind != KP_MACHINE)
+        a = kp_model_asset(m, a)->parent;
+    return a;
+}
+
+static void reveal(void *arg, kp_signal id, const char *path)
+{
+    struct revealing *r = arg;
+    const struct kp_signal_info *info = kp_model_signal(r->share->model, id);
+    if (info && kp_gate_signal(r->share->model, KP_TO_PARTNER, id))
+        kp_reveals_add(&r->found, machine_of(r->share->model, info->asset), kp_topics_signal(info),
+                       r->before, path);
+}
+
+static void reveal_all(struct revealing *r, const json_t *patterns, bool before)
+{
+    const json_t *one;
+    size_t i, n;
+    r->before = before;
+    json_array_foreach(patterns, i, one)
+    {
+        char after[KP_PATH_MAX] = "";
+        do {
+            kp_model_lock(r->share->model);
+            n = kp_model_each(r->share->model, json_string_value(one), after, KP_MODEL_SLICE,
+                              reveal, r);
+            kp_model_unlock(r->share->model);
+        } while (n == KP_MODEL_SLICE && !r->found.failed);
+    }
+}
+
+void share_reveals(struct kp_share *s, struct kp_json *j, const struct share_revealing *of,
+                   struct kp_err *err)
+{
+    struct revealing r = { .share = s };
+    if (of->topics)
+        kp_reveals_add(&r.found, 0, of->topics, false,
+                       json_string_value(json_array_get(of->signals, 0)));
+    reveal_all(&r, of->signals, false);
+    if (kp_reveals_open(&r.found)) {
+        json_t *before = share_offered_before(s, of->partner, of->dataset, err);
+        reveal_all(&r, before, true);
+        json_decref(before);
+    }
+    kp_reveals_json(j, &r.found, of->terms);
+    j->out->failed |= r.found.failed;
+    kp_reveals_free(&r.found);
 }

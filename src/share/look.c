@@ -2,6 +2,10 @@
 /* Negotiations, transfers and agreements as people see them. */
 #include "share/private.h"
 
+#include "gate/policy.h"
+#include "gate/terms_plain.h"
+#include "net/json_memory.h"
+
 #include <stdio.h>
 
 #include "core/ban.h"
@@ -20,8 +24,43 @@ static void put_address(struct kp_share *s, struct kp_json *j, const struct shar
     kp_json_raw(j, kp_secret_get(s->store, name, arena, &data, &len, &none) ? NULL : data);
 }
 
-static void put_deal(struct kp_share *s, struct kp_json *j, const struct share_process *p,
-                     bool whole, bool waiting, const char *fault, struct kp_arena *arena)
+/* What we had offered by the name that an offer bears; NULL: nothing, or no more. */
+static json_t *offered_as(struct kp_db *db, const char *id, struct kp_err *err)
+{
+    json_t *policy = NULL;
+    struct kp_stmt *s =
+        id ? kp_db_prepare(db, "select policy from share_offer where id = ?", err) : NULL;
+    if (!s)
+        return NULL;
+    kp_bind_text(s, 1, id);
+    if (kp_step(s, err))
+        policy = kp_json_read(kp_column_text(s, 0), "policy", err);
+    kp_reset(s);
+    return policy;
+}
+
+/* For the person it waits for: its terms in words, and in what they are not those of our offer. */
+static void put_terms(struct kp_json *j, struct kp_db *db, const struct share_process *p)
+{
+    struct kp_err none = { 0 };
+    struct kp_terms ours, theirs;
+    json_t *offer = p->offer ? kp_json_read(p->offer, "offer", &none) : NULL;
+    kp_json_key(j, "words");
+    share_words(j, offer);
+    kp_json_key(j, "differences");
+    json_t *own =
+        p->side == KP_PROVIDER && offer ? offered_as(db, kp_dsp_text(offer, "@id"), &none) : NULL;
+    if (own && !kp_terms_parse(own, &ours, &none) && !kp_terms_parse(offer, &theirs, &none))
+        kp_terms_differences_json(j, &ours, &theirs);
+    else
+        kp_json_null(j);
+    json_decref(own);
+    json_decref(offer);
+}
+
+static void put_deal(struct kp_share *s, struct kp_db *db, struct kp_json *j,
+                     const struct share_process *p, bool whole, bool waiting, const char *fault,
+                     struct kp_arena *arena)
 {
     kp_json_begin(j, '{');
     kp_json_put_int(j, "id", p->id);
@@ -42,6 +81,8 @@ static void put_deal(struct kp_share *s, struct kp_json *j, const struct share_p
     kp_json_put_text(j, "note", p->note);
     kp_json_put_bool(j, "waiting", waiting);
     kp_json_put_text(j, "fault", fault);
+    if (whole && p->deal == KP_NEGOTIATION)
+        put_terms(j, db, p);
     if (whole && p->deal == KP_TRANSFER)
         put_address(s, j, p, arena);
     kp_json_put_time(j, "made", p->made);
@@ -73,7 +114,7 @@ enum kp_code kp_share_deals(struct kp_share *s, enum kp_deal deal, int64_t id, s
         struct kp_arena arena = { 0 };
         struct share_process p;
         share_process_row(row, &arena, &p);
-        put_deal(s, j, &p, id > 0, kp_column_int(row, 17), kp_column_text(row, 18), &arena);
+        put_deal(s, db, j, &p, id > 0, kp_column_int(row, 17), kp_column_text(row, 18), &arena);
         kp_arena_free(&arena);
     }
     if (!id)

@@ -314,20 +314,44 @@ bool kp_dsp_same_rules(const json_t *a, const json_t *b)
 }
 
 /* ---- the query of a catalogue ---- */
-static enum kp_code read_criterion(struct kp_dsp_query *q, const json_t *c, struct kp_err *err)
+/* The list of ids of `in`, as JSON; NULL: it is none. */
+static const char *list_of_ids(const json_t *list, struct kp_arena *arena)
+{
+    const json_t *one;
+    size_t i;
+    json_array_foreach(list, i, one) if (!json_is_string(one) ||
+                                         !good_id(json_string_value(one))) return NULL;
+    char *text = json_is_array(list) ? kp_json_dump(list, JSON_COMPACT) : NULL;
+    const char *copy = text ? kp_arena_strdup(arena, text) : NULL;
+    kp_free(text);
+    return copy;
+}
+
+static enum kp_code read_criterion(struct kp_dsp_query *q, const json_t *c, struct kp_arena *arena,
+                                   struct kp_err *err)
 {
     static const char *const ids[] = { "id", "@id", "https://w3id.org/edc/v0.0.1/ns/id" };
+    static const char *const tests[] = { "=", "like", "in" };
     const char *left = kp_dsp_text(c, "operandLeft"), *operator= kp_dsp_text(c, "operator"),
                *right = kp_dsp_text(c, "operandRight");
     bool known = false;
+    size_t test = 0;
     for (size_t i = 0; i < sizeof ids / sizeof ids[0] && left; i++)
         known |= strcmp(left, ids[i]) == 0;
-    if (!known || !operator|| strcmp(operator, "=") != 0 || !right || !good_id(right))
+    while (operator&& test < 3 && strcmp(operator, tests[test]) != 0)
+        test++;
+    if (!known || !operator|| test == 3)
         return kp_fail(err, KP_EINVALID,
-                       "filter: only the id of a dataset can be asked for, by '='");
-    if (q->id[0] && strcmp(q->id, right) != 0)
-        return kp_fail(err, KP_EINVALID, "filter: no dataset has two ids");
-    snprintf(q->id, sizeof q->id, "%s", right);
+                       "filter: only the id of a dataset can be asked for, by '=', 'like' or 'in'");
+    if (q->n == KP_DSP_CRITERIA)
+        return kp_fail(err, KP_EINVALID, "filter: at most %d criteria", KP_DSP_CRITERIA);
+    right = test == KP_DSP_IN          ? list_of_ids(json_object_get(c, "operandRight"), arena)
+            : right && good_id(right) ? kp_arena_strdup(arena, right)
+                                      : NULL;
+    if (!right)
+        return kp_fail(err, KP_EINVALID, "filter: operandRight must be an id%s",
+                       test == KP_DSP_IN ? " in a list" : "");
+    q->criteria[q->n++] = (struct kp_dsp_criterion){ (enum kp_dsp_test)test, right };
     return KP_OK;
 }
 
@@ -343,7 +367,8 @@ static enum kp_code read_number(const json_t *o, const char *key, int64_t most, 
     return KP_OK;
 }
 
-static enum kp_code read_filter(struct kp_dsp_query *q, const json_t *f, struct kp_err *err)
+static enum kp_code read_filter(struct kp_dsp_query *q, const json_t *f, struct kp_arena *arena,
+                                struct kp_err *err)
 {
     const json_t *list = json_object_get(f, "filterExpression"), *one;
     size_t i;
@@ -355,13 +380,13 @@ static enum kp_code read_filter(struct kp_dsp_query *q, const json_t *f, struct 
     if (!q->limit)
         q->limit = KP_DSP_PAGE;
     if (json_is_object(list))
-        return read_criterion(q, list, err);
-    json_array_foreach(list, i, one) if (read_criterion(q, one, err)) return err->code;
+        return read_criterion(q, list, arena, err);
+    json_array_foreach(list, i, one) if (read_criterion(q, one, arena, err)) return err->code;
     return KP_OK;
 }
 
 enum kp_code kp_dsp_read_query(struct kp_dsp_query *q, const char *text, size_t len,
-                               struct kp_err *err)
+                               struct kp_arena *arena, struct kp_err *err)
 {
     *q = (struct kp_dsp_query){ .limit = KP_DSP_PAGE };
     json_t *root = read_frame(text, len, err), *one;
@@ -372,11 +397,11 @@ enum kp_code kp_dsp_read_query(struct kp_dsp_query *q, const char *text, size_t 
         if (json_is_array(filter))
             json_array_foreach(filter, i, one)
             {
-                if (read_filter(q, one, err))
+                if (read_filter(q, one, arena, err))
                     break;
             }
         else
-            read_filter(q, filter, err);
+            read_filter(q, filter, arena, err);
     }
     json_decref(root);
     return err->code;

@@ -18,6 +18,7 @@ enum {
     KP_DSP_BYTES = 256 << 10, /* the most of one message */
     KP_DSP_DEPTH = 24,
     KP_DSP_ID = 512,   /* the longest id, with its 0 */
+    KP_DSP_CRITERIA = 4,
     KP_DSP_PAGE = 100, /* datasets of a catalogue at once */
 };
 
@@ -40,12 +41,18 @@ enum kp_code kp_dsp_read(struct kp_dsp *, enum kp_deal, const char *path, const 
 void kp_dsp_free(struct kp_dsp *);
 
 /* What a catalogue is asked for. */
+enum kp_dsp_test { KP_DSP_IS, KP_DSP_LIKE, KP_DSP_IN };
+struct kp_dsp_criterion { /* of the id of a dataset */
+    enum kp_dsp_test test;
+    const char *right; /* an id, one with % and _ as in SQL, or a list of ids as JSON; in an arena */
+};
 struct kp_dsp_query {
     int64_t offset, limit;
-    char id[KP_DSP_ID]; /* of the one dataset wanted; "" = all */
+    size_t n;
+    struct kp_dsp_criterion criteria[KP_DSP_CRITERIA]; /* all of them hold */
 };
 enum kp_code kp_dsp_read_query(struct kp_dsp_query *, const char *text, size_t len,
-                               struct kp_err *);
+                               struct kp_arena *, struct kp_err *);
 
 /* Any answer of the other side: normalised JSON of that @type, NULL: err says what is wrong. */
 json_t *kp_dsp_answer(const char *type, const char *text, size_t len, struct kp_err *);

@@ -2,20 +2,26 @@
 /* What this node offers, and how its catalogue shows it to a partner. */
 #include "share/private.h"
 
+#include "gate/policy.h"
+#include "gate/terms_plain.h"
 #include "net/json_members.h"
 #include "net/json_memory.h"
+#include "share/reveals.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
 
-enum { SIGNALS_MAX = 1000 };
+enum { SIGNALS_MAX = 1000, BEFORE_MAX = 1000 };
 
 /* ---- offers ---- */
 struct new_offer {
     const char *id, *dataset, *partner, *description;
     const char *policy, *signals; /* JSON; signals NULL: of a dataset that is there */
+    const char *content, *spec;   /* as of share_dataset */
+    json_t *machines;             /* of what is worked out, else NULL */
+    unsigned topics;              /* enum kp_topic of it */
     struct kp_terms terms;
     bool automatic;
     int64_t now;
@@ -32,6 +38,20 @@ static bool there(struct kp_db *db, const char *sql, const char *name, struct kp
     return yes;
 }
 
+static bool same_signals(struct kp_db *db, const struct new_offer *o, struct kp_err *err)
+{
+    struct kp_stmt *s = kp_db_prepare(
+        db, "select 1 from share_dataset where id = ? and signals = ? and spec is ?", err);
+    if (!s)
+        return false;
+    kp_bind_text(s, 1, o->dataset);
+    kp_bind_text(s, 2, o->signals);
+    kp_bind_text(s, 3, o->spec);
+    bool same = kp_step(s, err);
+    kp_reset(s);
+    return same;
+}
+
 static enum kp_code put_dataset(struct kp_db *db, const struct new_offer *o, struct kp_err *err)
 {
     bool known = there(db, "select 1 from share_dataset where id = ?", o->dataset, err);
@@ -42,20 +62,24 @@ static enum kp_code put_dataset(struct kp_db *db, const struct new_offer *o, str
                        "signals: say which signals are in dataset '%.80s', which is new",
                        o->dataset);
     if (known)
-        return there(db, "select 1 from share_offer where dataset = ?", o->dataset, err)
+        return !same_signals(db, o, err)
                    ? kp_fail(err, KP_EEXISTS,
                              "dataset '%.80s' is there already: leave signals out, or take another "
                              "name",
                              o->dataset)
                    : err->code;
-    struct kp_stmt *s = kp_db_prepare(
-        db, "insert into share_dataset(id, signals, description, made) values(?, ?, ?, ?)", err);
+    struct kp_stmt *s = kp_db_prepare(db,
+                                      "insert into share_dataset(id, signals, description, made, "
+                                      "content, spec) values(?, ?, ?, ?, ?, ?)",
+                                      err);
     if (!s)
         return err->code;
     kp_bind_text(s, 1, o->dataset);
     kp_bind_text(s, 2, o->signals);
     kp_bind_text(s, 3, o->description);
     kp_bind_int(s, 4, o->now);
+    kp_bind_text(s, 5, o->content);
+    kp_bind_text(s, 6, o->spec);
     return kp_run(s, err);
 }
 
@@ -166,11 +190,124 @@ enum kp_code share_read_policy(const json_t *o, json_t **out, struct kp_err *err
     return err->code;
 }
 
+/* ---- what the node works out: free hours, key figures ---- */
+static enum kp_code read_machines(const json_t *o, const char *what, struct new_offer *n,
+                                  struct kp_arena *arena, struct kp_err *err)
+{
+    const json_t *list, *one;
+    size_t i;
+    json_t *patterns = json_array();
+    n->machines = json_array();
+    if (kp_member_list(o, what, "machines", KP_OFFERED_MACHINES, &list, err))
+        goto done;
+    json_array_foreach(list, i, one)
+    {
+        const char *path = json_string_value(one);
+        if (!path || !kp_path_valid(path) || strlen(path) > KP_PATH_MAX - 2 * KP_NAME_MAX) {
+            kp_fail(err, KP_EINVALID, "%s.machines[%zu]: no path of a machine", what, i);
+            goto done;
+        }
+        json_array_append_new(n->machines, json_string(path));
+        json_array_append_new(patterns, json_sprintf("%s/%s/**", path, what));
+    }
+    if (!json_array_size(n->machines))
+        kp_fail(err, KP_EINVALID, "%s.machines: say of which machines", what);
+    else
+        n->signals = share_dump(patterns, arena, err);
+done:
+    json_decref(patterns);
+    return err->code;
+}
+
+static enum kp_code read_capacity(const json_t *o, struct new_offer *n, struct kp_arena *arena,
+                                  struct kp_err *err)
+{
+    static const char *const known[] = { "machines", "weeks", NULL };
+    double weeks = 8;
+    if (kp_members_known(o, "capacity", known, err) ||
+        kp_member_number(o, "capacity", "weeks", 1, KP_OFFERED_WEEKS, &weeks, err) ||
+        read_machines(o, "capacity", n, arena, err))
+        return err->code;
+    json_t *spec = json_pack("{s:O, s:I}", "machines", n->machines, "weeks", (json_int_t)weeks);
+    n->content = "capacity";
+    n->topics = 1u << KP_TOPIC_FREE;
+    n->spec = share_dump(spec, arena, err);
+    json_decref(spec);
+    return err->code;
+}
+
+static enum kp_code read_figures(const json_t *o, struct new_offer *n, struct kp_arena *arena,
+                                 struct kp_err *err)
+{
+    static const char *const known[] = { "machines", "every", NULL };
+    static const char *const steps[] = { "shift", "day", NULL };
+    int step = 1;
+    if (kp_members_known(o, "figures", known, err) ||
+        kp_member_choice(o, "figures", "every", steps, &step, err) ||
+        read_machines(o, "figures", n, arena, err))
+        return err->code;
+    json_t *spec = json_pack("{s:O, s:s}", "machines", n->machines, "every", steps[step]);
+    n->content = "figures";
+    n->topics = 1u << KP_TOPIC_FIGURE | 1u << KP_TOPIC_COUNT;
+    n->spec = share_dump(spec, arena, err);
+    json_decref(spec);
+    return err->code;
+}
+
+static enum kp_code read_goods(const json_t *o, struct new_offer *n, struct kp_arena *arena,
+                               struct kp_err *err)
+{
+    const json_t *capacity = json_object_get(o, "capacity"),
+                 *of_figures = json_object_get(o, "figures");
+    capacity = json_is_null(capacity) ? NULL : capacity;
+    of_figures = json_is_null(of_figures) ? NULL : of_figures;
+    n->content = "signals";
+    if (read_signals(o, arena, &n->signals, err))
+        return err->code;
+    if ((n->signals != NULL) + (capacity != NULL) + (of_figures != NULL) > 1)
+        return kp_fail(err, KP_EINVALID,
+                       "a dataset holds either signals, or capacity, or figures: make two offers");
+    if (capacity)
+        return read_capacity(capacity, n, arena, err);
+    return of_figures ? read_figures(of_figures, n, arena, err) : KP_OK;
+}
+
+/* Terms in plain words, as a policy. */
+static json_t *policy_of_terms(const json_t *terms, struct kp_err *err)
+{
+    struct kp_terms t;
+    struct kp_buf text;
+    struct kp_json j = kp_json(&text);
+    if (kp_terms_read_plain(terms, &t, err))
+        return NULL;
+    kp_buf_init(&text, KP_SHARE_TERMS);
+    kp_json_begin(&j, '{');
+    kp_terms_json(&j, &t);
+    kp_json_end(&j, '}');
+    json_t *policy = text.failed ? NULL : kp_json_read(kp_buf_text(&text), "policy", err);
+    kp_buf_free(&text);
+    if (!policy && !err->code)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    return policy;
+}
+
+static enum kp_code read_terms(const json_t *o, json_t **policy, struct kp_err *err)
+{
+    const json_t *terms = json_object_get(o, "terms"), *given = json_object_get(o, "policy");
+    if (!terms || json_is_null(terms))
+        return share_read_policy(o, policy, err);
+    if (given && !json_is_null(given))
+        return kp_fail(err, KP_EINVALID, "say either terms or policy, not both");
+    *policy = policy_of_terms(terms, err);
+    return err->code;
+}
+
 static enum kp_code read_offer(const json_t *o, struct new_offer *n, struct kp_arena *arena,
                                struct kp_err *err)
 {
-    static const char *const known[] = { "id",          "dataset", "partner",   "signals",
-                                         "description", "policy",  "automatic", NULL };
+    static const char *const known[] = { "id",          "dataset", "partner", "signals",
+                                         "description", "policy",  "terms",   "automatic",
+                                         "capacity",    "figures", NULL };
     const json_t *automatic = json_object_get(o, "automatic");
     json_t *policy = NULL;
     if (kp_members_known(o, "offer", known, err) ||
@@ -178,7 +315,7 @@ static enum kp_code read_offer(const json_t *o, struct new_offer *n, struct kp_a
         kp_member_text(o, "offer", "dataset", true, &n->dataset, err) ||
         kp_member_text(o, "offer", "partner", false, &n->partner, err) ||
         kp_member_text(o, "offer", "description", false, &n->description, err) ||
-        read_signals(o, arena, &n->signals, err) || share_read_policy(o, &policy, err))
+        read_goods(o, n, arena, err) || read_terms(o, &policy, err))
         return err->code;
     n->policy = share_dump(policy, arena, err);
     share_terms(policy, &n->terms, err);
@@ -191,16 +328,15 @@ static enum kp_code read_offer(const json_t *o, struct new_offer *n, struct kp_a
     return err->code;
 }
 
-/* The signals of the offer, or of the dataset that is there. */
-static enum kp_code check_goods(struct kp_share *s, const struct new_offer *n,
-                                enum kp_recipient asks, struct kp_err *err)
+/* The signals of the offer, or of the dataset that is there; NULL: neither says any. */
+static json_t *signals_of(struct kp_share *s, const struct new_offer *n, struct kp_err *err)
 {
     json_t *list = NULL;
-    struct kp_db *db = n->signals ? NULL : kp_store_reader(s->store, err);
+    if (n->signals)
+        return kp_json_read(n->signals, "signals", err);
+    struct kp_db *db = kp_store_reader(s->store, err);
     struct kp_stmt *d =
         db ? kp_db_prepare(db, "select signals from share_dataset where id = ?", err) : NULL;
-    if (n->signals)
-        list = kp_json_read(n->signals, "signals", err);
     if (d) {
         kp_bind_text(d, 1, n->dataset);
         if (kp_step(d, err))
@@ -208,25 +344,75 @@ static enum kp_code check_goods(struct kp_share *s, const struct new_offer *n,
         kp_reset(d);
     }
     kp_store_reader_done(s->store, db);
-    if (!err->code)
-        share_check_goods(s, list, asks, err);
-    json_decref(list);
-    return err->code;
+    return list;
+}
+
+json_t *share_offered_before(struct kp_share *s, const char *partner, const char *dataset,
+                             struct kp_err *err)
+{
+    static const char sql[] =
+        "select distinct d.signals from share_offer o join share_dataset d on d.id = o.dataset"
+        " where (o.partner is null or o.partner = ?1) and d.id <> ?2 limit ?3";
+    json_t *all = json_array();
+    struct kp_db *db = kp_store_reader(s->store, err);
+    struct kp_stmt *d = db ? kp_db_prepare(db, sql, err) : NULL;
+    if (d) {
+        kp_bind_text(d, 1, partner);
+        kp_bind_text(d, 2, dataset);
+        kp_bind_int(d, 3, BEFORE_MAX);
+        while (kp_step(d, err)) {
+            json_t *one = kp_json_read(kp_column_text(d, 0), "signals", err);
+            json_array_extend(all, one);
+            json_decref(one);
+        }
+        kp_reset(d);
+    }
+    kp_store_reader_done(s->store, db);
+    return all;
+}
+
+static void put_reply(struct kp_share *s, struct kp_json *j, const struct new_offer *n,
+                      const json_t *signals, struct kp_err *err)
+{
+    const struct share_revealing of = { n->partner, n->dataset, signals, n->topics, &n->terms };
+    kp_json_begin(j, '{');
+    kp_json_put_text(j, "id", n->id);
+    kp_json_put_text(j, "dataset", n->dataset);
+    kp_json_put_text(j, "partner", n->partner);
+    kp_json_key(j, "policy");
+    kp_json_raw(j, n->policy);
+    kp_json_key(j, "words");
+    kp_terms_words_json(j, &n->terms);
+    kp_json_key(j, "reveals");
+    share_reveals(s, j, &of, err);
+    kp_json_end(j, '}');
 }
 
 enum kp_code kp_share_offer_add(struct kp_share *s, enum kp_recipient asks, const json_t *o,
-                                struct kp_arena *arena, const char **id, struct kp_err *err)
+                                bool only_try, struct kp_arena *arena, struct kp_json *j,
+                                struct kp_err *err)
 {
     struct new_offer n = { .now = kp_utc(s->clock) };
     char pid[PID_TEXT];
-    if (read_offer(o, &n, arena, err) || check_goods(s, &n, asks, err))
-        return err->code;
+    json_t *signals = NULL;
     share_pid(pid);
-    *id = kp_arena_strdup(arena, n.id ? n.id : pid);
-    if (!*id)
-        return kp_fail(err, KP_ENOMEM, "out of memory");
-    n.id = *id;
-    return kp_store_do(s->store, insert, &n, err);
+    if (!read_offer(o, &n, arena, err))
+        signals = signals_of(s, &n, err);
+    if (!n.id)
+        n.id = kp_arena_strdup(arena, pid);
+    if (!n.id)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    if (!err->code && n.machines)
+        share_check_machines(s, n.machines, err);
+    else if (!err->code)
+        share_check_goods(s, signals, asks, err);
+    if (!err->code && !only_try)
+        kp_store_do(s->store, insert, &n, err);
+    if (!err->code)
+        put_reply(s, j, &n, signals, err);
+    json_decref(signals);
+    json_decref(n.machines);
+    return err->code;
 }
 
 static enum kp_code remove_offer(struct kp_db *db, void *id, struct kp_err *err)
@@ -239,13 +425,21 @@ static enum kp_code remove_offer(struct kp_db *db, void *id, struct kp_err *err)
         return err->code;
     if (!kp_db_changes(db))
         return kp_fail(err, KP_ENOTFOUND, "there is no offer '%.120s'", (const char *)id);
-    return kp_db_exec(
-        db, "delete from share_dataset where id not in (select dataset from share_offer)", err);
+    return kp_db_exec(db, SHARE_DATASETS_CLEAR, err);
 }
 
 enum kp_code kp_share_offer_remove(struct kp_share *s, const char *id, struct kp_err *err)
 {
     return kp_store_do(s->store, remove_offer, (void *)(uintptr_t)id, err);
+}
+
+static void put_words(struct kp_json *j, const char *policy)
+{
+    struct kp_err none = { 0 };
+    json_t *p = kp_json_read(policy, "policy", &none);
+    kp_json_key(j, "words");
+    share_words(j, p);
+    json_decref(p);
 }
 
 static void put_own_offer(struct kp_json *j, struct kp_stmt *row)
@@ -256,8 +450,12 @@ static void put_own_offer(struct kp_json *j, struct kp_stmt *row)
     kp_json_key(j, "signals");
     kp_json_raw(j, kp_column_text(row, 3));
     kp_json_put_text(j, "description", kp_column_text(row, 4));
+    kp_json_put_text(j, "content", kp_column_text(row, 8));
+    kp_json_key(j, "spec");
+    kp_json_raw(j, kp_column_text(row, 9));
     kp_json_key(j, "policy");
     kp_json_raw(j, kp_column_text(row, 5));
+    put_words(j, kp_column_text(row, 5));
     kp_json_put_bool(j, "automatic", kp_column_int(row, 6));
     kp_json_put_time(j, "made", kp_column_int(row, 7));
 }
@@ -265,7 +463,7 @@ static void put_own_offer(struct kp_json *j, struct kp_stmt *row)
 enum kp_code kp_share_offers(struct kp_share *s, struct kp_json *j, struct kp_err *err)
 {
     static const char sql[] = "select o.id, o.dataset, o.partner, d.signals, "
-                              "d.description, o.policy, o.automatic, o.made"
+                              "d.description, o.policy, o.automatic, o.made, d.content, d.spec"
                               " from share_offer o join share_dataset d on d.id = "
                               "o.dataset order by o.dataset, o.made, o.id";
     return share_list(s, sql, put_own_offer, j, err);
@@ -334,25 +532,44 @@ static enum kp_code put_dataset_members(struct kp_json *j, struct kp_db *db, con
     return err->code;
 }
 
+/* Datasets he is offered, and that meet what he asks for. */
+static struct kp_stmt *find_datasets(struct kp_db *db, const struct kp_dsp_query *q,
+                                     const char *partner, struct kp_err *err)
+{
+    static const char *const tests[] = { [KP_DSP_IS] = " and d.id = ?",
+                                         [KP_DSP_LIKE] = " and d.id like ?",
+                                         [KP_DSP_IN] =
+                                             " and d.id in (select value from json_each(?))" };
+    struct kp_buf sql;
+    kp_buf_init(&sql, 4 << 10);
+    kp_buf_str(&sql, "select id, signals from share_dataset d where exists (select 1 from "
+                     "share_offer o where o.dataset = d.id and (o.partner is null or o.partner = "
+                     "?1))");
+    for (size_t i = 0; i < q->n; i++)
+        kp_buf_str(&sql, tests[q->criteria[i].test]);
+    kp_buf_str(&sql, " order by id limit ? offset ?");
+    struct kp_stmt *s = kp_db_prepare(db, kp_buf_text(&sql), err);
+    kp_buf_free(&sql);
+    if (!s)
+        return NULL;
+    int at = 1;
+    kp_bind_text(s, at++, partner);
+    for (size_t i = 0; i < q->n; i++)
+        kp_bind_text(s, at++, q->criteria[i].right);
+    kp_bind_int(s, at++, q->limit + 1);
+    kp_bind_int(s, at, q->offset);
+    return s;
+}
+
 static enum kp_code put_page(struct kp_json *j, struct kp_share *share, struct kp_db *db,
                              enum kp_recipient to, const struct kp_dsp_query *q,
                              const char *partner, const char *base, bool *more, struct kp_err *err)
 {
     int64_t n = 0;
     bool begun = false;
-    struct kp_stmt *s =
-        kp_db_prepare(db,
-                      "select id, signals from share_dataset d where exists (select 1 from "
-                      "share_offer o where o.dataset = d.id and"
-                      " (o.partner is null or o.partner = ?1)) and (?2 is null or "
-                      "id = ?2) order by id limit ?3 offset ?4",
-                      err);
+    struct kp_stmt *s = find_datasets(db, q, partner, err);
     if (!s)
         return err->code;
-    kp_bind_text(s, 1, partner);
-    kp_bind_text(s, 2, q->id[0] ? q->id : NULL);
-    kp_bind_int(s, 3, q->limit + 1);
-    kp_bind_int(s, 4, q->offset);
     while (kp_step(s, err) && n++ < q->limit) {
         if (!share_goods_go(share, to, kp_column_text(s, 1)))
             continue;
@@ -376,16 +593,16 @@ static enum kp_code put_page(struct kp_json *j, struct kp_share *share, struct k
 
 enum kp_code kp_share_show_catalogue(struct kp_share *s, enum kp_recipient to, const char *partner,
                                      const char *text, size_t len, int64_t offset,
-                                     struct kp_json *j, int64_t *next, struct kp_err *err)
+                                     struct kp_json *j, struct kp_pages *pages, struct kp_err *err)
 {
     struct kp_dsp_query q;
     struct kp_arena arena = { 0 };
     struct share_self self;
     char base[KP_SHARE_URL];
     bool more = false;
-    *next = -1;
+    *pages = (struct kp_pages){ -1, -1 };
     kp_share_base(s, base);
-    if (kp_dsp_read_query(&q, text, len, err) || share_self(s, &arena, &self, err)) {
+    if (kp_dsp_read_query(&q, text, len, &arena, err) || share_self(s, &arena, &self, err)) {
         kp_arena_free(&arena);
         return err->code;
     }
@@ -405,7 +622,9 @@ enum kp_code kp_share_show_catalogue(struct kp_share *s, enum kp_recipient to, c
     kp_store_reader_done(s->store, db);
     kp_arena_free(&arena);
     if (more)
-        *next = q.offset + q.limit;
+        pages->next = q.offset + q.limit;
+    if (q.offset > 0)
+        pages->previous = q.offset > q.limit ? q.offset - q.limit : 0;
     return err->code;
 }
 

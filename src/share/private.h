@@ -149,13 +149,37 @@ json_t *share_wanted_offer(struct kp_share *, const struct share_partner *, cons
  * it from who asks. */
 enum kp_code share_check_goods(struct kp_share *, const json_t *patterns, enum kp_recipient asks,
                                struct kp_err *);
+/* KP_ENOTFOUND, KP_EDENIED: a machine whose figures or free hours are to be offered is not there, or
+ * is labelled secret. */
+enum kp_code share_check_machines(struct kp_share *, const json_t *paths, struct kp_err *);
 /* Whether a partner is shown a dataset of these patterns (JSON): some of it may go to him, or there
  * is nothing yet. */
 bool share_goods_go(struct kp_share *, enum kp_recipient to, const char *patterns);
 /* What cannot be enforced is refused with the reason. */
 enum kp_code share_terms(const json_t *policy, struct kp_terms *, struct kp_err *);
 
+/* The terms of a policy as sentences, or why they cannot be enforced; a list. */
+void share_words(struct kp_json *, const json_t *policy);
+/* What the partner of an offer of this dataset can work out, with what he is offered already; a list.
+ * topics: of what is not in the model yet. */
+struct share_revealing {
+    const char *partner, *dataset;
+    const json_t *signals;
+    unsigned topics;
+    const struct kp_terms *terms;
+};
+void share_reveals(struct kp_share *, struct kp_json *, const struct share_revealing *,
+                   struct kp_err *);
+
 /* ---- offer.c ---- */
+/* Datasets that nobody is offered any more; what the node works out stays while it is agreed. */
+#define SHARE_DATASETS_CLEAR                                                                       \
+    "delete from share_dataset where id not in (select dataset from share_offer) and (content = "  \
+    "'signals' or id not in (select dataset from share_agreement where ended is null and side = "  \
+    "1))"
+/* Patterns of what whoever gets an offer of this dataset is offered already (partner NULL: each). */
+json_t *share_offered_before(struct kp_share *, const char *partner, const char *dataset,
+                             struct kp_err *);
 /* Whether the catalogue of a partner shows the dataset. */
 bool share_shown(struct kp_share *, enum kp_recipient to, const char *partner, const char *dataset,
                  struct kp_err *);

@@ -21,6 +21,8 @@ enum {
     KP_SHARE_TERMS = 32 << 10, /* bytes of an offer, an agreement, an address */
     KP_SHARE_PARTNERS_MAX = 1000,
     KP_SHARE_OFFERS_MAX = 10000,
+    KP_OFFERED_MACHINES = 100, /* of an offer of free hours or key figures */
+    KP_OFFERED_WEEKS = 52,
 };
 
 struct kp_share;
@@ -42,9 +44,11 @@ enum kp_code kp_share_set_id(struct kp_share *, const char *id, struct kp_err *)
 enum kp_code kp_share_partner_add(struct kp_share *, const json_t *, struct kp_err *);
 enum kp_code kp_share_partner_remove(struct kp_share *, const char *name, struct kp_err *);
 enum kp_code kp_share_partners(struct kp_share *, struct kp_json *, struct kp_err *);
-/* *id: the offer's, in the arena. KP_EDENIED: something of it may not go to another company. */
+/* Writes what was offered, in words, and what it reveals; only_try: nothing is kept. KP_EDENIED:
+ * something of it may not go to another company. */
 enum kp_code kp_share_offer_add(struct kp_share *, enum kp_recipient asks, const json_t *,
-                                struct kp_arena *, const char **id, struct kp_err *);
+                                bool only_try, struct kp_arena *, struct kp_json *,
+                                struct kp_err *);
 enum kp_code kp_share_offer_remove(struct kp_share *, const char *id, struct kp_err *);
 enum kp_code kp_share_offers(struct kp_share *, struct kp_json *, struct kp_err *);
 /* What a partner offers us: asked for now, all pages. Waits for him. */
@@ -86,11 +90,13 @@ enum kp_code kp_share_hear(struct kp_share *, const char *partner, enum kp_deal,
 /* Where a process stands, for the partner it is with. */
 enum kp_code kp_share_look(struct kp_share *, const char *partner, enum kp_deal, const char *pid,
                            struct kp_heard *, struct kp_err *);
-/* A page of the catalogue; offset >= 0 counts instead of the message's. *next: where the next page
- * begins, -1 = none. */
+/* A page of the catalogue; offset >= 0 counts instead of the message's. */
+struct kp_pages { /* where those beside it begin; -1 = there is none */
+    int64_t next, previous;
+};
 enum kp_code kp_share_show_catalogue(struct kp_share *, enum kp_recipient, const char *partner,
                                      const char *text, size_t len, int64_t offset, struct kp_json *,
-                                     int64_t *next, struct kp_err *);
+                                     struct kp_pages *, struct kp_err *);
 enum kp_code kp_share_show_dataset(struct kp_share *, enum kp_recipient, const char *partner,
                                    const char *id, struct kp_json *, struct kp_err *);
 /* The base of our protocol's addresses, "" when nobody reaches us. */

@@ -184,6 +184,7 @@ static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Co
         .cookie = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Cookie"),
         .koppel = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Koppel"),
         .content_type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Type"),
+        .accept_encoding = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"),
         .content_encoding = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Encoding"),
         .origin = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Origin"),
         .fetch_site = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site"),

@@ -83,7 +83,7 @@ struct kp_client {
     bool tls;   /* over HTTPS */
     bool partner; /* at the partners' listener: another table of routes, another way to show who asks */
     const char *host, *authorization, *cookie, *koppel; /* headers, NULL = absent */
-    const char *content_type, *content_encoding, *origin, *fetch_site, *agent;
+    const char *content_type, *content_encoding, *accept_encoding, *origin, *fetch_site, *agent;
     char from[KP_FROM_MAX]; /* its address; "" = over the Unix socket */
 };
 

@@ -15,6 +15,7 @@ static struct kp_share *share(const struct kp_request *r)
 }
 
 /* ---- errors ---- */
+
 void kp_reply_dsp_error(struct kp_request *r, struct kp_json *j, const char *word,
                         const char *message)
 {
@@ -46,20 +47,28 @@ enum kp_code kp_route_dsp_versions(struct kp_request *r, struct kp_err *err)
 }
 
 /* ---- the catalogue ---- */
+static void put_link(struct kp_buf *link, const char *base, int64_t at, const char *which)
+{
+    if (at >= 0)
+        kp_buf_printf(link, "%s<%s/catalog/request?offset=%lld>; rel=\"%s\"", link->len ? ", " : "",
+                      base, (long long)at, which);
+}
+
 enum kp_code kp_route_dsp_catalogue(struct kp_request *r, struct kp_err *err)
 {
-    int64_t next;
+    struct kp_pages pages;
     char base[KP_SHARE_URL];
     struct kp_json j = kp_reply_json(r);
-    if (kp_share_show_catalogue(share(r), r->to, r->partner, r->body, r->body_len, kp_arg_int(r, "offset"),
-                                &j, &next, err) ||
-        next < 0)
+    if (kp_share_show_catalogue(share(r), r->to, r->partner, r->body, r->body_len,
+                                kp_arg_int(r, "offset"), &j, &pages, err))
         return err->code;
     kp_share_base(share(r), base);
     struct kp_buf link;
-    kp_buf_init(&link, 2 * KP_SHARE_URL);
-    kp_buf_printf(&link, "<%s/catalog/request?offset=%lld>; rel=\"next\"", base, (long long)next);
-    kp_reply_header(r, "Link", kp_arena_strdup(&r->arena, kp_buf_text(&link)));
+    kp_buf_init(&link, 4 * KP_SHARE_URL);
+    put_link(&link, base, pages.next, "next");
+    put_link(&link, base, pages.previous, "previous");
+    if (link.len)
+        kp_reply_header(r, "Link", kp_arena_strdup(&r->arena, kp_buf_text(&link)));
     kp_buf_free(&link);
     return KP_OK;
 }

@@ -100,15 +100,15 @@ enum kp_code kp_route_partner_catalogue(struct kp_request *r, struct kp_err *err
 
 enum kp_code kp_route_offer_add(struct kp_request *r, struct kp_err *err)
 {
-    const char *id;
+    bool only_try = kp_arg_int(r, "dryRun");
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
-    if (body && !kp_share_offer_add(share(r), r->to, body, &r->arena, &id, err)) {
+    if (body) {
         struct kp_json j = kp_reply_json(r);
-        kp_json_begin(&j, '{');
-        kp_json_put_text(&j, "id", id);
-        kp_json_end(&j, '}');
-        r->reply.status = 201;
-        kp_request_note(r, "offer %s", id);
+        if (!kp_share_offer_add(share(r), r->to, body, only_try, &r->arena, &j, err)) {
+            r->reply.status = only_try ? 200 : 201;
+            kp_node_offers_changed(r->node);
+            kp_request_note(r, "dataset %s", json_string_value(json_object_get(body, "dataset")));
+        }
     }
     json_decref(body);
     return err->code;
@@ -116,8 +116,10 @@ enum kp_code kp_route_offer_add(struct kp_request *r, struct kp_err *err)
 
 enum kp_code kp_route_offer_remove(struct kp_request *r, struct kp_err *err)
 {
-    if (!kp_share_offer_remove(share(r), r->name, err))
+    if (!kp_share_offer_remove(share(r), r->name, err)) {
         r->reply.status = 204;
+        kp_node_offers_changed(r->node);
+    }
     return err->code;
 }
 

@@ -374,7 +374,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_DELETE, API "/partners/{name}", kp_route_partner_remove, KP_OWNER, 0, NULL },
     { KP_HTTP_GET, API "/partners/{name}/catalogue", kp_route_partner_catalogue, KP_ENGINEER, KP_SLOW, NULL },
     { KP_HTTP_GET, API "/offers", kp_route_offers, KP_ENGINEER, 0, NULL },
-    { KP_HTTP_POST, API "/offers", kp_route_offer_add, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/offers", kp_route_offer_add, KP_ENGINEER, KP_BODY_JSON, retention_params },
     { KP_HTTP_DELETE, API "/offers/{id}", kp_route_offer_remove, KP_ENGINEER, 0, NULL },
     { KP_HTTP_GET, API "/negotiations", kp_route_deals, KP_ENGINEER, 0, NULL },
     { KP_HTTP_POST, API "/negotiations", kp_route_deal_begin, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },

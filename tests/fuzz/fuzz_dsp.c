@@ -59,8 +59,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(err.code && err.text[0]);
     kp_dsp_free(&m);
     err = (struct kp_err){ 0 };
-    if (!kp_dsp_read_query(&q, text, size - 1, &err))
+    struct kp_arena arena = { 0 };
+    if (!kp_dsp_read_query(&q, text, size - 1, &arena, &err))
         must(q.offset >= 0 && q.limit > 0 && q.limit <= KP_DSP_PAGE);
+    for (size_t i = 0; i < q.n; i++)
+        must(q.n <= KP_DSP_CRITERIA && *q.criteria[i].right);
+    kp_arena_free(&arena);
     err = (struct kp_err){ 0 };
     json_decref(kp_dsp_answer("ContractNegotiation", text, size - 1, &err));
     return 0;

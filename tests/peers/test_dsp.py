@@ -87,6 +87,10 @@ def request(partner, dataset="hand", pid=None, name=None, **members):
                    offer=offer(dataset, name or dataset + "-1"), **members)
 
 
+def next_page(wire):
+    return wire.link.split(">")[0][1 + len(wire.url):] if wire.link and 'rel="next"' in wire.link else None
+
+
 def began(company, wire, partner, dataset="hand", pid=None):
     """A negotiation that the partner has asked for: its provider's pid, its consumer's pid, its number."""
     body = request(partner, dataset, pid)
@@ -414,13 +418,19 @@ def test_the_catalogue_comes_in_pages_and_by_id_and_shows_each_partner_his_own(o
         shown = page(url)
         assert all(d["hasPolicy"] and d["distribution"] for d in shown["dataset"])
         seen += [d["@id"] for d in shown["dataset"]]
-        url = wire.link.split(">")[0][1 + len(wire.url):] if wire.link else None
+        url = next_page(wire)
     assert len(seen) == len(set(seen)) == 105 and "set-050" in seen
     assert [d["@id"] for d in page(limit=2, offset=3)["dataset"]] == seen[3:5]
     assert "dataset" not in page(offset=1000)
     by_id = {"@type": "Criterion", "operandLeft": "https://w3id.org/edc/v0.0.1/ns/id", "operator": "=", "operandRight": "set-007"}
     assert [d["@id"] for d in page(filterExpression=[by_id])["dataset"]] == ["set-007"]
-    for bad in ({"filterExpression": [{**by_id, "operator": "like"}]}, {"limit": -1}, {"offset": "x"}):
+    found = lambda operator, right: [d["@id"] for d in page(filterExpression=[{**by_id, "operator": operator, "operandRight": right}]).get("dataset", [])]
+    assert found("like", "set-10_") == ["set-100", "set-101", "set-102"] and found("like", "%-001") == ["set-001"]
+    assert found("in", ["set-005", "none", "set-004"]) == ["set-004", "set-005"] and not found("=", "none")
+    page(limit=2, offset=3)
+    assert 'offset=5>; rel="next"' in wire.link and 'offset=1>; rel="previous"' in wire.link
+    for bad in ({"filterExpression": [{**by_id, "operator": "~"}]}, {"filterExpression": [{**by_id, "operandLeft": "description"}]},
+                {"filterExpression": [{**by_id, "operator": "in"}]}, {"filterExpression": [by_id] * 5}, {"limit": -1}, {"offset": "x"}):
         assert page(**bad)["@type"] == "CatalogError"
     assert wire.ask("GET", DSP + "catalog/datasets/set-050")[1]["@id"] == "set-050"
     stranger = company.api.ok("POST", "partners", {"name": "third", "id": "urn:third", "url": partner.url, "token": TOKEN + "-third"})
@@ -472,6 +482,6 @@ def test_what_is_secret_or_internal_is_offered_to_nobody_and_no_catalogue_shows_
     url = DSP + "catalog/request"
     while url:
         assert "labelled" not in [d["@id"] for d in wire.post(url, message("CatalogRequestMessage"))[1].get("dataset", [])]
-        url = wire.link.split(">")[0][1 + len(wire.url):] if wire.link else None
+        url = next_page(wire)
     company.node.cli("set", "labels", "--label", "public")
     assert wire.ask("GET", where)[0] == 200

@@ -295,9 +295,12 @@ static struct end end_new(const char *id, const char *partner)
     kp_share_partner_add(e.share, o, &err);
     json_decref(o);
     o = json_loads("{\"id\":\"o\",\"dataset\":\"d\",\"signals\":[\"hall/**\"]}", 0, NULL);
-    const char *made;
     struct kp_arena arena = { 0 };
-    kp_share_offer_add(e.share, KP_TO_NODE, o, &arena, &made, &err);
+    struct kp_buf reply;
+    struct kp_json j = kp_json(&reply);
+    kp_buf_init(&reply, 64 << 10);
+    kp_share_offer_add(e.share, KP_TO_NODE, o, false, &arena, &j, &err);
+    kp_buf_free(&reply);
     kp_arena_free(&arena);
     json_decref(o);
     kit_ok(&err);
