@@ -62,7 +62,7 @@ function Agreed({ a, transfers, sum, changed }: { a: Agreement; transfers: Deal[
     {transfers.map((d) => <div class="row" key={d.id}><span>{t("partners.transfer", { n: d.id })}</span><Mark quality={mood[d.state] ?? "none"} text={word("deal", d.state)} />{d.fault && <small>{d.fault}</small>}
       {engineer && d.state === "STARTED" && <button class="small" disabled={busy} onClick={() => tell(d, "suspend")} aria-label={t("partners.stopOf", { n: d.id })}>{t("partners.stop")}</button>}
       {engineer && d.state === "SUSPENDED" && <button class="small" disabled={busy} onClick={() => tell(d, "start")}>{t("partners.resume")}</button>}</div>)}
-    {engineer && a.state === "active" && <div class="buttons left"><button class="danger" onClick={() => setEnd(true)} aria-label={t("partners.endOf", { name: a.dataset })}>{t("partners.end")}</button></div>}
+    {engineer && a.state === "active" && <div class="buttons left"><button onClick={() => setEnd(true)} aria-label={t("partners.endOf", { name: a.dataset })}>{t("partners.end")}</button></div>}
     {end && <Reason title={t("partners.endTitle", { name: a.dataset })} text={t(gives ? "partners.endGives" : "partners.endGets", { partner: a.partner })} word={t("partners.end")} act={(reason) => send("POST", `agreements/${encodeURIComponent(a.id)}/end`, reason ? { reason } : {})} close={(ok) => { setEnd(false); if (ok) changed(); }} />}</div>;
 }
 function One({ p, agreements, transfers, deals, exits, changed }: { p: Partner; agreements: Agreement[]; transfers: Deal[]; deals: Deal[]; exits: Exits | null; changed: () => void }) {
@@ -75,7 +75,7 @@ function One({ p, agreements, transfers, deals, exits, changed }: { p: Partner; 
     {part("provider", "partners.gets")}{part("consumer", "partners.weGet")}
     {!now.length && <p class="soft">{t("partners.noAgreement")}</p>}
     {open.map((d) => <p key={d.id} class="soft">{t("partners.under", { n: d.id, dataset: d.dataset ?? "" })}: {word("deal", d.state)}{d.fault && ` · ${d.fault}`}</p>)}
-    {days.length > 0 && <Bars label={t("partners.plot", { partner: p.name })} unit={t("partners.values")} of={Array.from({ length: DAYS }, (_, i) => { const d = on(i), when = (today - DAYS + 1 + i) * 864e5; return { name: i % 3 === 1 ? date(when) : "", title: t("partners.dayOf", { day: day(when), values: count(d?.values ?? 0), bytes: bytes(d?.bytes ?? 0) }), parts: [{ value: d?.values ?? 0, ink: "--series-1" }] }; })} />}
+    {days.length > 0 && <Bars label={t("partners.plot", { partner: p.name })} unit={t("partners.values")} of={Array.from({ length: DAYS }, (_, i) => { const d = on(i), when = (today - DAYS + 1 + i) * 864e5; return { name: i % 3 === 1 ? date(when) : "", title: t("partners.dayOf", { day: day(when), values: count(d?.values ?? 0), bytes: bytes(d?.bytes ?? 0) }), parts: [{ value: d?.values ?? 0, ink: "--run" }] }; })} />}
     {past.length > 0 && <details><summary>{t("partners.past", { n: past.length })}</summary>{past.map(draw)}</details>}
     {away && <Confirm title={t("remove.of", { name: p.name })} text={t("partners.removeText", { name: p.name })} word={t("remove")} danger act={() => send("DELETE", `partners/${encodeURIComponent(p.name)}`)} close={(ok) => { setAway(false); if (ok) changed(); }} />}</section>;
 }
@@ -97,7 +97,7 @@ function All({ adding, close }: { adding: boolean; close: () => void }) {
   const p = useApi<{ partners: Partner[]; knocked: { id: string; last: string; times: number }[] }>("partners", 10000), a = useApi<{ agreements: Agreement[] }>("agreements", 5000), n = useApi<{ negotiations: Deal[] }>("negotiations", 5000), x = useApi<{ transfers: Deal[] }>("transfers", 5000);
   const e = useApi<Exits>("exits?limit=1000", 15000), again = () => [p, a, n, x, e].forEach((f) => f.again()), deals = n.data?.negotiations ?? [];
   return <><Answer of={p}>{(d) => <>{deals.filter((one) => yes(one) && !one.waiting).map((one) => <Waiting key={one.id} d={one} changed={again} />)}
-    {d.knocked.map((k) => <p class="notice" key={k.id}><span>{t("partners.knocked", { id: k.id, n: count(k.times) })} <Time at={k.last} />. {t("partners.knockedText")}</span></p>)}
+    {d.knocked.filter((k) => !d.partners.some((one) => one.id === k.id)).map((k) => <p class="notice" key={k.id}><span>{t("partners.knocked", { id: k.id, n: count(k.times) })} <Time at={k.last} />. {t("partners.knockedText")}</span></p>)}
     {a.error && <Problem error={a.error} again={again} />}
     {d.partners.length ? <div class="panels">{d.partners.map((one) => <One key={one.name} p={one} agreements={a.data?.agreements ?? []} transfers={x.data?.transfers ?? []} deals={deals} exits={e.data} changed={again} />)}</div> : <Empty title={t("partners.none")}><p>{t("partners.noneText")}</p></Empty>}</>}</Answer>
     {adding && <Add close={(ok) => { close(); if (ok) again(); }} />}</>;

@@ -433,6 +433,7 @@ void *share_deliver(void *arg)
     while (!s->stopping) {
         err = (struct kp_err){ 0 };
         int wait = look(o, &err);
+        share_watch(s);
         if (err.code)
             kp_error("share", "the messages to partners cannot be read", "why=%s",
                      kp_log_quote(err.text));

@@ -26,6 +26,8 @@ struct share_knock { /* somebody who is no partner; what he calls himself is not
 struct kp_share {
     struct kp_store *store;
     struct kp_model *model;
+    struct kp_hub *hub; /* who is told of an unusual pull; NULL: nobody */
+    int64_t watched;    /* the thread: monotonic, when it was last looked for one */
     const struct kp_clock *clock;
     pthread_t thread;
     bool running;
@@ -180,6 +182,9 @@ bool share_shown(struct kp_share *, enum kp_recipient to, const char *partner, c
                  struct kp_err *);
 /* The member policy of a document, in ODRL; missing: to use, without terms. json_decref it. */
 enum kp_code share_read_policy(const json_t *, json_t **policy, struct kp_err *);
+
+/* ---- watch.c; the thread ---- */
+void share_watch(struct kp_share *);
 
 /* ---- outbox.c ---- */
 void *share_deliver(void *); /* the thread */

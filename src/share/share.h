@@ -7,6 +7,7 @@
  * in the store's thread: what was heard is on the disk before it is answered, what is to be said is
  * on the disk before it is tried, and a crash between two steps loses neither. A thread of its own
  * says it, again and again until the other side has taken it. */
+#include "core/hub.h"
 #include "gate/gate.h"
 #include "share/message.h"
 #include "store/store.h"
@@ -26,6 +27,10 @@ enum {
 struct kp_share;
 struct kp_share *kp_share_new(struct kp_store *, struct kp_model *, const struct kp_clock *,
                               struct kp_err *);
+/* Before the start: unusual pulls are conditions there. */
+void kp_share_watched_by(struct kp_share *, struct kp_hub *);
+/* Looks now; for who has no thread of it. */
+enum kp_code kp_share_judge(struct kp_share *, struct kp_err *);
 enum kp_code kp_share_start(struct kp_share *, struct kp_err *);
 void kp_share_stop(struct kp_share *);
 void kp_share_free(struct kp_share *); /* NULL is allowed */

@@ -65,7 +65,7 @@ test("who asks without being known is shown to the one that was asked", async ()
   await assert.rejects(buyer.ask("GET", "partners/maker/catalogue"), /401/);
   const v = await visit(browser, maker);
   await v.go("#/partners");
-  await v.page.getByText(/urn:company:buyer has asked \d+ times? and is no partner here/).waitFor();
+  await v.page.getByText(/urn:company:buyer has asked \(\d+ ×\) and is no partner here/).waitFor();
   maker.cli("partner", "add", `https://127.0.0.1:${buyer.outside}`, "--name", "buyer", "--fingerprint", (await buyer.ask("GET", "share")).fingerprint);
 });
 test("a catalogue is browsed with its terms in words, and a question followed to the agreement", async () => {
