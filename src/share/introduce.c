@@ -123,6 +123,8 @@ static json_t *meet(const char *url, struct kp_err *err)
     }
     json_decref(said);
     kp_arena_free(&arena);
+    if (at && (err->code == KP_EFULL || err->code == KP_EPARSE || err->code == KP_EINVALID))
+        err->code = KP_EPEER; /* it is he who says so, not who asks */
     if (!err->code)
         return card;
     json_decref(card);
