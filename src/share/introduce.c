@@ -67,21 +67,17 @@ static enum kp_code fetch(const char *url, const char *ca, bool stranger, struct
 static const char *card_url(const char *url, struct kp_arena *arena, struct kp_err *err)
 {
     char out[KP_SHARE_URL + 40];
-    size_t scheme = strncmp(url, "https://", 8) == 0 ? 8 : 0;
-    if (!scheme && !share_safe(url)) {
+    size_t scheme = strncmp(url, "https://", 8) == 0                     ? 8
+                    : strncmp(url, "http://", 7) == 0 && share_safe(url) ? 7
+                                                                         : 0;
+    size_t origin = scheme + strcspn(url + scheme, "/?#@\\ ");
+    if (!scheme || origin == scheme || origin >= KP_SHARE_URL ||
+        (url[origin] && url[origin] != '/')) {
         kp_fail(err, KP_EINVALID, "url: '%.120s' is no address such as https://acme.example:8444",
                 url);
         return NULL;
     }
-    scheme = scheme ? scheme : sizeof "http://" - 1;
-    int origin = (int)(scheme + strcspn(url + scheme, "/?#@\\ "));
-    if ((size_t)origin >= KP_SHARE_URL || origin == (int)scheme ||
-        strchr("@\\ ", url[origin] ? url[origin] : '/')) {
-        kp_fail(err, KP_EINVALID, "url: '%.120s' is no address such as https://acme.example:8444",
-                url);
-        return NULL;
-    }
-    snprintf(out, sizeof out, "%.*s/.well-known/koppel-card.json", origin, url);
+    snprintf(out, sizeof out, "%.*s/.well-known/koppel-card.json", (int)origin, url);
     const char *copy = kp_arena_strdup(arena, out);
     if (!copy)
         kp_fail(err, KP_ENOMEM, "out of memory");
