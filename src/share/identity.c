@@ -125,7 +125,8 @@ static void put_print(struct kp_json *j, const struct share_self *self, const ch
 {
     char print[KP_PRINT_TEXT];
     json_t *key = kp_json_load(jwk, strlen(jwk), 0, NULL);
-    json_t *card = json_pack("{s:s, s:s, s:O?, s:s?}", "id", self->id, "url", url, "key", key, "ca", ca);
+    json_t *card =
+        json_pack("{s:s, s:s, s:O?, s:s?}", "id", self->id, "url", url, "key", key, "ca", ca);
     if (*url && card && share_card_print(card, print))
         kp_json_put_text(j, "fingerprint", print);
     json_decref(card);

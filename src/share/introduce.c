@@ -155,6 +155,8 @@ json_t *share_introduced(struct kp_share *s, const json_t *o, struct kp_err *err
     if (kp_member_text(o, "partner", "fingerprint", false, &confirmed, err) ||
         kp_member_text(o, "partner", "url", true, &url, err))
         return NULL;
+    if (json_object_get(o, "token") || json_object_get(o, "identity"))
+        confirmed = NULL; /* it is not the card that is trusted */
     if (!confirmed || json_object_get(o, "key"))
         card = json_deep_copy(o);
     else if ((card = meet(url, err)) && json_object_set(card, "name", json_object_get(o, "name")))
