@@ -24,6 +24,7 @@ const pages: PageOf[] = [
   { id: "alarms", name: "alarms", icon: "M8 2a4 4 0 00-4 4v3l-1.5 2.5h11L12 9V6a4 4 0 00-4-4zM6.5 13.5a1.6 1.6 0 003 0", draw: lazy(() => import("./alarms").then((m) => () => <m.AlarmsPage />)) },
   { id: "chart", name: "chart", icon: "M2 2v12h12M4.5 10.5l3-4 2.5 2L14 4", draw: lazy(() => import("./chart").then((m) => () => <m.ChartPage />)) },
   { id: "couplings", name: "couplings", icon: "M6.5 9.5l3-3M5 7L3.2 8.8a2.8 2.8 0 004 4L9 11M7 5l1.8-1.8a2.8 2.8 0 014 4L11 9", draw: lazy(() => import("./couplings").then((m) => () => <m.CouplingsPage />)) },
+  { id: "partners", name: "partners", role: "engineer", icon: "M1.5 14v-8l4-3v11M5.5 14h9v-6l-4-2.5v8.5M8 14v-3M1.5 14h4", draw: lazy(() => import("./partners").then((m) => () => <m.PartnersPage />)) },
   { id: "sql", name: "sql", role: "engineer", icon: "M2 4c0-2.4 12-2.4 12 0v8c0 2.4-12 2.4-12 0zM2 4c0 2.4 12 2.4 12 0M2 8c0 2.4 12 2.4 12 0", draw: lazy(() => import("./sql").then((m) => () => <m.Sql />)) },
   { id: "audit", name: "audit", role: "engineer", icon: "M3.5 1.5h9v13h-9zM6 5h4M6 8h4M6 11h2.5", draw: lazy(() => import("./audit").then((m) => () => <m.AuditPage />)) },
   { id: "users", name: "users", role: "owner", icon: "M6 7.5a2.5 2.5 0 100-5 2.5 2.5 0 000 5zM1.5 13.5c0-5.3 9-5.3 9 0M10.5 7.5a2.2 2.2 0 10-1-4.2M12 9.2c1.6.6 2.5 2 2.5 4.3", draw: lazy(() => import("./users").then((m) => () => <m.UsersPage />)) },

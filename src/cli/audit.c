@@ -220,6 +220,8 @@ static int verify(struct kp_cli *c)
 int kp_verb_audit(struct kp_cli *c)
 {
     const char *word = c->argc ? c->argv[0] : "list";
+    if (kp_flag(c, "partner"))
+        return kp_exits(c);
     bool exports = strcmp(word, "export") == 0;
     if ((kp_flag(c, "syslog") || kp_flag(c, "jsonl")) && !exports)
         return kp_complain(c, KP_MISUSE, "--jsonl and --syslog go with export");

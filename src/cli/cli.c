@@ -124,6 +124,9 @@ static const struct kp_flag partner_flags[] = {
     { "url", "URL", "with add: where he is reached" },
     { "token", "FILE", "with add: a token that both of you know, instead of his key; - asks for it" },
     { "ca", "FILE", "with add: the CA that vouches for his web server" },
+    { "name", "NAME", "with add URL: what you call him (default: the host)" },
+    { "fingerprint", "F", "with add: trust when this is what his card's fingerprint reads, and else do not" },
+    { "yes", NULL, "with add URL: trust without a question, for a network that nobody else is in" },
     { 0 },
 };
 static const struct kp_flag offer_flags[] = {
@@ -181,6 +184,8 @@ static const struct kp_flag audit_flags[] = {
     { "after", "NUMBER", "with list: older than this one; with export: newer" },
     { "jsonl", NULL, "with export: one JSON object per line (so it is)" },
     { "syslog", NULL, "with export: lines of RFC 5424, as collectors of syslog take them" },
+    { "partner", "NAME", "what this partner has of us, by agreement; with --from; '*' for every one" },
+    { "csv", NULL, "with --partner: as CSV" },
     { "utc", NULL, "times in UTC" },
     { 0 },
 };
@@ -455,8 +460,8 @@ const struct kp_verb kp_verbs[] = {
       "koppel audit list --from -1d --user anna", kp_verb_audit, audit_flags, 0, 1, NULL },
     { "listen", "[NAME...]", "who reaches the node's page: this machine, or others over HTTPS", "koppel listen --lan koppel.plant.example",
       kp_verb_listen, listen_flags, 0, 16, NULL },
-    { "partner", "[list | add, remove NAME | card]", "the companies this node shares data with, and what they have to know of it",
-      "koppel partner add acme --card acme.json", kp_verb_partner, partner_flags, 0, 2, NULL },
+    { "partner", "[list | add URL | add, remove NAME | card]", "the companies this node shares data with, and what they have to know of it",
+      "koppel partner add https://partners.acme.example:8444 --name acme", kp_verb_partner, partner_flags, 0, 2, NULL },
     { "offer", "[PATH... | list | add DATASET | remove ID]", "what partners may ask for",
       "koppel offer hall/mill/spindle --to acme --until 2027-06-30 --every 1m --fn mean,max", kp_verb_offer, offer_flags, 0, -1, NULL },
     { "catalogue", "PARTNER", "what a partner offers", "koppel catalogue acme", kp_verb_catalogue, no_flags, 1, 1, NULL },

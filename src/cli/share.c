@@ -130,6 +130,7 @@ static int partner_add(struct kp_cli *c, const char *name)
     json_object_set_new(body, "name", json_string(name));
     add_flag(c, body, "id", "id");
     add_flag(c, body, "url", "url");
+    add_flag(c, body, "fingerprint", "fingerprint");
     if (!err.code && !add_token(c, body, &err) && !add_file(c, body, "ca", true, &err)) {
         if (kp_flag(c, "token"))
             json_object_del(body, "key");
@@ -149,10 +150,10 @@ int kp_verb_partner(struct kp_cli *c)
     if (!name && strcmp(act, "card") == 0)
         return card(c);
     if (name && strcmp(act, "add") == 0)
-        return partner_add(c, name);
+        return strstr(name, "://") ? kp_partner_meet(c, name) : partner_add(c, name);
     if (name && strcmp(act, "remove") == 0)
         return done(c, kp_client_at(c, "DELETE", "partners", name, NULL, NULL, &err), &err);
-    return kp_complain(c, KP_MISUSE, "it takes: list, card, add NAME or remove NAME");
+    return kp_complain(c, KP_MISUSE, "it takes: list, card, add URL, add NAME or remove NAME");
 }
 
 /* ---- terms in words ---- */

@@ -14,6 +14,7 @@ struct kp_errand { /* copied */
     const char *authorization; /* NULL = none */
     const char *ca;            /* who vouches for the other side, PEM; NULL or "": the system's */
     size_t most;               /* bytes of the answer */
+    bool stranger;             /* any certificate will do: what is said proves nothing yet */
 };
 
 struct kp_answer {

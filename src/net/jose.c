@@ -384,3 +384,71 @@ bool kp_jose_key_good(const json_t *jwk)
     gnutls_pubkey_deinit(key);
     return good;
 }
+
+/* ---- fingerprints ---- */
+static void print(const void *data, size_t n, char out[KP_PRINT_TEXT])
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned char hash[SHA256_BYTES];
+    char *at = out;
+    gnutls_hash_fast(GNUTLS_DIG_SHA256, data, n, hash);
+    for (size_t i = 0; i < SHA256_BYTES; i++) {
+        if (i && i % 2 == 0)
+            *at++ = ' ';
+        *at++ = hex[hash[i] >> 4];
+        *at++ = hex[hash[i] & 15];
+    }
+    *at = 0;
+}
+
+void kp_print_text(const char *text, char out[KP_PRINT_TEXT])
+{
+    print(text, strlen(text), out);
+}
+
+bool kp_print_key(const json_t *jwk, char out[KP_PRINT_TEXT])
+{
+    bool ec = strcmp(text_of(jwk, "kty"), "EC") == 0;
+    struct kp_buf text;
+    if (!kp_jose_key_good(jwk))
+        return false;
+    kp_buf_init(&text, KP_JOSE_MAX);
+    if (ec) /* numbers in base64url: nothing to escape */
+        kp_buf_printf(&text, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}",
+                      text_of(jwk, "x"), text_of(jwk, "y"));
+    else
+        kp_buf_printf(&text, "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}", text_of(jwk, "e"),
+                      text_of(jwk, "n"));
+    bool good = !text.failed;
+    if (good)
+        print(kp_buf_text(&text), text.len, out);
+    kp_buf_free(&text);
+    return good;
+}
+
+bool kp_print_certificate(const char *pem, char out[KP_PRINT_TEXT])
+{
+    gnutls_datum_t text = { (unsigned char *)(uintptr_t)pem, (unsigned)strlen(pem) }, der = { 0 };
+    if (gnutls_pem_base64_decode2("CERTIFICATE", &text, &der) < 0)
+        return false;
+    print(der.data, der.size, out);
+    gnutls_free(der.data);
+    return true;
+}
+
+static char next_digit(const char **at)
+{
+    *at += strspn(*at, " :-\t\n");
+    char c = **at;
+    *at += c != 0;
+    return c >= 'A' && c <= 'F' ? (char)(c + 'a' - 'A') : c;
+}
+
+bool kp_print_same(const char *a, const char *b)
+{
+    for (;;) {
+        char one = next_digit(&a), other = next_digit(&b);
+        if (one != other || !one)
+            return one == other;
+    }
+}

@@ -41,4 +41,13 @@ bool kp_jose_key_good(const json_t *jwk);
 
 /* SHA-256 as base64url. */
 void kp_hash_text(const char *text, char out[KP_HASH_TEXT]);
+
+/* ---- fingerprints that people read out to one another: SHA-256, "3f1c 6f2a ..." ---- */
+enum { KP_PRINT_TEXT = 80 };
+void kp_print_text(const char *text, char out[KP_PRINT_TEXT]);
+/* Of a JWK (its thumbprint, RFC 7638); of the first certificate in a PEM text. False: it is none. */
+bool kp_print_key(const json_t *jwk, char out[KP_PRINT_TEXT]);
+bool kp_print_certificate(const char *pem, char out[KP_PRINT_TEXT]);
+/* Whether two are the same, however they are grouped and written. */
+bool kp_print_same(const char *a, const char *b);
 #endif

@@ -137,6 +137,8 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
         node->shield = kp_shield_new(node->hub, node->store, node->clock, err);
     if (node->shield)
         node->computed = kp_computed_new(node, err);
+    if (node->computed)
+        kp_share_watched_by(node->share, node->hub);
     return err->code;
 }
 

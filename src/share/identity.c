@@ -120,6 +120,20 @@ void kp_share_reached_at(struct kp_share *s, const char *root)
     share_wake(s); /* requests wait until they can be answered */
 }
 
+/* Of a card that nobody could use yet there is none. */
+static void put_print(struct kp_json *j, const struct share_self *self, const char *url,
+                      const char *jwk, const char *ca)
+{
+    char print[KP_PRINT_TEXT];
+    json_t *key = kp_json_load(jwk, strlen(jwk), 0, NULL);
+    json_t *card =
+        json_pack("{s:s, s:s, s:O?, s:s?}", "id", self->id, "url", url, "key", key, "ca", ca);
+    if (*url && card && share_card_print(card, print))
+        kp_json_put_text(j, "fingerprint", print);
+    json_decref(card);
+    json_decref(key);
+}
+
 enum kp_code kp_share_card(struct kp_share *s, struct kp_json *j, const char *ca,
                            struct kp_err *err)
 {
@@ -135,6 +149,7 @@ enum kp_code kp_share_card(struct kp_share *s, struct kp_json *j, const char *ca
         kp_json_key(j, "key");
         kp_json_raw(j, jwk);
         kp_json_put_text(j, "ca", ca);
+        put_print(j, &self, base, jwk, ca);
         kp_json_end(j, '}');
     }
     kp_arena_free(&arena);
@@ -389,6 +404,8 @@ enum kp_code kp_share_who(struct kp_share *s, const char *authorization, struct 
     else
         find(s, "select name from share_partner where hash = ? and method = 'token'", token, arena,
              partner, NULL, err);
+    if (err->code == KP_EDENIED && issuer && !*partner)
+        share_knock(s, issuer);
     json_decref(claims);
     return err->code;
 }

@@ -509,6 +509,7 @@ void *share_deliver(void *arg)
         if (atomic_exchange(&s->news, false) || now >= next)
             next = now + look(o, &err) * KP_MILLISECOND;
         settle_flights(o); /* what did not even get on its way */
+        share_watch(s);
         if (err.code)
             kp_error("share", "the messages to partners cannot be read", "why=%s",
                      kp_log_quote(err.text));

@@ -50,7 +50,7 @@ bool share_same_origin(const char *a, const char *b)
 }
 
 /* Tokens and terms do not travel unprotected. */
-static bool is_safe(const char *url)
+bool share_safe(const char *url)
 {
     struct kp_url u;
     struct kp_err none = { 0 };
@@ -110,7 +110,7 @@ static enum kp_code check(struct kp_share *s, const struct new_partner *p, struc
         return kp_fail(err, KP_EINVALID,
                        "url: '%.120s' is no address such as https://acme.example:8444" KP_DSP_PATH,
                        p->url);
-    if (!is_safe(p->url))
+    if (!share_safe(p->url))
         return kp_fail(err, KP_EINVALID, "url: http:// is for this machine only; take https://");
     bool mock = p->method && strcmp(p->method, "edc-mock") == 0;
     if (p->method && !(mock && s->testing))
@@ -165,11 +165,10 @@ static enum kp_code member_long(const json_t *o, const char *key, const char **o
                                          : kp_fail(err, KP_EINVALID, "%s must be a text", key);
 }
 
-enum kp_code kp_share_partner_add(struct kp_share *s, const json_t *o, struct kp_err *err)
+static enum kp_code add(struct kp_share *s, const json_t *o, struct kp_err *err)
 {
-    static const char *const known[] = {
-        "name", "id", "url", "identity", "key", "token", "ca", NULL
-    };
+    static const char *const known[] = { "name",  "id", "url",         "identity", "key",
+                                         "token", "ca", "fingerprint", NULL };
     struct kp_arena arena = { 0 };
     struct new_partner p = { .store = s->store, .now = kp_utc(s->clock) };
     if (!kp_members_known(o, "partner", known, err) &&
@@ -184,6 +183,15 @@ enum kp_code kp_share_partner_add(struct kp_share *s, const json_t *o, struct kp
         kp_store_do(s->store, insert, &p, err);
     }
     kp_arena_free(&arena);
+    return err->code;
+}
+
+enum kp_code kp_share_partner_add(struct kp_share *s, const json_t *o, struct kp_err *err)
+{
+    json_t *whole = share_introduced(s, o, err);
+    if (whole)
+        add(s, whole, err);
+    json_decref(whole);
     return err->code;
 }
 

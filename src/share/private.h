@@ -4,6 +4,7 @@
 /* What the files of src/share share. */
 #include "gate/gate.h"
 #include "share/share.h"
+#include "net/jose.h"
 #include "store/secret.h"
 
 #include <pthread.h>
@@ -16,9 +17,17 @@ struct share_seen { /* a token that was shown may not come again before */
     int64_t until; /* ns UTC */
 };
 
+enum { KNOCKS = 16 };
+struct share_knock { /* somebody who is no partner; what he calls himself is not proven */
+    char id[KP_DSP_ID / 2];
+    int64_t first, last, times;
+};
+
 struct kp_share {
     struct kp_store *store;
     struct kp_model *model;
+    struct kp_hub *hub; /* who is told of an unusual pull; NULL: nobody */
+    int64_t watched;    /* the thread: monotonic, when it was last looked for one */
     const struct kp_clock *clock;
     pthread_t thread;
     bool running;
@@ -30,6 +39,7 @@ struct kp_share {
     char root[KP_SHARE_URL];    /* "" = nobody reaches us */
     char *id, *key;             /* of this node; NULL = not read yet */
     struct share_seen *seen;    /* SEEN_TOKENS of them, from the first one on */
+    struct share_knock knocks[KNOCKS]; /* the one who came longest ago makes room */
 };
 
 /* ---- identity.c ---- */
@@ -49,6 +59,8 @@ enum kp_code share_show(struct kp_share *, const struct share_partner *, struct 
                         const char **authorization, struct kp_err *);
 /* Whether two addresses are on one server. */
 bool share_same_origin(const char *a, const char *b);
+
+bool share_safe(const char *url); /* https://, or http:// of this machine */
 
 const char *share_noun(enum kp_deal); /* "negotiation" */
 /* KP_EFULL when what is counted is `most` or more. */
@@ -144,6 +156,14 @@ enum kp_code share_find_partner(struct kp_share *, const char *name, struct kp_a
 json_t *share_wanted_offer(struct kp_share *, const struct share_partner *, const json_t *,
                            const char *dataset, struct kp_arena *, struct kp_err *);
 
+/* ---- introduce.c ---- */
+/* What binds all of a card: id, address, key and CA. False: its key or its CA is none. */
+bool share_card_print(const json_t *card, char out[KP_PRINT_TEXT]);
+/* A document with an address and a fingerprint alone becomes that with the whole card, when the card there has
+ * the fingerprint; with a card in it, the card is compared. json_decref it. */
+json_t *share_introduced(struct kp_share *, const json_t *, struct kp_err *);
+void share_knock(struct kp_share *, const char *id);
+
 /* ---- goods.c; not in the store's thread, which may not wait for the model ---- */
 /* KP_EDENIED names the first signal of these patterns that may not go to another company, or hides
  * it from who asks. */
@@ -185,6 +205,9 @@ bool share_shown(struct kp_share *, enum kp_recipient to, const char *partner, c
                  struct kp_err *);
 /* The member policy of a document, in ODRL; missing: to use, without terms. json_decref it. */
 enum kp_code share_read_policy(const json_t *, json_t **policy, struct kp_err *);
+
+/* ---- watch.c; the thread ---- */
+void share_watch(struct kp_share *);
 
 /* ---- outbox.c ---- */
 void *share_deliver(void *); /* the thread */

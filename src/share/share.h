@@ -7,6 +7,7 @@
  * in the store's thread: what was heard is on the disk before it is answered, what is to be said is
  * on the disk before it is tried, and a crash between two steps loses neither. A thread of its own
  * says it, again and again until the other side has taken it. */
+#include "core/hub.h"
 #include "gate/gate.h"
 #include "share/message.h"
 #include "store/store.h"
@@ -28,6 +29,10 @@ enum {
 struct kp_share;
 struct kp_share *kp_share_new(struct kp_store *, struct kp_model *, const struct kp_clock *,
                               struct kp_err *);
+/* Before the start: unusual pulls are conditions there. */
+void kp_share_watched_by(struct kp_share *, struct kp_hub *);
+/* Looks now; for who has no thread of it. */
+enum kp_code kp_share_judge(struct kp_share *, struct kp_err *);
 enum kp_code kp_share_start(struct kp_share *, struct kp_err *);
 void kp_share_stop(struct kp_share *);
 void kp_share_free(struct kp_share *); /* NULL is allowed */
@@ -42,6 +47,12 @@ enum kp_code kp_share_set_id(struct kp_share *, const char *id, struct kp_err *)
 
 /* ---- partners and what they are offered; documents as the REST API has them ---- */
 enum kp_code kp_share_partner_add(struct kp_share *, const json_t *, struct kp_err *);
+/* Fetches the card of a node from the server at `url` over a connection whose certificate that very
+ * card vouches for (its CA, or who the system trusts), and says what it holds and how its
+ * fingerprints read. Stores nothing; waits for the other side. */
+enum kp_code kp_share_meet(struct kp_share *, const char *url, struct kp_json *, struct kp_err *);
+/* Who asked lately and is no partner: {"id", "first", "last", "times"}, as they call themselves. */
+void kp_share_knocked(struct kp_share *, struct kp_json *);
 enum kp_code kp_share_partner_remove(struct kp_share *, const char *name, struct kp_err *);
 enum kp_code kp_share_partners(struct kp_share *, struct kp_json *, struct kp_err *);
 /* Writes what was offered, in words, and what it reveals; only_try: nothing is kept. KP_EDENIED:
@@ -70,6 +81,18 @@ enum kp_code kp_share_agreements(struct kp_share *, struct kp_json *, struct kp_
 /* No transfer under it any more; those that run are ended. */
 enum kp_code kp_share_agreement_end(struct kp_share *, const char *id, const char *why,
                                     struct kp_err *);
+
+/* ---- what went out to partners ---- */
+struct kp_exits {
+    enum kp_recipient asks;
+    const char *partner; /* NULL: all */
+    int64_t since;       /* begun then or later */
+    int64_t after;       /* the last one of the page before; 0 = none */
+    int64_t limit;       /* of agreements and of rows */
+};
+/* {"agreements": sums, "days": sums of a day in UTC, "exits": one by one, newest first, "more"}. */
+enum kp_code kp_share_exits(struct kp_share *, const struct kp_exits *, struct kp_json *,
+                            struct kp_err *);
 
 /* ---- what partners say; `partner` is a name from kp_share_who ---- */
 /* Whose Authorization header this is; KP_EDENIED: nobody's. */

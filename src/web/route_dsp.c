@@ -129,6 +129,7 @@ static const struct kp_param catalogue_params[] = {
 #define BASE KP_DSP_PATH
 const struct kp_route kp_dsp_routes[] = {
     { KP_HTTP_GET, "/.well-known/dspace-version", kp_route_dsp_versions, KP_NOBODY, KP_OPEN | KP_QUICK, NULL },
+    { KP_HTTP_GET, "/.well-known/koppel-card.json", kp_route_card, KP_NOBODY, KP_OPEN, NULL },
     { KP_HTTP_POST, BASE "/catalog/request", kp_route_dsp_catalogue, KP_NOBODY, KP_DATA | KP_BODY_JSON, catalogue_params },
     { KP_HTTP_GET, BASE "/catalog/datasets/{id}", kp_route_dsp_dataset, KP_NOBODY, 0, NULL },
     { KP_HTTP_POST, BASE "/negotiations/request", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },

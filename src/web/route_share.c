@@ -57,7 +57,14 @@ static enum kp_code reply_list(struct kp_request *r, const char *key,
 
 enum kp_code kp_route_partners(struct kp_request *r, struct kp_err *err)
 {
-    return reply_list(r, "partners", kp_share_partners, err);
+    struct kp_json j = kp_reply_json(r);
+    kp_json_begin(&j, '{');
+    kp_json_key(&j, "partners");
+    kp_share_partners(share(r), &j, err);
+    kp_json_key(&j, "knocked");
+    kp_share_knocked(share(r), &j);
+    kp_json_end(&j, '}');
+    return err->code;
 }
 
 enum kp_code kp_route_offers(struct kp_request *r, struct kp_err *err)

@@ -129,6 +129,13 @@ PARAMS audit_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
     END,
 };
+PARAMS exits_params[] = {
+    { .name = "partner", .type = KP_PARAM_TEXT },
+    { .name = "since", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "after", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 1000, .standard = 100 },
+    END,
+};
 PARAMS oidc_params[] = { /* the first three are read; providers send the others too */
     { .name = "state", .type = KP_PARAM_TEXT },
     { .name = "code", .type = KP_PARAM_TEXT },
@@ -370,7 +377,8 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, API "/share", kp_route_card, KP_ENGINEER, KP_SLOW, NULL },
     { KP_HTTP_PUT, API "/share", kp_route_card_put, KP_OWNER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/partners", kp_route_partners, KP_ENGINEER, 0, NULL },
-    { KP_HTTP_POST, API "/partners", kp_route_partner_add, KP_OWNER, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/partners", kp_route_partner_add, KP_OWNER, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/partners/meet", kp_route_partner_meet, KP_OWNER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_DELETE, API "/partners/{name}", kp_route_partner_remove, KP_OWNER, 0, NULL },
     { KP_HTTP_GET, API "/partners/{name}/catalogue", kp_route_partner_catalogue, KP_ENGINEER, KP_SLOW, NULL },
     { KP_HTTP_GET, API "/offers", kp_route_offers, KP_ENGINEER, 0, NULL },
@@ -387,6 +395,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/negotiations/{id}/terminate", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/agreements", kp_route_agreements, KP_ENGINEER, 0, NULL },
     { KP_HTTP_POST, API "/agreements/{id}/end", kp_route_agreement_end, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/exits", kp_route_exits, KP_ENGINEER, KP_SLOW, exits_params },
     { KP_HTTP_GET, API "/transfers", kp_route_deals, KP_ENGINEER, 0, NULL },
     { KP_HTTP_POST, API "/transfers", kp_route_deal_begin, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/transfers/{id}", kp_route_deal, KP_ENGINEER, 0, NULL },
