@@ -133,6 +133,7 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
     }
     if (node->inbox)
         node->share = kp_share_new(node->store, kp_hub_model(node->hub), node->clock, err);
+    kp_hub_set_share(node->hub, node->share);
     return err->code;
 }
 

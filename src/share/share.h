@@ -93,6 +93,36 @@ enum kp_code kp_share_show_catalogue(struct kp_share *, enum kp_recipient, const
                                      int64_t *next, struct kp_err *);
 enum kp_code kp_share_show_dataset(struct kp_share *, enum kp_recipient, const char *partner,
                                    const char *id, struct kp_json *, struct kp_err *);
+/* ---- what this node has of partners ---- */
+/* Where the data of an agreement is, as the partner said when its transfer started; texts in the arena. */
+struct kp_share_source {
+    const char *partner, *agreement, *dataset;
+    int64_t transfer;
+    const char *url, *authorization; /* the header's value */
+    const char *renew;               /* where the token is renewed, or NULL */
+    const char *ca;                  /* who vouches for him, PEM; "" = the system's */
+    int64_t lasts, expires;          /* of the token: ns, ns UTC; KP_FOREVER = not said */
+    struct kp_terms terms;
+};
+/* Of the agreement in force of that id, or (id NULL) on that dataset of the partner; begins a
+ * transfer when there is none. `host` may be another one than the partner's own ("" = none).
+ * KP_EPEER: not yet; KP_EREFUSED: somebody has to do something; the sentence says what. */
+enum kp_code kp_share_source(struct kp_share *, const char *partner, const char *dataset, const char *id,
+                             const char *host, struct kp_arena *, struct kp_share_source *, struct kp_err *);
+/* A new token, before the old one ends. */
+enum kp_code kp_share_renew(struct kp_share *, struct kp_share_source *, struct kp_arena *, struct kp_err *);
+
+/* Notes, durably, under which agreement a coupling brings data, and whether that lets it go to a
+ * third company: once not, never more, for the history is one. *upto: as noted last, or
+ * KP_NO_TIME. */
+enum kp_code kp_share_brings(struct kp_share *, uint16_t coupling, const struct kp_share_source *, int64_t *upto,
+                             struct kp_err *);
+enum kp_code kp_share_brought(struct kp_share *, uint16_t coupling, int64_t upto, struct kp_err *);
+/* Whether what a coupling brings may go to a third company: kp_keeper.onward. Any thread, never waits. */
+bool kp_share_onward(const struct kp_share *, uint16_t coupling);
+/* Under which agreement a coupling brings, or has brought, its signals; false: not from a partner. */
+bool kp_share_provenance(struct kp_share *, uint16_t coupling, char agreement[KP_DSP_ID]);
+
 /* The base of our protocol's addresses, "" when nobody reaches us. */
 void kp_share_base(struct kp_share *, char out[KP_SHARE_URL]);
 #endif

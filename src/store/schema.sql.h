@@ -230,5 +230,8 @@ static const char schema_v9[] =
     "  transfer integer not null, dataset text not null, way text not null, from_at integer, to_at integer, count integer not null default 0,"
     "  intervals integer not null default 0, bytes integer not null default 0, signals text, hash blob, ended integer, why text);"
     "create index share_exit_partner on share_exit(partner, id);"
-    "create index share_exit_open on share_exit(id) where ended is null;";
+    "create index share_exit_open on share_exit(id) where ended is null;"
+    /* What a coupling brings from a partner (couplings/dsp). onward: whether all of it may go to a third company; upto: all of an
+     * earlier source time came */
+    "create table share_brought(coupling integer primary key, agreement text not null, onward integer not null, upto integer);";
 #endif
