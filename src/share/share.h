@@ -103,6 +103,7 @@ struct kp_share_source {
     const char *ca;                  /* who vouches for him, PEM; "" = the system's */
     int64_t lasts, expires;          /* of the token: ns, ns UTC; KP_FOREVER = not said */
     struct kp_terms terms;
+    bool waits; /* he is asked, and has not begun yet */
 };
 /* Of the agreement in force of that id, or (id NULL) on that dataset of the partner; begins a
  * transfer when there is none. `host` may be another one than the partner's own ("" = none).

@@ -165,6 +165,7 @@ static enum kp_code find_transfer(struct kp_share *s, struct kp_arena *arena,
     kp_store_reader_done(s->store, db);
     if (err->code)
         return err->code;
+    o->waits = !o->transfer || p->state == KP_REQUESTED;
     bool over = o->transfer && (p->state == KP_COMPLETED || p->state == KP_TERMINATED);
     if (!o->transfer || (over && kp_utc(s->clock) - p->changed > AGAIN))
         return begin_transfer(s, o, err);

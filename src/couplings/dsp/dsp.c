@@ -16,6 +16,7 @@
 #include "core/ban.h"
 
 enum { WAIT_MS = 200, URL_MAX = 1024 };
+#define START_WITHIN   (3 * KP_SECOND)
 #define CONNECT_WITHIN (10 * KP_SECOND)
 #define LIST_WITHIN    (30 * KP_SECOND)
 #define SILENT_FOR     (45 * KP_SECOND) /* he speaks each 15 s */
@@ -423,6 +424,22 @@ static enum kp_code step(struct kp_coupling *c, struct kp_err *err)
     return KP_OK;
 }
 
+/* Asked for just now it is there in a moment. */
+static enum kp_code ask_source(struct dsp *d, const char *partner, const char *dataset, const char *id, struct kp_err *err)
+{
+    int64_t begun = kp_coupling_mono(d->c);
+    kp_coupling_note(d->c, "asking %.60s for the data", partner);
+    for (;;) {
+        kp_arena_reset(&d->arena);
+        if (!kp_share_source(share(d), partner, dataset, id, d->set->host, &d->arena, &d->source, err))
+            return KP_OK;
+        if (err->code != KP_EPEER || !d->source.waits || kp_coupling_mono(d->c) - begun > START_WITHIN || is_stopping(d->c))
+            return err->code;
+        *err = (struct kp_err){ 0 };
+        nanosleep(&(struct timespec){ .tv_nsec = 100 * KP_MILLISECOND }, NULL);
+    }
+}
+
 /* Where the data is, and a token that is good. */
 static enum kp_code find_source(struct dsp *d, struct kp_err *err)
 {
@@ -430,7 +447,9 @@ static enum kp_code find_source(struct dsp *d, struct kp_err *err)
     const char *id = d->set->agreement && *d->set->agreement ? d->set->agreement : NULL;
     if (!read_url(kp_coupling_url(d->c), partner, dataset))
         return kp_fail(err, KP_EREFUSED, "the address names no partner");
-    if (kp_share_source(share(d), partner, dataset, id, d->set->host, &d->arena, &d->source, err)) {
+    struct kp_err why = { 0 };
+    if (ask_source(d, partner, dataset, id, &why)) {
+        kp_fail(err, why.code, "%s", why.text);
         if (err->code == KP_ENOTFOUND) /* a person has to negotiate */
             err->code = KP_EREFUSED;
         return err->code;
