@@ -19,7 +19,7 @@ bool kp_share_onward(const struct kp_share *s, uint16_t coupling)
     return !(atomic_load(&s->kept[coupling / 8]) >> coupling % 8 & 1);
 }
 
-/* ---- in memory; `lock` held ---- */
+/* ---- in memory; `brought_lock` held ---- */
 static struct share_brought *find(struct kp_share *s, uint16_t coupling)
 {
     for (size_t i = 0; i < s->n_brought; i++)
@@ -41,11 +41,11 @@ static enum kp_code keep(struct kp_share *s, const struct share_brought *b, stru
 
 bool kp_share_provenance(struct kp_share *s, uint16_t coupling, char agreement[KP_DSP_ID])
 {
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->brought_lock);
     const struct share_brought *b = coupling ? find(s, coupling) : NULL;
     if (b)
         memcpy(agreement, b->agreement, KP_DSP_ID);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->brought_lock);
     return b;
 }
 
@@ -104,20 +104,20 @@ static enum kp_code save(struct kp_share *s, struct share_brought *b, struct kp_
 {
     if (kp_store_do(s->store, put, b, err))
         return err->code;
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->brought_lock);
     keep(s, b, err);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->brought_lock);
     return err->code;
 }
 
 static struct share_brought copy_of(struct kp_share *s, uint16_t coupling)
 {
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->brought_lock);
     const struct share_brought *old = find(s, coupling);
     struct share_brought b =
         old ? *old
             : (struct share_brought){ .coupling = coupling, .onward = true, .upto = KP_NO_TIME };
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->brought_lock);
     return b;
 }
 

@@ -29,6 +29,7 @@ struct kp_share {
     char root[KP_SHARE_URL];    /* "" = nobody reaches us */
     char *id, *key;             /* of this node; NULL = not read yet */
     struct share_seen *seen;    /* SEEN_TOKENS of them, from the first one on */
+    pthread_mutex_t brought_lock;  /* of its own, for it is taken under the model's; guards brought */
     struct share_brought *brought; /* by coupling; brought.c */
     size_t n_brought, brought_room;
     _Atomic unsigned char kept[(UINT16_MAX + 1) / 8]; /* a bit per coupling whose data goes no further */

@@ -28,6 +28,7 @@ struct kp_share *kp_share_new(struct kp_store *store, struct kp_model *model,
     const char *testing = getenv("KOPPEL_TEST_IDENTITIES");
     s->testing = testing && strcmp(testing, "1") == 0;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->brought_lock, NULL);
     if (!share_load_brought(s, err))
         return s;
     kp_share_free(s);
@@ -70,6 +71,7 @@ void kp_share_free(struct kp_share *s)
     if (!s)
         return;
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->brought_lock);
     if (s->key)
         explicit_bzero(s->key, strlen(s->key));
     kp_free(s->key);

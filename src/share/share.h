@@ -19,6 +19,7 @@ enum {
     KP_SHARE_OVER_MAX =
         5000, /* of those that are over, but for finalized ones; the oldest are forgotten */
     KP_SHARE_TERMS = 32 << 10, /* bytes of an offer, an agreement, an address */
+    KP_SHARE_SOURCE_URL = 1024,
     KP_SHARE_PARTNERS_MAX = 1000,
     KP_SHARE_OFFERS_MAX = 10000,
 };
@@ -105,11 +106,23 @@ struct kp_share_source {
     struct kp_terms terms;
     bool waits; /* he is asked, and has not begun yet */
 };
-/* Of the agreement in force of that id, or (id NULL) on that dataset of the partner; begins a
- * transfer when there is none. `host` may be another one than the partner's own ("" = none).
- * KP_EPEER: not yet; KP_EREFUSED: somebody has to do something; the sentence says what. */
-enum kp_code kp_share_source(struct kp_share *, const char *partner, const char *dataset, const char *id,
-                             const char *host, struct kp_arena *, struct kp_share_source *, struct kp_err *);
+struct kp_share_wish {
+    const char *partner, *dataset, *id; /* id NULL: the newest agreement on that dataset; else partner may be NULL */
+    const char *host;                   /* another one than the partner's own that may have it; NULL, "" = none */
+    int64_t within; /* ns to wait for him to begin */
+    bool (*stopping)(void *arg); /* NULL = never */
+    void *arg;
+};
+/* Of the agreement in force; begins a transfer when there is none. KP_EPEER: not yet; KP_EREFUSED,
+ * KP_ENOTFOUND: somebody has to do something; the sentence says what. */
+enum kp_code kp_share_source(struct kp_share *, const struct kp_share_wish *, struct kp_arena *,
+                             struct kp_share_source *, struct kp_err *);
+/* The address with a piece of path, and of query, behind it. */
+enum kp_code kp_share_source_url(const struct kp_share_source *, const char *below, const char *query,
+                                 char out[KP_SHARE_SOURCE_URL], struct kp_err *);
+/* Fails with what he says in the answer that is not the data. */
+enum kp_code kp_share_refused(const struct kp_share_source *, long status, const char *answer, size_t len,
+                              struct kp_err *);
 /* A new token, before the old one ends. */
 enum kp_code kp_share_renew(struct kp_share *, struct kp_share_source *, struct kp_arena *, struct kp_err *);
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "core/ban.h"
 
@@ -283,31 +284,94 @@ static enum kp_code read_address(const json_t *address, const struct share_partn
     return put_token(o, token, lasts(seconds), since, bearer, arena, err);
 }
 
-enum kp_code kp_share_source(struct kp_share *s, const char *partner, const char *dataset,
-                             const char *id, const char *host, struct kp_arena *arena,
-                             struct kp_share_source *o, struct kp_err *err)
+static enum kp_code find_source(struct kp_share *s, const struct kp_share_wish *w,
+                                struct kp_arena *arena, struct kp_share_source *o,
+                                struct kp_err *err)
 {
     struct share_process p;
     struct share_partner his;
+    struct kp_err none = { 0 };
     char name[SECRET_NAME];
     void *data;
     size_t len;
     *o = (struct kp_share_source){ 0 };
-    if (find_agreement(s, partner, dataset, id, arena, o, err) ||
+    if (find_agreement(s, w->partner, w->dataset, w->id, arena, o, err) ||
         find_transfer(s, arena, o, &p, err) || share_find_partner(s, o->partner, arena, &his, err))
         return err->code;
     share_address_name(&p, name);
-    if (kp_secret_get(s->store, name, arena, &data, &len, err))
-        return err->code == KP_ENOTFOUND
-                   ? (*err = (struct kp_err){ 0 },
-                      kp_fail(err, KP_EREFUSED,
-                              "partner %.60s has started transfer %lld without an address",
-                              o->partner, (long long)o->transfer))
-                   : err->code;
+    if (kp_secret_get(s->store, name, arena, &data, &len, &none))
+        return none.code == KP_ENOTFOUND
+                   ? kp_fail(err, KP_EREFUSED,
+                             "partner %.60s has started transfer %lld without an address",
+                             o->partner, (long long)o->transfer)
+                   : kp_fail(err, none.code, "%s", none.text);
     json_t *address = kp_json_read(data, "dataAddress", err);
     if (address)
-        read_address(address, &his, host ? host : "", p.changed, arena, o, err);
+        read_address(address, &his, w->host ? w->host : "", p.changed, arena, o, err);
     json_decref(address);
+    return err->code;
+}
+
+/* Asked for just now it is there in a moment. */
+enum kp_code kp_share_source(struct kp_share *s, const struct kp_share_wish *w,
+                             struct kp_arena *arena, struct kp_share_source *o, struct kp_err *err)
+{
+    for (int64_t begun = kp_mono(s->clock);;) {
+        struct kp_err why = { 0 };
+        if (!find_source(s, w, arena, o, &why))
+            return KP_OK;
+        if (why.code != KP_EPEER || !o->waits || kp_mono(s->clock) - begun > w->within ||
+            (w->stopping && w->stopping(w->arg)))
+            return kp_fail(err, why.code, "%s", why.text);
+        nanosleep(&(struct timespec){ .tv_nsec = 50 * KP_MILLISECOND }, NULL);
+    }
+}
+
+/* ---- asking there ---- */
+/* It may have a query of its own. */
+enum kp_code kp_share_source_url(const struct kp_share_source *o, const char *below,
+                                 const char *query, char out[KP_SHARE_SOURCE_URL],
+                                 struct kp_err *err)
+{
+    const char *own = strchr(o->url, '?');
+    size_t n = own ? (size_t)(own - o->url) : strlen(o->url);
+    int len =
+        snprintf(out, KP_SHARE_SOURCE_URL, "%.*s%s%s%s%s", (int)n, o->url, below, own ? own : "",
+                 !*query ? ""
+                 : own   ? "&"
+                         : "?",
+                 query);
+    return len < KP_SHARE_SOURCE_URL
+               ? KP_OK
+               : kp_fail(err, KP_EREFUSED, "the partner's address for the data is too long");
+}
+
+/* A reason is a text, or as in messages of the protocol a list of texts. */
+static const char *reason_in(const json_t *o)
+{
+    static const char *const keys[] = { "reason", "message", "detail", NULL };
+    for (size_t i = 0; keys[i]; i++) {
+        const json_t *v = json_object_get(o, keys[i]);
+        const char *text = json_string_value(json_is_array(v) ? json_array_get(v, 0) : v);
+        if (text)
+            return text;
+    }
+    return NULL;
+}
+
+enum kp_code kp_share_refused(const struct kp_share_source *o, long status, const char *answer,
+                              size_t len, struct kp_err *err)
+{
+    struct kp_err none = { 0 };
+    char said[200];
+    bool person = status == 401 || status == 403 || status == 404 || status == 410;
+    json_t *j = kp_json_object(answer, len, "answer", KP_JSON_DEPTH, &none);
+    const char *reason = reason_in(j);
+    kp_utf8_clean(said, sizeof said, reason ? reason : answer, reason ? strlen(reason) : len);
+    kp_fail(err, person ? KP_EREFUSED : KP_EPEER,
+            "partner %.60s refuses the data (status %ld)%s%.150s", o->partner, status,
+            *said ? ": " : "", said);
+    json_decref(j);
     return err->code;
 }
 

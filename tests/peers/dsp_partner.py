@@ -128,7 +128,7 @@ class Goods:
 
     def __init__(self, partner):
         self.signals, self.lines, self.token, self.asked, self.renewals, self.streams, self.cond = [], [], "token-0", [], 0, [], threading.Condition()
-        self.torn, self.raw = 0, None
+        self.torn, self.raw, self.shown = 0, None, None  # shown: the whole header, when it is not "Bearer " and the token
         goods = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -152,7 +152,7 @@ class Goods:
                 query = dict(urllib.parse.parse_qsl(url.query))
                 events = self.headers["Accept"] == "text/event-stream"
                 goods.asked.append((url.path, query, self.headers["Authorization"], events))
-                if self.headers["Authorization"] != "Bearer " + goods.token:
+                if self.headers["Authorization"] != (goods.shown or "Bearer " + goods.token):
                     return self.send(403, "application/json", b'{"reason": "the token has ended"}')
                 if url.path.endswith("/signals"):
                     return self.send(200, "application/json", json.dumps(goods.signals).encode())

@@ -2,9 +2,10 @@
 """Data of a partner under an agreement: the coupling dsp and koppel pull, against a data plane that breaks off, ends, refuses and lies."""
 import datetime
 import json
+import subprocess
 
 import pytest
-from conftest import wait_for
+from conftest import KOPPEL, wait_for
 from dsp_partner import USE, Goods, Partner, Wire, message, offer
 from test_dsp import DSP, TOKEN, Company
 
@@ -120,7 +121,7 @@ def test_history_comes_first_then_what_is_new_with_types_units_and_the_agreement
     assert d.stored("parts")[-1][1] == 8 and d.stored("program")[0][1] == "O1"
     shown = d.company.api.ok("GET", "signal", path="partners/acme/hall/oven/temperature")
     assert (shown["type"], shown["unit"], shown["unitText"], shown["description"], shown["agreement"]) == ("double", "CEL", "°C", "inside", d.agreement)
-    assert d.agreement in d.company.node.cli("show", "partners/acme/hall/oven/temperature").stdout
+    assert d.agreement in d.company.node.cli("ls", "partners/acme/hall/oven", "--long").stdout
     assert not any(e[2] != "Bearer token-0" for e in d.goods.asked)
 
 
@@ -208,13 +209,66 @@ def test_a_partner_who_lies_harms_nothing(deal):
 
 
 def test_steps_become_signals_of_their_own_and_what_was_not_permitted_goes_no_further(deal):
-    steps = [{"action": "use", "constraint": [{"leftOperand": "timeInterval", "operator": "eq", "rightOperand": "PT1M"}]}]
+    steps = [{"action": "use", "constraint": [{"leftOperand": "timeInterval", "operator": "eq", "rightOperand": "PT1M"},
+                                                 {"leftOperand": "koppel:aggregate", "operator": "isAnyOf", "rightOperand": ["mean", "max"]}]}]
     d = deal("steps", steps)
     d.goods.signals = [TEMPERATURE]
     d.goods.lines = [value(s, v, function=f) for s in range(-600, -300, 60) for f, v in (("mean", 1.5), ("max", 2.0))]
     d.begins()
     d.has([{**v, "path": v["path"] + "-mean"} for v in d.goods.lines if v["function"] == "mean"], "temperature-mean")
     assert len(d.stored("temperature-max")) == 5
+
+
+def test_pull_gives_the_data_once_and_never_takes_half_for_whole(deal, tmp_path):
+    d = deal("pulls")
+    d.goods.lines = [value(s, s / 4) for s in range(-100, 0)]
+    number = d.company.api.ok("POST", "transfers", {"agreement": d.agreement})["id"]
+    d.requested()
+    d.starts()
+    d.company.comes(number, "STARTED", "transfers")
+    cli, file = d.company.node.cli, tmp_path / "out.jsonl"
+    assert [json.loads(line) for line in cli("pull", d.agreement).stdout.splitlines()] == d.goods.lines
+    cli("pull", d.agreement, "--from", at(-50), "--to", at(-40), "--jsonl", "--output", file)
+    assert [json.loads(line) for line in file.read_text().splitlines()] == d.goods.lines[50:60]
+    assert d.goods.asked[-1][1] == {"from": at(-50), "to": at(-40), "format": "jsonl"}
+    d.goods.torn, half = 1, tmp_path / "half"
+    torn = cli("pull", d.agreement, "--output", half, check=False)
+    assert torn.returncode == 1 and "cut off" in torn.stderr and not half.exists() and len((tmp_path / "half.part").read_text().splitlines()) == 50
+    d.goods.raw = bytes(range(256)) * 1000
+    cli("pull", d.agreement, "--output", file)
+    assert file.read_bytes() == d.goods.raw, "what is no JSON lines is written as it comes"
+    d.goods.raw, d.goods.token = None, "token-forgotten"
+    assert len(cli("pull", d.agreement).stdout.splitlines()) == 100 and d.goods.renewals == 1
+    assert "there is no agreement" in cli("pull", "urn:nobody", check=False).stderr
+    follow = subprocess.Popen([KOPPEL, "pull", d.agreement, "--follow", "--from", at(-3), "--node", d.company.node.dir], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert [json.loads(follow.stdout.readline()) for _ in range(3)] == d.goods.lines[-3:]
+    d.goods.say(value(1, 3.0))
+    assert json.loads(follow.stdout.readline()) == value(1, 3.0)
+    d.goods.end(end="not paid")
+    assert follow.wait(20) == 1 and "not paid" in follow.stderr.read()
+
+
+def test_an_address_elsewhere_or_without_what_is_needed_is_refused(deal):
+    d = deal("elsewhere")
+    d.couple()
+    d.requested()
+    address = {**d.goods.address(), "endpoint": "http://169.254.169.254/latest"}
+    d.says("start", "TransferStartMessage", dataAddress=address)
+    assert d.detail("on another server, 169.254.169.254")["state"] == "refused"
+
+
+def test_an_address_as_eclipse_connectors_write_it_is_read(deal):
+    d = deal("eclipse")
+    number = d.company.api.ok("POST", "transfers", {"agreement": d.agreement})["id"]
+    d.requested()
+    names, d.goods.raw = "https://w3id.org/edc/v0.0.1/ns/", b"any bytes"
+    properties = {"endpoint": d.goods.url, "authorization": "raw-token", "authType": "bearer", "endpointType": names + "HTTP"}
+    d.says("start", "TransferStartMessage", dataAddress={"@type": "DataAddress", "endpointType": "https://w3id.org/idsa/v4.1/HTTP", "endpointProperties": [
+        {"@type": "EndpointProperty", "name": names + k, "value": v} for k, v in properties.items()]})
+    d.company.comes(number, "STARTED", "transfers")
+    d.goods.shown = "raw-token"
+    assert d.company.node.cli("pull", d.agreement).stdout == "any bytes"
+    assert d.goods.asked[-1][2] == "raw-token"
 
 
 def test_intervals_come_too_and_only_once(deal):

@@ -15,7 +15,7 @@
 
 #include "core/ban.h"
 
-enum { WAIT_MS = 200, URL_MAX = 1024 };
+enum { WAIT_MS = 200 };
 #define START_WITHIN   (3 * KP_SECOND)
 #define CONNECT_WITHIN (10 * KP_SECOND)
 #define LIST_WITHIN    (30 * KP_SECOND)
@@ -135,22 +135,6 @@ static bool is_stopping(void *arg)
     return kp_coupling_stopping(arg);
 }
 
-/* His endpoint, which may have a query of its own, with more behind it. */
-static enum kp_code url_of(const struct dsp *d, const char *below, const char *query,
-                           char out[URL_MAX], struct kp_err *err)
-{
-    const char *own = strchr(d->source.url, '?');
-    size_t n = own ? (size_t)(own - d->source.url) : strlen(d->source.url);
-    int len = snprintf(out, URL_MAX, "%.*s%s%s%s%s", (int)n, d->source.url, below, own ? own : "",
-                       !*query ? ""
-                       : own   ? "&"
-                               : "?",
-                       query);
-    return len < URL_MAX
-               ? KP_OK
-               : kp_fail(err, KP_EREFUSED, "the partner's address for the data is too long");
-}
-
 static struct kp_http_options http_of(const struct dsp *d, const char *url, const char *accept)
 {
     return (struct kp_http_options){ .url = url,
@@ -167,28 +151,6 @@ static enum kp_code keep_refusal(void *arg, const char *data, size_t n, struct k
     return out->failed ? kp_fail(err, KP_EPEER, "the answer is too large") : KP_OK;
 }
 
-/* What he says of a refusal: the reason in it, or its first words. */
-static enum kp_code refused(struct dsp *d, long status, struct kp_buf *answer, struct kp_err *err)
-{
-    struct kp_err none = { 0 };
-    char said[200];
-    bool person = status == 401 || status == 403 || status == 404 || status == 410;
-    json_t *o = kp_json_object(kp_buf_text(answer), answer->len, "answer", KP_JSON_DEPTH, &none);
-    static const char *const keys[] = { "reason", "message", "detail", NULL };
-    const char *text = NULL;
-    for (size_t i = 0; keys[i] && !text; i++)
-        text = json_string_value(json_object_get(o, keys[i]));
-    if (o && !text)
-        text = json_string_value(json_array_get(json_object_get(o, "reason"), 0));
-    text = text ? text : kp_buf_text(answer);
-    kp_utf8_clean(said, sizeof said, text, strlen(text));
-    kp_fail(err, person ? KP_EREFUSED : KP_EPEER,
-            "partner %.60s refuses the data (status %ld)%s%.150s", d->source.partner, status,
-            *said ? ": " : "", said);
-    json_decref(o);
-    return err->code;
-}
-
 static enum kp_code renew(struct dsp *d, struct kp_err *err)
 {
     int64_t now = kp_coupling_mono(d->c);
@@ -203,10 +165,10 @@ static enum kp_code renew(struct dsp *d, struct kp_err *err)
 
 static enum kp_code list_once(struct dsp *d, struct kp_buf *list, long *status, struct kp_err *err)
 {
-    char url[URL_MAX];
+    char url[KP_SHARE_SOURCE_URL];
     bool done = false;
     kp_buf_init(list, DSP_LIST_MAX + 1);
-    if (url_of(d, "/signals", "", url, err))
+    if (kp_share_source_url(&d->source, "/signals", "", url, err))
         return err->code;
     struct kp_http_options o = http_of(d, url, "application/json");
     o.timeout = LIST_WITHIN;
@@ -237,7 +199,7 @@ static enum kp_code list_signals(struct dsp *d, struct kp_err *err)
                 "fetches the data",
                 d->source.partner, d->source.agreement);
     else if (!err->code && status != 200)
-        refused(d, status, &list, err);
+        kp_share_refused(&d->source, status, kp_buf_text(&list), list.len, err);
     else if (!err->code)
         dsp_declare(d, kp_buf_text(&list), list.len, err);
     kp_buf_free(&list);
@@ -284,13 +246,13 @@ static void end_request(struct dsp *d)
 static enum kp_code begin_request(struct dsp *d, bool live, int64_t from, int64_t to,
                                   struct kp_err *err)
 {
-    char url[URL_MAX], query[200], begin[KP_TIME_TEXT], end[KP_TIME_TEXT] = "";
+    char url[KP_SHARE_SOURCE_URL], query[200], begin[KP_TIME_TEXT], end[KP_TIME_TEXT] = "";
     kp_time_print(from, begin);
     if (!live)
         kp_time_print(to, end);
     snprintf(query, sizeof query, "from=%s%s%s%s", begin, live ? "" : "&to=", end,
              live ? "" : "&format=jsonl");
-    if (url_of(d, "", query, url, err))
+    if (kp_share_source_url(&d->source, "", query, url, err))
         return err->code;
     const struct kp_http_options o =
         http_of(d, url, live ? "text/event-stream" : "application/x-ndjson");
@@ -372,7 +334,7 @@ static enum kp_code answer_over(struct dsp *d, struct kp_err *err)
 {
     long status = kp_http_status(d->http);
     if (status != 200)
-        return refused(d, status, &d->refusal, err);
+        return kp_share_refused(&d->source, status, kp_buf_text(&d->refusal), d->refusal.len, err);
     return d->live ? kp_fail(err, KP_EPEER, "the partner has broken off") : history_over(d, err);
 }
 
@@ -424,22 +386,6 @@ static enum kp_code step(struct kp_coupling *c, struct kp_err *err)
     return KP_OK;
 }
 
-/* Asked for just now it is there in a moment. */
-static enum kp_code ask_source(struct dsp *d, const char *partner, const char *dataset, const char *id, struct kp_err *err)
-{
-    int64_t begun = kp_coupling_mono(d->c);
-    kp_coupling_note(d->c, "asking %.60s for the data", partner);
-    for (;;) {
-        kp_arena_reset(&d->arena);
-        if (!kp_share_source(share(d), partner, dataset, id, d->set->host, &d->arena, &d->source, err))
-            return KP_OK;
-        if (err->code != KP_EPEER || !d->source.waits || kp_coupling_mono(d->c) - begun > START_WITHIN || is_stopping(d->c))
-            return err->code;
-        *err = (struct kp_err){ 0 };
-        nanosleep(&(struct timespec){ .tv_nsec = 100 * KP_MILLISECOND }, NULL);
-    }
-}
-
 /* Where the data is, and a token that is good. */
 static enum kp_code find_source(struct dsp *d, struct kp_err *err)
 {
@@ -447,9 +393,10 @@ static enum kp_code find_source(struct dsp *d, struct kp_err *err)
     const char *id = d->set->agreement && *d->set->agreement ? d->set->agreement : NULL;
     if (!read_url(kp_coupling_url(d->c), partner, dataset))
         return kp_fail(err, KP_EREFUSED, "the address names no partner");
-    struct kp_err why = { 0 };
-    if (ask_source(d, partner, dataset, id, &why)) {
-        kp_fail(err, why.code, "%s", why.text);
+    const struct kp_share_wish wish = { partner,      dataset,     id,  d->set->host,
+                                        START_WITHIN, is_stopping, d->c };
+    kp_coupling_note(d->c, "asking %.60s for the data", partner);
+    if (kp_share_source(share(d), &wish, &d->arena, &d->source, err)) {
         if (err->code == KP_ENOTFOUND) /* a person has to negotiate */
             err->code = KP_EREFUSED;
         return err->code;
