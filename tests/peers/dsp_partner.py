@@ -151,13 +151,14 @@ class Goods:
                 url = urllib.parse.urlsplit(self.path)
                 query = dict(urllib.parse.parse_qsl(url.query))
                 events = self.headers["Accept"] == "text/event-stream"
+                raw = goods.raw
                 goods.asked.append((url.path, query, self.headers["Authorization"], events))
                 if self.headers["Authorization"] != (goods.shown or "Bearer " + goods.token):
                     return self.send(403, "application/json", b'{"reason": "the token has ended"}')
                 if url.path.endswith("/signals"):
                     return self.send(200, "application/json", json.dumps(goods.signals).encode())
-                if goods.raw is not None:
-                    return self.send(200, "application/octet-stream", goods.raw)
+                if raw is not None:
+                    return self.send(200, "application/octet-stream", raw)
                 self.flow(query) if events else self.piece(query)
 
             def piece(self, query):

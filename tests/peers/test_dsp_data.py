@@ -200,8 +200,9 @@ def test_a_partner_who_lies_harms_nothing(deal):
     assert outside == []
     wait_for(lambda: d.goods.streams, 20, "the stream")
     for text in (b"x" * 9_000_000, b"event: values\ndata: {\n\n" * 1000, b"\x00\xff\n\n"):
-        d.goods.raw = text
+        d.goods.raw, asked = text, len(d.goods.asked)
         d.goods.end(cut=True)
+        wait_for(lambda: any(e[3] for e in d.goods.asked[asked:]), 20, "a question that gets it")
         d.goods.raw = None
         wait_for(lambda: not d.goods.streams[-1]["cut"], 20, "the stream after it")
     d.goods.say(value(5, 9.0))
