@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Data of a partner under an agreement, handed on as it comes to who works here: this node alone has
  * the keys and addresses. What is read too slowly waits at the partner. */
+#include "core/log.h"
 #include "net/http.h"
 #include "share/share.h"
 #include "web/routes.h"
@@ -100,6 +101,8 @@ static void *run(void *arg)
     p->failed = err.code;
     bool wake = go && !p->stop;
     pthread_mutex_unlock(&p->lock);
+    if (err.code && wake)
+        kp_warn("pull", "broken off", "partner=%s why=%s", kp_log_quote(p->source.partner), kp_log_quote(err.text));
     if (wake)
         kp_flow_wake(p->r);
     return NULL;
@@ -114,10 +117,11 @@ static bool fill(void *self, struct kp_buf *out)
     bool over = p->over && !p->waiting.len;
     kp_buf_add(out, p->waiting.data, p->waiting.len);
     p->waiting.len = 0;
-    out->failed |= over && p->failed;
+    if (over && p->failed)
+        out->failed = true;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
-    return !over && !out->failed;
+    return !over || out->failed; /* a failure is no end */
 }
 
 static void end(void *self)

@@ -179,20 +179,20 @@ class Goods:
                     with goods.cond:
                         goods.cond.wait_for(lambda: stream["cut"] or stream["end"] or len(goods.lines) > at, 5)
                         chosen = [v for v in goods.lines[at:] if query.get("from", "") <= v.get("time", v.get("start"))]
-                        at = len(goods.lines)
+                        at, end = len(goods.lines), stream["end"]
                     if stream["cut"]:
                         return
                     text = ": here\n\n"
                     for part in (chosen[i:i + 100] for i in range(0, len(chosen), 100)):
                         text += f"event: values\ndata: {json.dumps(part)}\n\n"
-                    if stream["end"]:
-                        text += f"event: end\ndata: {json.dumps({'reason': stream['end']})}\n\n"
+                    if end:
+                        text += f"event: end\ndata: {json.dumps({'reason': end})}\n\n"
                     try:
                         self.wfile.write(text.encode())
                         self.wfile.flush()
                     except OSError:
                         return
-                    if stream["end"]:
+                    if end:
                         return
 
             def log_message(self, *_):
