@@ -149,12 +149,12 @@ def test_after_a_break_and_after_a_kill_it_goes_on_without_a_gap_and_without_dou
 def test_a_token_is_renewed_before_it_ends_and_when_it_is_refused(deal):
     d = deal("tokens")
     d.goods.signals = [TEMPERATURE]
-    d.begins(lasts=61)
-    d.goods.token = "token-other"  # the partner has forgotten all tokens
+    d.begins(lasts=30)
     wait_for(lambda: d.goods.streams, 20, "the stream")
+    assert d.goods.renewals == 1 and d.goods.asked[0][2] == "Bearer token-1", "it would have ended soon"
+    d.goods.token = "token-other"  # the partner has forgotten all tokens
     d.goods.end(cut=True)
-    wait_for(lambda: d.goods.renewals, 30, "a new token")
-    wait_for(lambda: any(e[2] == "Bearer token-1" and e[3] for e in d.goods.asked), 30, "the stream with it")
+    wait_for(lambda: any(e[2] == "Bearer token-2" and e[3] for e in d.goods.asked), 30, "the stream with a new one")
     d.goods.say(value(1, 2.5))
     d.has(d.goods.lines)
 

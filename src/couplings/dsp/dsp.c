@@ -330,9 +330,14 @@ static enum kp_code history_over(struct dsp *d, struct kp_err *err)
     return save(d, d->reached, err);
 }
 
+/* A token that has ended sooner than was said costs one question more. */
 static enum kp_code answer_over(struct dsp *d, struct kp_err *err)
 {
     long status = kp_http_status(d->http);
+    if ((status == 401 || status == 403) && d->source.renew && !d->renewed) {
+        end_request(d);
+        return renew(d, err);
+    }
     if (status != 200)
         return kp_share_refused(&d->source, status, kp_buf_text(&d->refusal), d->refusal.len, err);
     return d->live ? kp_fail(err, KP_EPEER, "the partner has broken off") : history_over(d, err);
