@@ -161,6 +161,16 @@ static const struct kp_flag negotiate_flags[] = {
     { 0 },
 };
 static const struct kp_flag agreements_flags[] = { { "reason", "TEXT", "with end: why" }, { 0 } };
+static const struct kp_flag pull_flags[] = {
+    { "from", "TIME", "of source times; without it all that was agreed" },
+    { "to", "TIME", "up to, but without" },
+    { "jsonl", NULL, "JSON lines" },
+    { "csv", NULL, "CSV, without intervals" },
+    { "output", "FILE", "into a file, which is there when it is whole" },
+    { "follow", NULL, "then what is new as it comes, as JSON lines" },
+    { "host", "NAME", "another server than the partner's own that may have the data" },
+    { 0 },
+};
 static const struct kp_flag transfers_flags[] = {
     { "address", "FILE", "with start: where the data is, a dataAddress in JSON" },
     { "reason", "TEXT", "with suspend or terminate: why" },
@@ -470,6 +480,8 @@ const struct kp_verb kp_verbs[] = {
     { "agreements", "[end ID]", "what was agreed", "koppel agreements", kp_verb_agreements, agreements_flags, 0, 2, NULL },
     { "transfers", "[AGREEMENT | NUMBER [start | suspend | complete | terminate]]", "data under an agreement; without arguments the list",
       "koppel transfers urn:uuid:3f1c6f2a-8c53-4a7e-9d2c-2f0f4f6f4a11", kp_verb_transfers, transfers_flags, 0, 2, NULL },
+    { "pull", "AGREEMENT", "the data of an agreement, once, without a coupling",
+      "koppel pull urn:uuid:3f1c6f2a-8c53-4a7e-9d2c-2f0f4f6f4a11 --from -2d --output spindles.jsonl", kp_verb_pull, pull_flags, 1, 1, NULL },
     { "oidc", "[set | off]", "logging in at the company's identity provider (OpenID Connect)",
       "koppel oidc set --issuer https://login.plant.example --client-id koppel --secret -", kp_verb_oidc, oidc_flags, 0, 1, NULL },
     { "sql", "STATEMENT", "ask the data file",

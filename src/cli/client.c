@@ -239,6 +239,49 @@ enum kp_code kp_client_lines(struct kp_cli *c, const char *method, const char *u
     return err->code;
 }
 
+struct flowing {
+    CURL *h;
+    struct kp_buf refusal;
+    bool (*take)(void *, const char *, size_t);
+    void *arg;
+    bool done;
+};
+
+static size_t hand_on(char *data, size_t size, size_t n, void *arg)
+{
+    struct flowing *f = arg;
+    long status = 0;
+    curl_easy_getinfo(f->h, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 400)
+        kp_buf_add(&f->refusal, data, size * n);
+    else
+        f->done = !f->take(f->arg, data, size * n);
+    return f->done || f->refusal.failed ? 0 : size * n;
+}
+
+enum kp_code kp_client_flow(struct kp_cli *c, const char *url, bool (*take)(void *, const char *, size_t), void *arg,
+                            char *type, size_t size, struct kp_err *err)
+{
+    struct curl_slist *headers = NULL;
+    struct flowing f = { .take = take, .arg = arg };
+    kp_buf_init(&f.refusal, LINE_MAX_BYTES);
+    f.h = prepare(c, "GET", url, NULL, NULL, 0, &headers);
+    if (!f.h)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    curl_easy_setopt(f.h, CURLOPT_WRITEFUNCTION, hand_on);
+    curl_easy_setopt(f.h, CURLOPT_WRITEDATA, &f);
+    CURLcode got = curl_easy_perform(f.h);
+    char *said = NULL;
+    curl_easy_getinfo(f.h, CURLINFO_CONTENT_TYPE, &said);
+    snprintf(type, size, "%s", said ? said : "");
+    struct kp_reply r = { .body = f.refusal };
+    if (!f.done)
+        outcome(c, got, f.h, &r, err);
+    kp_buf_free(&r.body);
+    curl_easy_cleanup(f.h);
+    return err->code;
+}
+
 void kp_print_json(const json_t *j)
 {
     json_dumpf(j, stdout, JSON_COMPACT);

@@ -31,6 +31,9 @@ json_t *kp_read_json(const char *file, struct kp_err *);
 /* Calls `line` for each line of a flowing reply, until it ends or `line` returns false. */
 enum kp_code kp_client_lines(struct kp_cli *, const char *method, const char *url, const char *body,
                              bool (*line)(void *, const char *), void *arg, struct kp_err *);
+/* Hands on a reply that flows, in pieces, until it ends or `take` returns false (then no failure is set); its type. */
+enum kp_code kp_client_flow(struct kp_cli *, const char *url, bool (*take)(void *, const char *, size_t), void *arg,
+                            char *type, size_t size, struct kp_err *);
 bool kp_client_running(struct kp_cli *); /* whether the node answers */
 
 /* A reply (taken over; NULL: err says why) as JSON or as `print` does; returns the exit code. */

@@ -31,11 +31,11 @@ static void signal_row(struct kp_table *t, const json_t *s, const char *name, bo
     if (kp_time_parse(kp_text(s, "time"), &at))
         kp_age(at, age, sizeof age);
     const char *cells[] = { name, with_unit, kp_text(json_object_get(s, "status"), "name"), age, kp_text(s, "type"),
-                            kp_text(s, "coupling"), kp_text(s, "description") };
-    kp_table_row(t, detailed ? 7 : 4, cells);
+                            kp_text(s, "coupling"), kp_text(s, "description"), kp_text(s, "agreement") };
+    kp_table_row(t, detailed ? 8 : 4, cells);
 }
 
-static const char *const columns[] = { "signal", "value", "quality", "age", "type", "coupling", "description" };
+static const char *const columns[] = { "signal", "value", "quality", "age", "type", "coupling", "description", "agreement" };
 
 /* ---- ls ---- */
 static json_t *fetch_page(struct kp_cli *c, const char *pattern, const char *after, struct kp_err *err)
@@ -68,7 +68,7 @@ static int list_matching(struct kp_cli *c, const char *pattern, struct kp_err *e
             else
                 signal_row(&t, s, kp_text(s, "path"), kp_flag(c, "long"));
         }
-        kp_table_print(c, &t, columns, "lrllll ");
+        kp_table_print(c, &t, columns, "lrllllll");
         more = *kp_text(j, "next");
         snprintf(after, sizeof after, "%s", kp_text(j, "next"));
         n += i;
@@ -100,7 +100,7 @@ static void print_children(struct kp_cli *c, const json_t *tree)
         else
             signal_row(&t, one, slash ? slash + 1 : path, kp_flag(c, "long"));
     }
-    kp_table_print(c, &t, columns, "lrllll ");
+    kp_table_print(c, &t, columns, "lrllllll");
 }
 
 int kp_verb_ls(struct kp_cli *c)

@@ -40,6 +40,8 @@ struct kp_coupling_class {
     size_t settings_size, state_size;
     const struct kp_option *options; /* ends with a NULL name */
 
+    /* What a coupling is called and where its things appear when nobody says: paths. NULL: both by the host. */
+    void (*places)(const char *url, char name[KP_NAME_MAX], char at[KP_PATH_MAX]);
     /* Its peer keeps what is not acknowledged: when the disk takes nothing, reports wait until it
      * does, and nothing is lost. Others go on, and what is lost becomes a gap. */
     bool pauses;
@@ -97,6 +99,7 @@ const char *kp_coupling_at(const struct kp_coupling *); /* asset path under whic
 uint16_t kp_coupling_id(const struct kp_coupling *);
 struct kp_hub *kp_coupling_hub(struct kp_coupling *);
 void *kp_coupling_context(struct kp_coupling *); /* the store: struct kp_store */
+void *kp_coupling_share(struct kp_coupling *);   /* the agreements with partners: struct kp_share */
 int64_t kp_coupling_utc(const struct kp_coupling *);
 int64_t kp_coupling_mono(const struct kp_coupling *);
 bool kp_coupling_stopping(const struct kp_coupling *);

@@ -140,6 +140,11 @@ void kp_hub_each_link(struct kp_hub *h, void (*each)(void *, const struct kp_lin
     pthread_mutex_unlock(&h->lock);
 }
 
+void kp_hub_set_share(struct kp_hub *h, void *share)
+{
+    h->share = share;
+}
+
 struct kp_model *kp_hub_model(struct kp_hub *h)
 {
     return h->model;

@@ -27,6 +27,7 @@ struct kp_hub;
 struct kp_hub *kp_hub_new(const struct kp_hub_options *, struct kp_err *);
 void kp_hub_free(struct kp_hub *); /* after stop */
 void kp_hub_set_sink(struct kp_hub *, struct kp_sink); /* before start */
+void kp_hub_set_share(struct kp_hub *, void *share); /* before start; handed to couplings: struct kp_share */
 struct kp_model *kp_hub_model(struct kp_hub *);
 const struct kp_clock *kp_hub_clock(const struct kp_hub *);
 

@@ -89,7 +89,7 @@ struct kp_hub {
     struct kp_queue *in;
     struct kp_sink sink;
     struct kp_listener listener;
-    void *context;
+    void *context, *share;
     int64_t stale_after;
     pthread_t thread;
     /* Held while couplings come or go, or the hub starts or stops; never by the hub thread. */

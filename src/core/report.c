@@ -50,6 +50,11 @@ void *kp_coupling_context(struct kp_coupling *c)
     return c->hub->context;
 }
 
+void *kp_coupling_share(struct kp_coupling *c)
+{
+    return c->hub->share;
+}
+
 int64_t kp_coupling_utc(const struct kp_coupling *c)
 {
     return kp_utc(c->hub->clock);

@@ -2,6 +2,7 @@
 #include "couplings/all.h"
 
 #include "couplings/ads/ads.h"
+#include "couplings/dsp/dsp.h"
 #include "couplings/file/file.h"
 #include "couplings/modbus/modbus.h"
 #include "couplings/mqtt/mqtt.h"
@@ -31,6 +32,7 @@ const struct kp_coupling_class *const kp_coupling_classes[] = {
     &kp_shdr,
     &kp_file,
     &kp_sim,
+    &kp_partner_data,
     NULL,
 };
 

@@ -14,6 +14,7 @@ enum { SLICE_MS = 200 };
 struct kp_http {
     CURLM *multi;
     CURL *easy;
+    struct curl_slist *headers;
     kp_http_take *take;
     void *arg;
     size_t got, most;
@@ -49,6 +50,29 @@ static bool given(const char *text)
     return text && *text;
 }
 
+static bool add_header(struct kp_http *h, const char *name, const char *value)
+{
+    struct kp_buf line;
+    kp_buf_init(&line, 64 << 10);
+    kp_buf_printf(&line, "%s: %s", name, value);
+    struct curl_slist *longer = line.failed ? NULL : curl_slist_append(h->headers, kp_buf_text(&line));
+    if (longer)
+        h->headers = longer;
+    if (line.data)
+        explicit_bzero(line.data, line.len);
+    kp_buf_free(&line);
+    return longer;
+}
+
+static bool furnish_more(struct kp_http *h, const struct kp_http_options *o)
+{
+    struct curl_blob ca = { (void *)(uintptr_t)o->ca_text, given(o->ca_text) ? strlen(o->ca_text) : 0, CURL_BLOB_COPY };
+    return (!o->accept || add_header(h, "Accept", o->accept)) &&
+           (!o->authorization || add_header(h, "Authorization", o->authorization)) &&
+           (!h->headers || !curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers)) &&
+           (!ca.len || (!curl_easy_setopt(h->easy, CURLOPT_CAINFO_BLOB, &ca) && !curl_easy_setopt(h->easy, CURLOPT_CAPATH, NULL)));
+}
+
 static bool furnish(struct kp_http *h, const struct kp_http_options *o)
 {
     CURL *e = h->easy;
@@ -66,7 +90,7 @@ static bool furnish(struct kp_http *h, const struct kp_http_options *o)
         done = !curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long)strlen(o->form)) && !curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, o->form);
     if (done && given(o->ca))
         done = !curl_easy_setopt(e, CURLOPT_CAINFO, o->ca);
-    return done && !curl_multi_add_handle(h->multi, e);
+    return done && furnish_more(h, o) && !curl_multi_add_handle(h->multi, e);
 }
 
 struct kp_http *kp_http_open(const struct kp_http_options *o, kp_http_take *take, void *arg, struct kp_err *err)
@@ -137,6 +161,7 @@ void kp_http_close(struct kp_http *h)
         curl_multi_remove_handle(h->multi, h->easy);
     curl_easy_cleanup(h->easy);
     curl_multi_cleanup(h->multi);
+    curl_slist_free_all(h->headers);
     kp_free(h);
 }
 

@@ -11,6 +11,8 @@ struct kp_http_options {
     const char *user, *password; /* NULL or "": none */
     const char *form;            /* fields to be posted, escaped; NULL: it is a GET */
     const char *ca;              /* file of authorities, PEM; NULL or "": the system's */
+    const char *ca_text;         /* the same as text */
+    const char *authorization, *accept; /* headers; NULL = none */
     int64_t connect_timeout, timeout; /* ns; timeout of the whole answer, 0 = it may last for ever */
     size_t most; /* bytes of the answer; 0 = no limit, for what is taken piece by piece */
 };

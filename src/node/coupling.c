@@ -228,11 +228,14 @@ static enum kp_code record_check(struct kp_node *node, struct coupling *c, struc
     c->class = kp_coupling_class_of(url, err);
     if (!c->class)
         return err->code;
-    char name[KP_NAME_MAX];
-    name_of_url(url, name);
+    char name[KP_NAME_MAX], at[KP_PATH_MAX] = "";
+    if (c->class->places)
+        c->class->places(url, name, at);
+    else
+        name_of_url(url, name);
     if (!get(c, "name") && record_set(c, "name", name, err))
         return err->code;
-    if (!get(c, "at") && record_set(c, "at", get(c, "name"), err))
+    if (!get(c, "at") && record_set(c, "at", *at ? at : get(c, "name"), err))
         return err->code;
     struct kp_field on = { "enabled", get(c, "enabled") };
     struct kp_filter_def filter;

@@ -139,6 +139,7 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
         node->computed = kp_computed_new(node, err);
     if (node->computed)
         kp_share_watched_by(node->share, node->hub);
+    kp_hub_set_share(node->hub, node->share);
     return err->code;
 }
 

@@ -40,6 +40,10 @@ struct kp_share {
     char *id, *key;             /* of this node; NULL = not read yet */
     struct share_seen *seen;    /* SEEN_TOKENS of them, from the first one on */
     struct share_knock knocks[KNOCKS]; /* the one who came longest ago makes room */
+    pthread_mutex_t brought_lock;  /* of its own, for it is taken under the model's; guards brought */
+    struct share_brought *brought; /* by coupling; brought.c */
+    size_t n_brought, brought_room;
+    _Atomic unsigned char kept[(UINT16_MAX + 1) / 8]; /* a bit per coupling whose data goes no further */
 };
 
 /* ---- identity.c ---- */
@@ -66,6 +70,10 @@ const char *share_noun(enum kp_deal); /* "negotiation" */
 /* KP_EFULL when what is counted is `most` or more. */
 enum kp_code share_room(struct kp_db *, const char *sql, int64_t most, const char *what,
                         struct kp_err *);
+
+/* ---- brought.c ---- */
+enum kp_code share_load_brought(struct kp_share *, struct kp_err *);
+void share_brought_free(struct kp_share *);
 
 /* ---- rows.c: processes in the file; texts in the arena ---- */
 struct share_process {

@@ -28,7 +28,11 @@ struct kp_share *kp_share_new(struct kp_store *store, struct kp_model *model,
     const char *testing = getenv("KOPPEL_TEST_IDENTITIES");
     s->testing = testing && strcmp(testing, "1") == 0;
     pthread_mutex_init(&s->lock, NULL);
-    return s;
+    pthread_mutex_init(&s->brought_lock, NULL);
+    if (!share_load_brought(s, err))
+        return s;
+    kp_share_free(s);
+    return NULL;
 }
 
 enum kp_code kp_share_start(struct kp_share *s, struct kp_err *err)
@@ -68,11 +72,13 @@ void kp_share_free(struct kp_share *s)
     if (!s)
         return;
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->brought_lock);
     if (s->key)
         explicit_bzero(s->key, strlen(s->key));
     kp_free(s->key);
     kp_free(s->id);
     kp_free(s->seen);
+    share_brought_free(s);
     kp_free(s);
 }
 

@@ -20,6 +20,7 @@ enum {
     KP_SHARE_OVER_MAX =
         5000, /* of those that are over, but for finalized ones; the oldest are forgotten */
     KP_SHARE_TERMS = 32 << 10, /* bytes of an offer, an agreement, an address */
+    KP_SHARE_SOURCE_URL = 1024,
     KP_SHARE_PARTNERS_MAX = 1000,
     KP_SHARE_OFFERS_MAX = 10000,
     KP_OFFERED_MACHINES = 100, /* of an offer of free hours or key figures */
@@ -122,6 +123,49 @@ enum kp_code kp_share_show_catalogue(struct kp_share *, enum kp_recipient, const
                                      struct kp_pages *, struct kp_err *);
 enum kp_code kp_share_show_dataset(struct kp_share *, enum kp_recipient, const char *partner,
                                    const char *id, struct kp_json *, struct kp_err *);
+/* ---- what this node has of partners ---- */
+/* Where the data of an agreement is, as the partner said when its transfer started; texts in the arena. */
+struct kp_share_source {
+    const char *partner, *agreement, *dataset;
+    int64_t transfer;
+    const char *url, *authorization; /* the header's value */
+    const char *renew;               /* where the token is renewed, or NULL */
+    const char *ca;                  /* who vouches for him, PEM; "" = the system's */
+    int64_t lasts, expires;          /* of the token: ns, ns UTC; KP_FOREVER = not said */
+    struct kp_terms terms;
+    bool waits; /* he is asked, and has not begun yet */
+};
+struct kp_share_wish {
+    const char *partner, *dataset, *id; /* id NULL: the newest agreement on that dataset; else partner may be NULL */
+    const char *host;                   /* another one than the partner's own that may have it; NULL, "" = none */
+    int64_t within; /* ns to wait for him to begin */
+    bool (*stopping)(void *arg); /* NULL = never */
+    void *arg;
+};
+/* Of the agreement in force; begins a transfer when there is none. KP_EPEER: not yet; KP_EREFUSED,
+ * KP_ENOTFOUND: somebody has to do something; the sentence says what. */
+enum kp_code kp_share_source(struct kp_share *, const struct kp_share_wish *, struct kp_arena *,
+                             struct kp_share_source *, struct kp_err *);
+/* The address with a piece of path, and of query, behind it. */
+enum kp_code kp_share_source_url(const struct kp_share_source *, const char *below, const char *query,
+                                 char out[KP_SHARE_SOURCE_URL], struct kp_err *);
+/* Fails with what he says in the answer that is not the data. */
+enum kp_code kp_share_refused(const struct kp_share_source *, long status, const char *answer, size_t len,
+                              struct kp_err *);
+/* A new token, before the old one ends. */
+enum kp_code kp_share_renew(struct kp_share *, struct kp_share_source *, struct kp_arena *, struct kp_err *);
+
+/* Notes, durably, under which agreement a coupling brings data, and whether that lets it go to a
+ * third company: once not, never more, for the history is one. *upto: as noted last, or
+ * KP_NO_TIME. */
+enum kp_code kp_share_brings(struct kp_share *, uint16_t coupling, const struct kp_share_source *, int64_t *upto,
+                             struct kp_err *);
+enum kp_code kp_share_brought(struct kp_share *, uint16_t coupling, int64_t upto, struct kp_err *);
+/* Whether what a coupling brings may go to a third company: kp_keeper.onward. Any thread, never waits. */
+bool kp_share_onward(const struct kp_share *, uint16_t coupling);
+/* Under which agreement a coupling brings, or has brought, its signals; false: not from a partner. */
+bool kp_share_provenance(struct kp_share *, uint16_t coupling, char agreement[KP_DSP_ID]);
+
 /* The base of our protocol's addresses, "" when nobody reaches us. */
 void kp_share_base(struct kp_share *, char out[KP_SHARE_URL]);
 #endif

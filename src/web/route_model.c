@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Assets, signals and the tree of both. */
+#include "share/share.h"
 #include "web/body.h"
 #include "web/routes.h"
 #include "web/view.h"
@@ -22,7 +23,14 @@ static enum kp_code no_memory(struct kp_err *err)
     return kp_fail(err, KP_ENOMEM, "out of memory");
 }
 
-static void put_signal(struct kp_json *j, const struct kp_model *m, kp_signal id)
+static void put_agreement(struct kp_json *j, struct kp_share *share, uint16_t coupling)
+{
+    char agreement[KP_DSP_ID];
+    kp_json_put_text(j, "agreement",
+                     kp_share_provenance(share, coupling, agreement) ? agreement : NULL);
+}
+
+static void put_signal(struct kp_request *r, struct kp_json *j, const struct kp_model *m, kp_signal id)
 {
     const struct kp_signal_info *s = kp_model_signal(m, id);
     if (!s)
@@ -31,6 +39,7 @@ static void put_signal(struct kp_json *j, const struct kp_model *m, kp_signal id
     kp_model_signal_path(m, id, path, sizeof path);
     kp_json_begin(j, '{');
     kp_view_signal(j, m, s, path);
+    put_agreement(j, kp_node_share(r->node), s->coupling);
     kp_json_end(j, '}');
 }
 
@@ -41,6 +50,7 @@ struct page {
     const struct kp_model *m;
     enum kp_recipient to;
     view_signal *put;
+    struct kp_share *share; /* to say where each is from; NULL: not asked */
     size_t n;
     char last[KP_PATH_MAX]; /* that was put */
 };
@@ -53,7 +63,10 @@ static void put_one(void *arg, kp_signal id, const char *path)
     page->n++;
     memcpy(page->last, path, strlen(path) + 1);
     kp_json_begin(&page->j, '{');
-    page->put(&page->j, page->m, kp_model_signal(page->m, id), path);
+    const struct kp_signal_info *s = kp_model_signal(page->m, id);
+    page->put(&page->j, page->m, s, path);
+    if (page->share)
+        put_agreement(&page->j, page->share, s->coupling);
     kp_json_end(&page->j, '}');
 }
 
@@ -66,7 +79,8 @@ static void put_page(struct kp_request *r, const char *name, view_signal *put)
     kp_signal beyond;
     if (first)
         memcpy(after, first, strlen(first) + 1); /* checked: shorter than KP_PATH_MAX */
-    struct page page = { .j = kp_reply_json(r), .m = model(r), .to = r->to, .put = put };
+    struct page page = { .j = kp_reply_json(r), .m = model(r), .to = r->to, .put = put,
+                         .share = put == kp_view_signal ? kp_node_share(r->node) : NULL };
     kp_json_begin(&page.j, '{');
     kp_json_key(&page.j, name);
     kp_json_begin(&page.j, '[');
@@ -251,7 +265,7 @@ static void put_tree_signals(struct tree *t, const struct children *c)
     for (size_t i = 0; i < c->n_signals;) {
         kp_model_lock(model(t->r));
         for (size_t end = i + SLICE; i < c->n_signals && i < end; i++)
-            put_signal(&t->j, model(t->r), c->signals[i]);
+            put_signal(t->r, &t->j, model(t->r), c->signals[i]);
         kp_model_unlock(model(t->r));
     }
     kp_json_end(&t->j, ']');
@@ -399,7 +413,7 @@ static enum kp_code reply_signal(struct kp_request *r, const char *path, struct 
     kp_model_lock(model(r));
     kp_signal id = kp_model_find_signal(model(r), path);
     if (id)
-        put_signal(&j, model(r), id);
+        put_signal(r, &j, model(r), id);
     kp_model_unlock(model(r));
     return id ? KP_OK : kp_fail(err, KP_ENOTFOUND, "there is no signal '%.160s'", path);
 }

@@ -6,6 +6,7 @@
 #include "core/ban.h"
 
 static const char *const formats[] = { "pem", "der", NULL };
+static const char *const pull_formats[] = { "jsonl", "csv", NULL };
 static const char *const history_formats[] = { "json", "csv", NULL };
 static const char *const interval_kinds[] = { "state", "job", "program", "part", "stop", "shift",
                                               "batch", "alarm", "gap", NULL };
@@ -37,6 +38,14 @@ PARAMS history_params[] = {
     { .name = "every", .type = KP_PARAM_DURATION, .min = KP_MILLISECOND, .max = year },
     { .name = "fn", .type = KP_PARAM_TEXT },
     { .name = "format", .type = KP_PARAM_CHOICE, .choices = history_formats },
+    END,
+};
+PARAMS pull_params[] = {
+    { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "to", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "format", .type = KP_PARAM_CHOICE, .choices = pull_formats, .standard = -1 },
+    { .name = "follow", .type = KP_PARAM_BOOL },
+    { .name = "host", .type = KP_PARAM_TEXT },
     END,
 };
 PARAMS interval_params[] = {
@@ -394,6 +403,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/negotiations/{id}/finalize", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/negotiations/{id}/terminate", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/agreements", kp_route_agreements, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_GET, API "/agreements/{id}/data", kp_route_pull, KP_ENGINEER, KP_SLOW | KP_FLOWS, pull_params },
     { KP_HTTP_POST, API "/agreements/{id}/end", kp_route_agreement_end, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/exits", kp_route_exits, KP_ENGINEER, KP_SLOW, exits_params },
     { KP_HTTP_GET, API "/transfers", kp_route_deals, KP_ENGINEER, 0, NULL },

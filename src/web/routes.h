@@ -58,6 +58,7 @@ kp_handler kp_route_advisories, kp_route_advisory, kp_route_advisory_take, kp_ro
 kp_handler kp_route_exits, kp_route_partner_meet; /* route_partner.c */
 kp_handler kp_route_card, kp_route_card_put, kp_route_partners, kp_route_partner_add, kp_route_partner_remove, kp_route_partner_catalogue; /* route_share.c */
 kp_handler kp_route_offers, kp_route_offer_add, kp_route_offer_remove, kp_route_agreements, kp_route_agreement_end;
+kp_handler kp_route_pull; /* route_pull.c */
 kp_handler kp_route_deals, kp_route_deal, kp_route_deal_begin, kp_route_deal_say;
 kp_handler kp_route_sql, kp_route_backup, kp_route_apply, kp_route_export;
 

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 
@@ -56,6 +57,8 @@ class Partner:
                 status, reply = wanted if isinstance(wanted, tuple) else (wanted or 200, None)
                 if reply is None and self.path.endswith("negotiations/request"):
                     reply = message("ContractNegotiation", providerPid=partner.double or "urn:theirs:" + body["consumerPid"], consumerPid=body["consumerPid"], state="REQUESTED")
+                if reply is None and self.path.endswith("transfers/request"):
+                    reply = message("TransferProcess", providerPid="urn:theirs:" + body["consumerPid"], consumerPid=body["consumerPid"], state="REQUESTED")
                 self.reply(status, reply or {})
 
             def do_GET(self):
@@ -119,3 +122,109 @@ class Key:
         text = encode(json.dumps({"alg": "ES256", "typ": "JWT"}).encode()) + "." + encode(json.dumps(all_claims).encode())
         r, s = decode_dss_signature(self.key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
         return "Bearer " + text + "." + encode(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+
+
+class Goods:
+    """A data plane of a partner, at a port of its own: lists `signals`, gives `lines` (dicts with path and time) as JSON lines or as events,
+    then what `say` adds. `token` is what has to be shown; POST .../token gives the next one."""
+
+    def __init__(self, partner):
+        self.signals, self.lines, self.token, self.asked, self.renewals, self.streams, self.cond = [], [], "token-0", [], 0, [], threading.Condition()
+        self.torn, self.raw, self.shown = 0, None, None  # shown: the whole header, when it is not "Bearer " and the token
+        goods = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def send(self, status, kind, body=None):
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.end_headers()
+                if body is not None:
+                    self.wfile.write(body)
+
+            def do_POST(self):
+                assert self.path.endswith("/token"), self.path
+                if self.headers["Authorization"] != "Bearer " + partner.token:
+                    return self.send(403, "application/json", b'{"reason": "who are you?"}')
+                goods.renewals += 1
+                goods.token = f"token-{goods.renewals}"
+                self.send(200, "application/json", json.dumps({"authorization": goods.token, "expiresIn": 3600}).encode())
+
+            def do_GET(self):
+                url = urllib.parse.urlsplit(self.path)
+                query = dict(urllib.parse.parse_qsl(url.query))
+                events = self.headers["Accept"] == "text/event-stream"
+                raw = goods.raw
+                goods.asked.append((url.path, query, self.headers["Authorization"], events))
+                if self.headers["Authorization"] != (goods.shown or "Bearer " + goods.token):
+                    return self.send(403, "application/json", b'{"reason": "the token has ended"}')
+                if url.path.endswith("/signals"):
+                    return self.send(200, "application/json", json.dumps(goods.signals).encode())
+                if raw is not None:
+                    return self.send(200, "application/octet-stream", raw)
+                self.flow(query) if events else self.piece(query)
+
+            def piece(self, query):
+                chosen = [v for v in goods.lines if query.get("from", "") <= v.get("time", v.get("start")) < query.get("to", "9")]
+                if goods.torn:
+                    goods.torn -= 1
+                    return self.send(200, "application/x-ndjson", "".join(json.dumps(v) + "\n" for v in chosen[:len(chosen) // 2]).encode())
+                end = {"end": True, "values": len(chosen), "intervals": 0}
+                self.send(200, "application/x-ndjson", "".join(json.dumps(v) + "\n" for v in [*chosen, end]).encode())
+
+            def flow(self, query):
+                stream = {"cut": False, "end": None}
+                with goods.cond:
+                    goods.streams.append(stream)
+                    at = 0
+                self.send(200, "text/event-stream")
+                while True:
+                    with goods.cond:
+                        goods.cond.wait_for(lambda: stream["cut"] or stream["end"] or len(goods.lines) > at, 5)
+                        chosen = [v for v in goods.lines[at:] if query.get("from", "") <= v.get("time", v.get("start"))]
+                        at, end = len(goods.lines), stream["end"]
+                    if stream["cut"]:
+                        return
+                    text = ": here\n\n"
+                    for part in (chosen[i:i + 100] for i in range(0, len(chosen), 100)):
+                        text += f"event: values\ndata: {json.dumps(part)}\n\n"
+                    if end:
+                        text += f"event: end\ndata: {json.dumps({'reason': end})}\n\n"
+                    try:
+                        self.wfile.write(text.encode())
+                        self.wfile.flush()
+                    except OSError:
+                        return
+                    if end:
+                        return
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}/data/x"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def say(self, *lines):
+        with self.cond:
+            self.lines += lines
+            self.cond.notify_all()
+
+    def end(self, **how):
+        """Cuts the newest stream (cut=True), or ends it (end=REASON)."""
+        with self.cond:
+            self.streams[-1].update(how)
+            self.cond.notify_all()
+
+    def address(self, lasts=3600, **more):
+        names = {"authorization": self.token, "authType": "bearer", "expiresIn": str(lasts), "refreshEndpoint": self.url + "/token", **more}
+        return {"@type": "DataAddress", "endpointType": "https://w3id.org/idsa/v4.1/HTTP", "endpoint": self.url,
+                "endpointProperties": [{"@type": "EndpointProperty", "name": k, "value": v} for k, v in names.items()]}
+
+    def stop(self):
+        for stream in self.streams:
+            stream["cut"] = True
+        with self.cond:
+            self.cond.notify_all()
+        self.server.shutdown()
+        self.server.server_close()

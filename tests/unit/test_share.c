@@ -473,6 +473,44 @@ static void every_allocation_of_a_step_may_fail_and_then_nothing_has_changed(voi
     end_free(&e);
 }
 
+/* ---- what couplings bring ---- */
+static void brings(struct kp_share *s, uint16_t coupling, const char *agreement, bool distribution, int64_t upto)
+{
+    struct kp_share_source source = { .agreement = agreement, .terms = kp_terms_open() };
+    struct kp_err err = { 0 };
+    int64_t noted;
+    source.terms.distribution = distribution;
+    kp_share_brings(s, coupling, &source, &noted, &err);
+    kit_ok(&err);
+    assert_int_equal(noted, upto);
+}
+
+static void what_a_partner_gave_goes_no_further_unless_every_agreement_it_came_under_permits(void **state)
+{
+    (void)state;
+    struct end e = end_new("buyer", "maker");
+    struct kp_err err = { 0 };
+    char agreement[KP_DSP_ID];
+    assert_true(kp_share_onward(e.share, 7)); /* of a machine */
+    assert_false(kp_share_provenance(e.share, 7, agreement));
+    brings(e.share, 7, "first", true, KP_NO_TIME);
+    assert_true(kp_share_onward(e.share, 7));
+    brings(e.share, 7, "second", false, KP_NO_TIME);
+    assert_false(kp_share_onward(e.share, 7));
+    brings(e.share, 8, "other", true, KP_NO_TIME);
+    kp_share_brought(e.share, 7, 1234, &err);
+    brings(e.share, 7, "third", true, 1234);
+    assert_false(kp_share_onward(e.share, 7)); /* its history is one */
+    kp_share_free(e.share);
+    e.share = kp_share_new(e.kit->store, kp_hub_model(e.kit->hub), &e.kit->clock.clock, &err);
+    kit_ok(&err);
+    assert_false(kp_share_onward(e.share, 7));
+    assert_true(kp_share_onward(e.share, 8) && kp_share_onward(e.share, 0) && kp_share_onward(e.share, UINT16_MAX));
+    assert_true(kp_share_provenance(e.share, 7, agreement));
+    assert_string_equal(agreement, "third");
+    end_free(&e);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -496,6 +534,7 @@ int main(void)
         cmocka_unit_test(what_is_over_is_forgotten_some_day_but_for_what_was_agreed),
         cmocka_unit_test(terms_without_end_are_refused),
         cmocka_unit_test(every_allocation_of_a_step_may_fail_and_then_nothing_has_changed),
+        cmocka_unit_test(what_a_partner_gave_goes_no_further_unless_every_agreement_it_came_under_permits),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
