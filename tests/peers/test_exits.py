@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is labelled secret stays in the node: a token is not told of it by any question of the API, no stream, no file and no
 message carries it; the console and the command line on the node see everything."""
+import contextlib
 import itertools
 import json
 import time
@@ -82,9 +83,9 @@ class Plant:
         self.mails.controller.stop()
 
 
-@pytest.fixture(scope="module")
-def plant(tmp_path_factory):
-    p = Plant(tmp_path_factory.mktemp("plant"))
+@contextlib.contextmanager
+def filled(folder):
+    p = Plant(folder)
     with open_stream(p.node, "?match=hall&intervals=1&alarms=1") as s:
         p.seen, events = [], Events(s)
         while not any(e == "values" for e, _ in p.seen):
@@ -95,6 +96,12 @@ def plant(tmp_path_factory):
             p.seen.append(events.next())
     yield p
     p.stop()
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory):
+    with filled(tmp_path_factory.mktemp("plant")) as p:
+        yield p
 
 
 def test_no_question_of_a_token_is_answered_with_something_secret(plant):
@@ -205,8 +212,7 @@ def test_the_console_and_the_command_line_see_everything(plant):
     assert values[RECIPE] == 77123.5 and values[COUNT] == 77124.5
 
 
-def test_what_was_secret_is_told_once_it_is_labelled_otherwise(plant):
-    node, api = plant.node, plant.api
+def relabel(node, api):
     node.cli("set", RECIPE, "--label", "internal")
     assert [p[1] for p in api.ok("GET", "history", path=RECIPE)["series"][0]["points"]] == [1, 77123.5]
     node.cli("set", STATE, "--label", "internal")
@@ -217,3 +223,8 @@ def test_what_was_secret_is_told_once_it_is_labelled_otherwise(plant):
             node.cli("intervals", "--remove", job["id"])
     # What was secret when it was removed left its history behind.
     assert "labelled secret" in api.refused(403, "POST", "sql", {"sql": "select * from history"})
+
+
+def test_what_was_secret_is_told_once_it_is_labelled_otherwise(tmp_path):
+    with filled(tmp_path) as plant:
+        relabel(plant.node, plant.api)
