@@ -138,6 +138,7 @@ static const struct kp_flag offer_flags[] = {
 static const struct kp_flag negotiate_flags[] = {
     { "policy", "FILE", "the terms to ask for, or with counter to offer; ODRL in JSON" },
     { "by-hand", NULL, "go on only when a person says so" },
+    { "as-provider", NULL, "begin with an offer of this node's own" },
     { "reason", "TEXT", "with terminate: why" },
     { "wait", NULL, "until it is over, at most a minute" },
     { 0 },
@@ -145,6 +146,7 @@ static const struct kp_flag negotiate_flags[] = {
 static const struct kp_flag agreements_flags[] = { { "reason", "TEXT", "with end: why" }, { 0 } };
 static const struct kp_flag transfers_flags[] = {
     { "address", "FILE", "with start: where the data is, a dataAddress in JSON" },
+    { "push", NULL, "with AGREEMENT: he sends it to this node" },
     { "reason", "TEXT", "with suspend or terminate: why" },
     { 0 },
 };

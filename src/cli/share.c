@@ -170,6 +170,8 @@ static int offer_add(struct kp_cli *c, const char *dataset)
     add_flag(c, body, "description", "description");
     if (kp_flag(c, "by-hand"))
         json_object_set_new(body, "automatic", json_false());
+    if (kp_flag(c, "as-provider"))
+        json_object_set_new(body, "side", json_string("provider"));
     if (!add_file(c, body, "policy", false, &err))
         j = kp_client_at(c, "POST", "offers", NULL, NULL, json_incref(body), &err);
     json_decref(body);
@@ -343,7 +345,8 @@ int kp_verb_transfers(struct kp_cli *c)
         return kp_complain(
             c, KP_MISUSE,
             "it takes: AGREEMENT, NUMBER, NUMBER and a word, or nothing for the list");
-    json_t *body = json_pack("{s:s}", "agreement", c->argv[0]);
+    json_t *body = json_pack("{s:s, s:s}", "agreement", c->argv[0], "format",
+                             kp_flag(c, "push") ? "HttpData-PUSH" : "HttpData-PULL");
     return kp_client_show(c, kp_client_at(c, "POST", "transfers", NULL, NULL, body, &err),
                           print_deal, &err);
 }

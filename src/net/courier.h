@@ -14,7 +14,13 @@ struct kp_errand { /* copied */
     const char *authorization; /* NULL = none */
     const char *ca;            /* who vouches for the other side, PEM; NULL or "": the system's */
     size_t most;               /* bytes of the answer */
+    const char *header;        /* of the authorization; NULL = Authorization */
+    const char *type;          /* of the body; NULL = application/json */
+    bool outside; /* only to public addresses: who named this one is not to reach into our network */
 };
+/* Whether a host may be one for `outside`. A name may turn out not to be when it is looked up: then
+ * the errand fails. */
+bool kp_courier_public(const char *host);
 
 struct kp_answer {
     long status; /* 0: none came, err says why */

@@ -127,7 +127,7 @@ static enum kp_code effect_of_hearing(struct kp_db *db, const struct share_step 
                                       : share_agreement_over(db, p->agreement, w->now,
                                                              share_short(m->reason, w->arena), err);
     case KP_SAY_START:
-        if (!m->address)
+        if (!m->address || share_pushes(p)) /* else it is for us to say where */
             return KP_OK;
         share_address_name(p, name);
         const char *address = share_dump(m->address, w->arena, err);
@@ -205,6 +205,24 @@ static enum kp_code begin_negotiation(struct kp_db *db, const struct hearing *h,
                : answer(db, &h->step, p, same, err);
 }
 
+/* Where to push is known to be safe, and kept, before it is begun. */
+static enum kp_code begin_push(struct kp_db *db, const struct hearing *h, struct share_process *p,
+                               struct kp_err *err)
+{
+    char name[SECRET_NAME];
+    struct share_partner partner;
+    struct share_target target;
+    const json_t *address = h->message->address;
+    if (share_partner(db, p->partner, h->step.arena, &partner, err) ||
+        share_target(address, &partner, h->step.arena, &target, err))
+        return err->code;
+    const char *text = share_dump(address, h->step.arena, err);
+    if (!text || share_process_put(db, p, h->step.now, err))
+        return err->code;
+    share_address_name(p, name);
+    return kp_secret_write(h->step.share->store, db, name, text, strlen(text), err);
+}
+
 static enum kp_code begin_transfer(struct kp_db *db, const struct hearing *h,
                                    struct share_process *p, struct kp_err *err)
 {
@@ -216,14 +234,16 @@ static enum kp_code begin_transfer(struct kp_db *db, const struct hearing *h,
                        h->message->agreement);
     if (!a.active)
         return kp_fail(err, KP_EINVALID, "agreement '%.120s' is not in force", a.id);
-    if (strcmp(h->message->format, "HttpData-PULL") != 0)
-        return kp_fail(err, KP_EINVALID, "format '%.60s' is not offered; HttpData-PULL is",
-                       h->message->format);
+    if (strcmp(h->message->format, share_formats[0]) != 0 &&
+        strcmp(h->message->format, share_formats[1]) != 0)
+        return kp_fail(err, KP_EINVALID, "format '%.60s' is not offered; %s and %s are",
+                       h->message->format, share_formats[0], share_formats[1]);
     p->agreement = a.id;
     p->dataset = a.dataset;
     p->format = h->message->format;
     p->state = KP_REQUESTED;
-    return share_process_put(db, p, h->step.now, err);
+    return share_pushes(p) ? begin_push(db, h, p, err)
+                           : share_process_put(db, p, h->step.now, err);
 }
 
 static enum kp_code begin(struct kp_db *db, const struct hearing *h, struct share_process *p,

@@ -145,6 +145,11 @@ enum kp_code share_find_partner(struct kp_share *, const char *name, struct kp_a
 json_t *share_wanted_offer(struct kp_share *, const struct share_partner *, const json_t *,
                            const char *dataset, struct kp_arena *, struct kp_err *);
 
+/* The one that this node begins with as provider: of those it makes to this partner. json_decref
+ * it. */
+json_t *share_made_offer(struct kp_share *, const struct share_partner *, const json_t *,
+                         const char *dataset, struct kp_arena *, struct kp_err *);
+
 /* ---- goods.c; not in the store's thread, which may not wait for the model ---- */
 /* KP_EDENIED names the first signal of these patterns that may not go to another company, or hides
  * it from who asks. */
@@ -162,6 +167,22 @@ bool share_shown(struct kp_share *, enum kp_recipient to, const char *partner, c
                  struct kp_err *);
 /* The member policy of a document, in ODRL; missing: to use, without terms. json_decref it. */
 enum kp_code share_read_policy(const json_t *, json_t **policy, struct kp_err *);
+
+/* ---- target.c: where the other side takes what is pushed ---- */
+extern const char *const share_formats[]; /* "HttpData-PULL", "HttpData-PUSH", NULL */
+bool share_pushes(const struct share_process *);
+struct share_target { /* in an arena */
+    const char *url, *header, *authorization; /* header: NULL = none is asked for */
+    bool his;                                 /* on the server this node knows him by */
+};
+/* Reads a dataAddress, of the protocol or as Eclipse connectors write it. KP_EDENIED: nothing is
+ * pushed there, for it is not safe. */
+enum kp_code share_target(const json_t *address, const struct share_partner *, struct kp_arena *,
+                          struct share_target *, struct kp_err *);
+/* A property of it by its short name, also when it is said with the prefix of Eclipse connectors. */
+const char *share_property(const json_t *address, const char *name);
+/* The address at which we take what is pushed in this transfer, with a new token. json_decref it. */
+json_t *share_own_target(struct kp_share *, const char *pid, struct kp_err *);
 
 /* ---- outbox.c ---- */
 void *share_deliver(void *); /* the thread */
