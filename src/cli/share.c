@@ -170,8 +170,6 @@ static int offer_add(struct kp_cli *c, const char *dataset)
     add_flag(c, body, "description", "description");
     if (kp_flag(c, "by-hand"))
         json_object_set_new(body, "automatic", json_false());
-    if (kp_flag(c, "as-provider"))
-        json_object_set_new(body, "side", json_string("provider"));
     if (!add_file(c, body, "policy", false, &err))
         j = kp_client_at(c, "POST", "offers", NULL, NULL, json_incref(body), &err);
     json_decref(body);
@@ -285,6 +283,8 @@ static int negotiate(struct kp_cli *c)
     json_t *body = json_pack("{s:s, s:s}", "partner", c->argv[0], "dataset", c->argv[1]), *j = NULL;
     if (c->argc == 3)
         json_object_set_new(body, "offer", json_string(c->argv[2]));
+    if (kp_flag(c, "as-provider"))
+        json_object_set_new(body, "side", json_string("provider"));
     if (kp_flag(c, "by-hand"))
         json_object_set_new(body, "automatic", json_false());
     if (!add_file(c, body, "policy", false, &err))

@@ -240,6 +240,15 @@ enum kp_code kp_courier_send(struct kp_courier *c, const struct kp_errand *l, kp
     return KP_OK;
 }
 
+void kp_courier_drop(struct kp_courier *c, const void *arg)
+{
+    for (struct trip *t = c->trips, *next; t; t = next) {
+        next = t->next;
+        if (t->arg == arg)
+            trip_free(c, t);
+    }
+}
+
 static void arrive(struct kp_courier *c, struct trip *t, CURLcode code)
 {
     struct kp_answer a = { 0 };

@@ -37,6 +37,8 @@ void kp_courier_free(struct kp_courier *); /* what is under way is dropped; NULL
 /* `done` is called once, in kp_courier_turn. */
 enum kp_code kp_courier_send(struct kp_courier *, const struct kp_errand *, kp_courier_done *,
                              void *arg, struct kp_err *);
+/* What was sent with this argument is ended, and `done` not called. */
+void kp_courier_drop(struct kp_courier *, const void *arg);
 void kp_courier_turn(struct kp_courier *, int timeout_ms); /* waits for something and handles it */
 void kp_courier_wake(struct kp_courier *);                 /* ends that wait; any thread */
 

@@ -32,7 +32,7 @@ static bool is_our_offer(struct kp_db *db, const struct share_process *p, const 
     kp_bind_text(s, 3, p->partner);
     if (kp_step(s, err)) {
         json_t *ours = kp_json_read(kp_column_text(s, 0), "policy", err);
-        same = ours && kp_dsp_same_rules(ours, offer);
+        same = ours && share_same_terms(ours, offer);
         *automatic = kp_column_int(s, 1);
         json_decref(ours);
         kp_reset(s);
@@ -88,7 +88,7 @@ static enum kp_code take_offer(const struct share_step *w, struct share_process 
         return kp_fail(err, KP_EINVALID, "target must be %.120s, which this negotiation is about",
                        p->dataset);
     json_t *before = p->offer ? kp_json_read(p->offer, "offer", err) : NULL;
-    *same = before && kp_dsp_same_rules(before, m->offer);
+    *same = before && share_same_terms(before, m->offer);
     json_decref(before);
     p->dataset = m->target;
     if (m->word != KP_SAY_AGREE) {
@@ -158,7 +158,7 @@ static enum kp_code check_pids(struct share_process *p, const struct kp_dsp *m, 
 static enum kp_code hear(struct kp_db *db, const struct share_step *w, struct share_process *p,
                          const struct kp_dsp *m, struct kp_err *err)
 {
-    int next = kp_deal_next(p->deal, p->state, m->word, other(p->side));
+    int next = share_next(p, m->word, other(p->side));
     bool same = false;
     if (check_pids(p, m, err))
         return err->code;
@@ -220,7 +220,11 @@ static enum kp_code begin_push(struct kp_db *db, const struct hearing *h, struct
     if (!text || share_process_put(db, p, h->step.now, err))
         return err->code;
     share_address_name(p, name);
-    return kp_secret_write(h->step.share->store, db, name, text, strlen(text), err);
+    if (kp_secret_write(h->step.share->store, db, name, text, strlen(text), err))
+        return err->code;
+    return share_starts_itself(db, p->agreement, err)
+               ? share_say(db, &h->step, p, KP_SAY_START, NULL, err)
+               : err->code;
 }
 
 static enum kp_code begin_transfer(struct kp_db *db, const struct hearing *h,

@@ -46,6 +46,7 @@ void share_wake(struct kp_share *s)
 {
     if (s->courier)
         kp_courier_wake(s->courier);
+    share_push_wake(s);
 }
 
 /* ---- writing the message ---- */

@@ -41,10 +41,15 @@ enum kp_code kp_share_start(struct kp_share *s, struct kp_err *err)
         kp_warn("share",
                 "KOPPEL_TEST_IDENTITIES is set: partners with identity edc-mock need prove nothing",
                 "%s", "");
-    if (pthread_create(&s->thread, NULL, share_deliver, s) != 0) {
+    if (share_push_start(s, err) || pthread_create(&s->thread, NULL, share_deliver, s) != 0) {
+        s->stopping = true;
+        share_push_stop(s);
         kp_courier_free(s->courier);
         s->courier = NULL;
-        return kp_fail(err, KP_EIO, "the system gives no thread for what partners are told");
+        return err->code
+                   ? err->code
+                   : kp_fail(err, KP_EIO,
+                             "the system gives no thread for what partners are told");
     }
     s->running = true;
     return KP_OK;
@@ -57,6 +62,7 @@ void kp_share_stop(struct kp_share *s)
     s->stopping = true;
     share_wake(s);
     pthread_join(s->thread, NULL);
+    share_push_stop(s);
     kp_courier_free(s->courier);
     s->courier = NULL;
     s->running = false;

@@ -60,8 +60,6 @@ static const struct step {
     { KP_NEGOTIATION, NEGOTIATING, KP_SAY_TERMINATE, C | P, KP_TERMINATED },
     { KP_TRANSFER, 1 << KP_REQUESTED, KP_SAY_START, P, KP_STARTED },
     { KP_TRANSFER, 1 << KP_SUSPENDED, KP_SAY_START, C | P, KP_STARTED },
-    /* who provides says where the data is after the consumer has gone on: Eclipse connectors do */
-    { KP_TRANSFER, 1 << KP_STARTED, KP_SAY_START, P, KP_STARTED },
     { KP_TRANSFER, 1 << KP_STARTED, KP_SAY_SUSPEND, C | P, KP_SUSPENDED },
     { KP_TRANSFER, 1 << KP_STARTED, KP_SAY_COMPLETE, C | P, KP_COMPLETED },
     { KP_TRANSFER, 1 << KP_REQUESTED | 1 << KP_STARTED | 1 << KP_SUSPENDED, KP_SAY_TERMINATE, C | P,

@@ -14,7 +14,7 @@
 
 #include "core/ban.h"
 
-enum { TOKEN_BYTES = 32, HEADER_MAX = 64, AUTHORIZATION_MAX = 8 << 10 };
+enum { TOKEN_BYTES = 32, HEADER_MAX = 64, AUTHORIZATION_MAX = 8 << 10, LINE_DEPTH = 4 };
 #define EDC_NAMES "https://w3id.org/edc/v0.0.1/ns/"
 
 const char *const share_formats[] = { "HttpData-PULL", "HttpData-PUSH", NULL };
@@ -165,4 +165,97 @@ json_t *share_own_target(struct kp_share *s, const char *pid, struct kp_err *err
     if (!o)
         share_starved(err);
     return o;
+}
+
+/* ---- what comes there ---- */
+static bool same_token(const char *ours, const char *shown)
+{
+    size_t n = ours ? strlen(ours) : 0;
+    unsigned char differs = 0;
+    if (shown && strncasecmp(shown, "bearer ", 7) == 0)
+        shown += 7;
+    if (!n || !shown || strlen(shown) != n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        differs |= (unsigned char)(ours[i] ^ shown[i]);
+    return !differs;
+}
+
+static bool shows_token(struct kp_share *s, const struct share_process *p, const char *shown,
+                        struct kp_arena *arena)
+{
+    char name[SECRET_NAME];
+    void *data;
+    size_t len;
+    struct kp_err none = { 0 };
+    share_address_name(p, name);
+    if (kp_secret_get(s->store, name, arena, &data, &len, &none))
+        return false;
+    json_t *address = kp_json_read(data, "dataAddress", &none);
+    bool same = same_token(share_property(address, "authorization"), shown);
+    json_decref(address);
+    return same;
+}
+
+enum kp_code kp_share_pushed(struct kp_share *s, const char *pid, const char *authorization,
+                             struct kp_arena *arena, const char **partner, struct kp_err *err)
+{
+    struct share_process p;
+    struct kp_err none = { 0 };
+    struct kp_db *db = kp_store_reader(s->store, err);
+    bool there = db && !share_process_by_pid(db, KP_TRANSFER, pid, arena, &p, &none) &&
+                 share_pushes(&p) && p.side == KP_CONSUMER;
+    kp_store_reader_done(s->store, db);
+    if (err->code)
+        return err->code;
+    if (!there || !shows_token(s, &p, authorization, arena))
+        return kp_fail(err, KP_EDENIED, "there is no such transfer, or the token is not its own");
+    if (p.state != KP_STARTED && p.state != KP_REQUESTED) /* data may overtake the message */
+        return kp_fail(err, KP_EDENIED, "the transfer is %s", kp_deal_state_words[p.state]);
+    *partner = p.partner;
+    return KP_OK;
+}
+
+static enum kp_code put_line(json_t *o, struct kp_buf *out, struct kp_err *err)
+{
+    const char *path = json_string_value(json_object_get(o, "path")),
+               *function = json_string_value(json_object_get(o, "function"));
+    char longer[2 * KP_PATH_MAX];
+    if (json_object_get(o, "end") || json_object_get(o, "kind"))
+        return KP_OK;
+    if (!path || !json_object_get(o, "time") || !json_object_get(o, "value"))
+        return kp_fail(err, KP_EPARSE, "a line must have path, time and value");
+    if (function) {
+        snprintf(longer, sizeof longer, "%s/%s", path, function);
+        if (json_object_set_new(o, "path", json_string(longer)) || json_object_del(o, "function"))
+            return share_starved(err);
+    }
+    char *text = kp_json_dump(o, JSON_COMPACT);
+    if (text)
+        kp_buf_str(out, text);
+    kp_buf_str(out, "\n");
+    kp_free(text);
+    return text && !out->failed ? KP_OK : share_starved(err);
+}
+
+enum kp_code kp_share_lines(const char *text, size_t len, struct kp_buf *out, struct kp_err *err)
+{
+    for (size_t at = 0, line = 1; at < len && !err->code; line++) {
+        const char *begin = text + at, *end = memchr(begin, '\n', len - at);
+        size_t n = end ? (size_t)(end - begin) : len - at;
+        at += n + 1;
+        while (n && strchr(" \t\r", *begin)) {
+            begin++;
+            n--;
+        }
+        if (!n)
+            continue;
+        json_t *o = kp_json_object(begin, n, "line", LINE_DEPTH, err);
+        if (o)
+            put_line(o, out, err);
+        json_decref(o);
+        if (err->code)
+            kp_context(err, "line %zu", line);
+    }
+    return err->code;
 }

@@ -224,6 +224,8 @@ static const char schema_v9[] =
     /* content: signals, intervals, figures or capacity; spec: JSON that says which (of signals: null) */
     "alter table share_dataset add column content text not null default 'signals';"
     "alter table share_dataset add column spec text;"
+    /* pushed: of a transfer that this node pushes, the source time before which all was taken by the other side */
+    "alter table share_process add column pushed integer;"
     /* One row for each exit to a partner, there before the first byte. way: pull, live or push; from_at, to_at: of the source times
      * given, signals: JSON list of paths that values went of (the first 1000); hash: SHA-256 of the bytes; why: why it ended */
     "create table share_exit(id integer primary key autoincrement, at integer not null, partner text not null, agreement text not null,"
