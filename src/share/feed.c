@@ -14,7 +14,8 @@
 enum { MATCHED = 256, SIGNALS_MAX = 100000 };
 #define PART (7 * 24 * 3600 * KP_SECOND)
 /* Values come a little after their time, and a moment later to the disk. */
-#define SETTLES (3 * KP_SECOND)
+#define SETTLES   (3 * KP_SECOND)
+#define LIVE_PART KP_SECOND
 
 static enum kp_code out_of_memory(struct kp_err *err)
 {
@@ -22,14 +23,28 @@ static enum kp_code out_of_memory(struct kp_err *err)
 }
 
 /* ---- which signals ---- */
+/* Not what another company brought: nobody has said that it may go on. Under the model's lock. */
+static size_t only_ours(const struct kp_model *m, kp_signal *found, size_t n)
+{
+    static const char theirs[] = "partners/";
+    char path[KP_PATH_MAX];
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (kp_model_signal_path(m, found[i], path, sizeof path) < sizeof path &&
+            strncmp(path, theirs, sizeof theirs - 1) != 0)
+            found[kept++] = found[i];
+    return kept;
+}
+
 static bool add_signals(struct push *p, const char *pattern, struct kp_err *err)
 {
     char after[KP_PATH_MAX] = "";
     kp_signal found[MATCHED];
-    size_t n = MATCHED;
-    while (n == MATCHED && !err->code) {
+    size_t n, matched = MATCHED;
+    while (matched == MATCHED && !err->code) {
         kp_model_lock(p->share->model);
-        n = kp_model_match(p->share->model, pattern, after, found, MATCHED);
+        matched = kp_model_match(p->share->model, pattern, after, found, MATCHED);
+        n = only_ours(p->share->model, found, matched);
         kp_model_unlock(p->share->model);
         kp_signal *more =
             p->n + n <= SIGNALS_MAX ? kp_realloc(p->signals, (p->n + n + 1) * sizeof *more) : NULL;
@@ -196,7 +211,8 @@ static bool next_part(struct push *p, struct kp_db *db, struct kp_err *err)
     until = until <= horizon ? until : horizon + 1;
     until = until < hi ? until : hi;
     p->whole = p->to >= hi;
-    if (until <= p->to || p->whole || find_signals(p, err))
+    if (p->whole || (p->to != INT64_MIN && until < hi && until - p->to < LIVE_PART) ||
+        until <= p->to || find_signals(p, err))
         return false;
     int64_t begins = until, first, last;
     for (size_t i = 0; i < p->n && p->to == INT64_MIN && !err->code; i++)
