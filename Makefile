@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: the work is in tools/ and in CMakePresets.json.
-.PHONY: help build run check fuzz torture power tck edc network check-ubl csaf match stix bench format analyze clean
+.PHONY: help build run check fuzz torture power tck interop network check-ubl csaf match stix bench format analyze clean
 help:
 	@echo "make run      install what is missing, build, start a demo shop and a node coupled to it"
 	@echo "make check    install what the tests need and pass them all"
@@ -10,7 +10,7 @@ help:
 	@echo "make torture  kill -9 a thousand times, while a thousand order files come, and at every message between two nodes"
 	@echo "make power    a thousand power cuts"
 	@echo "make tck      the test suite of the Dataspace Protocol, N times (Java)"
-	@echo "make edc      a node and an Eclipse Dataspace connector share with each other (Java)"
+	@echo "make interop  a node and an Eclipse Dataspace connector share with each other (Java)"
 	@echo "make network  N companies with a machine each that share around, until Ctrl-C (N=3)"
 	@echo "make check-ubl  orders and invoices judged beside the public rules (Java), and all that a node puts out"
 	@echo "make match    devices and advisories matched as labelled pairs want it (KOPPEL_DATA)"
@@ -49,7 +49,7 @@ power:
 tck: build
 	@tools/setup tck
 	@for i in $$(seq $${N:-1}); do tests/dsp/run-tck build/release/koppel || exit 1; done
-edc: build
+interop: build
 	@tools/setup edc
 	@tests/dsp/run-edc build/release/koppel
 network:

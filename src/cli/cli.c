@@ -156,6 +156,7 @@ static const struct kp_flag offer_flags[] = {
 static const struct kp_flag negotiate_flags[] = {
     { "policy", "FILE", "the terms to ask for, or with counter to offer; ODRL in JSON" },
     { "by-hand", NULL, "go on only when a person says so" },
+    { "as-provider", NULL, "begin with an offer of this node's own" },
     { "reason", "TEXT", "with terminate: why" },
     { "wait", NULL, "until it is over, at most a minute" },
     { 0 },
@@ -173,6 +174,7 @@ static const struct kp_flag pull_flags[] = {
 };
 static const struct kp_flag transfers_flags[] = {
     { "address", "FILE", "with start: where the data is, a dataAddress in JSON" },
+    { "push", NULL, "with AGREEMENT: he sends it to this node" },
     { "reason", "TEXT", "with suspend or terminate: why" },
     { 0 },
 };

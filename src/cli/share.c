@@ -457,6 +457,8 @@ static int negotiate(struct kp_cli *c)
     json_t *body = json_pack("{s:s, s:s}", "partner", c->argv[0], "dataset", c->argv[1]), *j = NULL;
     if (c->argc == 3)
         json_object_set_new(body, "offer", json_string(c->argv[2]));
+    if (kp_flag(c, "as-provider"))
+        json_object_set_new(body, "side", json_string("provider"));
     if (kp_flag(c, "by-hand"))
         json_object_set_new(body, "automatic", json_false());
     if (!add_file(c, body, "policy", false, &err))
@@ -517,7 +519,8 @@ int kp_verb_transfers(struct kp_cli *c)
         return kp_complain(
             c, KP_MISUSE,
             "it takes: AGREEMENT, NUMBER, NUMBER and a word, or nothing for the list");
-    json_t *body = json_pack("{s:s}", "agreement", c->argv[0]);
+    json_t *body = json_pack("{s:s, s:s}", "agreement", c->argv[0], "format",
+                             kp_flag(c, "push") ? "HttpData-PUSH" : "HttpData-PULL");
     return kp_client_show(c, kp_client_at(c, "POST", "transfers", NULL, NULL, body, &err),
                           print_deal, &err);
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/courier.h"
 
+#include "core/url.h"
 #include "net/http.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "core/ban.h"
 
@@ -129,11 +133,64 @@ static bool trust(CURL *e, const char *ca, bool stranger)
                          !curl_easy_setopt(e, CURLOPT_CAPATH, NULL));
 }
 
-static bool write_body(struct trip *t, const char *body)
+/* ---- only to public addresses ---- */
+static bool public_4(uint32_t a)
+{
+    static const struct {
+        uint32_t net;
+        int bits;
+    } kept[] = { { 0x00000000, 8 },  { 0x0a000000, 8 },  { 0x64400000, 10 }, { 0x7f000000, 8 },
+                 { 0xa9fe0000, 16 }, { 0xac100000, 12 }, { 0xc0000000, 24 }, { 0xc0a80000, 16 },
+                 { 0xc6120000, 15 }, { 0xe0000000, 3 } };
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        if ((a ^ kept[i].net) >> (32 - kept[i].bits) == 0)
+            return false;
+    return true;
+}
+
+/* Of IPv6 what is given out in the world (2000::/3), but not where IPv4 or a tunnel is in it. */
+static bool public_6(const unsigned char a[16])
+{
+    return (a[0] & 0xe0) == 0x20 && !(a[0] == 0x20 && a[1] == 0x02) &&
+           !(a[0] == 0x20 && a[1] == 0x01 && !a[2] && !a[3]);
+}
+
+static bool public_address(const struct sockaddr *a)
+{
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+    if (a->sa_family == AF_INET) {
+        memcpy(&four, a, sizeof four);
+        return public_4(ntohl(four.sin_addr.s_addr));
+    }
+    memcpy(&six, a, sizeof six);
+    return a->sa_family == AF_INET6 && public_6(six.sin6_addr.s6_addr);
+}
+
+bool kp_courier_public(const char *host)
+{
+    struct in_addr four;
+    struct in6_addr six;
+    if (inet_pton(AF_INET, host, &four) == 1)
+        return public_4(ntohl(four.s_addr));
+    return inet_pton(AF_INET6, host, &six) == 1 ? public_6(six.s6_addr)
+                                                : !kp_host_is_own(host);
+}
+
+/* Asked when a name has been looked up, so that none can become another address in between. */
+static curl_socket_t open_outside(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    (void)arg;
+    (void)purpose;
+    return public_address(&a->addr) ? socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol)
+                                    : CURL_SOCKET_BAD;
+}
+
+static bool write_body(struct trip *t, const char *body, const char *type)
 {
     CURL *e = t->easy;
     return !body ||
-           (add_header(t, "Content-Type", "application/json") && add_header(t, "Expect", "") &&
+           (add_header(t, "Content-Type", type ? type : "application/json") && add_header(t, "Expect", "") &&
             !curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long)strlen(body)) &&
             !curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, body));
 }
@@ -153,8 +210,10 @@ static bool furnish(struct trip *t, const struct kp_errand *l)
            !curl_easy_setopt(e, CURLOPT_USERAGENT, "koppel/" KOPPEL_VERSION) &&
            !curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S) &&
            !curl_easy_setopt(e, CURLOPT_TIMEOUT, (long)KP_COURIER_WITHIN_S) && trust(e, l->ca, l->stranger) &&
-           write_body(t, l->body) && add_header(t, "Accept", "application/json") &&
-           (!l->authorization || add_header(t, "Authorization", l->authorization)) &&
+           (!l->outside || !curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_outside)) &&
+           write_body(t, l->body, l->type) && add_header(t, "Accept", "application/json") &&
+           (!l->authorization ||
+            add_header(t, l->header ? l->header : "Authorization", l->authorization)) &&
            !curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
 }
 
@@ -182,6 +241,15 @@ enum kp_code kp_courier_send(struct kp_courier *c, const struct kp_errand *l, kp
         t->next->prev = &t->next;
     c->trips = t;
     return KP_OK;
+}
+
+void kp_courier_drop(struct kp_courier *c, const void *arg)
+{
+    for (struct trip *t = c->trips, *next; t; t = next) {
+        next = t->next;
+        if (t->arg == arg)
+            trip_free(c, t);
+    }
 }
 
 static void arrive(struct kp_courier *c, struct trip *t, CURLcode code)

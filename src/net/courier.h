@@ -15,7 +15,13 @@ struct kp_errand { /* copied */
     const char *ca;            /* who vouches for the other side, PEM; NULL or "": the system's */
     size_t most;               /* bytes of the answer */
     bool stranger;             /* any certificate will do: what is said proves nothing yet */
+    const char *header;        /* of the authorization; NULL = Authorization */
+    const char *type;          /* of the body; NULL = application/json */
+    bool outside; /* only to public addresses: who named this one is not to reach into our network */
 };
+/* Whether a host may be one for `outside`. A name may turn out not to be when it is looked up: then
+ * the errand fails. */
+bool kp_courier_public(const char *host);
 
 struct kp_answer {
     long status; /* 0: none came, err says why */
@@ -32,6 +38,8 @@ void kp_courier_free(struct kp_courier *); /* what is under way is dropped; NULL
 /* `done` is called once, in kp_courier_turn. */
 enum kp_code kp_courier_send(struct kp_courier *, const struct kp_errand *, kp_courier_done *,
                              void *arg, struct kp_err *);
+/* What was sent with this argument is ended, and `done` not called. */
+void kp_courier_drop(struct kp_courier *, const void *arg);
 void kp_courier_turn(struct kp_courier *, int timeout_ms); /* waits for something and handles it */
 void kp_courier_wake(struct kp_courier *);                 /* ends that wait; any thread */
 

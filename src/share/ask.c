@@ -4,6 +4,7 @@
 
 #include "net/courier.h"
 #include "net/json_members.h"
+#include "net/json_memory.h"
 
 #include <string.h>
 
@@ -186,6 +187,62 @@ json_t *share_wanted_offer(struct kp_share *s, const struct share_partner *partn
         if (!offer)
             kp_fail(err, KP_ENOMEM, "out of memory");
     }
+    json_decref(policy);
+    return offer;
+}
+
+static json_t *read_offer(struct kp_db *db, const struct share_partner *partner, const char *dataset,
+                          const char *id, struct kp_arena *arena, const char **found,
+                          struct kp_err *err)
+{
+    struct kp_stmt *s = kp_db_prepare(db,
+                                      "select id, policy from share_offer where dataset = ?1 and "
+                                      "(partner is null or partner = ?2) and (?3 is null or id = "
+                                      "?3) order by partner is null, made, id",
+                                      err);
+    json_t *policy = NULL;
+    if (!s)
+        return NULL;
+    kp_bind_text(s, 1, dataset);
+    kp_bind_text(s, 2, partner->name);
+    kp_bind_text(s, 3, id);
+    if (kp_step(s, err)) {
+        *found = kp_column_copy(s, 0, arena);
+        policy = kp_json_read(kp_column_text(s, 1), "policy", err);
+    } else if (!err->code) {
+        kp_fail(err, KP_ENOTFOUND,
+                "there is no %s%.100s of dataset '%.80s' to partner %.60s: koppel offer add",
+                id ? "offer " : "offer", id ? id : "", dataset, partner->name);
+    }
+    kp_reset(s);
+    return policy;
+}
+
+json_t *share_made_offer(struct kp_share *s, const struct share_partner *partner, const json_t *o,
+                         const char *dataset, struct kp_arena *arena, struct kp_err *err)
+{
+    const char *id, *found = NULL;
+    struct share_self self;
+    if (kp_member_text(o, "negotiation", "offer", false, &id, err))
+        return NULL;
+    if (json_object_get(o, "policy")) {
+        kp_fail(err, KP_EINVALID, "policy: a provider begins with an offer as he has made it");
+        return NULL;
+    }
+    if (!share_shown(s, KP_TO_PARTNER, partner->name, dataset, err)) {
+        if (!err->code)
+            kp_fail(err, KP_ENOTFOUND, "dataset '%.80s' is not shown to partner %.60s", dataset,
+                    partner->name);
+        return NULL;
+    }
+    struct kp_db *db = kp_store_reader(s->store, err);
+    json_t *policy = db ? read_offer(db, partner, dataset, id, arena, &found, err) : NULL,
+           *offer = NULL;
+    kp_store_reader_done(s->store, db);
+    if (policy && found && !share_self(s, arena, &self, err))
+        offer = share_offer_of(policy, found, dataset, self.id, partner->id);
+    if (!offer && !err->code)
+        share_starved(err);
     json_decref(policy);
     return offer;
 }

@@ -102,6 +102,15 @@ bool share_goods_go(struct kp_share *s, enum kp_recipient to, const char *patter
     return list && (w.goes || !w.any);
 }
 
+/* What is written in other words, as JSON-LD allows, may come down to the same terms. */
+bool share_same_terms(const json_t *a, const json_t *b)
+{
+    struct kp_terms x, y;
+    struct kp_err none = { 0 };
+    return kp_dsp_same_rules(a, b) || (!kp_terms_parse(a, &x, &none) &&
+                                       !kp_terms_parse(b, &y, &none) && kp_terms_same(&x, &y));
+}
+
 enum kp_code share_terms(const json_t *policy, struct kp_terms *t, struct kp_err *err)
 {
     if (kp_terms_parse(policy, t, err))

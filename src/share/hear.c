@@ -32,7 +32,7 @@ static bool is_our_offer(struct kp_db *db, const struct share_process *p, const 
     kp_bind_text(s, 3, p->partner);
     if (kp_step(s, err)) {
         json_t *ours = kp_json_read(kp_column_text(s, 0), "policy", err);
-        same = ours && kp_dsp_same_rules(ours, offer);
+        same = ours && share_same_terms(ours, offer);
         *automatic = kp_column_int(s, 1);
         json_decref(ours);
         kp_reset(s);
@@ -88,7 +88,7 @@ static enum kp_code take_offer(const struct share_step *w, struct share_process 
         return kp_fail(err, KP_EINVALID, "target must be %.120s, which this negotiation is about",
                        p->dataset);
     json_t *before = p->offer ? kp_json_read(p->offer, "offer", err) : NULL;
-    *same = before && kp_dsp_same_rules(before, m->offer);
+    *same = before && share_same_terms(before, m->offer);
     json_decref(before);
     p->dataset = m->target;
     if (m->word != KP_SAY_AGREE) {
@@ -127,7 +127,7 @@ static enum kp_code effect_of_hearing(struct kp_db *db, const struct share_step 
                                       : share_agreement_over(db, p->agreement, w->now,
                                                              share_short(m->reason, w->arena), err);
     case KP_SAY_START:
-        if (!m->address)
+        if (!m->address || share_pushes(p)) /* else it is for us to say where */
             return KP_OK;
         share_address_name(p, name);
         const char *address = share_dump(m->address, w->arena, err);
@@ -158,7 +158,7 @@ static enum kp_code check_pids(struct share_process *p, const struct kp_dsp *m, 
 static enum kp_code hear(struct kp_db *db, const struct share_step *w, struct share_process *p,
                          const struct kp_dsp *m, struct kp_err *err)
 {
-    int next = kp_deal_next(p->deal, p->state, m->word, other(p->side));
+    int next = share_next(p, m->word, other(p->side));
     bool same = false;
     if (check_pids(p, m, err))
         return err->code;
@@ -205,6 +205,28 @@ static enum kp_code begin_negotiation(struct kp_db *db, const struct hearing *h,
                : answer(db, &h->step, p, same, err);
 }
 
+/* Where to push is known to be safe, and kept, before it is begun. */
+static enum kp_code begin_push(struct kp_db *db, const struct hearing *h, struct share_process *p,
+                               struct kp_err *err)
+{
+    char name[SECRET_NAME];
+    struct share_partner partner;
+    struct share_target target;
+    const json_t *address = h->message->address;
+    if (share_partner(db, p->partner, h->step.arena, &partner, err) ||
+        share_target(address, &partner, h->step.arena, &target, err))
+        return err->code;
+    const char *text = share_dump(address, h->step.arena, err);
+    if (!text || share_process_put(db, p, h->step.now, err))
+        return err->code;
+    share_address_name(p, name);
+    if (kp_secret_write(h->step.share->store, db, name, text, strlen(text), err))
+        return err->code;
+    return share_starts_itself(db, p->agreement, err)
+               ? share_say(db, &h->step, p, KP_SAY_START, NULL, err)
+               : err->code;
+}
+
 static enum kp_code begin_transfer(struct kp_db *db, const struct hearing *h,
                                    struct share_process *p, struct kp_err *err)
 {
@@ -216,14 +238,16 @@ static enum kp_code begin_transfer(struct kp_db *db, const struct hearing *h,
                        h->message->agreement);
     if (!a.active)
         return kp_fail(err, KP_EINVALID, "agreement '%.120s' is not in force", a.id);
-    if (strcmp(h->message->format, "HttpData-PULL") != 0)
-        return kp_fail(err, KP_EINVALID, "format '%.60s' is not offered; HttpData-PULL is",
-                       h->message->format);
+    if (strcmp(h->message->format, share_formats[0]) != 0 &&
+        strcmp(h->message->format, share_formats[1]) != 0)
+        return kp_fail(err, KP_EINVALID, "format '%.60s' is not offered; %s and %s are",
+                       h->message->format, share_formats[0], share_formats[1]);
     p->agreement = a.id;
     p->dataset = a.dataset;
     p->format = h->message->format;
     p->state = KP_REQUESTED;
-    return share_process_put(db, p, h->step.now, err);
+    return share_pushes(p) ? begin_push(db, h, p, err)
+                           : share_process_put(db, p, h->step.now, err);
 }
 
 static enum kp_code begin(struct kp_db *db, const struct hearing *h, struct share_process *p,

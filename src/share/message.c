@@ -25,6 +25,40 @@ static const char *bare(const char *name)
 
 static enum kp_code strip(json_t *, struct kp_err *);
 
+/* The words of a list in expanded JSON-LD, [{"@value": "mean"}, ...]; NULL: it is none. */
+static json_t *plain_words(const json_t *list)
+{
+    json_t *words = json_is_array(list) ? json_array() : NULL;
+    const json_t *one;
+    size_t i;
+    json_array_foreach(list, i, one)
+    {
+        json_t *word = json_object_get(one, "@value");
+        if (words && (json_object_size(one) != 1 || !json_is_string(word) ||
+                      json_array_append(words, word))) {
+            json_decref(words);
+            words = NULL;
+        }
+    }
+    return words;
+}
+
+/* Eclipse connectors write a list of words as the text of that list. */
+static enum kp_code read_operand(json_t *o, struct kp_err *err)
+{
+    static const char begins[] = "[{\"@value\"";
+    const char *text = json_string_value(json_object_get(o, "rightOperand"));
+    struct kp_err none = { 0 };
+    if (!text || strncmp(text, begins, sizeof begins - 1) != 0)
+        return KP_OK;
+    json_t *list = kp_json_read(text, "rightOperand", &none), *words = plain_words(list);
+    if (words && json_object_set(o, "rightOperand", words))
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    json_decref(words);
+    json_decref(list);
+    return err->code;
+}
+
 static enum kp_code strip_object(json_t *o, struct kp_err *err)
 {
     const char *key;
@@ -44,7 +78,7 @@ static enum kp_code strip_object(json_t *o, struct kp_err *err)
             return kp_fail(err, KP_ENOMEM, "out of memory");
         json_object_del(o, key);
     }
-    return KP_OK;
+    return read_operand(o, err);
 }
 
 /* Depth is bounded by KP_DSP_DEPTH. */

@@ -499,12 +499,14 @@ static void put_distribution(struct kp_json *j, const char *base)
 {
     kp_json_key(j, "distribution");
     kp_json_begin(j, '[');
-    kp_json_begin(j, '{');
-    kp_json_put_text(j, "@type", "Distribution");
-    kp_json_put_text(j, "format", "HttpData-PULL");
-    kp_json_key(j, "accessService");
-    put_service(j, base);
-    kp_json_end(j, '}');
+    for (size_t i = 0; share_formats[i]; i++) {
+        kp_json_begin(j, '{');
+        kp_json_put_text(j, "@type", "Distribution");
+        kp_json_put_text(j, "format", share_formats[i]);
+        kp_json_key(j, "accessService");
+        put_service(j, base);
+        kp_json_end(j, '}');
+    }
     kp_json_end(j, ']');
 }
 

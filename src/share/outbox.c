@@ -60,6 +60,7 @@ void share_wake(struct kp_share *s)
     s->news = true;
     if (s->courier)
         kp_courier_wake(s->courier);
+    share_push_wake(s);
 }
 
 /* ---- writing the message ---- */
@@ -109,6 +110,10 @@ static void write_body(const struct flight *f, const char *base, struct kp_buf *
     if (f->said.word == KP_SAY_REQUEST && p->deal == KP_TRANSFER) {
         kp_json_put_text(&j, "agreementId", p->agreement);
         kp_json_put_text(&j, "format", p->format);
+        if (f->extra) {
+            kp_json_key(&j, "dataAddress");
+            kp_json_raw(&j, f->extra);
+        }
     } else if (f->said.word == KP_SAY_REQUEST || f->said.word == KP_SAY_OFFER ||
                f->said.word == KP_SAY_AGREE) {
         kp_json_key(&j, f->said.word == KP_SAY_AGREE ? "agreement" : "offer");
@@ -298,9 +303,11 @@ static void say_why(struct flight *f, const struct kp_answer *a)
     json_decref(o);
 }
 
+/* What begins a process: a request, or an offer of who provides. */
 static bool is_request(const struct flight *f)
 {
-    return f->said.state == KP_TERMINATED && f->said.word == KP_SAY_REQUEST;
+    return f->said.state == KP_TERMINATED &&
+           (f->said.word == KP_SAY_REQUEST || f->said.word == KP_SAY_OFFER);
 }
 
 /* The answer to a request tells what the other side calls the process. */
@@ -310,7 +317,9 @@ static const char *peer_of(struct flight *f, const struct kp_answer *a)
     const char *type =
         f->process.deal == KP_NEGOTIATION ? "ContractNegotiation" : "TransferProcess";
     json_t *o = kp_dsp_answer(type, a->text, a->len, &err);
-    const char *ours = kp_dsp_text(o, "consumerPid"), *theirs = kp_dsp_text(o, "providerPid");
+    bool provides = f->process.side == KP_PROVIDER;
+    const char *ours = kp_dsp_text(o, provides ? "providerPid" : "consumerPid"),
+               *theirs = kp_dsp_text(o, provides ? "consumerPid" : "providerPid");
     const char *peer = NULL;
     if (ours && theirs && strcmp(ours, f->process.pid) == 0 && *theirs &&
         strlen(theirs) < KP_DSP_ID)

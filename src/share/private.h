@@ -34,6 +34,7 @@ struct kp_share {
     int64_t started; /* ns UTC; which tokens were shown before is not known any more */
     bool testing; /* partners may be believed what they say they are: identity edc-mock */
     atomic_bool stopping, news; /* news: the outbox is to be looked at */
+    struct kp_pusher *pusher;   /* push.c */
     struct kp_courier *courier; /* the thread's; others may wake it */
     pthread_mutex_t lock;       /* guards what follows */
     char root[KP_SHARE_URL];    /* "" = nobody reaches us */
@@ -106,6 +107,8 @@ struct share_agreement {
     bool active;
     int64_t process, made, ended; /* ended: KP_NO_TIME = it is not */
 };
+/* Whether transfers under it begin without a person. */
+bool share_starts_itself(struct kp_db *, const char *agreement, struct kp_err *);
 enum kp_code share_agreement(struct kp_db *, const char *id, struct kp_arena *,
                              struct share_agreement *, struct kp_err *);
 
@@ -116,6 +119,9 @@ struct share_step {
     const struct share_self *self;
     int64_t now;
 };
+/* As kp_deal_next; besides, who provides may say again where the data is, when the consumer has gone
+ * on after a pause: Eclipse connectors do, and wait for it. */
+int share_next(const struct share_process *, enum kp_word, enum kp_side by);
 /* Says a word of ours: the state moves, the message waits in the outbox. */
 enum kp_code share_say(struct kp_db *, const struct share_step *, struct share_process *,
                        enum kp_word, const json_t *extra, struct kp_err *);
@@ -164,6 +170,11 @@ enum kp_code share_find_partner(struct kp_share *, const char *name, struct kp_a
 json_t *share_wanted_offer(struct kp_share *, const struct share_partner *, const json_t *,
                            const char *dataset, struct kp_arena *, struct kp_err *);
 
+/* The one that this node begins with as provider: of those it makes to this partner. json_decref
+ * it. */
+json_t *share_made_offer(struct kp_share *, const struct share_partner *, const json_t *,
+                         const char *dataset, struct kp_arena *, struct kp_err *);
+
 /* ---- introduce.c ---- */
 /* What binds all of a card: id, address, key and CA. False: its key or its CA is none. */
 bool share_card_print(const json_t *card, char out[KP_PRINT_TEXT]);
@@ -183,6 +194,7 @@ enum kp_code share_check_machines(struct kp_share *, const json_t *paths, struct
 /* Whether a partner is shown a dataset of these patterns (JSON): some of it may go to him, or there
  * is nothing yet. */
 bool share_goods_go(struct kp_share *, enum kp_recipient to, const char *patterns);
+bool share_same_terms(const json_t *, const json_t *);
 /* What cannot be enforced is refused with the reason. */
 enum kp_code share_terms(const json_t *policy, struct kp_terms *, struct kp_err *);
 
@@ -216,6 +228,27 @@ enum kp_code share_read_policy(const json_t *, json_t **policy, struct kp_err *)
 
 /* ---- watch.c; the thread ---- */
 void share_watch(struct kp_share *);
+
+/* ---- target.c: where the other side takes what is pushed ---- */
+extern const char *const share_formats[]; /* "HttpData-PULL", "HttpData-PUSH", NULL */
+bool share_pushes(const struct share_process *);
+struct share_target { /* in an arena */
+    const char *url, *header, *authorization; /* header: NULL = none is asked for */
+    bool his;                                 /* on the server this node knows him by */
+};
+/* Reads a dataAddress, of the protocol or as Eclipse connectors write it. KP_EDENIED: nothing is
+ * pushed there, for it is not safe. */
+enum kp_code share_target(const json_t *address, const struct share_partner *, struct kp_arena *,
+                          struct share_target *, struct kp_err *);
+/* A property of it by its short name, also when it is said with the prefix of Eclipse connectors. */
+const char *share_property(const json_t *address, const char *name);
+/* The address at which we take what is pushed in this transfer, with a new token. json_decref it. */
+json_t *share_own_target(struct kp_share *, const char *pid, struct kp_err *);
+
+/* ---- push.c: the thread that pushes ---- */
+enum kp_code share_push_start(struct kp_share *, struct kp_err *);
+void share_push_stop(struct kp_share *); /* after stopping is set */
+void share_push_wake(struct kp_share *); /* something may run or end */
 
 /* ---- outbox.c ---- */
 void *share_deliver(void *); /* the thread */

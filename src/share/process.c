@@ -235,11 +235,23 @@ enum kp_code share_forget_address(struct kp_db *db, const struct share_step *w,
                : KP_OK;
 }
 
+int share_next(const struct share_process *p, enum kp_word word, enum kp_side by)
+{
+    bool again = p->deal == KP_TRANSFER && p->state == KP_STARTED && word == KP_SAY_START &&
+                 by == KP_PROVIDER;
+    return again ? KP_STARTED : kp_deal_next(p->deal, p->state, word, by);
+}
+
+static int first_state(enum kp_word word)
+{
+    return word == KP_SAY_OFFER ? KP_OFFERED : KP_REQUESTED;
+}
+
 enum kp_code share_say(struct kp_db *db, const struct share_step *w, struct share_process *p,
                        enum kp_word word, const json_t *extra, struct kp_err *err)
 {
     bool begins = !p->id;
-    int next = begins ? KP_REQUESTED : kp_deal_next(p->deal, p->state, word, p->side);
+    int next = begins ? first_state(word) : share_next(p, word, p->side);
     bool terms = p->deal == KP_NEGOTIATION && (word == KP_SAY_OFFER || word == KP_SAY_REQUEST);
     struct share_before before = { word, begins ? KP_TERMINATED : p->state,
                                    terms && !begins ? p->offer : NULL };
@@ -264,7 +276,7 @@ enum kp_code share_unsay(struct kp_db *db, const struct share_step *w, struct sh
                          const struct share_before *before, const char *why, struct kp_err *err)
 {
     int said = before->state == KP_TERMINATED
-                   ? KP_REQUESTED
+                   ? first_state(before->word)
                    : kp_deal_next(p->deal, before->state, before->word, p->side);
     p->note = why;
     if ((int)p->state == said &&

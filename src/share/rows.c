@@ -191,6 +191,18 @@ enum kp_code share_agreement(struct kp_db *db, const char *id, struct kp_arena *
     return a->partner && a->dataset && a->text ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory");
 }
 
+bool share_starts_itself(struct kp_db *db, const char *agreement, struct kp_err *err)
+{
+    struct kp_stmt *s =
+        kp_db_prepare(db, "select automatic from share_agreement where id = ?", err);
+    if (!s)
+        return false;
+    kp_bind_text(s, 1, agreement);
+    bool automatic = kp_step(s, err) && kp_column_int(s, 0);
+    kp_reset(s);
+    return automatic;
+}
+
 enum kp_code share_room(struct kp_db *db, const char *sql, int64_t most, const char *what,
                         struct kp_err *err)
 {

@@ -46,10 +46,15 @@ enum kp_code kp_share_start(struct kp_share *s, struct kp_err *err)
         kp_warn("share",
                 "KOPPEL_TEST_IDENTITIES is set: partners with identity edc-mock need prove nothing",
                 "%s", "");
-    if (pthread_create(&s->thread, NULL, share_deliver, s) != 0) {
+    if (share_push_start(s, err) || pthread_create(&s->thread, NULL, share_deliver, s) != 0) {
+        s->stopping = true;
+        share_push_stop(s);
         kp_courier_free(s->courier);
         s->courier = NULL;
-        return kp_fail(err, KP_EIO, "the system gives no thread for what partners are told");
+        return err->code
+                   ? err->code
+                   : kp_fail(err, KP_EIO,
+                             "the system gives no thread for what partners are told");
     }
     s->running = true;
     return KP_OK;
@@ -62,6 +67,7 @@ void kp_share_stop(struct kp_share *s)
     s->stopping = true;
     share_wake(s);
     pthread_join(s->thread, NULL);
+    share_push_stop(s);
     kp_courier_free(s->courier);
     s->courier = NULL;
     s->running = false;
@@ -107,6 +113,17 @@ static json_t *counter(const struct act *a, const struct share_process *p, const
     return o;
 }
 
+/* Where we take what will be pushed: who pushes must show its token. */
+static enum kp_code keep_address(struct kp_db *db, const struct share_step *w,
+                                 const struct share_process *p, const json_t *address,
+                                 struct kp_err *err)
+{
+    char name[SECRET_NAME];
+    const char *text = share_dump(address, w->arena, err);
+    share_address_name(p, name);
+    return text ? kp_secret_write(w->share->store, db, name, text, strlen(text), err) : err->code;
+}
+
 static enum kp_code act(struct kp_db *db, void *arg, struct kp_err *err)
 {
     struct act *a = arg;
@@ -120,6 +137,10 @@ static enum kp_code act(struct kp_db *db, void *arg, struct kp_err *err)
     if (share_partner(db, p->partner, a->step.arena, &partner, err) ||
         (!p->id && share_open_room(db, p->partner, p->deal, err)))
         return err->code;
+    if (!p->id && share_pushes(p))
+        return share_say(db, &a->step, p, a->word, a->extra, err)
+                   ? err->code
+                   : keep_address(db, &a->step, p, a->extra, err);
     if (p->deal == KP_TRANSFER || (a->word != KP_SAY_OFFER && a->word != KP_SAY_REQUEST) || !p->id)
         return share_say(db, &a->step, p, a->word, a->extra, err);
     bool provides = p->side == KP_PROVIDER;
@@ -206,7 +227,11 @@ static enum kp_code begin(struct kp_share *s, struct share_process *p, const jso
                           struct kp_arena *arena, int64_t *id, struct kp_err *err)
 {
     char pid[PID_TEXT], base[KP_SHARE_URL];
-    struct act a = { .process = p, .deal = p->deal, .word = KP_SAY_REQUEST, .extra = extra };
+    json_t *address = NULL;
+    struct act a = { .process = p,
+                     .deal = p->deal,
+                     .word = p->side == KP_PROVIDER ? KP_SAY_OFFER : KP_SAY_REQUEST,
+                     .extra = extra };
     kp_share_base(s, base);
     if (!base[0])
         return kp_fail(err, KP_EINVALID,
@@ -214,29 +239,43 @@ static enum kp_code begin(struct kp_share *s, struct share_process *p, const jso
                        "listener first, koppel listen --partners");
     share_pid(pid);
     p->pid = pid;
-    p->side = KP_CONSUMER;
-    if (!perform(s, &a, arena, err))
+    if (share_pushes(p))
+        a.extra = address = share_own_target(s, pid, err);
+    if (!err->code && !perform(s, &a, arena, err))
         *id = p->id;
+    json_decref(address);
     return err->code;
+}
+
+static bool read_side(const char *word, enum kp_side *side)
+{
+    *side = strcmp(word, kp_side_words[KP_PROVIDER]) == 0 ? KP_PROVIDER : KP_CONSUMER;
+    return strcmp(word, kp_side_words[*side]) == 0;
 }
 
 enum kp_code kp_share_negotiate(struct kp_share *s, const json_t *o, int64_t *id,
                                 struct kp_err *err)
 {
     static const char *const known[] = {
-        "partner", "dataset", "offer", "policy", "automatic", NULL
+        "partner", "dataset", "offer", "policy", "automatic", "side", NULL
     };
     struct kp_arena arena = { 0 };
     struct share_partner partner;
     struct share_process p = { .deal = KP_NEGOTIATION };
     const json_t *automatic = json_object_get(o, "automatic");
+    const char *side;
     if (!kp_members_known(o, "negotiation", known, err) &&
         !kp_member_text(o, "negotiation", "partner", true, &p.partner, err) &&
-        !kp_member_text(o, "negotiation", "dataset", true, &p.dataset, err) && automatic &&
+        !kp_member_text(o, "negotiation", "dataset", true, &p.dataset, err) &&
+        !kp_member_text(o, "negotiation", "side", false, &side, err) && automatic &&
         !json_is_boolean(automatic) && !json_is_null(automatic))
         kp_fail(err, KP_EINVALID, "automatic must be true or false");
+    if (!err->code && side && !read_side(side, &p.side))
+        kp_fail(err, KP_EINVALID, "side must be consumer or provider");
     if (!err->code && !share_find_partner(s, p.partner, &arena, &partner, err)) {
-        json_t *offer = share_wanted_offer(s, &partner, o, p.dataset, &arena, err);
+        json_t *offer = p.side == KP_PROVIDER
+                            ? share_made_offer(s, &partner, o, p.dataset, &arena, err)
+                            : share_wanted_offer(s, &partner, o, p.dataset, &arena, err);
         p.automatic = !json_is_false(automatic);
         p.callback = partner.url;
         if (offer)

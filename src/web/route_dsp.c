@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The partners' listener: the Dataspace Protocol over HTTPS (2025-1, 4.3, 6 and 9), and nothing
  * else. */
+#include "node/import.h"
 #include "share/share.h"
 #include "web/routes.h"
 
@@ -122,6 +123,30 @@ enum kp_code kp_route_dsp_message(struct kp_request *r, struct kp_err *err)
     return reply_state(r, &h);
 }
 
+/* ---- what a partner pushes ---- */
+enum kp_code kp_route_data_in(struct kp_request *r, struct kp_err *err)
+{
+    const char *partner;
+    char at[KP_PATH_MAX];
+    struct kp_import_options o = { .format = KP_IMPORT_JSONL, .at = at };
+    struct kp_import_count n = { 0 };
+    struct kp_buf lines;
+    if (kp_share_pushed(share(r), r->name, r->client.authorization, &r->arena, &partner, err))
+        return err->code;
+    snprintf(at, sizeof at, "partners/%s", partner);
+    kp_buf_init(&lines, 4 * KP_BODY_MAX);
+    if (!kp_share_lines(r->body, r->body_len, &lines, err) && lines.len)
+        kp_node_import(r->node, kp_buf_text(&lines), lines.len, &o, &n, err);
+    kp_buf_free(&lines);
+    if (err->code)
+        return err->code;
+    struct kp_json j = kp_reply_json(r);
+    kp_json_begin(&j, '{');
+    kp_json_put_int(&j, "values", (int64_t)n.points);
+    kp_json_end(&j, '}');
+    return KP_OK;
+}
+
 static const struct kp_param catalogue_params[] = {
     { .name = "offset", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX / 2, .standard = -1 },
     { .name = NULL },
@@ -147,5 +172,6 @@ const struct kp_route kp_dsp_routes[] = {
     { KP_HTTP_POST, BASE "/transfers/{pid}/suspension", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, BASE "/transfers/{pid}/completion", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, BASE "/transfers/{pid}/termination", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, "/data/in/{pid}", kp_route_data_in, KP_NOBODY, KP_OPEN | KP_SLOW | KP_DATA | KP_BODY_POINTS, NULL },
     { .path = NULL },
 };
