@@ -137,7 +137,9 @@ static bool holds(struct kp_cursor *c)
 static enum kp_code fill(struct kp_cursor *c, const struct kp_grant *grant, const char *transfer,
                          struct kp_err *err)
 {
-    struct kp_filter_def def = { .include = grant->include, .exclude = grant->exclude };
+    struct kp_filter_def def = { .include = grant->include,
+                                 .exclude = grant->exclude,
+                                 .separator = grant->separator };
     c->terms = grant->terms;
     kp_terms_period(&c->terms, &c->lo, &c->hi);
     c->functions = (unsigned)__builtin_popcount(c->terms.functions);

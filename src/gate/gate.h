@@ -57,6 +57,7 @@ struct kp_grant {
     const char *agreement, *partner;
     const char *include, *exclude; /* patterns of signals, as of kp_filter_def; include "" = none */
     struct kp_terms terms;
+    char separator; /* between patterns; 0 = comma */
 };
 
 enum kp_why {

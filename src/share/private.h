@@ -3,7 +3,9 @@
 #define KOPPEL_SHARE_PRIVATE_H
 /* What the files of src/share share. */
 #include "gate/gate.h"
+#include "share/data.h"
 #include "share/share.h"
+#include "store/digest.h"
 #include "store/secret.h"
 
 #include <pthread.h>
@@ -25,9 +27,11 @@ struct kp_share {
     bool testing; /* partners may be believed what they say they are: identity edc-mock */
     atomic_bool stopping;
     struct kp_courier *courier; /* the thread's; others may wake it */
+    struct kp_gate *gate;
+    struct share_keeper *keeper;
     pthread_mutex_t lock;       /* guards what follows */
     char root[KP_SHARE_URL];    /* "" = nobody reaches us */
-    char *id, *key;             /* of this node; NULL = not read yet */
+    char *id, *key, *jwk;       /* of this node; NULL = not read yet; jwk: the public half of key */
     struct share_seen *seen;    /* SEEN_TOKENS of them, from the first one on */
 };
 
@@ -84,7 +88,7 @@ enum kp_code share_open_room(struct kp_db *, const char *partner, enum kp_deal, 
 struct share_agreement {
     const char *id, *partner, *dataset, *text;
     enum kp_side side;
-    bool active;
+    bool active, automatic; /* automatic: its transfers start by themselves */
     int64_t process, made, ended; /* ended: KP_NO_TIME = it is not */
 };
 enum kp_code share_agreement(struct kp_db *, const char *id, struct kp_arena *,
@@ -120,6 +124,8 @@ enum kp_code share_outbox_clear(struct kp_db *, const struct share_process *, bo
                                 struct kp_err *);
 void share_address_name(const struct share_process *,
                         char name[SECRET_NAME]); /* of the secret with a transfer's address */
+enum kp_code share_keep_address(struct kp_db *, const struct share_step *,
+                                const struct share_process *, const char *address, struct kp_err *);
 enum kp_code share_forget_address(struct kp_db *, const struct share_step *,
                                   const struct share_process *, struct kp_err *);
 /* JSON as text in the arena; NULL: no memory, or more than KP_SHARE_TERMS bytes. */
@@ -162,6 +168,64 @@ bool share_shown(struct kp_share *, enum kp_recipient to, const char *partner, c
                  struct kp_err *);
 /* The member policy of a document, in ODRL; missing: to use, without terms. json_decref it. */
 enum kp_code share_read_policy(const json_t *, json_t **policy, struct kp_err *);
+
+/* ---- keeper.c: what the gate asks ---- */
+enum kp_code share_keeper_new(struct kp_share *, struct kp_err *); /* and the gate */
+void share_keeper_free(struct kp_share *);
+/* After each committed step that may have moved it; what ends stops at once. */
+void share_keep(struct kp_share *, const struct share_process *);
+void share_keep_agreement(struct kp_share *, const char *id);
+void share_keep_partner(struct kp_share *, const char *name);
+enum kp_code share_keep_all(struct kp_share *, struct kp_err *);
+/* Whether data of this transfer goes out; else why not. Never waits for the disk. */
+bool share_runs(struct kp_share *, const char *pid, char *why, size_t size);
+
+struct share_stream { /* data that is going out */
+    struct share_stream *next, *prev;
+    const char *partner, *transfer; /* a name, a pid */
+    void (*wake)(void *arg); /* something was ended or suspended; must not block */
+    void *arg;
+};
+void share_stream_add(struct kp_share *, struct share_stream *);
+void share_stream_remove(struct kp_share *, struct share_stream *); /* no `wake` after it returns */
+void share_streams_count(struct kp_share *, const char *partner, size_t *his, size_t *all);
+
+/* ---- token.c ---- */
+enum { SHARE_TOKEN_S = 3600 };
+/* The address of a transfer's data at this node, with a new token. JSON. */
+enum kp_code share_put_address(struct kp_share *, struct kp_json *, const struct share_process *,
+                               struct kp_err *);
+
+/* ---- grant.c ---- */
+struct share_grant { /* in an arena */
+    struct share_process process;
+    const char *participant; /* who the partner is in the protocol */
+    const char *signals;     /* patterns, JSON */
+    struct kp_grant grant;
+};
+/* What the gate has to know of a transfer; KP_EDENIED: its agreement cannot be kept. */
+enum kp_code share_grant(struct kp_share *, const char *pid, struct kp_arena *,
+                         struct share_grant *, struct kp_err *);
+struct share_signals { /* kp_free the list */
+    kp_signal *list;
+    size_t n;
+};
+/* Those of it that there are and that may go now. */
+enum kp_code share_signals(struct kp_share *, const struct share_grant *, struct share_signals *,
+                           struct kp_err *);
+
+/* ---- exit.c: the row of what goes out ---- */
+struct share_exit {
+    int64_t id; /* 0 = not written yet */
+    const char *partner, *agreement, *dataset, *way;
+    int64_t transfer, at, from, to, values, intervals, bytes; /* from, to: of source times */
+    json_t *signals;                                         /* paths */
+    struct kp_digest digest;
+    const char *why; /* it has ended; NULL: it goes on */
+};
+enum kp_code share_exit_put(struct kp_share *, struct share_exit *, struct kp_err *);
+/* What a crash has left open has ended. */
+enum kp_code share_exits_settle(struct kp_share *, struct kp_err *);
 
 /* ---- outbox.c ---- */
 void *share_deliver(void *); /* the thread */

@@ -174,7 +174,7 @@ enum kp_code share_agreement(struct kp_db *db, const char *id, struct kp_arena *
 {
     struct kp_stmt *s = kp_db_prepare(db,
                                       "select partner, dataset, text, side, active, process, made, "
-                                      "ended from share_agreement where id = ?",
+                                      "ended, automatic from share_agreement where id = ?",
                                       err);
     if (!s)
         return err->code;
@@ -189,6 +189,7 @@ enum kp_code share_agreement(struct kp_db *db, const char *id, struct kp_arena *
         .text = share_column(s, 2, arena),
         .side = kp_column_int(s, 3) ? KP_PROVIDER : KP_CONSUMER,
         .active = kp_column_int(s, 4),
+        .automatic = kp_column_int(s, 8),
         .process = kp_column_int(s, 5),
         .made = kp_column_int(s, 6),
         .ended = kp_column_null(s, 7) ? KP_NO_TIME : kp_column_int(s, 7),

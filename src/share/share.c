@@ -28,11 +28,16 @@ struct kp_share *kp_share_new(struct kp_store *store, struct kp_model *model,
     const char *testing = getenv("KOPPEL_TEST_IDENTITIES");
     s->testing = testing && strcmp(testing, "1") == 0;
     pthread_mutex_init(&s->lock, NULL);
-    return s;
+    if (!share_keeper_new(s, err))
+        return s;
+    kp_share_free(s);
+    return NULL;
 }
 
 enum kp_code kp_share_start(struct kp_share *s, struct kp_err *err)
 {
+    if (share_exits_settle(s, err))
+        return err->code;
     s->courier = kp_courier_new(err);
     if (!s->courier)
         return err->code;
@@ -69,7 +74,9 @@ void kp_share_free(struct kp_share *s)
     pthread_mutex_destroy(&s->lock);
     if (s->key)
         explicit_bzero(s->key, strlen(s->key));
+    share_keeper_free(s);
     kp_free(s->key);
+    kp_free(s->jwk);
     kp_free(s->id);
     kp_free(s->seen);
     kp_free(s);
@@ -132,8 +139,10 @@ static enum kp_code perform(struct kp_share *s, struct act *a, struct kp_arena *
     if (share_self(s, arena, &self, err))
         return err->code;
     a->step = (struct share_step){ s, arena, &self, kp_utc(s->clock) };
-    if (!kp_store_do(s->store, act, a, err))
+    if (!kp_store_do(s->store, act, a, err)) {
+        share_keep(s, a->process);
         share_wake(s);
+    }
     return err->code;
 }
 
@@ -333,8 +342,10 @@ enum kp_code kp_share_agreement_end(struct kp_share *s, const char *id, const ch
         kp_fail(err, KP_ENOMEM, "out of memory");
     else if (!share_self(s, &arena, &self, err)) {
         struct ending e = { { s, &arena, &self, kp_utc(s->clock) }, id, reason };
-        if (!kp_store_do(s->store, end_agreement, &e, err))
+        if (!kp_store_do(s->store, end_agreement, &e, err)) {
+            share_keep_agreement(s, id);
             share_wake(s);
+        }
     }
     json_decref(reason);
     kp_arena_free(&arena);

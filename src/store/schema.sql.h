@@ -230,5 +230,7 @@ static const char schema_v9[] =
     "  transfer integer not null, dataset text not null, way text not null, from_at integer, to_at integer, count integer not null default 0,"
     "  intervals integer not null default 0, bytes integer not null default 0, signals text, hash blob, ended integer, why text);"
     "create index share_exit_partner on share_exit(partner, id);"
-    "create index share_exit_open on share_exit(id) where ended is null;";
+    "create index share_exit_open on share_exit(id) where ended is null;"
+    /* begun: how many transfers of it have begun, also of those that are forgotten meanwhile */
+    "alter table share_agreement add column begun integer not null default 0;";
 #endif

@@ -53,6 +53,7 @@ kp_handler kp_route_folders, kp_route_folders_put, kp_route_folder_log, kp_route
 extern const char *const kp_report_formats[], *const kp_report_languages[]; /* flex/report.h */
 kp_handler kp_route_reports, kp_route_report_shift, kp_route_report_month, kp_route_report_send; /* route_report.c */
 kp_handler kp_route_dsp_versions, kp_route_dsp_catalogue, kp_route_dsp_dataset, kp_route_dsp_look, kp_route_dsp_message; /* route_dsp.c */
+kp_handler kp_route_data, kp_route_data_signals, kp_route_data_token; /* route_data.c */
 kp_handler kp_route_card, kp_route_card_put, kp_route_partners, kp_route_partner_add, kp_route_partner_remove, kp_route_partner_catalogue; /* route_share.c */
 kp_handler kp_route_offers, kp_route_offer_add, kp_route_offer_remove, kp_route_agreements, kp_route_agreement_end;
 kp_handler kp_route_deals, kp_route_deal, kp_route_deal_begin, kp_route_deal_say;

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Data of a transfer on its way to the consumer who pulls it: the history, signal by signal, and
+ * for who follows what comes then (data_live.c). It is made in pieces, each by whoever has time, so
+ * that a slow reader holds nothing but the piece he has not read. */
+#include "share/data_private.h"
+
+#include "core/log.h"
+#include "store/history.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+enum { STREAMS_EACH = 16, STREAMS_ALL = 64, TEXT_MAX = 1 << 20, SCANNED = 20000, LISTED = 1000 };
+#define NOTE_EVERY (30 * KP_SECOND)
+#define TURN       (100 * KP_MILLISECOND) /* then somebody else may work */
+
+static int64_t mono(const struct kp_data *d)
+{
+    return kp_mono(d->share->clock);
+}
+
+uint64_t data_version(const struct kp_data *d)
+{
+    kp_model_lock(d->share->model);
+    uint64_t version = kp_model_version(d->share->model);
+    kp_model_unlock(d->share->model);
+    return version;
+}
+
+/* ---- ends ---- */
+void data_end(struct kp_data *d, const char *why, struct kp_buf *out)
+{
+    if (d->over)
+        return;
+    d->over = true;
+    d->exit.why = why ? kp_arena_strdup(&d->arena, why) : "complete";
+    if (!d->exit.why)
+        d->exit.why = "out of memory";
+    data_put_end(d->wish.form, why, &d->exit, out);
+}
+
+/* The gate lets nothing pass any more. */
+static void end_by_gate(struct kp_data *d, struct kp_buf *out)
+{
+    char why[KP_ERR_TEXT] = "";
+    enum kp_why reason = kp_gate_why(d->cursor);
+    if (reason != KP_WHY_ENDED || share_runs(d->share, d->grant.process.pid, why, sizeof why))
+        snprintf(why, sizeof why, "%s", kp_gate_reason(reason));
+    data_end(d, why, out);
+}
+
+static bool expired(const struct kp_data *d)
+{
+    return kp_utc(d->share->clock) >= d->grant.grant.terms.to;
+}
+
+bool kp_data_stopped(const struct kp_data *d, struct kp_buf *out)
+{
+    char why[KP_ERR_TEXT];
+    bool late = expired(d);
+    if (!late && share_runs(d->share, d->grant.process.pid, why, sizeof why))
+        return false;
+    data_put_end(d->wish.form, late ? kp_gate_reason(KP_WHY_EXPIRED) : why, &d->exit, out);
+    return true;
+}
+
+/* ---- through the gate ---- */
+static void list_signal(struct kp_data *d, kp_signal id)
+{
+    char path[KP_PATH_MAX];
+    if (id < d->listed_room && d->listed[id])
+        return;
+    if (json_array_size(d->exit.signals) >= LISTED ||
+        !kp_grow(&d->listed, &d->listed_room, (size_t)id + 1, 1))
+        return;
+    d->listed[id] = 1;
+    kp_model_lock(d->share->model);
+    kp_model_signal_path(d->share->model, id, path, sizeof path);
+    kp_model_unlock(d->share->model);
+    json_array_append_new(d->exit.signals, json_string(path));
+}
+
+static void count(struct kp_data *d, const struct kp_batch *b)
+{
+    struct share_exit *x = &d->exit;
+    kp_signal last = 0;
+    for (unsigned i = 0; i < b->n; i++) {
+        const struct kp_sample *s = &b->s[i];
+        x->from = x->values + i == 0 || s->at < x->from ? s->at : x->from;
+        x->to = x->values + i == 0 || s->at > x->to ? s->at : x->to;
+        if (s->signal != last)
+            list_signal(d, s->signal);
+        last = s->signal;
+    }
+    x->values += b->n;
+}
+
+static void clear(struct kp_batch *b)
+{
+    b->n = 0;
+    kp_arena_reset(&b->text);
+}
+
+static void give(struct kp_data *d, struct kp_buf *out)
+{
+    data_put_values(&d->writer, d->out, out);
+    count(d, d->out);
+}
+
+void data_pass(struct kp_data *d, struct kp_buf *out)
+{
+    for (unsigned at = 0; at < d->in->n && !d->over;) {
+        clear(d->out);
+        if (kp_gate_pass(d->cursor, d->in, &at, d->out) == KP_DENY)
+            end_by_gate(d, out);
+        else
+            give(d, out);
+    }
+    clear(d->in);
+}
+
+void data_pass_interval(struct kp_data *d, const struct kp_interval *v, bool removed,
+                        struct kp_buf *out)
+{
+    struct kp_interval cut;
+    if (d->wish.form == KP_DATA_CSV)
+        return;
+    if (kp_gate_pass_interval(d->cursor, v, &cut) == KP_DENY) {
+        if (kp_gate_why(d->cursor))
+            end_by_gate(d, out);
+        return;
+    }
+    data_put_interval(&d->writer, &cut, removed, out);
+    d->exit.intervals++;
+}
+
+void data_flush(struct kp_data *d, struct kp_buf *out)
+{
+    clear(d->out);
+    enum kp_verdict v = kp_gate_flush(d->cursor, d->out);
+    d->flush = v == KP_ALTER;
+    if (v == KP_DENY)
+        end_by_gate(d, out);
+    else
+        give(d, out);
+}
+
+/* ---- a pass through the history ---- */
+void data_begin_pass(struct kp_data *d, struct kp_err *err)
+{
+    struct share_signals now;
+    d->began = mono(d);
+    d->began_at = kp_utc(d->share->clock);
+    d->at = 0;
+    d->next = d->last_start = KP_NO_TIME;
+    if (share_signals(d->share, &d->grant, &now, err))
+        return;
+    kp_free(d->signals.list);
+    d->signals = now;
+    d->phase = DATA_VALUES;
+}
+
+static int64_t begin_of(const struct kp_data *d, kp_signal id)
+{
+    return id < d->given_room && d->given[id] ? d->given[id] + 1 : d->from;
+}
+
+/* Up to a batch; false: there are no more. */
+static bool fill_batch(struct kp_data *d, kp_signal id, struct kp_history *h, struct kp_err *err)
+{
+    struct kp_sample s;
+    while (d->in->n < KP_BATCH_MAX && kp_arena_size(&d->in->text) < TEXT_MAX) {
+        if (!kp_history_next(h, &s, err))
+            return false;
+        s.signal = id;
+        d->next = s.at + 1;
+        if (!kp_batch_add(d->in, &s)) {
+            share_starved(err);
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct kp_db *reader(struct kp_data *d, struct kp_err *err)
+{
+    if (!d->db)
+        d->db = kp_store_reader(d->share->store, err);
+    return d->db;
+}
+
+static void read_values(struct kp_data *d, struct kp_buf *out, struct kp_err *err)
+{
+    kp_signal id = d->signals.list[d->at];
+    size_t begins = out->len;
+    bool more = true;
+    if (d->next == KP_NO_TIME)
+        d->next = begin_of(d, id);
+    struct kp_history *h = d->next < d->before && reader(d, err)
+                               ? kp_history_open(d->db, id, d->next, d->before, err)
+                               : NULL;
+    while (h && more && !err->code && !d->over && out->len - begins < KP_DATA_PIECE) {
+        more = fill_batch(d, id, h, err);
+        if (!err->code && d->wish.form == KP_DATA_EVENTS && d->in->n &&
+            !data_given(d, id, d->in->s[d->in->n - 1].at))
+            share_starved(err);
+        if (!err->code)
+            data_pass(d, out);
+    }
+    kp_history_close(h);
+    if (!h || !more) {
+        d->at++;
+        d->next = KP_NO_TIME;
+    }
+}
+
+struct reading {
+    struct kp_data *d;
+    struct kp_buf *out;
+    size_t begins, scanned;
+    bool more;
+};
+
+static bool take_interval(void *arg, const struct kp_interval *v)
+{
+    struct reading *r = arg;
+    struct kp_data *d = r->d;
+    bool given =
+        v->start < d->last_start || (v->start == d->last_start && v->id <= d->last_id);
+    if (given && d->last_start != KP_NO_TIME)
+        return true;
+    if (r->out->len - r->begins >= KP_DATA_PIECE || ++r->scanned > SCANNED) {
+        r->more = true;
+        return false;
+    }
+    d->last_start = v->start;
+    d->last_id = v->id;
+    if (v->end > d->overlap)
+        data_pass_interval(d, v, false, r->out);
+    return !d->over;
+}
+
+static void read_intervals(struct kp_data *d, struct kp_buf *out, struct kp_err *err)
+{
+    struct reading r = { d, out, out->len, 0, false };
+    int64_t from = d->last_start != KP_NO_TIME && d->last_start > d->from ? d->last_start : d->from;
+    if (d->overlap > from)
+        from = d->overlap;
+    if (!d->writer.functions && d->wish.form != KP_DATA_CSV && from < d->before &&
+        reader(d, err))
+        kp_history_intervals(d->db, -1, -1, from, d->before, take_interval, &r, err);
+    if (!r.more)
+        d->phase = DATA_STEPS;
+}
+
+static void end_pass(struct kp_data *d, struct kp_buf *out)
+{
+    int64_t took = mono(d) - d->began;
+    if (d->wish.form != KP_DATA_EVENTS) {
+        data_end(d, NULL, out);
+    } else if (d->grant.grant.terms.delay) {
+        d->overlap = d->before - 1;
+        d->due = mono(d) + (10 * took > KP_SECOND ? 10 * took : KP_SECOND);
+        d->phase = DATA_PAUSE;
+    } else {
+        d->overlap = d->began_at;
+        d->phase = kp_subscriber_behind(d->subscriber) != d->behind ? DATA_LISTEN : DATA_LIVE;
+        d->caught_up = kp_utc(d->share->clock);
+    }
+}
+
+/* False: there is nothing to do now. */
+static bool turn(struct kp_data *d, struct kp_buf *out, struct kp_err *err)
+{
+    switch (d->phase) {
+    case DATA_LISTEN:
+        return data_listen(d, err);
+    case DATA_VALUES:
+        if (d->at < d->signals.n)
+            read_values(d, out, err);
+        else
+            d->phase = DATA_INTERVALS;
+        return true;
+    case DATA_INTERVALS:
+        read_intervals(d, out, err);
+        return true;
+    case DATA_STEPS:
+        data_flush(d, out);
+        if (!d->flush)
+            end_pass(d, out);
+        return true;
+    default:
+        return data_live(d, out, err);
+    }
+}
+
+/* ---- pieces ---- */
+static void note(struct kp_data *d)
+{
+    struct kp_err err = { 0 };
+    d->noted = mono(d);
+    if (share_exit_put(d->share, &d->exit, &err) && err.code != KP_ESTOPPED)
+        kp_error("share", "how much went out to a partner cannot be written down",
+                 "partner=%s why=%s", kp_log_quote(d->exit.partner), kp_log_quote(err.text));
+}
+
+static void fail(struct kp_data *d, const struct kp_err *err, struct kp_buf *out)
+{
+    if (err->code != KP_ESTOPPED)
+        kp_error("share", "data for a partner cannot be read", "partner=%s why=%s",
+                 kp_log_quote(d->exit.partner), kp_log_quote(err->text));
+    data_end(d,
+             err->code == KP_ESTOPPED ? "the node stops"
+                                      : "the node cannot read the data now: try again later",
+             out);
+}
+
+enum kp_data_next kp_data_next(struct kp_data *d, struct kp_buf *out)
+{
+    struct kp_err err = { 0 };
+    size_t begins = out->len;
+    int64_t until = mono(d) + TURN;
+    bool busy = true;
+    if (d->over)
+        return KP_DATA_OVER;
+    if (!d->writer.begun)
+        data_put_head(&d->writer, out);
+    d->writer.begun = true;
+    while (busy && !err.code && !d->over && out->len - begins < KP_DATA_PIECE && mono(d) < until)
+        busy = turn(d, out, &err);
+    kp_store_reader_done(d->share->store, d->db);
+    d->db = NULL;
+    if (err.code)
+        fail(d, &err, out);
+    kp_digest_add(&d->exit.digest, out->data + begins, out->len - begins);
+    d->exit.bytes += (int64_t)(out->len - begins);
+    if (!d->over && mono(d) - d->noted > NOTE_EVERY)
+        note(d);
+    return d->over ? KP_DATA_OVER : busy ? KP_DATA_MORE : KP_DATA_WAIT;
+}
+
+/* ---- life ---- */
+static enum kp_code check(struct kp_share *s, const struct kp_data_token *t,
+                          const struct kp_data_wish *w, const struct share_grant *g,
+                          struct kp_err *err)
+{
+    char why[KP_ERR_TEXT / 2];
+    size_t his, all;
+    if (w->to != KP_TO_PARTNER || strcmp(g->participant, t->participant) != 0 ||
+        strcmp(g->grant.agreement, t->agreement) != 0)
+        return kp_fail(err, KP_EDENIED, "the token is of another partner or agreement");
+    if (!share_runs(s, t->transfer, why, sizeof why)) {
+        const char *note = kp_deal_over(g->process.state) ? g->process.note : NULL;
+        return kp_fail(err, KP_EDENIED, "%.200s%s%.200s", why, note ? ": " : "", note ? note : "");
+    }
+    if (!share_goods_go(s, KP_TO_PARTNER, g->signals ? g->signals : "[]"))
+        return kp_fail(err, KP_EDENIED,
+                       "nothing of what was agreed may go to another company now: it is labelled "
+                       "so that it stays");
+    share_streams_count(s, g->grant.partner, &his, &all);
+    return his < STREAMS_EACH && all < STREAMS_ALL
+               ? KP_OK
+               : kp_fail(err, KP_EFULL, "%zu answers of data are under way at once: end some first",
+                         his < STREAMS_EACH ? all : his);
+}
+
+/* Only whole steps: parts of them, asked for one after the other, would tell what is in them. */
+static void widen(int64_t every, int64_t *from, int64_t *before)
+{
+    int64_t down = *from % every < 0 ? *from % every + every : *from % every;
+    int64_t up = *before % every < 0 ? -(*before % every) : (every - *before % every) % every;
+    *from = *from < INT64_MIN + down ? INT64_MIN : *from - down;
+    *before = *before > INT64_MAX - up ? INT64_MAX : *before + up;
+}
+
+static void find_range(struct kp_data *d)
+{
+    const struct kp_terms *t = &d->grant.grant.terms;
+    int64_t lo, hi, now = kp_utc(d->share->clock);
+    bool events = d->wish.form == KP_DATA_EVENTS;
+    kp_terms_period(t, &lo, &hi);
+    d->from = d->wish.from != KP_NO_TIME ? d->wish.from : events ? now - t->delay : lo;
+    d->before = d->wish.before != KP_NO_TIME ? d->wish.before : events ? INT64_MAX : now + 1;
+    if (t->every)
+        widen(t->every, &d->from, &d->before);
+    d->from = d->from > lo ? d->from : lo;
+    d->before = d->before < hi ? d->before : hi;
+    if (t->delay && d->before > now - t->delay)
+        d->before = now - t->delay + 1;
+    d->overlap = INT64_MIN;
+}
+
+static enum kp_code prepare(struct kp_data *d, struct kp_err *err)
+{
+    const struct kp_terms *t = &d->grant.grant.terms;
+    bool waits = d->wish.form == KP_DATA_EVENTS && !t->delay;
+    d->writer = (struct data_writer){ .form = d->wish.form,
+                                      .model = d->share->model,
+                                      .functions = t->every ? (unsigned)__builtin_popcount(
+                                                                  t->functions)
+                                                            : 0,
+                                      .which = t->functions };
+    kp_buf_init(&d->writer.before, 8 * KP_PATH_MAX);
+    d->in = kp_batch_new(0);
+    d->out = kp_batch_new(0);
+    d->exit = (struct share_exit){ .partner = d->grant.grant.partner,
+                                   .agreement = d->grant.grant.agreement,
+                                   .dataset = d->grant.process.dataset,
+                                   .transfer = d->grant.process.id,
+                                   .way = d->wish.form == KP_DATA_EVENTS ? "live" : "pull",
+                                   .at = kp_utc(d->share->clock),
+                                   .signals = json_array() };
+    kp_digest_begin(&d->exit.digest);
+    find_range(d);
+    d->noted = d->looked = mono(d);
+    d->version = data_version(d);
+    if (!d->in || !d->out || !d->exit.signals || !d->exit.dataset)
+        return share_starved(err);
+    if (waits)
+        d->phase = DATA_LISTEN;
+    else
+        data_begin_pass(d, err);
+    return err->code;
+}
+
+/* Recipients are named as in the protocol, or as here. */
+static const char *recipient(const struct share_grant *g)
+{
+    return kp_words_have(&g->grant.terms.recipient, g->grant.partner) ? g->grant.partner
+                                                                      : g->participant;
+}
+
+static enum kp_code open_gate(struct kp_data *d, struct kp_err *err)
+{
+    struct kp_grant grant = d->grant.grant;
+    grant.partner = recipient(&d->grant);
+    d->cursor =
+        kp_gate_open(d->share->gate, &grant, grant.partner, d->grant.process.pid, err);
+    return d->cursor ? share_exit_put(d->share, &d->exit, err) : err->code;
+}
+
+static void data_free(struct kp_data *d)
+{
+    data_unlisten(d);
+    kp_gate_close(d->cursor);
+    if (d->in)
+        kp_batch_free(d->in);
+    if (d->out)
+        kp_batch_free(d->out);
+    kp_buf_free(&d->writer.before);
+    kp_free(d->signals.list);
+    kp_free(d->given);
+    kp_free(d->listed);
+    json_decref(d->exit.signals);
+    kp_arena_free(&d->arena);
+    kp_free(d);
+}
+
+struct kp_data *kp_data_open(struct kp_share *s, const struct kp_data_token *t,
+                             const struct kp_data_wish *w, struct kp_err *err)
+{
+    struct kp_data *d = kp_alloc(sizeof *d);
+    if (!d) {
+        share_starved(err);
+        return NULL;
+    }
+    d->share = s;
+    d->hub = w->hub;
+    d->wish = *w;
+    if (!share_grant(s, t->transfer, &d->arena, &d->grant, err) &&
+        !check(s, t, w, &d->grant, err) && !prepare(d, err) && !open_gate(d, err)) {
+        d->stream = (struct share_stream){ .partner = d->exit.partner,
+                                           .transfer = d->grant.process.pid,
+                                           .wake = w->wake,
+                                           .arg = w->arg };
+        share_stream_add(s, &d->stream);
+        return d;
+    }
+    data_free(d);
+    return NULL;
+}
+
+void kp_data_close(struct kp_data *d, const char *why)
+{
+    share_stream_remove(d->share, &d->stream);
+    if (!d->exit.why)
+        d->exit.why = why ? why : "the partner has hung up";
+    note(d);
+    data_free(d);
+}
