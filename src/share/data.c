@@ -56,13 +56,20 @@ static bool expired(const struct kp_data *d)
     return kp_utc(d->share->clock) >= d->grant.grant.terms.to;
 }
 
+static bool stopped(const struct kp_data *d, char why[KP_ERR_TEXT])
+{
+    bool late = expired(d);
+    if (late)
+        snprintf(why, KP_ERR_TEXT, "%s", kp_gate_reason(KP_WHY_EXPIRED));
+    return late || !share_runs(d->share, d->grant.process.pid, why, KP_ERR_TEXT);
+}
+
 bool kp_data_stopped(const struct kp_data *d, struct kp_buf *out)
 {
     char why[KP_ERR_TEXT];
-    bool late = expired(d);
-    if (!late && share_runs(d->share, d->grant.process.pid, why, sizeof why))
+    if (!stopped(d, why))
         return false;
-    data_put_end(d->wish.form, late ? kp_gate_reason(KP_WHY_EXPIRED) : why, &d->exit, out);
+    data_put_end(d->wish.form, why, &d->exit, out);
     return true;
 }
 
@@ -482,11 +489,12 @@ struct kp_data *kp_data_open(struct kp_share *s, const struct kp_data_token *t,
     return NULL;
 }
 
-void kp_data_close(struct kp_data *d, const char *why)
+void kp_data_close(struct kp_data *d)
 {
-    share_stream_remove(d->share, &d->stream);
+    char why[KP_ERR_TEXT];
     if (!d->exit.why)
-        d->exit.why = why ? why : "the partner has hung up";
+        d->exit.why = stopped(d, why) ? why : "the partner has hung up";
+    share_stream_remove(d->share, &d->stream);
     note(d);
     data_free(d);
 }

@@ -50,6 +50,5 @@ enum kp_data_next kp_data_next(struct kp_data *, struct kp_buf *out);
 /* Whether it has been ended from outside; then adds what is to be said at last. Any thread, never
  * waits. */
 bool kp_data_stopped(const struct kp_data *, struct kp_buf *out);
-/* `why`: what else ended it than what was written, or NULL. May wait. */
-void kp_data_close(struct kp_data *, const char *why);
+void kp_data_close(struct kp_data *); /* may wait */
 #endif

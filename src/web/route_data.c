@@ -51,7 +51,7 @@ static void pull_free(struct pull *p)
 
 static void finish(struct pull *p)
 {
-    kp_data_close(p->data, NULL);
+    kp_data_close(p->data);
     pull_free(p);
 }
 

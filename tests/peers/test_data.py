@@ -147,3 +147,109 @@ def test_history_comes_as_lines_and_as_csv_and_each_exit_has_a_row(market, plain
 def test_the_list_of_signals_says_what_may_be_had(plain):
     listed = plain.get("/signals").json()
     assert {s["path"]: (s["type"], s["unit"], s["name"]) for s in listed} == {TEMPERATURE: ("double", "CEL", "temperature"), NAME: ("string", None, "name")}
+
+
+class Follow:
+    """A stream of events, read in a thread."""
+
+    def __init__(self, deal, **query):
+        self.reply = deal.get(stream=True, headers={"Accept": "text/event-stream"}, **query)
+        assert self.reply.status_code == 200 and self.reply.headers["Content-Type"] == "text/event-stream", self.reply.text
+        self.events, self.closed = [], None
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        kind = None
+        for line in self.reply.iter_lines(chunk_size=None, decode_unicode=True):
+            if line.startswith("event: "):
+                kind = line[7:]
+            elif line.startswith("data: "):
+                self.events.append((kind, json.loads(line[6:])))
+        self.closed = time.monotonic()
+
+    def values(self, path=TEMPERATURE):
+        return [v for kind, data in list(self.events) if kind == "values" for v in data if v["path"] == path]
+
+    def intervals(self):
+        return [data for kind, data in list(self.events) if kind == "interval"]
+
+    def comes(self, n, path=TEMPERATURE):
+        return wait_for(lambda: len(v := self.values(path)) >= n and v, 20, f"{n} values, not {len(self.values(path))}")
+
+    def ends(self, words, since):
+        """It closes with this reason, less than a second after `since`."""
+        wait_for(lambda: self.closed, 10, "the end")
+        kind, data = self.events[-1]
+        assert kind == "end" and words in data["reason"], (kind, data)
+        assert self.closed - since < 1, self.closed - since
+
+
+def post(company, path, *values, start=None):
+    """Values now, or a second apart from a time on."""
+    company.api.ok("POST", "values", [{"path": path, "value": v, **({} if start is None else {"time": at(start + i)})} for i, v in enumerate(values)])
+
+
+def test_history_then_live_comes_without_a_gap_and_without_a_double(market):
+    company, _, _ = market
+    path, deal = "line/press/force", None
+    post(company, path, *range(3000), start=0)
+    company.node.cli("set", "line", "--label", "partner")
+    deal = Deal(market, signals=("line/press",)).ask().started()
+    stop, sent = threading.Event(), [3000]
+
+    def go_on():
+        while not stop.is_set():
+            post(company, path, sent[0])
+            sent[0] += 1
+    writer = threading.Thread(target=go_on)
+    writer.start()
+    streams = [Follow(deal, from_=at(0)) for _ in range(3)] + [Follow(deal, from_=at(2990))]
+    time.sleep(1)  # values come all the while
+    stop.set()
+    writer.join()
+    for stream, first in zip(streams, (0, 0, 0, 2990)):
+        assert [v["value"] for v in stream.comes(sent[0] - first, path)] == list(range(first, sent[0]))
+    later = Follow(deal)
+    assert [v["value"] for v in later.comes(1, path)] == [sent[0] - 1], "what is there comes first"
+    post(company, path, -1)
+    assert [v["value"] for v in later.comes(2, path)] == [sent[0] - 1, -1]
+    company.api.ok("POST", "intervals", {"path": "line/press", "kind": "stop", "attributes": {"reason": "tool"}})
+    shown = wait_for(later.intervals, 10, "the stop")[-1]
+    assert (shown["kind"], shown["path"], shown["end"], shown["attributes"]) == ("stop", "line/press", None, {"reason": "tool"}) and "label" not in shown
+    again = Follow(deal, from_=at(0))
+    assert wait_for(again.intervals, 10, "what was before")[0]["id"] == shown["id"]
+    since = time.monotonic()
+    company.node.cli("agreements", "end", deal.agreement, "--reason", "not paid")
+    for stream in (*streams, later, again):
+        stream.ends("the agreement has ended: not paid", since + 0.5)  # the command has taken its time
+    deal.refused(403, "not paid")
+    rows = wait_for(lambda: len(e := deal.exits()) == 6 and all(r["ended"] for r in e) and e, 10, "the rows")
+    assert {(r["way"], r["why"]) for r in rows} == {("live", "the agreement has ended: not paid")}
+    assert (rows[0]["count"], rows[0]["intervals"]) == (sent[0] + 1, 1)
+
+
+def test_a_pause_an_end_and_a_removal_stop_it_within_a_second(market):
+    company, partner, wire = market
+    for who in ("he", "we"):
+        deal = Deal(market).ask().started()
+        for words, kind, mine in (("suspension", "TransferSuspensionMessage", "suspend"), ("termination", "TransferTerminationMessage", "terminate")):
+            stream = Follow(deal)
+            since = time.monotonic()
+            if who == "he":
+                deal.says(words, kind, reason=["too much"])
+            else:
+                company.api.ok("POST", f"transfers/{deal.number}/{mine}", {"reason": "too much"})
+            stream.ends("too much" if who == "he" or mine == "terminate" else "suspended", since)
+            deal.refused(403, "suspended" if mine == "suspend" else "too much")
+            assert wire.ask("POST", f"/data/{deal.theirs}/token")[0] == 403
+            if mine == "suspend":
+                company.api.ok("POST", f"transfers/{deal.number}/start")
+                old = deal.token
+                assert len(deal.started(2).lines(from_=at(0), to=at(10))) == 11 and deal.get("/signals", token=old).status_code == 200
+    other = TOKEN + "-of-another"
+    company.api.ok("POST", "partners", {"name": "short", "id": "urn:short", "url": partner.url, "token": other})
+    deal = Deal((company, partner, Wire(wire.url, "Bearer " + other))).ask().started()
+    stream, since = Follow(deal), time.monotonic()
+    company.api.ok("DELETE", "partners/short")
+    stream.ends("the partner was removed", since)
+    assert deal.get().status_code in (403, 404)
