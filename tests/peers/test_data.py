@@ -15,6 +15,7 @@ import requests
 from conftest import wait_for
 from dsp_partner import USE, Partner, Wire, message, offer
 from test_dsp import DSP, TOKEN, Company
+from web_client import sanitized, statm_kib
 
 BEGIN = datetime.datetime(2026, 1, 5, tzinfo=datetime.timezone.utc)
 TEMPERATURE, NAME, INSIDE = "hall/oven/temperature", "hall/oven/name", "hall/oven/recipe"
@@ -47,6 +48,8 @@ class Deal:
         self.agreement = self.partner.of(pid + "/agreement")[0]["agreement"]["@id"]
         pids = {"providerPid": reply["providerPid"], "consumerPid": pid}
         assert self.wire.post(DSP + f"negotiations/{pids['providerPid']}/agreement/verification", message("ContractAgreementVerificationMessage", **pids))[0] == 200
+        if more.get("automatic") is False:
+            self.company.api.ok("POST", f"negotiations/{self.company.newest()['id']}/finalize", {})
         wait_for(lambda: self.partner.of(pid + "/events"), 20, "the agreement in force")
 
     def ask(self):
@@ -89,6 +92,9 @@ class Deal:
         assert reply.status_code == status, (reply.status_code, reply.text)
         said = reply.json()
         assert said["@type"] == "TransferError" and words in said["reason"][0], said
+
+    def end(self, reason="done"):
+        self.company.api.ok("POST", f"agreements/{self.agreement}/end", {"reason": reason})
 
     def exits(self):
         names = "way, count, intervals, bytes, signals, hex(hash), ended is not null, why, from_at, to_at"
@@ -253,3 +259,218 @@ def test_a_pause_an_end_and_a_removal_stop_it_within_a_second(market):
     company.api.ok("DELETE", "partners/short")
     stream.ends("the partner was removed", since)
     assert deal.get().status_code in (403, 404)
+
+
+def test_a_token_opens_its_own_transfer_and_nothing_else(market, plain):
+    company, partner, wire = market
+    deal = Deal(market).ask().started()
+    head, claims, signature = plain.token.split(".")
+    for token in ("", "x", "Bearer ", "Bearer x.y.z", "Basic eDp5", TOKEN, company.node.token, f"{head}.{claims}.", f"{head}.{claims}.{signature[:-4]}AAAA",
+                  f"{head}.{deal.token.split('.')[1]}.{signature}", partner.heard[0][2]):
+        plain.refused(401, "", token=token)
+        assert plain.get("/signals", token=token).status_code == 401
+    plain.refused(401, "another transfer", token=deal.token)
+    shown = wire.ask("POST", f"/data/{plain.theirs}/token")
+    assert shown[0] == 200 and shown[1]["expiresIn"] == 3600 and len(plain.lines(token=shown[1]["authorization"], to=at(5))) == 6
+    for other in (None, "Bearer " + TOKEN + "x", plain.token):
+        assert Wire(wire.url, other).ask("POST", f"/data/{plain.theirs}/token")[0] == 401
+    token = TOKEN + "-of-a-third"
+    company.api.ok("POST", "partners", {"name": "third", "id": "urn:third", "url": partner.url, "token": token})
+    assert Wire(wire.url, "Bearer " + token).ask("POST", f"/data/{plain.theirs}/token")[0] == 404
+    assert wire.ask("POST", "/data/urn:uuid:none/token")[0] == 404
+    for bad in ({"format": "xml"}, {"from_": "soon"}, {"from_": at(9), "to": at(3)}, {"path": "hall"}):
+        assert plain.get(**bad).status_code == 400, bad
+    assert plain.get(headers={"Accept": "text/event-stream"}, to=at(9)).status_code == 400
+    assert requests.post(plain.address["endpoint"], timeout=10).status_code == 405
+    rows = wait_for(lambda: company.api.ok("GET", "audit", action="GET /data/{pid}")["entries"], 10, "who tried, in the audit log")
+    assert {e["via"] for e in rows} == {"partner"}
+
+
+def test_so_many_transfers_as_were_agreed_may_begin(market):
+    deal = Deal(market, [limit("count", "lteq", "2")])
+    for _ in range(2):
+        deal.ask().started()
+        assert len(deal.lines(to=at(5))) == len(deal.lines(to=at(5))) == 6, "a transfer may be read more than once"
+    deal.says("suspension", "TransferSuspensionMessage")
+    deal.says("start", "TransferStartMessage")
+    assert len(deal.lines(to=at(5))) == 6, "what goes on is no new one"
+    deal.ask().started()
+    deal.refused(403, "the 2 transfers that were agreed have been made")
+    assert len(deal.exits()) == 5
+
+
+def test_only_what_lies_in_the_agreed_time_and_no_newer_than_the_delay_goes(market):
+    company, _, _ = market
+    deal = Deal(market, [limit("koppel:sourceTime", "gteq", at(100)), limit("koppel:sourceTime", "lt", at(110))]).ask().started()
+    for query in ({}, {"from_": at(0)}, {"from_": at(0), "to": at(1000)}):
+        assert [v["time"] for v in deal.lines(**query) if v["path"] == TEMPERATURE] == [at(i) for i in range(100, 110)]
+    assert deal.lines(from_=at(110)) == []
+    Deal(market, [limit("dateTime", "lt", "2026-01-01T00:00:00Z")]).ask().started().refused(403, "expired")
+    Deal(market, [limit("dateTime", "gteq", "2090-01-01T00:00:00Z")]).ask().started().refused(403, "begins later")
+    path = "slow/scale/weight"
+    post(company, path, 1, start=0)
+    company.node.cli("set", "slow", "--label", "partner")
+    late = Deal(market, [limit("delayPeriod", "eq", "PT3S")], signals=("slow",)).ask().started()
+    stream = Follow(late, from_=at(0))
+    stream.comes(1, path)
+    now = time.time()
+    post(company, path, 2)
+    assert [v["value"] for v in late.lines()] == [1]
+    stream.comes(2, path)
+    assert time.time() - now >= 3 and [v["value"] for v in late.lines()] == [1, 2]
+    late.end()
+
+
+def test_an_agreement_whose_time_ends_ends_the_stream(market):
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=4)
+    deal = Deal(market, [limit("dateTime", "lt", end.isoformat().replace("+00:00", "Z"))]).ask().started()
+    stream = Follow(deal)
+    stream.ends("expired", time.monotonic() + (end - datetime.datetime.now(datetime.timezone.utc)).total_seconds() if not stream.closed else 0)
+    deal.refused(403, "expired")
+    assert deal.get("/signals").status_code == 403
+
+
+def test_steps_go_whole_or_not_at_all_however_they_are_asked_for(market):
+    company, _, _ = market
+    deal = Deal(market, [limit("timeInterval", "eq", "PT1M"), limit("koppel:aggregate", "isAnyOf", ["mean", "max"])], signals=(TEMPERATURE,)).ask().started()
+    steps = deal.lines()
+    assert [(s["time"], s["function"], s["value"]) for s in steps[:4]] == [(at(0), "mean", 59 / 8), (at(0), "max", 59 / 4), (at(60), "mean", 179 / 8), (at(60), "max", 119 / 4)]
+    assert len(steps) == 202
+    assert deal.lines(from_=at(70), to=at(71)) == deal.lines(from_=at(60), to=at(120)) == steps[2:4]
+    rows = list(csv.reader(io.StringIO(deal.get(format="csv", to=at(60)).text)))
+    assert rows == [["time", "path", "value", "status", "function"], [at(0), TEMPERATURE, "7.375", "0", "mean"], [at(0), TEMPERATURE, "14.75", "0", "max"]]
+    path = "steps/lathe/load"
+    post(company, path, 0)
+    company.node.cli("set", "steps", "--label", "partner")
+    quick = Deal(market, [limit("timeInterval", "eq", "PT1S"), limit("koppel:aggregate", "isAnyOf", ["count", "last"])], signals=("steps",)).ask().started()
+    streams, until, sent = [], time.monotonic() + 3, 1
+    while time.monotonic() < until:
+        post(company, path, sent)
+        sent += 1
+        if sent % 40 == 0 and len(streams) < 5:
+            streams.append(Follow(quick))  # from within a step on
+    steps = wait_for(lambda: len(s := quick.lines()) >= 6 and s[-2]["value"] == sent - 1 and s, 10, "the last step")
+    truth = {(v["time"], v["function"]): v["value"] for v in steps}
+    for stream in streams:
+        got = wait_for(lambda: (v := stream.values(path)) and v[-2]["value"] == sent - 1 and v, 10, "the last step")
+        assert len({(v["time"], v["function"]) for v in got}) == len(got)
+        assert all(truth[v["time"], v["function"]] == v["value"] for v in got), "the same as in the history"
+    quick.end()
+
+
+def test_a_label_that_changes_holds_for_what_comes_next(market):
+    company, _, _ = market
+    one, two = "labels/one/a", "labels/two/a"
+    company.api.ok("POST", "values", {one: 1, two: 1})
+    company.node.cli("set", "labels", "--label", "partner")
+    deal = Deal(market, signals=("labels",)).ask().started()
+    stream = Follow(deal)
+    stream.comes(1, one)
+    company.node.cli("set", "labels/one", "--label", "secret")
+    post(company, one, 2)
+    post(company, two, 2)
+    assert [v["value"] for v in stream.comes(2, two)] == [1, 2] and [v["value"] for v in stream.values(one)] == [1]
+    assert {v["path"] for v in deal.lines()} == {s["path"] for s in deal.get("/signals").json()} == {two}
+    company.node.cli("set", "labels", "--label", "internal")
+    stream.ends("stays in the company", time.monotonic())
+    deal.refused(403, "labelled so that it stays")
+
+
+def test_an_offer_that_was_removed_leaves_what_was_agreed(market):
+    company, _, _ = market
+    deal = Deal(market)
+    company.api.ok("DELETE", "offers/" + deal.offer)
+    assert len(deal.ask().started().lines(to=at(5))) == 6
+
+
+def test_transfers_of_an_offer_by_hand_wait_for_a_person(market):
+    company, _, wire = market
+    deal = Deal(market, automatic=False)
+    deal.ask()
+    assert company.told(deal.number, "transfers")["state"] == "REQUESTED"
+    assert wire.ask("POST", f"/data/{deal.theirs}/token")[0] == 403
+    company.node.cli("transfers", deal.number, "start")
+    assert len(deal.started().lines(to=at(5))) == 6
+    deal.ask()
+    company.api.ok("POST", f"transfers/{deal.number}/start", {"address": {"endpointType": "x", "endpoint": "https://acme.example/export"}})
+    wait_for(lambda: deal.partner.of(deal.pid + "/start"), 20, "the start")
+    assert deal.partner.of(deal.pid + "/start")[0]["dataAddress"]["endpoint"] == "https://acme.example/export"
+
+
+@pytest.fixture(scope="module")
+def large(market, tmp_path_factory):
+    """A transfer of half a million values."""
+    company, _, _ = market
+    file = tmp_path_factory.mktemp("large") / "x.csv"
+    file.write_text("time,large/axis/load\n" + "".join(f"{1767225600 + i},{i % 1000 / 8}\n" for i in range(500_000)))
+    company.node.cli("import", file)
+    company.node.cli("set", "large", "--label", "partner")
+    return Deal(market, signals=("large",)).ask().started()
+
+
+def test_who_reads_slowly_costs_little_and_holds_up_nobody(market, large, plain):
+    company, _, _ = market
+    large.lines(to=at(0))
+    before = statm_kib(company.node.process)
+    slow = [large.get(stream=True, format=f) for f in ("jsonl", "csv") for _ in range(8)]
+    assert all(s.status_code == 200 for s in slow)
+    large.refused(409, "16 answers")
+    wait_for(lambda: len([1 for e in large.exits() if not e["ended"]]) == 16, 10, "the rows, before a byte is read")
+    since = time.monotonic()
+    assert company.node.json("status") and time.monotonic() - since < 5
+    if not sanitized(company.node.process):
+        assert statm_kib(company.node.process) - before < 40_000
+    large.says("suspension", "TransferSuspensionMessage", reason=["enough"])
+    for i, reply in enumerate(slow):
+        try:
+            text = b"".join(reply.iter_content(1 << 16))
+            assert i < 8 and json.loads(text.splitlines()[-1]) == {"end": False, "reason": "the transfer is suspended: enough"}
+        except requests.exceptions.ChunkedEncodingError:
+            assert i >= 8, "a CSV that is not whole breaks off"
+    wait_for(lambda: all(e["ended"] for e in large.exits()), 10, "the rows")
+    large.says("start", "TransferStartMessage")
+    assert len(large.lines()) == 500_000
+
+
+def test_intervals_go_as_lines_and_cut_to_the_agreed_time(market):
+    company, _, _ = market
+    company.api.ok("POST", "assets", {"path": "jobs/mill"})
+    for begin, end in ((0, 90), (95, 105), (108, 200), (300, 400)):
+        company.api.ok("POST", "intervals", {"path": "jobs/mill", "kind": "job", "start": at(begin), "end": at(end), "attributes": {"name": f"J{begin}"}})
+    post(company, "jobs/mill/load", 1, start=100)
+    company.node.cli("set", "jobs", "--label", "partner")
+    deal = Deal(market, [limit("koppel:sourceTime", "gteq", at(100)), limit("koppel:sourceTime", "lt", at(110))], signals=("jobs",)).ask().started()
+    value, *jobs, end = map(json.loads, deal.get().text.splitlines())
+    assert value["value"] == 1 and end == {"end": True, "values": 1, "intervals": 2}
+    assert [(j["kind"], j["path"], j["start"], j["end"], j["attributes"]) for j in jobs] == [
+        ("job", "jobs/mill", at(100), at(105), {"name": "J95"}), ("job", "jobs/mill", at(108), at(110), {"name": "J108"})]
+
+
+def test_after_a_kill_it_goes_on_and_the_rows_say_so(market, large):
+    company, _, _ = market
+    stream = large.get(stream=True)
+    wait_for(lambda: any(not e["ended"] for e in large.exits()), 10, "the row")
+    company.crash()
+    stream.close()
+    assert [e["why"] for e in large.exits()][-1] == "the node went down"
+    company.node.cli("set", "large/axis/load", "--unit", "N")
+    assert len(large.lines(to="2026-01-01T00:00:09Z")) == 9, "the token is good after a restart"
+
+
+def test_two_nodes_share_over_tls(tmp_path):
+    provider, consumer = Company(tmp_path / "provider"), Company(tmp_path / "consumer")
+    provider.knows("buyer", consumer)
+    consumer.knows("maker", provider)
+    post(provider, TEMPERATURE, *range(10), start=0)
+    provider.node.cli("set", "hall", "--label", "partner")
+    provider.api.ok("POST", "offers", {"dataset": "ovens", "signals": ["hall"]})
+    agreement = consumer.node.json("negotiate", "maker", "ovens", "--wait")["agreement"]
+    address = consumer.comes(consumer.node.json("transfers", agreement)["id"], "STARTED", "transfers")["address"]
+    ca = tmp_path / "ca.pem"
+    ca.write_text(provider.card["ca"])
+    token = next(p["value"] for p in address["endpointProperties"] if p["name"] == "authorization")
+    reply = requests.get(address["endpoint"], headers={"Authorization": "Bearer " + token}, verify=ca, timeout=20)
+    assert [json.loads(line).get("value") for line in reply.text.splitlines()] == [*range(10), None]
+    assert token.encode() not in (provider.node.dir / "factory.db").read_bytes(), "it is kept nowhere"
+    for company in (provider, consumer):
+        company.node.stop()
