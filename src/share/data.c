@@ -6,6 +6,7 @@
 
 #include "core/log.h"
 #include "store/history.h"
+#include "store/position.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 enum { STREAMS_EACH = 16, STREAMS_ALL = 64, TEXT_MAX = 1 << 20, SCANNED = 20000, LISTED = 1000 };
 #define NOTE_EVERY (30 * KP_SECOND)
+#define SETTLES    (2 * KP_SECOND)        /* a value is on the disk so long after its time */
 #define TURN       (100 * KP_MILLISECOND) /* then somebody else may work */
 
 static int64_t mono(const struct kp_data *d)
@@ -171,7 +173,8 @@ void data_begin_pass(struct kp_data *d, struct kp_err *err)
 
 static int64_t begin_of(const struct kp_data *d, kp_signal id)
 {
-    return id < d->given_room && d->given[id] ? d->given[id] + 1 : d->from;
+    bool before = d->follows && id < d->seen_room && d->seen[id].shown;
+    return before ? d->seen[id].shown + 1 : d->from;
 }
 
 /* Up to a batch; false: there are no more. */
@@ -191,11 +194,38 @@ static bool fill_batch(struct kp_data *d, kp_signal id, struct kp_history *h, st
     return true;
 }
 
-static struct kp_db *reader(struct kp_data *d, struct kp_err *err)
+struct kp_db *data_reader(struct kp_data *d, struct kp_err *err)
 {
-    if (!d->db)
-        d->db = kp_store_reader(d->share->store, err);
+    struct kp_position now;
+    if (d->db)
+        return d->db;
+    d->db = kp_store_reader(d->share->store, err);
+    if (!d->db || !d->follows || kp_db_read_begin(d->db, err))
+        return d->db;
+    kp_position_now(d->db, &now, err);
+    d->snapshot = now.newest;
     return d->db;
+}
+
+void data_reader_done(struct kp_data *d)
+{
+    if (d->db && d->follows)
+        kp_db_read_end(d->db);
+    kp_store_reader_done(d->share->store, d->db);
+    d->db = NULL;
+}
+
+static struct kp_history *open_history(struct kp_data *d, kp_signal id, struct kp_err *err)
+{
+    bool begins = d->next == KP_NO_TIME;
+    if (begins)
+        d->next = begin_of(d, id);
+    if (!data_reader(d, err) || err->code)
+        return NULL;
+    if (d->follows)
+        data_look_at(d, id, d->next, begins, err);
+    return err->code || d->next >= d->before ? NULL
+                                             : kp_history_open(d->db, id, d->next, d->before, err);
 }
 
 static void read_values(struct kp_data *d, struct kp_buf *out, struct kp_err *err)
@@ -203,16 +233,11 @@ static void read_values(struct kp_data *d, struct kp_buf *out, struct kp_err *er
     kp_signal id = d->signals.list[d->at];
     size_t begins = out->len;
     bool more = true;
-    if (d->next == KP_NO_TIME)
-        d->next = begin_of(d, id);
-    struct kp_history *h = d->next < d->before && reader(d, err)
-                               ? kp_history_open(d->db, id, d->next, d->before, err)
-                               : NULL;
+    struct kp_history *h = open_history(d, id, err);
     while (h && more && !err->code && !d->over && out->len - begins < KP_DATA_PIECE) {
         more = fill_batch(d, id, h, err);
-        if (!err->code && d->wish.form == KP_DATA_EVENTS && d->in->n &&
-            !data_given(d, id, d->in->s[d->in->n - 1].at))
-            share_starved(err);
+        if (d->follows && d->in->n)
+            d->seen[id].shown = d->in->s[d->in->n - 1].at;
         if (!err->code)
             data_pass(d, out);
     }
@@ -234,8 +259,7 @@ static bool take_interval(void *arg, const struct kp_interval *v)
 {
     struct reading *r = arg;
     struct kp_data *d = r->d;
-    bool given =
-        v->start < d->last_start || (v->start == d->last_start && v->id <= d->last_id);
+    bool given = v->start < d->last_start || (v->start == d->last_start && v->id <= d->last_id);
     if (given && d->last_start != KP_NO_TIME)
         return true;
     if (r->out->len - r->begins >= KP_DATA_PIECE || ++r->scanned > SCANNED) {
@@ -256,7 +280,7 @@ static void read_intervals(struct kp_data *d, struct kp_buf *out, struct kp_err 
     if (d->overlap > from)
         from = d->overlap;
     if (!d->writer.functions && d->wish.form != KP_DATA_CSV && from < d->before &&
-        reader(d, err))
+        data_reader(d, err) && !err->code)
         kp_history_intervals(d->db, -1, -1, from, d->before, take_interval, &r, err);
     if (!r.more)
         d->phase = DATA_STEPS;
@@ -267,14 +291,14 @@ static void end_pass(struct kp_data *d, struct kp_buf *out)
     int64_t took = mono(d) - d->began;
     if (d->wish.form != KP_DATA_EVENTS) {
         data_end(d, NULL, out);
-    } else if (d->grant.grant.terms.delay) {
-        d->overlap = d->before - 1;
+    } else if (d->follows) {
+        d->overlap = d->began_at;
+        d->phase = DATA_COMMITS;
+    } else {
+        d->overlap = d->grant.grant.terms.delay ? d->before - 1 : d->began_at;
+        d->from = d->before > d->from ? d->before : d->from;
         d->due = mono(d) + (10 * took > KP_SECOND ? 10 * took : KP_SECOND);
         d->phase = DATA_PAUSE;
-    } else {
-        d->overlap = d->began_at;
-        d->phase = kp_subscriber_behind(d->subscriber) != d->behind ? DATA_LISTEN : DATA_LIVE;
-        d->caught_up = kp_utc(d->share->clock);
     }
 }
 
@@ -297,6 +321,9 @@ static bool turn(struct kp_data *d, struct kp_buf *out, struct kp_err *err)
         data_flush(d, out);
         if (!d->flush)
             end_pass(d, out);
+        return true;
+    case DATA_COMMITS:
+        data_commits(d, out, err);
         return true;
     default:
         return data_live(d, out, err);
@@ -337,8 +364,7 @@ enum kp_data_next kp_data_next(struct kp_data *d, struct kp_buf *out)
     d->writer.begun = true;
     while (busy && !err.code && !d->over && out->len - begins < KP_DATA_PIECE && mono(d) < until)
         busy = turn(d, out, &err);
-    kp_store_reader_done(d->share->store, d->db);
-    d->db = NULL;
+    data_reader_done(d);
     if (err.code)
         fail(d, &err, out);
     kp_digest_add(&d->exit.digest, out->data + begins, out->len - begins);
@@ -382,6 +408,18 @@ static void widen(int64_t every, int64_t *from, int64_t *before)
     *before = *before > INT64_MAX - up ? INT64_MAX : *before + up;
 }
 
+/* Of what is given again and again: so old that it will not change any more, and whole steps. */
+int64_t data_before(const struct kp_data *d)
+{
+    const struct kp_terms *t = &d->grant.grant.terms;
+    int64_t lo, hi,
+        before = kp_utc(d->share->clock) - (t->delay > SETTLES ? t->delay : SETTLES) + 1;
+    kp_terms_period(t, &lo, &hi);
+    if (t->every && before < hi)
+        before -= before % t->every < 0 ? before % t->every + t->every : before % t->every;
+    return before < hi ? before : hi;
+}
+
 static void find_range(struct kp_data *d)
 {
     const struct kp_terms *t = &d->grant.grant.terms;
@@ -396,18 +434,19 @@ static void find_range(struct kp_data *d)
     d->before = d->before < hi ? d->before : hi;
     if (t->delay && d->before > now - t->delay)
         d->before = now - t->delay + 1;
+    if (events && !d->follows)
+        d->before = data_before(d);
     d->overlap = INT64_MIN;
 }
 
 static enum kp_code prepare(struct kp_data *d, struct kp_err *err)
 {
     const struct kp_terms *t = &d->grant.grant.terms;
-    bool waits = d->wish.form == KP_DATA_EVENTS && !t->delay;
+    d->follows = d->wish.form == KP_DATA_EVENTS && !t->delay && !t->every;
     d->writer = (struct data_writer){ .form = d->wish.form,
                                       .model = d->share->model,
-                                      .functions = t->every ? (unsigned)__builtin_popcount(
-                                                                  t->functions)
-                                                            : 0,
+                                      .functions =
+                                          t->every ? (unsigned)__builtin_popcount(t->functions) : 0,
                                       .which = t->functions };
     kp_buf_init(&d->writer.before, 8 * KP_PATH_MAX);
     d->in = kp_batch_new(0);
@@ -425,7 +464,7 @@ static enum kp_code prepare(struct kp_data *d, struct kp_err *err)
     d->version = data_version(d);
     if (!d->in || !d->out || !d->exit.signals || !d->exit.dataset)
         return share_starved(err);
-    if (waits)
+    if (d->follows)
         d->phase = DATA_LISTEN;
     else
         data_begin_pass(d, err);
@@ -443,14 +482,14 @@ static enum kp_code open_gate(struct kp_data *d, struct kp_err *err)
 {
     struct kp_grant grant = d->grant.grant;
     grant.partner = recipient(&d->grant);
-    d->cursor =
-        kp_gate_open(d->share->gate, &grant, grant.partner, d->grant.process.pid, err);
+    d->cursor = kp_gate_open(d->share->gate, &grant, grant.partner, d->grant.process.pid, err);
     return d->cursor ? share_exit_put(d->share, &d->exit, err) : err->code;
 }
 
 static void data_free(struct kp_data *d)
 {
     data_unlisten(d);
+    data_commits_free(d);
     kp_gate_close(d->cursor);
     if (d->in)
         kp_batch_free(d->in);
@@ -458,7 +497,6 @@ static void data_free(struct kp_data *d)
         kp_batch_free(d->out);
     kp_buf_free(&d->writer.before);
     kp_free(d->signals.list);
-    kp_free(d->given);
     kp_free(d->listed);
     json_decref(d->exit.signals);
     kp_arena_free(&d->arena);

@@ -17,7 +17,8 @@ struct kp_data_token { /* in an arena */
  * KP_EDENIED: it is none of ours, has ended, or is for another transfer. */
 enum kp_code kp_data_token_read(struct kp_share *, const char *pid, const char *authorization,
                                 struct kp_arena *, struct kp_data_token *, struct kp_err *);
-/* {"authorization", "expiresIn"}: a new token of his own transfer, for a partner by his identity. */
+/* {"authorization", "expiresIn"}: a new token of his own transfer, for a partner by his identity.
+ */
 enum kp_code kp_data_token_new(struct kp_share *, const char *partner, const char *pid,
                                struct kp_json *, struct kp_err *);
 /* [{"path", "type", "unit", "name" ...}]: what may go to him now. */
@@ -36,7 +37,8 @@ struct kp_data_wish {
     void *arg;
 };
 struct kp_data;
-/* The row of the exit is on the disk when it returns. KP_EDENIED says why it may not be. May wait. */
+/* The row of the exit is on the disk when it returns. KP_EDENIED says why it may not be. May wait.
+ */
 struct kp_data *kp_data_open(struct kp_share *, const struct kp_data_token *,
                              const struct kp_data_wish *, struct kp_err *);
 enum kp_data_next {
@@ -44,7 +46,8 @@ enum kp_data_next {
     KP_DATA_WAIT, /* ask again when woken, or in a second */
     KP_DATA_OVER, /* that was all; the end is written too */
 };
-/* Adds what comes next, about a piece or nothing. Not in two threads at once; may wait for the disk.
+/* Adds what comes next, about a piece or nothing. Not in two threads at once; may wait for the
+ * disk.
  */
 enum kp_data_next kp_data_next(struct kp_data *, struct kp_buf *out);
 /* Whether it has been ended from outside; then adds what is to be said at last. Any thread, never

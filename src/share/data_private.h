@@ -2,16 +2,18 @@
 #ifndef KOPPEL_SHARE_DATA_PRIVATE_H
 #define KOPPEL_SHARE_DATA_PRIVATE_H
 /* Data that is going out: what is read and how far, and how it is written. */
+#include "core/filter.h"
 #include "share/private.h"
 
 /* What is read of, and then written. */
 enum data_phase {
-    DATA_LISTEN,    /* events: what comes from now on waits, before the history is read */
+    DATA_LISTEN,    /* who follows: what comes from now on waits, before anything is read */
     DATA_VALUES,    /* signal by signal */
     DATA_INTERVALS, /* in order of start */
     DATA_STEPS,     /* those that are over */
-    DATA_LIVE,      /* what comes */
-    DATA_PAUSE,     /* events with a delay: until the history is looked at again */
+    DATA_COMMITS,   /* who follows: what was stored since then */
+    DATA_LIVE,      /* and what comes */
+    DATA_PAUSE,     /* under steps or a delay: until more of the history is old enough */
 };
 
 struct data_writer {
@@ -24,6 +26,27 @@ struct data_writer {
     kp_signal signal;
     uint64_t version;
     bool begun;
+};
+
+/* A signal that is followed. Most of what comes is shown by the hub at once, and is in the commits
+ * read later; what is older than another value the hub does not show, and comes by the commits
+ * alone. */
+struct data_seen {
+    int64_t shown;  /* newest given, but for what came late; 0 = none */
+    int64_t newest; /* of what is in the history, and in the commits read since, late or not */
+    uint64_t first, last; /* commits that the first and the last look at its history had */
+    int64_t from;         /* source time where the last look began */
+    uint8_t asked;        /* whether the patterns name it */
+};
+
+struct data_commits { /* read, and not yet passed on */
+    struct data_point {
+        struct kp_sample s;
+        bool historic;
+    } * list;
+    size_t n, room;
+    struct kp_arena text;
+    uint64_t version; /* of the model, as `asked` is for */
 };
 
 struct kp_data {
@@ -42,21 +65,25 @@ struct kp_data {
     /* a pass through the history */
     struct share_signals signals;
     size_t at;
-    int64_t from, before; /* source times; of a signal that was given before, from what comes then */
-    int64_t next;         /* of the signal that is being read; KP_NO_TIME = not begun */
-    int64_t began;   /* monotonic */
+    int64_t from,
+        before;       /* source times; of a signal that was given before, from what comes then */
+    int64_t next;     /* of the signal that is being read; KP_NO_TIME = not begun */
+    int64_t began;    /* monotonic */
     int64_t began_at; /* UTC */
-    int64_t overlap; /* intervals that end later than this */
+    int64_t overlap;  /* intervals that end later than this */
     int64_t last_start, last_id; /* the interval given last */
-    /* events */
-    int64_t *given; /* by signal: the newest time given, 0 = none */
-    size_t given_room;
+    /* of who follows */
+    bool follows; /* values as they come; else (events) the history again and again */
+    struct data_seen *seen;
+    size_t seen_room;
     struct kp_subscriber *subscriber;
-    uint64_t behind;  /* of the subscriber, as known */
-    int64_t caught_up; /* what arrived before may have been in the history as well */
-    int64_t due;       /* monotonic, of a pause */
-    int64_t looked;    /* monotonic, when steps and labels were looked at */
-    uint64_t version;  /* of the model, then */
+    uint64_t behind;                      /* of the subscriber, as known */
+    uint64_t snapshot, settled, position; /* of commits: this reading's; the last of a pass; read */
+    struct data_commits commits;
+    struct kp_filter *filter;
+    int64_t due;      /* monotonic, of a pause */
+    int64_t looked;   /* monotonic, when steps and labels were looked at */
+    uint64_t version; /* of the model, then */
     /* the exit */
     struct share_exit exit;
     unsigned char *listed; /* by signal: its path is in the exit's list */
@@ -77,7 +104,13 @@ void data_put_end(enum kp_data_form, const char *why, const struct share_exit *,
 bool data_listen(struct kp_data *, struct kp_err *);
 bool data_live(struct kp_data *, struct kp_buf *, struct kp_err *);
 void data_unlisten(struct kp_data *);
-bool data_given(struct kp_data *, kp_signal, int64_t at); /* notes it; false: out of memory */
+
+/* ---- data_commits.c ---- */
+struct data_seen *data_seen(struct kp_data *, kp_signal); /* NULL: out of memory */
+/* Before a look at its history from a source time on; begins: the first one of a pass. */
+void data_look_at(struct kp_data *, kp_signal, int64_t from, bool begins, struct kp_err *);
+void data_commits(struct kp_data *, struct kp_buf *, struct kp_err *); /* a step */
+void data_commits_free(struct kp_data *);
 
 /* ---- data.c ---- */
 void data_begin_pass(struct kp_data *, struct kp_err *);
@@ -86,5 +119,10 @@ void data_pass_interval(struct kp_data *, const struct kp_interval *, bool remov
                         struct kp_buf *);
 void data_flush(struct kp_data *, struct kp_buf *); /* steps that are over */
 void data_end(struct kp_data *, const char *why, struct kp_buf *);
+int64_t
+data_before(const struct kp_data *); /* up to where history is given under steps or a delay */
 uint64_t data_version(const struct kp_data *); /* of the model */
+/* While a piece is made; for who follows all reading is of one moment. */
+struct kp_db *data_reader(struct kp_data *, struct kp_err *);
+void data_reader_done(struct kp_data *);
 #endif

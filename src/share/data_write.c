@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How values and intervals are written: JSON lines, CSV, or server-sent events that hold the lines. */
+/* How values and intervals are written: JSON lines, CSV, or server-sent events that hold the lines.
+ */
 #include "share/data_private.h"
 
 #include "core/csv.h"

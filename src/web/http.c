@@ -291,7 +291,7 @@ static ssize_t read_flow(void *cls, uint64_t pos, char *to, size_t max)
             pthread_mutex_unlock(&x->lock);
             return MHD_CONTENT_READER_END_OF_STREAM;
         }
-        if (!x->out.len && !x->again) {
+        if (!x->out.len && !x->again && !x->out.failed) {
             x->suspended = true;
             MHD_suspend_connection(x->connection);
             pthread_mutex_unlock(&x->lock);

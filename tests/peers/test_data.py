@@ -474,3 +474,39 @@ def test_two_nodes_share_over_tls(tmp_path):
     assert token.encode() not in (provider.node.dir / "factory.db").read_bytes(), "it is kept nowhere"
     for company in (provider, consumer):
         company.node.stop()
+
+
+def test_who_follows_and_falls_behind_gets_what_he_missed_once(market):
+    company, _, _ = market
+    signals, rounds = 400, 25
+    company.api.ok("POST", "values", {f"fast/saw/s{k}": "" for k in range(signals)})
+    company.node.cli("set", "fast", "--label", "partner")
+    deal = Deal(market, signals=("fast",)).ask().started()
+    begin = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    reply = deal.get(stream=True, headers={"Accept": "text/event-stream"}, from_=begin)
+    for i in range(rounds):  # more than a queue takes each time, and in all more than the sockets do
+        company.api.ok("POST", "values", {f"fast/saw/s{k}": f"{i}" + "." * 1000 for k in range(signals)})
+    got = []
+    for line in reply.iter_lines(chunk_size=1 << 16, decode_unicode=True):
+        if line.startswith("data: ["):
+            got += [(v["path"], int(v["value"].rstrip("."))) for v in json.loads(line[6:])]
+        if len(got) >= signals * rounds:
+            break
+    assert sorted(got) == sorted((f"fast/saw/s{k}", i) for k in range(signals) for i in range(rounds))
+    reply.close()
+
+
+def test_what_is_written_down_later_than_it_was_comes_too(market):
+    company, _, _ = market
+    path, n = "later/scale/weight", 12_000
+    post(company, path, 0, start=0)
+    company.node.cli("set", "later", "--label", "partner")
+    deal = Deal(market, signals=("later",)).ask().started()
+    stream = Follow(deal, from_=at(0))
+    for i in range(1, n, 3000):
+        post(company, path, *range(i, min(i + 3000, n)), start=i)
+    post(company, path, -1, start=-1)
+    assert sorted(v["value"] for v in stream.comes(n, path)) == list(range(n)), "and not what is before the time that was asked for"
+    post(company, path, n, start=0.5)
+    assert stream.comes(n + 1, path)[-1]["value"] == n
+    deal.end()
