@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = ROOT / "build" / "release"
-KOPPEL = RELEASE / "koppel"
+KOPPEL = Path(os.environ.get("KOPPEL_BIN", RELEASE / "koppel")).resolve()
 
 
 def figure(name, value, unit, aim=None, peer=None):
@@ -84,7 +84,7 @@ class Node:
             return False
 
     def cli(self, *words):
-        out = subprocess.run([KOPPEL, *words, "--node", self.dir], capture_output=True, text=True)
+        out = subprocess.run([KOPPEL, *map(str, words), "--node", self.dir], capture_output=True, text=True)
         if out.returncode:
             raise SystemExit(f"koppel {' '.join(map(str, words))}: {out.stderr}")
         return out.stdout

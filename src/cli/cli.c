@@ -337,6 +337,52 @@ static const struct kp_flag csaf_flags[] = {
     { "all", NULL, "with check: every place" },
     { 0 },
 };
+static const struct kp_flag stix_flags[] = {
+    { "pattern", "PATTERN", "what to look for" },
+    { "observations", "FILE", "in which bundles of observed-data, - for stdin" },
+    { 0 },
+};
+static const struct kp_word stix_words[] = {
+    { "match", "", "pattern observations", "whether a pattern matches what was observed: 0 yes, 1 no, 2 one of them is in error",
+      "koppel stix match --pattern \"[ipv4-addr:value ISSUBSET '203.0.113.0/24']\" --observations seen.json" },
+    { "match-batch", "FILE", "", "the same for a list of patterns, in JSON", "koppel stix match-batch patterns.json" },
+    { "check-pattern", "PATTERN...", "", "whether patterns are as the standard wants them",
+      "koppel stix check-pattern \"[url:value LIKE '%.example.org/%'] REPEATS 3 TIMES WITHIN 60 SECONDS\"" },
+    { 0 },
+};
+static const struct kp_flag inventory_flags[] = {
+    { "of", "DEVICE", "with import: the device that a bill of materials (CycloneDX) is of" },
+    { "for", "DURATION", "with expect: how long (default: 8h)" },
+    { 0 },
+};
+static const struct kp_word inventory_words[] = {
+    { "list", "", "", "all devices", "koppel inventory" },
+    { "show", "DEVICE", "", "a device and what its firmware was", "koppel inventory show hall/press" },
+    { "set", "NAME KEY=VALUE...", "", "fields by hand, of a device that is known or new; \"\" gives one back to the machine", "koppel inventory set hall/press firmware=V2.9.4 weight=high" },
+    { "import", "FILE", "of", "a list (CSV) or a bill of materials (CycloneDX)", "koppel inventory import devices.csv" },
+    { "remove", "DEVICE", "", "forget a device and its findings", "koppel inventory remove old/drive" },
+    { "expect", "DEVICE [VERSION]", "for", "its firmware will change, so that is no alarm", "koppel inventory expect hall/press V2.9.7 --for 4h" },
+    { "confirm", "DEVICE", "", "a change nobody announced was right", "koppel inventory confirm hall/press" },
+    { "aliases", "[FILE]", "", "makers' other names, lines such as 'Old Cogs = Cogs'", "koppel inventory aliases makers.txt" },
+    { 0 },
+};
+static const struct kp_flag advisories_flags[] = {
+    { "all", NULL, "with list: what is closed too" },
+    { "comment", "TEXT", "with answer: why" },
+    { 0 },
+};
+static const struct kp_word advisories_words[] = {
+    { "list", "", "all", "findings, the most urgent first", "koppel advisories" },
+    { "import", "FILE|DIR...", "", "take advisories (CSAF 2.0), or what feeds say of vulnerabilities (EPSS, KEV)", "koppel advisories import /media/usb/csaf" },
+    { "show", "ADVISORY", "", "an advisory, which devices it is about and why, and what to do", "koppel advisories show ICSA-24-046-01" },
+    { "answer", "ADVISORY DEVICE ANSWER", "comment", "affected, not_affected, in_progress, accepted or done; it is remembered", "koppel advisories answer ICSA-24-046-01 hall/press not_affected" },
+    { 0 },
+};
+static const struct kp_flag shield_flags[] = {
+    { "inventory", "FILE", "a CSV file of devices: id, manufacturer, product, order_number, firmware" },
+    { "advisories", "DIR", "a folder of advisories (CSAF 2.0)" },
+    { 0 },
+};
 static const struct kp_flag check_flags[] = {
     { "repair", "OUT", "of a damaged data file: write a sound copy of all that can be read" },
     { 0 },
@@ -419,6 +465,14 @@ const struct kp_verb kp_verbs[] = {
       "koppel flex oee 'hall/**' --from -7d --every shift", kp_verb_flex, flex_flags, 1, -1, flex_words },
     { "csaf", "check FILE|DIR... | tests", "whether security advisories (CSAF 2.0) are as the standard wants them",
       "koppel csaf check advisories/", kp_verb_csaf, csaf_flags, 1, -1, NULL },
+    { "stix", "[WORD...]", "patterns of threat information (STIX 2.1) held against what was observed",
+      "koppel stix check-pattern \"[ipv4-addr:value = '203.0.113.7']\"", kp_verb_stix, stix_flags, 1, -1, stix_words },
+    { "inventory", "list | show | set | import | remove | expect | confirm | aliases ...", "devices, their firmware and its changes", "koppel inventory import devices.csv",
+      kp_verb_inventory, inventory_flags, 0, -1, inventory_words },
+    { "advisories", "list | import | show | answer ...", "which devices are affected by what, and what to do", "koppel advisories import csaf/",
+      kp_verb_advisories, advisories_flags, 0, -1, advisories_words },
+    { "shield", "match", "which devices of a list the advisories of a folder are about, without a node",
+      "koppel shield match --inventory devices.csv --advisories csaf/", kp_verb_shield, shield_flags, 1, 1, NULL },
     { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1, NULL },
     { "rollback", "[DIR]", "go back to the data file before an upgrade", "koppel rollback ~/factory", kp_verb_rollback,
       no_flags, 0, 1, NULL },

@@ -55,8 +55,13 @@ bool kp_confirm(const struct kp_cli *, const char *question);
 enum kp_code kp_read_secret(const char *file, const char *what, char *out, int size, struct kp_err *);
 /* A whole file, - is the standard input, into `out`, which it makes; at most 4 MiB. */
 enum kp_code kp_read_file(const char *file, struct kp_buf *out, struct kp_err *);
+/* A whole document, - is the standard input, in place of what is in `text`, up to its limit. */
+enum kp_code kp_read_document(const char *file, struct kp_buf *text, struct kp_err *);
+/* Every "....json" of a folder that is not hidden, by name; false: it is no folder that can be read, errno says why. */
+bool kp_each_json_file(const char *folder, void (*each)(void *arg, const char *path), void *arg);
 
 /* ---- output ---- */
+const char *kp_or_dash(const char *); /* "-" for an empty text */
 const char *kp_style(const struct kp_cli *, const char *codes); /* "\033[...m" on a terminal, "" elsewhere */
 /* A table: rows are collected, widths follow from what is in them, then printed. Cells are cut nowhere. Printed again
  * with further rows it goes on: no second head, columns at least as wide as before. */
@@ -91,7 +96,9 @@ int kp_verb_follow(struct kp_cli *), kp_verb_consumers(struct kp_cli *);
 int kp_verb_retain(struct kp_cli *), kp_verb_usage(struct kp_cli *), kp_verb_quarantine(struct kp_cli *);
 int kp_verb_alarms(struct kp_cli *);
 int kp_verb_import(struct kp_cli *);
-int kp_verb_csaf(struct kp_cli *);
+int kp_verb_csaf(struct kp_cli *), kp_verb_stix(struct kp_cli *);
+int kp_verb_shield(struct kp_cli *);
+int kp_verb_inventory(struct kp_cli *), kp_verb_advisories(struct kp_cli *);
 int kp_verb_flex(struct kp_cli *);
 int kp_flex_report(struct kp_cli *); /* flex_report.c */
 int kp_flex_shop(struct kp_cli *); /* what flex says of the shop floor */

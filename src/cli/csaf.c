@@ -7,7 +7,6 @@
 #include "net/json_memory.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,26 +84,6 @@ static void show_end(struct checking *c, const struct kp_csaf_head *h, const str
 }
 
 /* ---- files ---- */
-static void read_file(struct checking *c, struct kp_err *err)
-{
-    FILE *f = strcmp(c->file, "-") == 0 ? stdin : fopen(c->file, "rb");
-    size_t n = 1;
-    c->text.len = 0;
-    c->text.failed = false;
-    if (!f) {
-        kp_fail(err, KP_EIO, "%s", strerror(errno));
-        return;
-    }
-    for (char *room; n && (room = kp_buf_room(&c->text, 1 << 16)); c->text.len += n)
-        n = fread(room, 1, 1 << 16, f);
-    if (ferror(f))
-        kp_fail(err, KP_EIO, "it cannot be read");
-    else if (c->text.failed)
-        kp_fail(err, KP_EFULL, "the document is larger than %d MiB", KP_CSAF_BYTES_MAX >> 20);
-    if (f != stdin)
-        fclose(f);
-}
-
 static void check_file(struct checking *c, const char *file)
 {
     struct kp_err err = { 0 };
@@ -117,8 +96,7 @@ static void check_file(struct checking *c, const char *file)
         kp_json_key(&c->json, "findings");
         kp_json_begin(&c->json, '[');
     }
-    read_file(c, &err);
-    if (!err.code)
+    if (!kp_read_document(file, &c->text, &err))
         kp_csaf_check(kp_buf_text(&c->text), c->text.len, c->mandatory_only, &head, show, c, &err);
     show_end(c, &head, &err);
     if (err.code)
@@ -205,7 +183,7 @@ static int check(struct kp_cli *cli)
     if (only && strcmp(only, "mandatory") != 0)
         return kp_complain(cli, KP_MISUSE, "--only takes mandatory");
     kp_json_memory_init();
-    kp_buf_init(&c.text, KP_CSAF_BYTES_MAX + (2 << 16));
+    kp_buf_init(&c.text, KP_CSAF_BYTES_MAX);
     kp_buf_init(&c.out, 64 << 20);
     c.json = kp_json(&c.out);
     if (cli->json) {

@@ -7,6 +7,7 @@
 #include "store/repair.h"
 #include "store/store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 
 #include "core/ban.h"
 
-enum { FILE_MAX = 4 << 20, SQL_ROWS = 1000, SQL_DEADLINE_MS = 30000 };
+enum { FILE_MAX = 4 << 20, BLOCK = 1 << 16, SQL_ROWS = 1000, SQL_DEADLINE_MS = 30000 };
 
 /* ---- sql ---- */
 static void csv_cell(const char *text, bool last)
@@ -142,19 +143,50 @@ int kp_verb_sql(struct kp_cli *c)
 }
 
 /* ---- apply and export ---- */
-enum kp_code kp_read_file(const char *file, struct kp_buf *out, struct kp_err *err)
+enum kp_code kp_read_document(const char *file, struct kp_buf *text, struct kp_err *err)
 {
     FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "rb");
-    char block[8192];
+    char block[BLOCK];
     size_t n;
-    kp_buf_init(out, FILE_MAX);
+    text->len = 0;
+    text->failed = false;
     if (!f)
-        return kp_fail(err, KP_EIO, "%s: %s", file, strerror(errno));
-    while ((n = fread(block, 1, sizeof block, f)) > 0)
-        kp_buf_add(out, block, n);
+        return kp_fail(err, KP_EIO, "%s", strerror(errno));
+    while ((n = fread(block, 1, sizeof block, f)) > 0 && !text->failed)
+        kp_buf_add(text, block, n);
+    if (ferror(f))
+        kp_fail(err, KP_EIO, "it cannot be read");
+    else if (text->failed)
+        kp_fail(err, KP_EFULL, "the document is larger than %zu MiB", text->limit >> 20);
     if (f != stdin)
         fclose(f);
-    return out->failed ? kp_fail(err, KP_EFULL, "%s is larger than 4 MiB", file) : KP_OK;
+    return err->code;
+}
+
+enum kp_code kp_read_file(const char *file, struct kp_buf *out, struct kp_err *err)
+{
+    kp_buf_init(out, FILE_MAX);
+    return kp_read_document(file, out, err) ? kp_context(err, "%s", file) : KP_OK;
+}
+
+static int is_json(const struct dirent *e)
+{
+    size_t n = strlen(e->d_name);
+    return e->d_name[0] != '.' && n > 5 && strcmp(e->d_name + n - 5, ".json") == 0;
+}
+
+bool kp_each_json_file(const char *folder, void (*each)(void *arg, const char *path), void *arg)
+{
+    struct dirent **entry = NULL;
+    char path[PATH_MAX];
+    int n = scandir(folder, &entry, is_json, alphasort);
+    for (int i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
+        each(arg, path);
+        free(entry[i]);
+    }
+    free(entry);
+    return n >= 0;
 }
 
 static void print_plan(const struct kp_cli *c, const json_t *j)

@@ -10,11 +10,6 @@
 
 enum { URL = 1024 };
 
-static const char *or_dash(const char *text)
-{
-    return *text ? text : "-";
-}
-
 /* ---- list ---- */
 static void print_folders(struct kp_cli *c, const json_t *j)
 {
@@ -25,7 +20,7 @@ static void print_folders(struct kp_cli *c, const json_t *j)
     json_array_foreach(json_object_get(j, "folders"), i, f) kp_table_row(
         &t, 4,
         (const char *[]){ kp_text(f, "name"), *kp_text(f, "format") ? kp_text(f, "format") : "csv",
-                          or_dash(kp_text(f, "sender")),
+                          kp_or_dash(kp_text(f, "sender")),
                           *kp_text(f, "path") ? kp_text(f, "path") : "orders/ of the node" });
     if (i)
         kp_table_print(c, &t, head, "llll");

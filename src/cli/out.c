@@ -24,6 +24,11 @@ const char *kp_style(const struct kp_cli *c, const char *codes)
     return out;
 }
 
+const char *kp_or_dash(const char *text)
+{
+    return *text ? text : "-";
+}
+
 /* One column a character: right for Latin text, the units and the arrows this program prints. */
 size_t kp_text_width(const char *text)
 {

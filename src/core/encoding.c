@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/encoding.h"
 
+#include <string.h>
+
 #include "core/ban.h"
 
 /* 0x80 to 0x9f; the others stand where ISO 8859-1 has them. */
@@ -88,10 +90,10 @@ bool kp_utf8_from_16(struct kp_buf *text, bool big)
     return replace(text, &out);
 }
 
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 void kp_base64(struct kp_buf *out, const void *bytes, size_t n)
 {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const uint8_t *p = bytes;
     for (size_t i = 0; i < n; i += 3) {
         size_t left = n - i;
@@ -101,4 +103,17 @@ void kp_base64(struct kp_buf *out, const void *bytes, size_t n)
                          left > 1 ? letters[v >> 6 & 63] : '=', left > 2 ? letters[v & 63] : '=' };
         kp_buf_add(out, four, 4);
     }
+}
+
+int kp_base64_digit(char c)
+{
+    const char *p = c ? strchr(letters, c) : NULL;
+    return p ? (int)(p - letters) : -1;
+}
+
+int kp_hex_digit(char c)
+{
+    return c >= '0' && c <= '9'                 ? c - '0'
+           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                : -1;
 }

@@ -13,4 +13,6 @@ bool kp_utf8_to_1252(struct kp_buf *text);
 bool kp_utf8_from_16(struct kp_buf *text, bool big);
 /* Base64 (RFC 4648, 4) in one line: whoever breaks lines does so at multiples of three bytes. */
 void kp_base64(struct kp_buf *, const void *bytes, size_t n);
+int kp_base64_digit(char); /* what it stands for; -1: it is none */
+int kp_hex_digit(char);    /* in upper or lower case */
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/value.h"
 
+#include "core/encoding.h"
 #include "core/text.h"
 
 #include <ctype.h>
@@ -296,10 +297,10 @@ static bool parse_bytes(struct kp_arena *a, const char *text, struct kp_value *v
     for (size_t i = 0; p && i < n / 2; i++) {
         unsigned byte = 0;
         for (int k = 0; k < 2; k++) {
-            int c = tolower((unsigned char)text[2 * i + (size_t)k]);
-            if (!isxdigit(c))
+            int digit = kp_hex_digit(text[2 * i + (size_t)k]);
+            if (digit < 0)
                 return false;
-            byte = byte * 16 + (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+            byte = byte * 16 + (unsigned)digit;
         }
         p[i] = (uint8_t)byte;
     }

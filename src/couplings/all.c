@@ -8,6 +8,7 @@
 #include "couplings/mtconnect/mtconnect.h"
 #include "couplings/s7/s7.h"
 #include "couplings/shdr/shdr.h"
+#include "couplings/sim/sim.h"
 #include "couplings/sparkplug/sparkplug.h"
 #if KOPPEL_OPCUA
 #include "couplings/opcua/opcua.h"
@@ -29,6 +30,7 @@ const struct kp_coupling_class *const kp_coupling_classes[] = {
     &kp_mtconnect,
     &kp_shdr,
     &kp_file,
+    &kp_sim,
     NULL,
 };
 

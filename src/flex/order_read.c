@@ -43,9 +43,8 @@ static enum kp_code end(struct asking *a)
 /* ---- columns ---- */
 static const char *text_at(struct asking *a, struct kp_stmt *s, int column)
 {
-    const char *text = kp_column_text(s, column);
-    const char *copy = text ? kp_arena_strdup(a->arena, text) : NULL;
-    if (text && !copy)
+    const char *copy = kp_column_copy(s, column, a->arena);
+    if (!copy && !kp_column_null(s, column))
         kp_fail(a->err, KP_ENOMEM, "out of memory");
     return copy;
 }

@@ -192,7 +192,7 @@ static void arrive(struct kp_courier *c, struct trip *t, CURLcode code)
         kp_fail(&a.err, code == CURLE_PEER_FAILED_VERIFICATION ? KP_EREFUSED : KP_EPEER, "%.200s",
                 *t->why ? t->why : curl_easy_strerror(code));
     a.text = kp_buf_text(&t->text);
-    a.len = t->text.len;
+    a.len = t->text.failed ? 0 : t->text.len; /* its text is "" then */
     a.next = t->link;
     t->done(t->arg, &a);
     trip_free(c, t);

@@ -133,6 +133,8 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
     }
     if (node->inbox)
         node->share = kp_share_new(node->store, kp_hub_model(node->hub), node->clock, err);
+    if (node->share)
+        node->shield = kp_shield_new(node->hub, node->store, node->clock, err);
     return err->code;
 }
 
@@ -159,7 +161,7 @@ enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
         return err->code;
     if (kp_couplings_make_identity(node->store, node->name, err) || kp_alarms_start(node->alarms, err) ||
         kp_shop_start(node->shop, err) || kp_share_start(node->share, err) || kp_hub_start(node->hub, err) ||
-        kp_inbox_start(node->inbox, err)) {
+        kp_inbox_start(node->inbox, err) || kp_shield_start(node->shield, err)) {
         kp_share_stop(node->share);
         kp_shop_stop(node->shop);
         kp_alarms_stop(node->alarms);
@@ -177,6 +179,7 @@ void kp_node_stop(struct kp_node *node)
         return;
     kp_discover_cancel(node->discover);
     kp_inbox_stop(node->inbox);
+    kp_shield_stop(node->shield);
     kp_share_stop(node->share);
     kp_shop_stop(node->shop);
     kp_hub_stop(node->hub); /* the last batches go to the store, which then commits them */
@@ -197,6 +200,7 @@ void kp_node_free(struct kp_node *node)
     kp_alarms_free(node->alarms);
     kp_shop_free(node->shop);
     kp_share_free(node->share);
+    kp_shield_free(node->shield);
     if (node->store)
         kp_store_close(node->store);
     couplings_free(node);
@@ -229,6 +233,11 @@ struct kp_shop *kp_node_shop(struct kp_node *node)
 struct kp_share *kp_node_share(struct kp_node *node)
 {
     return node->share;
+}
+
+struct kp_shield *kp_node_shield(struct kp_node *node)
+{
+    return node->shield;
 }
 
 struct kp_alarms *kp_node_alarms(struct kp_node *node)

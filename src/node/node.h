@@ -35,12 +35,14 @@ struct kp_discover;
 struct kp_alarms;
 struct kp_shop;
 struct kp_share;
+struct kp_shield;
 struct kp_hub *kp_node_hub(struct kp_node *);
 struct kp_store *kp_node_store(struct kp_node *);
 struct kp_discover *kp_node_discover(struct kp_node *); /* looking for machines; couplings/discover/discover.h */
 struct kp_alarms *kp_node_alarms(struct kp_node *); /* alarm/alarm.h */
 struct kp_shop *kp_node_shop(struct kp_node *); /* flex/shop.h */
 struct kp_share *kp_node_share(struct kp_node *); /* share/share.h */
+struct kp_shield *kp_node_shield(struct kp_node *); /* shield/shield.h */
 const char *kp_node_dir(const struct kp_node *);
 const char *kp_node_name(const struct kp_node *);
 int64_t kp_node_started(const struct kp_node *); /* ns UTC */

@@ -6,6 +6,7 @@
 #include "flex/drop.h"
 #include "node/node.h"
 #include "share/share.h"
+#include "shield/shield.h"
 
 #include <pthread.h>
 
@@ -28,6 +29,7 @@ struct kp_node {
     struct kp_shop *shop;
     struct kp_inbox *inbox;
     struct kp_share *share;
+    struct kp_shield *shield;
     struct kp_discover *discover;
     int64_t started;
     bool running;

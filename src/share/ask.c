@@ -98,7 +98,7 @@ static void put_datasets(struct kp_json *j, const json_t *catalogue)
     }
 }
 
-enum { PAGES_MAX = 100 };
+enum { PAGES_MAX = 100, PAGES_WITHIN_S = 30 };
 enum kp_code kp_share_catalogue(struct kp_share *s, const char *name, struct kp_json *j,
                                 struct kp_err *err)
 {
@@ -110,8 +110,15 @@ enum kp_code kp_share_catalogue(struct kp_share *s, const char *name, struct kp_
     const char *url = share_find_partner(s, name, &arena, &p, err)
                           ? NULL
                           : below(&p, &arena, "/catalog/request", NULL, err);
+    int64_t end = kp_mono(s->clock) + PAGES_WITHIN_S * KP_SECOND;
     for (int i = 0; url && i < PAGES_MAX && !err->code; i++) {
         const char *next = NULL;
+        if (kp_mono(s->clock) > end) {
+            kp_fail(err, KP_EPEER,
+                    "partner %.60s is slow: not all of his catalogue came within %d seconds",
+                    p.name, PAGES_WITHIN_S);
+            break;
+        }
         json_t *page = ask(s, &p, url, body, "Catalog", &arena, &next, err);
         if (page && !begun) {
             kp_json_begin(j, '{');

@@ -37,7 +37,7 @@ static const char *signals_of(struct kp_db *db, const char *agreement, struct kp
     if (!s)
         return NULL;
     kp_bind_text(s, 1, agreement);
-    const char *text = kp_step(s, err) ? share_column(s, 0, arena) : NULL;
+    const char *text = kp_step(s, err) ? kp_column_copy(s, 0, arena) : NULL;
     kp_reset(s);
     return text;
 }

@@ -117,6 +117,7 @@ void kp_share_reached_at(struct kp_share *s, const char *root)
     pthread_mutex_lock(&s->lock);
     snprintf(s->root, sizeof s->root - sizeof KP_DSP_PATH, "%s", root);
     pthread_mutex_unlock(&s->lock);
+    share_wake(s); /* requests wait until they can be answered */
 }
 
 enum kp_code kp_share_card(struct kp_share *s, struct kp_json *j, const char *ca,
@@ -323,6 +324,9 @@ static enum kp_code check_claims(struct kp_share *s, const json_t *claims, const
     if (!(exp - iat <= TOKEN_AGE_S))
         return kp_fail(err, KP_EDENIED, "the token is valid for longer than %d seconds",
                        TOKEN_AGE_S);
+    if (s->started <= now && iat < (double)(s->started / KP_SECOND)) /* was it shown before? */
+        return kp_fail(err, KP_EDENIED,
+                       "the token is older than the last start of this node: show a new one");
     if (!sub || strcmp(sub, issuer) != 0 || !jti || !*jti || strlen(jti) >= KP_DSP_ID)
         return kp_fail(err, KP_EDENIED, "the token needs sub, the same as iss, and jti");
     return first_time(s, issuer, jti, now, exp, err);

@@ -24,10 +24,22 @@ enum {
 #define FIRST_WAIT   (100 * KP_MILLISECOND)
 #define LONGEST_WAIT (300 * KP_SECOND)
 #define GIVE_UP      (72 * 3600 * KP_SECOND)
+#define PAUSE        KP_SECOND /* while the disk takes nothing, or the same would be said at once */
+
+struct flight;
+struct outcome {
+    struct share_step step;
+    struct flight *flight;
+    const char *peer; /* learnt from the answer, or NULL */
+    enum { ARRIVED, LATER, REFUSED } what;
+    int64_t due;
+};
 
 struct flight {
     struct kp_share *share;
-    bool used, asking; /* asking: where the process stands on the other side, after a refusal */
+    struct outcome outcome; /* when it is done */
+    bool used, done,
+        asking; /* asking: where the process stands on the other side, after a refusal */
     int64_t row;
     struct share_process process;
     struct share_before said; /* and what was before */
@@ -39,11 +51,13 @@ struct flight {
 
 struct outbox {
     struct kp_share *share;
+    int64_t pause;
     struct flight flights[AT_ONCE];
 };
 
 void share_wake(struct kp_share *s)
 {
+    s->news = true;
     if (s->courier)
         kp_courier_wake(s->courier);
 }
@@ -152,13 +166,16 @@ static enum kp_code row_done(struct kp_db *db, int64_t row, struct kp_err *err)
     return kp_run(s, err);
 }
 
-struct outcome {
-    struct share_step step;
-    struct flight *flight;
-    const char *peer; /* learnt from the answer, or NULL */
-    enum { ARRIVED, LATER, REFUSED } what;
-    int64_t due;
-};
+static int64_t wait_after(int64_t tries)
+{
+    uint16_t r;
+    int64_t wait = FIRST_WAIT;
+    for (int64_t i = 0; i < tries && wait < LONGEST_WAIT; i++)
+        wait += wait / 2;
+    kp_random(&r, sizeof r);
+    wait = wait < LONGEST_WAIT ? wait : LONGEST_WAIT;
+    return wait - wait / 4 + wait / 2 * r / 65536;
+}
 
 static enum kp_code put_off(struct kp_db *db, const struct outcome *o, struct kp_err *err)
 {
@@ -187,10 +204,31 @@ static enum kp_code arrived(struct kp_db *db, const struct outcome *o, struct sh
     return row_done(db, o->flight->row, err);
 }
 
+/* By that id the partner means another process of his already: which one a message is about could
+ * not be told any more. */
+static bool is_taken(struct kp_db *db, const struct outcome *o)
+{
+    const struct share_process *p = &o->flight->process;
+    struct share_process other;
+    struct kp_err none = { 0 };
+    return o->peer &&
+           !share_process_by_peer(db, p->partner, p->deal, p->side, o->peer, o->step.arena, &other,
+                                  &none) &&
+           other.id != p->id;
+}
+
 static enum kp_code settle(struct kp_db *db, void *arg, struct kp_err *err)
 {
-    struct outcome *o = arg;
+    struct outcome *o = &((struct flight *)arg)->outcome;
     struct share_process p;
+    if (is_taken(db, o)) {
+        snprintf(o->flight->why, sizeof o->flight->why,
+                 "the partner gives this %s the id of another one",
+                 share_noun(o->flight->process.deal));
+        o->peer = NULL;
+        o->what = LATER;
+        o->due = o->step.now + wait_after(o->flight->tries);
+    }
     if (!row_there(db, o->flight->row,
                    err)) /* an end has swept it away meanwhile; what was learnt still counts */
         return err->code || !o->peer ||
@@ -211,35 +249,60 @@ static enum kp_code settle(struct kp_db *db, void *arg, struct kp_err *err)
 
 static void conclude(struct flight *f, int what, const char *peer, int64_t wait)
 {
-    struct kp_share *s = f->share;
-    struct kp_err err = { 0 };
-    struct share_self self = { 0 };
-    struct outcome o = { { s, &f->arena, &self, kp_utc(s->clock) }, f, peer, what, 0 };
-    o.due = o.step.now + wait;
+    static const struct share_self nobody = { 0 };
+    int64_t now = kp_utc(f->share->clock);
+    f->outcome =
+        (struct outcome){ { f->share, &f->arena, &nobody, now }, f, peer, what, now + wait };
+    f->done = true;
     if (what == REFUSED)
         kp_warn("share", "a partner refuses a message", "partner=%s word=%s why=%s",
                 kp_log_quote(f->process.partner), kp_say_words[f->said.word], kp_log_quote(f->why));
-    if (kp_store_do(s->store, settle, &o, &err) && err.code != KP_ESTOPPED)
-        kp_error("share", "what came of a message cannot be written down: it is said again",
-                 "why=%s", kp_log_quote(err.text));
-    if (what == REFUSED)
-        share_keep(s, &f->process);
-    kp_arena_free(&f->arena);
-    f->used = false;
+}
+
+static enum kp_code settle_done(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    struct outbox *o = arg;
+    for (size_t i = 0; i < AT_ONCE && !err->code; i++)
+        if (o->flights[i].done)
+            settle(db, &o->flights[i], err);
+    return err->code;
+}
+
+static void settle_alone(struct outbox *o, struct flight *f)
+{
+    struct kp_err err = { 0 };
+    if (!kp_store_do(o->share->store, settle, f, &err) || err.code == KP_ESTOPPED)
+        return;
+    kp_error("share", "what came of a message cannot be written down: it is said again", "why=%s",
+             kp_log_quote(err.text));
+    o->pause = kp_utc(o->share->clock) + PAUSE;
+}
+
+/* All that is done in one transaction, for each costs a turn of the disk; when that fails each for
+ * itself, so that one that cannot be written spoils no other. */
+static void settle_flights(struct outbox *o)
+{
+    struct kp_err err = { 0 };
+    size_t n = 0;
+    for (size_t i = 0; i < AT_ONCE; i++)
+        n += o->flights[i].done;
+    bool apart = n && kp_store_do(o->share->store, settle_done, o, &err);
+    for (size_t i = 0; n && i < AT_ONCE; i++) {
+        struct flight *f = &o->flights[i];
+        if (!f->done)
+            continue;
+        if (apart)
+            settle_alone(o, f);
+        if (f->outcome.what == REFUSED)
+            share_keep(o->share, &f->process);
+        kp_arena_free(&f->arena);
+        f->used = f->done = false;
+    }
+    if (n)
+        o->share->news = true; /* there is a place, and perhaps a next message */
 }
 
 /* ---- answers ---- */
-static int64_t wait_after(int64_t tries)
-{
-    uint16_t r;
-    int64_t wait = FIRST_WAIT;
-    for (int64_t i = 0; i < tries && wait < LONGEST_WAIT; i++)
-        wait += wait / 2;
-    kp_random(&r, sizeof r);
-    wait = wait < LONGEST_WAIT ? wait : LONGEST_WAIT;
-    return wait - wait / 4 + wait / 2 * r / 65536;
-}
-
 /* The first reason of an error object, else the status. */
 static void say_why(struct flight *f, const struct kp_answer *a)
 {
@@ -316,6 +379,10 @@ static void hear_answer(void *arg, const struct kp_answer *a)
     say_why(f, a);
     const char *peer = a->status >= 200 && a->status < 300 && is_request(f) ? peer_of(f, a) : NULL;
     bool here = a->status >= 200 && a->status < 300;
+    if (here && is_request(f) && !peer)
+        snprintf(f->why, sizeof f->why,
+                 "the partner answers %ld and does not say what he calls this %s", a->status,
+                 share_noun(f->process.deal));
     bool perhaps = a->status == 404 || a->status == 409,
          person = a->status == 401 || a->status == 403,
          busy = a->status == 0 || a->status >= 500 || a->status == 408 || a->status == 429 ||
@@ -416,19 +483,25 @@ static bool take_row(struct outbox *o, struct kp_db *db, struct kp_stmt *row)
 /* Takes what is due; the time until the next, ms. */
 static int look(struct outbox *o, struct kp_err *err)
 {
-    static const char due[] = "select id, process, word, extra, before, tries, since, due, offer "
-                              "from share_outbox o where not exists"
-                              " (select 1 from share_outbox p where p.process = o.process and p.id "
-                              "< o.id) order by due limit 256";
+    /* Of each process the first message; of each partner a few, and fewer of what he did not take
+     * before, so that one who hangs keeps no place from the others. */
+    static const char due[] =
+        "select id, process, word, extra, before, tries, since, due, offer from"
+        " (select o.*, row_number() over (partition by p.partner order by o.due, o.id) as rank"
+        "  from share_outbox o join share_process p on p.id = o.process where not exists"
+        "  (select 1 from share_outbox f where f.process = o.process and f.id < o.id))"
+        " where rank <= iif(tries, 2, 16) order by due limit 256";
     int64_t now = kp_utc(o->share->clock), next = now + TURN_MS * KP_MILLISECOND;
     bool before[AT_ONCE];
+    if (now < o->pause && o->pause <= now + PAUSE) /* or the clock has been set back */
+        return (int)((o->pause - now) / KP_MILLISECOND) + 1;
     for (size_t i = 0; i < AT_ONCE; i++)
         before[i] = o->flights[i].used;
     struct kp_db *db = kp_store_reader(o->share->store, err);
     struct kp_stmt *row = db ? kp_db_prepare(db, due, err) : NULL;
     while (row && kp_step(row, err)) {
         int64_t at = kp_column_int(row, 7);
-        if (at > now) {
+        if (at > now && at < now + 2 * LONGEST_WAIT) { /* else the clock has been set back */
             next = at < next ? at : next;
             kp_reset(row);
             break;
@@ -455,13 +528,17 @@ void *share_deliver(void *arg)
         return NULL;
     }
     o->share = s;
-    while (!s->stopping) {
+    for (int64_t now, next = INT64_MIN; !s->stopping;) {
         err = (struct kp_err){ 0 };
-        int wait = look(o, &err);
+        now = kp_mono(s->clock);
+        if (atomic_exchange(&s->news, false) || now >= next)
+            next = now + look(o, &err) * KP_MILLISECOND;
+        settle_flights(o); /* what did not even get on its way */
         if (err.code)
             kp_error("share", "the messages to partners cannot be read", "why=%s",
                      kp_log_quote(err.text));
-        kp_courier_turn(s->courier, wait);
+        kp_courier_turn(s->courier, s->news ? 0 : (int)((next - now) / KP_MILLISECOND) + 1);
+        settle_flights(o);
     }
     for (size_t i = 0; i < AT_ONCE; i++)
         kp_arena_free(&o->flights[i].arena);

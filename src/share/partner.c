@@ -26,9 +26,9 @@ enum kp_code share_partner(struct kp_db *db, const char *name, struct kp_arena *
     if (!kp_step(s, err))
         return err->code ? err->code
                          : kp_fail(err, KP_ENOTFOUND, "there is no partner named '%.60s'", name);
-    *p = (struct share_partner){ kp_arena_strdup(arena, name), share_column(s, 0, arena),
-                                 share_column(s, 1, arena),    share_column(s, 2, arena),
-                                 share_column(s, 3, arena),    share_column(s, 4, arena) };
+    *p = (struct share_partner){ kp_arena_strdup(arena, name), kp_column_copy(s, 0, arena),
+                                 kp_column_copy(s, 1, arena),    kp_column_copy(s, 2, arena),
+                                 kp_column_copy(s, 3, arena),    kp_column_copy(s, 4, arena) };
     kp_reset(s);
     return p->name && p->id && p->url && p->method ? KP_OK
                                                    : kp_fail(err, KP_ENOMEM, "out of memory");

@@ -24,8 +24,9 @@ struct kp_share {
     const struct kp_clock *clock;
     pthread_t thread;
     bool running;
+    int64_t started; /* ns UTC; which tokens were shown before is not known any more */
     bool testing; /* partners may be believed what they say they are: identity edc-mock */
-    atomic_bool stopping;
+    atomic_bool stopping, news; /* news: the outbox is to be looked at */
     struct kp_courier *courier; /* the thread's; others may wake it */
     struct kp_gate *gate;
     struct share_keeper *keeper;
@@ -53,8 +54,6 @@ enum kp_code share_show(struct kp_share *, const struct share_partner *, struct 
 /* Whether two addresses are on one server. */
 bool share_same_origin(const char *a, const char *b);
 
-/* A column's text in the arena; NULL for null. */
-const char *share_column(struct kp_stmt *, int column, struct kp_arena *);
 const char *share_noun(enum kp_deal); /* "negotiation" */
 /* KP_EFULL when what is counted is `most` or more. */
 enum kp_code share_room(struct kp_db *, const char *sql, int64_t most, const char *what,

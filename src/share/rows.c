@@ -5,12 +5,6 @@
 
 #include "core/ban.h"
 
-const char *share_column(struct kp_stmt *s, int column, struct kp_arena *arena)
-{
-    const char *t = kp_column_text(s, column);
-    return t ? kp_arena_strdup(arena, t) : NULL;
-}
-
 void share_process_row(struct kp_stmt *s, struct kp_arena *arena, struct share_process *p)
 {
     *p = (struct share_process){
@@ -20,15 +14,15 @@ void share_process_row(struct kp_stmt *s, struct kp_arena *arena, struct share_p
         .state = (enum kp_deal_state)kp_column_int(s, 3),
         .automatic = kp_column_int(s, 4),
         .offered = kp_column_int(s, 5),
-        .partner = share_column(s, 6, arena),
-        .pid = share_column(s, 7, arena),
-        .peer = share_column(s, 8, arena),
-        .callback = share_column(s, 9, arena),
-        .dataset = share_column(s, 10, arena),
-        .offer = share_column(s, 11, arena),
-        .agreement = share_column(s, 12, arena),
-        .format = share_column(s, 13, arena),
-        .note = share_column(s, 14, arena),
+        .partner = kp_column_copy(s, 6, arena),
+        .pid = kp_column_copy(s, 7, arena),
+        .peer = kp_column_copy(s, 8, arena),
+        .callback = kp_column_copy(s, 9, arena),
+        .dataset = kp_column_copy(s, 10, arena),
+        .offer = kp_column_copy(s, 11, arena),
+        .agreement = kp_column_copy(s, 12, arena),
+        .format = kp_column_copy(s, 13, arena),
+        .note = kp_column_copy(s, 14, arena),
         .made = kp_column_int(s, 15),
         .changed = kp_column_int(s, 16),
     };
@@ -184,9 +178,9 @@ enum kp_code share_agreement(struct kp_db *db, const char *id, struct kp_arena *
                          : kp_fail(err, KP_ENOTFOUND, "there is no agreement '%.120s'", id);
     *a = (struct share_agreement){
         .id = kp_arena_strdup(arena, id),
-        .partner = share_column(s, 0, arena),
-        .dataset = share_column(s, 1, arena),
-        .text = share_column(s, 2, arena),
+        .partner = kp_column_copy(s, 0, arena),
+        .dataset = kp_column_copy(s, 1, arena),
+        .text = kp_column_copy(s, 2, arena),
         .side = kp_column_int(s, 3) ? KP_PROVIDER : KP_CONSUMER,
         .active = kp_column_int(s, 4),
         .automatic = kp_column_int(s, 8),

@@ -42,6 +42,7 @@ enum kp_code kp_share_start(struct kp_share *s, struct kp_err *err)
     if (!s->courier)
         return err->code;
     s->stopping = false;
+    s->started = kp_utc(s->clock);
     if (s->testing)
         kp_warn("share",
                 "KOPPEL_TEST_IDENTITIES is set: partners with identity edc-mock need prove nothing",

@@ -102,4 +102,8 @@ static inline bool csaf_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
+static inline bool csaf_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 #endif

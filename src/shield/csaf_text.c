@@ -2,6 +2,8 @@
 /* Texts of a certain form: times, URIs, CPE names, CVE numbers, hashes. */
 #include "shield/csaf_private.h"
 
+#include "core/encoding.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
@@ -11,22 +13,12 @@
 #define DIGITS  "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_hex(char c)
-{
-    return c && strchr(DIGITS "abcdefABCDEF", c);
-}
-
 /* ---- times ---- */
 static bool number(const char **p, int digits, int *out)
 {
     *out = 0;
     for (int i = 0; i < digits; i++, (*p)++) {
-        if (!is_digit(**p))
+        if (!csaf_digit(**p))
             return false;
         *out = *out * 10 + (**p - '0');
     }
@@ -64,8 +56,8 @@ static bool read_clock(const char **p, struct csaf_stamp *out)
     if (!passed(p, "."))
         return true;
     uint32_t unit = 100000000;
-    bool some = is_digit(**p);
-    for (; is_digit(**p); (*p)++, unit /= 10)
+    bool some = csaf_digit(**p);
+    for (; csaf_digit(**p); (*p)++, unit /= 10)
         out->ns += unit * (uint32_t)(**p - '0');
     return some;
 }
@@ -114,9 +106,9 @@ bool csaf_is_time(const char *text)
 static const char *run(const char *p, const char *kind)
 {
     for (;; p++) {
-        if (*p == '%' && is_hex(p[1]) && is_hex(p[2]))
+        if (*p == '%' && kp_hex_digit(p[1]) >= 0 && kp_hex_digit(p[2]) >= 0)
             p += 2;
-        else if (!*p || (!csaf_letter(*p) && !is_digit(*p) && !strchr(kind, *p)))
+        else if (!*p || (!csaf_letter(*p) && !csaf_digit(*p) && !strchr(kind, *p)))
             return p;
     }
 }
@@ -207,7 +199,7 @@ static const char *component(const char *p)
     for (;; p++) {
         if (*p == '\\' && p[1] && strchr("\\*?!\"#$%&'()+,/:;<=>@[]^`{|}~", p[1]))
             p++;
-        else if (!csaf_letter(*p) && !is_digit(*p) && *p != '-' && *p != '.' && *p != '_')
+        else if (!csaf_letter(*p) && !csaf_digit(*p) && *p != '-' && *p != '.' && *p != '_')
             break;
     }
     if (p == body)

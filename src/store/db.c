@@ -269,6 +269,12 @@ const char *kp_column_text(struct kp_stmt *s, int column)
     return (const char *)sqlite3_column_text(s->handle, column);
 }
 
+const char *kp_column_copy(struct kp_stmt *s, int column, struct kp_arena *arena)
+{
+    const char *text = kp_column_text(s, column);
+    return text ? kp_arena_strdup(arena, text) : NULL;
+}
+
 const void *kp_column_blob(struct kp_stmt *s, int column, size_t *len)
 {
     const void *data = sqlite3_column_blob(s->handle, column);

@@ -231,6 +231,42 @@ static const char schema_v9[] =
     "  intervals integer not null default 0, bytes integer not null default 0, signals text, hash blob, ended integer, why text);"
     "create index share_exit_partner on share_exit(partner, id);"
     "create index share_exit_open on share_exit(id) where ended is null;"
+    /* The inventory (src/shield/shield.h): what advisories are matched with. asset: of the model, whose nameplate it has; host: the device it
+     * is a part of. by_hand: a bit for each field that a person typed. expected: the firmware that is to come, until then ("" = any).
+     * alarm: the open interval that says it changed unexpectedly. weight: how much hangs on it, 0 = as its kind says */
+    "create table device(id integer primary key autoincrement, name text not null unique, asset integer, host integer,"
+    "  source text not null, by_hand integer not null default 0, manufacturer text, product text, order_code text, serial text,"
+    "  hardware text, firmware text, cpe text, purl text, weight integer not null default 0, expected text, expected_until integer,"
+    "  alarm integer, made integer not null, changed integer not null);"
+    "create unique index device_asset on device(asset) where asset is not null;"
+    /* Firmware as it was and became; via: machine, import, hand. seen: when a person said that an unexpected one is right */
+    "create table device_version(id integer primary key autoincrement, device integer not null, at integer not null, old text,"
+    "  new text, via text not null, expected integer not null, seen integer, who text);"
+    "create index device_version_device on device_version(device, id);"
+    /* extract: of the document, as JSON, what matching and people need */
+    "create table advisory(id text primary key, publisher text, title text, version text, changed text, url text, tlp text,"
+    "  extract text not null, made integer not null) without rowid;"
+    /* What feeds say of a vulnerability: probability of being exploited (EPSS), known to be (KEV) */
+    "create table exploit(cve text primary key, epss real, kev integer not null default 0) without rowid;"
+    /* verdict: 0 clear, 1 review, 2 affected, of each vulnerability in holes (JSON). print: what the answer was given to; closed: null
+     * while it is open */
+    "create table finding(device integer not null, advisory text not null, verdict integer not null, score real, product text not null,"
+    "  rule text not null, why text not null, holes text not null, print integer not null, answer text, comment text, who text,"
+    "  answered integer, made integer not null, changed integer not null, closed integer, closed_why text,"
+    "  primary key(device, advisory)) without rowid;"
+    "create index finding_advisory on finding(advisory);";
+
+static const char schema_v10[] =
     /* begun: how many transfers of it have begun, also of those that are forgotten meanwhile */
-    "alter table share_agreement add column begun integer not null default 0;";
+    "alter table share_agreement add column begun integer not null default 0;"
+    /* pushed: of a transfer that this node pushes, the source time before which all was taken by the other side */
+    "alter table share_process add column pushed integer;"
+    /* What a coupling brings from a partner (couplings/dsp). onward: whether all of it may go to a third company; upto: all of an
+     * earlier source time came */
+    "create table share_brought(coupling integer primary key, agreement text not null, onward integer not null, upto integer);"
+    /* Offers: what a partner is shown is found in the index alone. */
+    "drop index share_offer_dataset;"
+    "create index share_offer_dataset on share_offer(dataset, partner);"
+    /* what went out lately is judged each minute */
+    "create index share_exit_at on share_exit(at);";
 #endif

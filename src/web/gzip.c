@@ -69,3 +69,11 @@ void kp_packer_free(struct kp_packer *p)
         deflateEnd(&p->z);
     kp_free(p);
 }
+
+bool kp_gzip(const void *data, size_t len, struct kp_buf *out)
+{
+    struct kp_packer *p = kp_packer_new();
+    bool done = p && kp_packer_add(p, data, len, true, out);
+    kp_packer_free(p);
+    return done;
+}

@@ -6,6 +6,8 @@
 
 /* Adds what a gzip text (RFC 1952) holds to `out`, which bounds it. KP_EPARSE: it is none; KP_EFULL: too large. */
 enum kp_code kp_gunzip(const void *data, size_t len, struct kp_buf *out, struct kp_err *);
+/* Adds a text as gzip. */
+bool kp_gzip(const void *data, size_t len, struct kp_buf *out);
 
 /* A gzip text that is made as its content comes. */
 struct kp_packer;

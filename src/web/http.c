@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "share/share.h"
 #include "web/body.h"
+#include "web/gzip.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
@@ -84,7 +85,7 @@ struct kp_exchange {
     struct kp_guest *guest;
     struct MHD_Connection *connection;
     struct kp_buf body;
-    bool too_large;
+    bool too_large, gzip; /* gzip: the client can read it */
 
     pthread_mutex_t lock; /* guards what follows */
     enum phase phase;
@@ -147,6 +148,21 @@ static void find_address(struct MHD_Connection *connection, char out[KP_FROM_MAX
         snprintf(out, KP_FROM_MAX, "unknown");
 }
 
+/* Behind a proxy on this machine it is who the proxy says, who adds him last; only for the log. */
+static void find_client(struct MHD_Connection *connection, bool proxy, char out[KP_FROM_MAX])
+{
+    struct in6_addr any;
+    find_address(connection, out);
+    const char *said = proxy && (strcmp(out, "127.0.0.1") == 0 || strcmp(out, "::1") == 0)
+                           ? MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Forwarded-For")
+                           : NULL;
+    const char *last = said ? strrchr(said, ',') : NULL;
+    last = last ? last + 1 : said;
+    last = last ? last + strspn(last, " ") : "";
+    if (inet_pton(AF_INET, last, &any) == 1 || inet_pton(AF_INET6, last, &any) == 1)
+        snprintf(out, KP_FROM_MAX, "%s", last);
+}
+
 static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Connection *connection,
                                      struct kp_guest *guest)
 {
@@ -177,7 +193,9 @@ static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Co
         .accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept"),
     };
     if (!listener->local)
-        find_address(connection, x->request.client.from);
+        find_client(connection, listener->partners && !listener->tls, x->request.client.from);
+    const char *codings = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding");
+    x->gzip = codings && strstr(codings, "gzip") && !strstr(codings, "gzip;q=0");
     x->listener = listener;
     x->job.run = run;
     x->guest = guest;
@@ -364,6 +382,25 @@ void kp_request_on_gone(struct kp_request *r, void (*cancel)(void *arg), void *a
 
 /* ---- the worker's side ---- */
 
+/* Partners are far away: what is long goes to them packed, if they can read it. */
+static void pack(struct kp_exchange *x)
+{
+    enum { WORTH_IT = 1024 };
+    struct kp_reply *reply = &x->request.reply;
+    struct kp_buf packed;
+    if (!x->listener->partners || x->flowing || !x->gzip || reply->body.len < WORTH_IT)
+        return;
+    kp_buf_init(&packed, KP_REPLY_MAX);
+    if (!kp_gzip(reply->body.data, reply->body.len, &packed)) {
+        kp_buf_free(&packed);
+        return;
+    }
+    kp_buf_free(&reply->body);
+    reply->body = packed;
+    kp_reply_header(&x->request, "Content-Encoding", "gzip");
+    kp_reply_header(&x->request, "Vary", "Accept-Encoding");
+}
+
 static void reply_busy(struct kp_request *r)
 {
     kp_reply_header(r, "Retry-After", "1");
@@ -377,6 +414,7 @@ static void run(struct kp_job *job)
         reply_busy(&x->request);
     else
         kp_request_serve(&x->request);
+    pack(x);
     pthread_mutex_lock(&x->lock);
     x->running = false;
     x->finished = !x->flow.fill;
@@ -441,6 +479,7 @@ static enum MHD_Result queue_reply(struct kp_exchange *x)
     if (x->flowing) { /* quiet for as long as it likes, and the connection's last */
         MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
         MHD_add_response_header(response, "Connection", "close");
+        MHD_add_response_header(response, "X-Accel-Buffering", "no"); /* a proxy hands on what it has */
     }
     kp_keeper_state(keeper, x->guest, x->flowing ? KP_GUEST_STREAMING : KP_GUEST_READING);
     enum MHD_Result queued = MHD_queue_response(x->connection, (unsigned)x->request.reply.status, response);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/params.h"
 
+#include "core/encoding.h"
 #include "core/text.h"
 
 #include <errno.h>
@@ -11,17 +12,6 @@
 
 #include "core/ban.h"
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 enum kp_code kp_url_decode(char *text, struct kp_err *err)
 {
     char *out = text;
@@ -30,7 +20,7 @@ enum kp_code kp_url_decode(char *text, struct kp_err *err)
             *out++ = *in;
             continue;
         }
-        int high = hex(in[1]), low = high < 0 ? -1 : hex(in[2]);
+        int high = kp_hex_digit(in[1]), low = high < 0 ? -1 : kp_hex_digit(in[2]);
         if (low < 0)
             return kp_fail(err, KP_EINVALID, "the address holds a '%%' that is not followed by two hex digits");
         char c = (char)(high << 4 | low);

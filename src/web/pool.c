@@ -15,7 +15,7 @@ struct kp_pool {
     pthread_cond_t more;
     struct lane quick, slow;
     bool stopping;
-    unsigned started, slow_running;
+    unsigned started, idle, slow_running;
     pthread_t thread[KP_POOL_WORKERS];
 };
 
@@ -45,7 +45,9 @@ static struct kp_job *next_job(struct kp_pool *p, bool *slow)
         }
         if (p->stopping && !p->slow.first)
             return NULL;
+        p->idle++;
         pthread_cond_wait(&p->more, &p->lock);
+        p->idle--;
     }
 }
 
@@ -66,6 +68,13 @@ static void *work(void *arg)
     return NULL;
 }
 
+static bool add_worker(struct kp_pool *p)
+{
+    bool there = pthread_create(&p->thread[p->started], NULL, work, p) == 0;
+    p->started += there;
+    return there;
+}
+
 struct kp_pool *kp_pool_start(struct kp_err *err)
 {
     struct kp_pool *p = kp_alloc(sizeof *p);
@@ -77,13 +86,11 @@ struct kp_pool *kp_pool_start(struct kp_err *err)
     p->slow.last = &p->slow.first;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->more, NULL);
-    for (; p->started < KP_POOL_WORKERS; p->started++)
-        if (pthread_create(&p->thread[p->started], NULL, work, p) != 0) {
-            kp_fail(err, KP_EIO, "the system gives no thread for the web's workers");
-            kp_pool_stop(p);
-            return NULL;
-        }
-    return p;
+    if (add_worker(p))
+        return p;
+    kp_fail(err, KP_EIO, "the system gives no thread for the web's workers");
+    kp_pool_stop(p);
+    return NULL;
 }
 
 void kp_pool_stop(struct kp_pool *p)
@@ -112,6 +119,8 @@ bool kp_pool_push(struct kp_pool *p, struct kp_job *job, bool slow)
         lane->last = &job->next;
         lane->n++;
         pthread_cond_signal(&p->more);
+        if (p->quick.n + p->slow.n > p->idle && p->started < KP_POOL_WORKERS)
+            add_worker(p); /* without one, those that are there do it later */
     }
     pthread_mutex_unlock(&p->lock);
     return taken;

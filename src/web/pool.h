@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_WEB_POOL_H
 #define KOPPEL_WEB_POOL_H
-/* Four workers for requests that touch file, hub or network. Two of them never take slow ones, so that a
+/* Up to four workers, begun as they are needed, for requests that touch file, hub or network. Two of them never take slow ones, so that a
  * handful of long queries cannot hold up the page. */
 #include "core/err.h"
 #include "core/mem.h"

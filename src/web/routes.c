@@ -220,6 +220,7 @@ PARAMS profile_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
     END,
 };
+PARAMS findings_params[] = { { .name = "all", .type = KP_PARAM_BOOL }, END };
 PARAMS format_params[] = { { .name = "format", .type = KP_PARAM_CHOICE, .choices = formats }, END };
 PARAMS apply_params[] = {
     { .name = "dryRun", .type = KP_PARAM_BOOL },
@@ -393,6 +394,20 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/transfers/{id}/suspend", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/transfers/{id}/complete", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/transfers/{id}/terminate", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/inventory", kp_route_inventory, KP_VIEWER, KP_SLOW, NULL },
+    { KP_HTTP_POST, API "/inventory", kp_route_device_make, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/inventory/import", kp_route_inventory_import, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/inventory/{id}", kp_route_device, KP_VIEWER, KP_SLOW, NULL },
+    { KP_HTTP_PATCH, API "/inventory/{id}", kp_route_device_put, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_DELETE, API "/inventory/{id}", kp_route_device_remove, KP_ENGINEER, KP_SLOW, NULL },
+    { KP_HTTP_POST, API "/inventory/{id}/expect", kp_route_device_expect, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/inventory/{id}/confirm", kp_route_device_confirm, KP_ENGINEER, KP_SLOW, NULL },
+    { KP_HTTP_GET, API "/vendor-aliases", kp_route_aliases, KP_VIEWER, 0, NULL },
+    { KP_HTTP_PUT, API "/vendor-aliases", kp_route_aliases_put, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/advisories", kp_route_advisories, KP_VIEWER, KP_SLOW, findings_params },
+    { KP_HTTP_POST, API "/advisories", kp_route_advisory_take, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/advisories/{id}", kp_route_advisory, KP_VIEWER, KP_SLOW, NULL },
+    { KP_HTTP_PUT, API "/advisories/{id}/answer", kp_route_advisory_answer, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/sql", kp_route_sql, KP_ENGINEER, KP_SLOW | KP_DATA | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/backup", kp_route_backup, KP_OWNER, KP_LOCAL | KP_SLOW | KP_BODY_JSON | KP_FLOWS, NULL },
     { KP_HTTP_GET, API "/backups", kp_route_backups, KP_ENGINEER, 0, NULL },

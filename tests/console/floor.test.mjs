@@ -110,6 +110,7 @@ test("stops are listed with the unexplained first and what each reason cost; a r
   await until("the sums", async () => (await names()).includes("tool change"));
   await page.getByRole("button", { name: "Undo" }).click();
   await until("it is taken back", async () => !(await stops("hall/mill")).some((s) => s.reason === "tool change"));
+  await until("the sums", async () => !(await names()).includes("tool change")); // the list is drawn anew, and the row goes up
   await choice.focus(); // by keyboard one goes past a reason without saying it
   const said = () => v.asked.filter((a) => a.startsWith("PUT")).length, before = said();
   for (const key of ["ArrowDown", "ArrowDown"]) await page.keyboard.press(key);

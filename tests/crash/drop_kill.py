@@ -34,8 +34,8 @@ class Local(http.client.HTTPConnection):
 
 
 class Node:
-    def __init__(self, koppel, folder):
-        self.koppel, self.dir, self.process = koppel, folder, None
+    def __init__(self, koppel, folder, *options):
+        self.koppel, self.dir, self.options, self.process = koppel, folder, options, None
         subprocess.run([koppel, "init", folder], check=True, stdout=subprocess.DEVNULL)
 
     def ask(self, method, where, body=None):
@@ -51,7 +51,7 @@ class Node:
         return json.loads(text)
 
     def start(self):
-        self.process = subprocess.Popen([self.koppel, "run", self.dir], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen([self.koppel, "run", self.dir, *self.options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 30
         while True:
             try:

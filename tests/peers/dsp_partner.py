@@ -27,10 +27,12 @@ def offer(dataset, name="offer-1", **members):
 
 class Partner:
     """Known to the node by a token. `answers` maps the end of a path to a list of what is answered in turn: a status, (status, body), or
-    "drop" (the connection is cut after the message was taken); without one it is 200 and the state it would be in."""
+    "drop" (the connection is cut after the message was taken); without one it is 200 and the state it would be in. `double`: what it calls each
+    process it is asked for."""
 
     def __init__(self, name, token):
         self.name, self.token, self.heard, self.answers, self.states = name, token, [], {}, {}
+        self.double = None
         partner = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -53,7 +55,7 @@ class Partner:
                     return
                 status, reply = wanted if isinstance(wanted, tuple) else (wanted or 200, None)
                 if reply is None and self.path.endswith("negotiations/request"):
-                    reply = message("ContractNegotiation", providerPid="urn:theirs:" + body["consumerPid"], consumerPid=body["consumerPid"], state="REQUESTED")
+                    reply = message("ContractNegotiation", providerPid=partner.double or "urn:theirs:" + body["consumerPid"], consumerPid=body["consumerPid"], state="REQUESTED")
                 self.reply(status, reply or {})
 
             def do_GET(self):

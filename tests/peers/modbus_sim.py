@@ -24,6 +24,7 @@ parser.add_argument("--control")
 parser.add_argument("--anonymous", action="store_true")
 parser.add_argument("--vendor", default="Koppel Test Works")
 parser.add_argument("--product", default="EM340")
+parser.add_argument("--revision", default="2.7")
 options = parser.parse_args()
 began = time.time()
 
@@ -68,7 +69,7 @@ def action(unit):
 
 
 identity = None if options.anonymous else ModbusDeviceIdentification(info_name={
-    "VendorName": options.vendor, "ProductCode": "KTW-340", "MajorMinorRevision": "2.7", "ProductName": options.product, "ModelName": "EM340-X"})
+    "VendorName": options.vendor, "ProductCode": "KTW-340", "MajorMinorRevision": options.revision, "ProductName": options.product, "ModelName": "EM340-X"})
 units = [
     SimDevice(1, ([bits(0, [False, False, False, True])], [bits(0, [False] * 7 + [True])],
                   [registers(0, holding), registers(50, [0]), registers(60, [7]), registers(62, [8])],

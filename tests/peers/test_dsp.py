@@ -266,6 +266,9 @@ def test_a_partner_by_key_is_believed_only_with_a_fresh_token_for_us_by_his_own_
         return wire.post(DSP + "catalog/request", body, authorization=token)[0]
     good = key.token(them, us)
     assert [status(good), status(good)] == [200, 401], "a token is good once"
+    wait_for(lambda: int(time.time()) > now, 5, "the next second")
+    company.crash()
+    assert status(good) == 401 and status(key.token(them, us)) == 200, "over a crash too"
     for bad in (Key().token(them, us), key.token(them, "urn:other"), key.token("urn:nobody", us), key.token(them, us, exp=now - 100),
                 key.token(them, us, iat=now - 1000), key.token(them, us, exp=now + 90000), key.token(them, us, jti=""), key.token(them, us, sub="urn:x"),
                 key.token(them, [us, "urn:x"]), good[:-4] + "AAAA", good.rsplit(".", 1)[0] + "."):
@@ -298,7 +301,7 @@ def test_messages_that_are_none_are_refused_and_change_nothing(open_shop):
 
 def test_requests_that_lie_begin_nothing(open_shop):
     company, partner, wire = open_shop
-    before = company.newest()["id"]
+    _, _, before = began(company, wire, partner)
     for change in ({"callbackAddress": "http://127.0.0.1:1/dsp"}, {"callbackAddress": "https://" + partner.url[7:]}, {"callbackAddress": partner.url.replace("127", "x@127")},
                    {"callbackAddress": "file:///etc/passwd"}, {"callbackAddress": None}, {"providerPid": "urn:x"}, {"consumerPid": None}, {"consumerPid": ""},
                    {"consumerPid": "x" * 600}, {"consumerPid": "a\nb"}, {"offer": None}, {"offer": {}}, {"offer": offer("nothing")}, {"offer": {**offer("hand"), "permission": []}},

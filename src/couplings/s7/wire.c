@@ -3,6 +3,7 @@
  * earlier question is passed over. */
 #include "couplings/s7/s7_private.h"
 
+#include "core/encoding.h"
 #include "core/url.h"
 #include "couplings/tcp.h"
 
@@ -104,15 +105,14 @@ static enum kp_code receive_answer(struct s7_link *l, struct kp_err *err)
 /* ---- opening ---- */
 bool s7_tsap_parse(const char *text, uint8_t out[2])
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned n = 0, v = 0;
     for (const char *p = text; *p; p++) {
-        const char *d = strchr(digits, *p >= 'A' && *p <= 'F' ? *p + 32 : *p);
+        int digit = kp_hex_digit(*p);
         if (*p == '.' && n == 2)
             continue;
-        if (!d || n == 4)
+        if (digit < 0 || n == 4)
             return false;
-        v = v << 4 | (unsigned)(d - digits);
+        v = v << 4 | (unsigned)digit;
         n++;
     }
     put16(out, v);

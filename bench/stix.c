@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stix PATTERNS.json OBSERVATIONS.json SECONDS: how many pairs of pattern and observation are
+ * decided in a second of CPU on one thread, patterns compiled and observations read before; then
+ * what compiling one takes, and hits as a check. */
+#include "core/mem.h"
+#include "net/json_memory.h"
+#include "shield/stix_pattern.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/ban.h"
+
+struct bench {
+    struct kp_stix_pattern **pattern;
+    size_t patterns, pairs, hits;
+};
+
+static double cpu(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static struct kp_tree *read_json(const char *file, struct kp_arena *arena)
+{
+    struct kp_buf b;
+    struct kp_tree *tree = NULL;
+    struct kp_err err = { 0 };
+    json_t *json; /* lives as long as the program */
+    FILE *f = fopen(file, "rb");
+    kp_buf_init(&b, 64 << 20);
+    size_t n = f != NULL;
+    for (char *room; n && (room = kp_buf_room(&b, 1 << 16)); b.len += n)
+        n = fread(room, 1, 1 << 16, f);
+    if (!f || kp_tree_read(kp_buf_text(&b), b.len, arena, &json, &tree, &err)) {
+        fprintf(stderr, "%s: %s\n", file, f ? err.text : "it cannot be read");
+        exit(1);
+    }
+    fclose(f);
+    return tree;
+}
+
+static bool take(void *arg, const struct kp_stix_observation *o)
+{
+    struct bench *b = arg;
+    struct kp_stix_hit hit;
+    struct kp_err err = { 0 };
+    for (size_t i = 0; i < b->patterns; i++, b->pairs++) {
+        kp_stix_pattern_take(b->pattern[i], o, &hit, &err);
+        b->hits += hit.n > 0;
+    }
+    return err.code == KP_OK;
+}
+
+static void compile(struct bench *b, const struct kp_tree *list)
+{
+    struct kp_err err = { 0 };
+    b->pattern = kp_alloc((list->n + 1) * sizeof(struct kp_stix_pattern *));
+    double start = cpu();
+    for (const struct kp_tree *v = list->first; v && b->pattern; v = v->next) {
+        struct kp_stix_pattern *p = kp_stix_pattern_new(v->text, v->n, &err);
+        if (!p) {
+            fprintf(stderr, "%s: %s\n", v->text, err.text);
+            exit(1);
+        }
+        b->pattern[b->patterns++] = p;
+    }
+    printf("compiled %.6g\n", (double)b->patterns / (cpu() - start));
+}
+
+int main(int argc, char **argv)
+{
+    struct kp_arena arena = { 0 };
+    struct kp_err err = { 0 };
+    struct bench b = { 0 };
+    if (argc != 4)
+        return 2;
+    kp_json_memory_init();
+    compile(&b, read_json(argv[1], &arena));
+    struct kp_tree *seen = read_json(argv[2], &arena);
+    double start = cpu(), used = 0;
+    size_t first = 0;
+    for (; used < strtod(argv[3], NULL); used = cpu() - start) {
+        struct kp_arena mine = { 0 };
+        for (size_t i = 0; i < b.patterns; i++)
+            kp_stix_pattern_forget(b.pattern[i]);
+        if (kp_stix_observations(seen, &mine, take, &b, &err)) {
+            fprintf(stderr, "%s\n", err.text);
+            return 1;
+        }
+        first = first ? first : b.hits;
+        kp_arena_free(&mine);
+    }
+    printf("pairs %.6g\nhits %zu\n", (double)b.pairs / used, first);
+    return 0;
+}

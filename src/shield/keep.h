@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_SHIELD_KEEP_H
+#define KOPPEL_SHIELD_KEEP_H
+/* For the files that keep the inventory and the findings: inventory.c (devices as people see and
+ * change them), inventory_take.c (from the model and from files), finding.c (matching and what
+ * becomes of it), finding_show.c. */
+#include "shield/match.h"
+#include "shield/shield.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum device_field {
+    FIELD_MANUFACTURER,
+    FIELD_PRODUCT,
+    FIELD_ORDER_CODE,
+    FIELD_SERIAL,
+    FIELD_HARDWARE,
+    FIELD_FIRMWARE,
+    FIELD_CPE,
+    FIELD_PURL,
+    DEVICE_FIELDS
+};
+enum { DEVICE_TEXT = 500 };
+#define SHIELD_ALIASES "vendor-aliases" /* the setting */
+extern const char *const device_field_keys[DEVICE_FIELDS + 1]; /* in JSON */
+
+struct kp_shield {
+    struct kp_hub *hub;
+    struct kp_store *store;
+    struct kp_model *model;
+    const struct kp_clock *clock;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of the thread's wait, and of `stopping` */
+    pthread_cond_t wake;
+    bool running, stopping;
+    pthread_mutex_t work; /* one change of devices, advisories or findings at a time; guards: */
+    uint64_t seen;        /* the model's version when it was looked through; UINT64_MAX: never */
+    struct kp_devices *devices; /* NULL: to be made anew */
+    struct kp_arena texts;      /* and their nameplates */
+    struct device_row *rows;    /* in the order of its devices */
+    const char *aliases;        /* makers' other names, as the user has them; NULL: none */
+};
+
+struct device_row {
+    int64_t id, asset, host, made, changed, expected_until, alarm, weight, by_hand;
+    const char *name, *source, *expected, *field[DEVICE_FIELDS]; /* NULL: not known */
+};
+/* All rows by name, or (id) one, in the arena. */
+enum kp_code device_rows(struct kp_db *, int64_t id, struct kp_arena *, struct device_row **,
+                         size_t *n, struct kp_err *);
+
+/* Under the model's lock: whether it may be told there. One that is in no model is internal. */
+bool device_may_go(const struct kp_model *, enum kp_recipient, const struct device_row *);
+
+/* What is to be written of one device; `via` machine, import or hand. */
+struct device_put {
+    int64_t id, asset, host; /* id 0: found by asset or name, else made; host -1: as it is */
+    const char *name, *via, *who, *source;
+    const char *field[DEVICE_FIELDS]; /* NULL: as it is; "" = not known */
+    int64_t weight;                   /* -1: as it is */
+    int64_t now;
+    bool changed, unexpected, made; /* out */
+    char old[DEVICE_TEXT];          /* out: the firmware before an unexpected change */
+};
+enum kp_code device_put(struct kp_db *, struct device_put *, struct kp_err *);
+
+/* `work` held. Devices have changed: they are matched anew with all advisories. */
+enum kp_code findings_devices_changed(struct kp_shield *, struct kp_err *);
+/* Opens or closes the alarm of a device. */
+enum kp_code device_alarm(struct kp_shield *, int64_t device, kp_asset, int64_t interval,
+                          const char *text, struct kp_err *);
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_SHIELD_SHIELD_H
+#define KOPPEL_SHIELD_SHIELD_H
+/* The inventory of devices and software, the advisories that came, and what they have to do with
+ * each other. Devices are taken from nameplates in the model, from files and by hand; a thread sees
+ * when the model changes. A change of firmware that nobody announced is an alarm. Whatever changes,
+ * matching is done anew at once: findings open and close by themselves, answers of people stay as
+ * long as what they answered does. */
+#include "core/hub.h"
+#include "core/json.h"
+#include "gate/gate.h"
+#include "store/store.h"
+
+#include <jansson.h>
+
+enum { KP_SHIELD_DEVICES_MAX = 100000, KP_SHIELD_ADVISORIES_MAX = 50000 };
+
+struct kp_shield;
+struct kp_shield *kp_shield_new(struct kp_hub *, struct kp_store *, const struct kp_clock *,
+                                struct kp_err *);
+enum kp_code kp_shield_start(struct kp_shield *, struct kp_err *); /* store and hub run */
+void kp_shield_stop(struct kp_shield *);
+void kp_shield_free(struct kp_shield *);
+/* Takes from the model what changed since, as the thread does. */
+enum kp_code kp_shield_sync(struct kp_shield *, struct kp_err *);
+
+/* ---- devices ---- */
+/* A list, or (id) one object with its history. What may not go to the recipient is not there. */
+enum kp_code kp_shield_devices(struct kp_shield *, enum kp_recipient, int64_t id, struct kp_json *,
+                               struct kp_err *);
+/* Fields by hand: of a known device, or (id 0) of a new one, whose name the body says. */
+enum kp_code kp_shield_device_put(struct kp_shield *, int64_t id, const json_t *body,
+                                  const char *who, int64_t *made, struct kp_err *);
+enum kp_code kp_shield_device_remove(struct kp_shield *, int64_t id, struct kp_err *);
+/* Its firmware will change, to that ("" = any), until then. */
+enum kp_code kp_shield_device_expect(struct kp_shield *, int64_t id, const char *version,
+                                     int64_t until, struct kp_err *);
+/* Changes nobody announced were right. */
+enum kp_code kp_shield_device_confirm(struct kp_shield *, int64_t id, const char *who,
+                                      struct kp_err *);
+/* A list as CSV, or a bill of materials (CycloneDX JSON) of `of`, a device's name. The text is
+ * changed. Writes an object of counts. Whole or not at all. */
+enum kp_code kp_shield_import(struct kp_shield *, char *text, size_t len, const char *of,
+                              const char *who, struct kp_json *, struct kp_err *);
+
+/* Makers' other names, lines "other name = name"; replaces what there was. */
+enum kp_code kp_shield_aliases(struct kp_shield *, struct kp_json *, struct kp_err *);
+enum kp_code kp_shield_aliases_put(struct kp_shield *, const char *text, struct kp_err *);
+
+/* ---- advisories ---- */
+/* Takes a document (CSAF 2.0), or what feeds say of vulnerabilities (EPSS as CSV, KEV as JSON), and
+ * writes an object that says what came of it. */
+enum kp_code kp_shield_take(struct kp_shield *, char *text, size_t len, struct kp_json *,
+                            struct kp_err *);
+/* Findings, the worst first: what is open, or `all`. */
+enum kp_code kp_shield_findings(struct kp_shield *, enum kp_recipient, bool all, struct kp_json *,
+                                struct kp_err *);
+/* An advisory with its findings, their evidence and what to do. */
+enum kp_code kp_shield_advisory(struct kp_shield *, enum kp_recipient, const char *id,
+                                struct kp_json *, struct kp_err *);
+extern const char *const kp_shield_answers[]; /* "affected" ...; ends with NULL */
+enum kp_code kp_shield_answer(struct kp_shield *, const char *advisory, int64_t device,
+                              const char *answer, const char *comment, const char *who,
+                              struct kp_err *);
+#endif
