@@ -50,8 +50,9 @@ static enum kp_code begin(void *self, const char *agreement, const char *transfe
     return KP_OK;
 }
 
-static bool onward(void *self, uint16_t coupling)
+static bool onward(void *self, uint16_t coupling, const char *path)
 {
+    (void)path;
     (void)self, (void)coupling;
     return true;
 }
@@ -84,7 +85,7 @@ static void open_all(void)
     static const uint8_t functions[WAYS] = { 0, 0, 1 << KP_FN_MEAN, 31 };
     for (int w = 1; w < WAYS; w++) {
         struct kp_err err = { 0 };
-        struct kp_grant grant = { "a", "partner", "plant/**/s*", NULL, kp_terms_open() };
+        struct kp_grant grant = { .agreement = "a", .partner = "partner", .include = "plant/**/s*", .terms = kp_terms_open() };
         grant.terms.every = w > 1 ? 60 * KP_SECOND : 0;
         grant.terms.functions = functions[w];
         cursors[w] = kp_gate_open(gate, &grant, "partner", "t", &err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/csv.h"
 
-#include "core/mem.h"
+#include "core/json.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -116,4 +116,45 @@ char *kp_csv_number(const struct kp_csv *c, char *cell)
 void kp_csv_end(struct kp_csv *c)
 {
     kp_free(c->cell);
+}
+
+/* ---- writing ---- */
+void kp_csv_put_text(struct kp_buf *out, const char *text, size_t n)
+{
+    kp_buf_str(out, "\"");
+    for (size_t i = 0; i < n; i++) {
+        kp_buf_add(out, text + i, 1);
+        if (text[i] == '"')
+            kp_buf_str(out, "\"");
+    }
+    kp_buf_str(out, "\"");
+}
+
+static void put_as_json(struct kp_buf *out, const struct kp_value *v)
+{
+    struct kp_buf text;
+    kp_buf_init(&text, out->limit);
+    struct kp_json j = kp_json(&text);
+    kp_json_value(&j, v);
+    kp_csv_put_text(out, text.data ? text.data : "", text.len);
+    out->failed |= text.failed;
+    kp_buf_free(&text);
+}
+
+void kp_csv_put_value(struct kp_buf *out, const struct kp_value *v)
+{
+    if (v->type == KP_STRING) {
+        kp_csv_put_text(out, v->data, v->len);
+    } else if (v->type == KP_BYTES || v->type & KP_ARRAY) {
+        put_as_json(out, v);
+    } else if (v->type != KP_NULL) {
+        struct kp_json j = kp_json(out);
+        kp_json_value(&j, v);
+    }
+}
+
+void kp_csv_put_time(struct kp_buf *out, int64_t at)
+{
+    char text[KP_TIME_TEXT];
+    kp_buf_add(out, text, kp_time_print(at, text));
 }

@@ -4,10 +4,7 @@
 /* CSV (RFC 4180), also as spreadsheets of countries with a decimal comma write it: cells parted by
  * commas, semicolons or tabs, a byte order mark in front. Records are cut in place, one at a time. */
 #include "core/err.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "core/value.h"
 
 enum { KP_CSV_COLUMNS_MAX = 10000 };
 struct kp_csv {
@@ -30,4 +27,10 @@ size_t kp_csv_find(const struct kp_csv *, const char *const *words);
 /* Where cells are not parted by commas "12,5" is twelve and a half: makes it "12.5" in place. */
 char *kp_csv_number(const struct kp_csv *, char *cell);
 void kp_csv_end(struct kp_csv *);
+
+/* Writing one cell. A value: numbers as they are, text in quotes, bytes and arrays as JSON in one
+ * cell, none as nothing. */
+void kp_csv_put_text(struct kp_buf *, const char *, size_t n);
+void kp_csv_put_value(struct kp_buf *, const struct kp_value *);
+void kp_csv_put_time(struct kp_buf *, int64_t at);
 #endif

@@ -8,12 +8,12 @@
 
 #include "core/ban.h"
 
-enum { PATTERNS_MAX = 64 };
+enum { PATTERNS_MAX = 1000 };
 
 struct patterns {
     char *text; /* owns what `list` points into */
-    size_t n;
-    const char *list[PATTERNS_MAX];
+    size_t n, room;
+    const char **list;
 };
 
 struct passed { /* the last value of a signal that passed */
@@ -32,7 +32,8 @@ struct kp_filter {
     size_t capacity;
 };
 
-static enum kp_code patterns_read(struct patterns *p, const char *text, struct kp_err *err)
+static enum kp_code patterns_read(struct patterns *p, const char *text, char separator,
+                                  struct kp_err *err)
 {
     if (!text || !*text)
         return KP_OK;
@@ -40,7 +41,7 @@ static enum kp_code patterns_read(struct patterns *p, const char *text, struct k
     if (!p->text)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     for (char *s = p->text; s;) {
-        char *next = strchr(s, ',');
+        char *next = strchr(s, separator ? separator : ',');
         if (next)
             *next++ = 0;
         s += strspn(s, " ");
@@ -51,6 +52,8 @@ static enum kp_code patterns_read(struct patterns *p, const char *text, struct k
                            "'%.120s' is not a pattern such as milling/**/temperature", s);
         if (p->n == PATTERNS_MAX)
             return kp_fail(err, KP_EFULL, "more than %d patterns", PATTERNS_MAX);
+        if (!kp_grow(&p->list, &p->room, p->n + 1, sizeof *p->list))
+            return kp_fail(err, KP_ENOMEM, "out of memory");
         p->list[p->n++] = s;
         s = next;
     }
@@ -71,8 +74,8 @@ struct kp_filter *kp_filter_new(const struct kp_filter_def *def, struct kp_err *
     f->every = def->every;
     f->deadband = def->deadband;
     f->percent = def->percent;
-    if (!patterns_read(&f->include, def->include, err) &&
-        !patterns_read(&f->exclude, def->exclude, err))
+    if (!patterns_read(&f->include, def->include, def->separator, err) &&
+        !patterns_read(&f->exclude, def->exclude, def->separator, err))
         return f;
     kp_filter_free(f);
     return NULL;
@@ -84,6 +87,8 @@ void kp_filter_free(struct kp_filter *f)
         return;
     kp_free(f->include.text);
     kp_free(f->exclude.text);
+    kp_free(f->include.list);
+    kp_free(f->exclude.list);
     kp_free(f->passed);
     kp_free(f);
 }

@@ -8,6 +8,7 @@
 struct kp_filter_def {
     const char *include; /* patterns separated by commas; NULL or "" = everything */
     const char *exclude; /* same; wins over include */
+    char separator;      /* between patterns instead, for a name may have a comma; 0 = comma */
     int64_t every;       /* ns: at most one value per signal in this time; 0 = all */
     double deadband;     /* a number must change by more than this; 0 = every change */
     bool percent;        /* the deadband is in % of the signal's range (low..high) */

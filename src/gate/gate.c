@@ -137,7 +137,9 @@ static bool holds(struct kp_cursor *c)
 static enum kp_code fill(struct kp_cursor *c, const struct kp_grant *grant, const char *transfer,
                          struct kp_err *err)
 {
-    struct kp_filter_def def = { .include = grant->include, .exclude = grant->exclude };
+    struct kp_filter_def def = { .include = grant->include,
+                                 .exclude = grant->exclude,
+                                 .separator = grant->separator };
     c->terms = grant->terms;
     kp_terms_period(&c->terms, &c->lo, &c->hi);
     c->functions = (unsigned)__builtin_popcount(c->terms.functions);
@@ -232,7 +234,7 @@ static enum kp_why judge(const struct kp_cursor *c, kp_signal id)
         return KP_WHY_SIGNAL;
     if (!kp_gate_signal(m, KP_TO_PARTNER, id))
         return KP_WHY_LABEL;
-    return k->onward(k->self, info->coupling) ? KP_WHY_NOT : KP_WHY_ONWARD;
+    return k->onward(k->self, info->coupling, path) ? KP_WHY_NOT : KP_WHY_ONWARD;
 }
 
 /* Under the model's lock. False: out of memory. */

@@ -40,9 +40,9 @@ struct kp_keeper {
      * counted again. KP_EDENIED: `most` others (0 = any number) have begun before it. */
     enum kp_code (*begin)(void *self, const char *agreement, const char *transfer, int64_t most,
                           struct kp_err *);
-    /* Whether what this coupling brings, from another company, may go to a third one. Must not
-     * block. */
-    bool (*onward)(void *self, uint16_t coupling);
+    /* Whether a signal that this coupling (0 = none) brings may go to another company, for it may be
+     * a third one's. Must not block. */
+    bool (*onward)(void *self, uint16_t coupling, const char *path);
 };
 
 struct kp_gate;
@@ -57,6 +57,7 @@ struct kp_grant {
     const char *agreement, *partner;
     const char *include, *exclude; /* patterns of signals, as of kp_filter_def; include "" = none */
     struct kp_terms terms;
+    char separator; /* between patterns; 0 = comma */
 };
 
 enum kp_why {

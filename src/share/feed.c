@@ -11,7 +11,6 @@
 
 #include "core/ban.h"
 
-enum { MATCHED = 256, SIGNALS_MAX = 100000 };
 #define PART (7 * 24 * 3600 * KP_SECOND)
 /* Values come a little after their time, and a moment later to the disk. */
 #define SETTLES   (3 * KP_SECOND)
@@ -22,82 +21,13 @@ static enum kp_code out_of_memory(struct kp_err *err)
     return kp_fail(err, KP_ENOMEM, "out of memory");
 }
 
-/* ---- which signals ---- */
-/* Not what another company brought: nobody has said that it may go on. Under the model's lock. */
-static size_t only_ours(const struct kp_model *m, kp_signal *found, size_t n)
-{
-    static const char theirs[] = "partners/";
-    char path[KP_PATH_MAX];
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++)
-        if (kp_model_signal_path(m, found[i], path, sizeof path) < sizeof path &&
-            strncmp(path, theirs, sizeof theirs - 1) != 0)
-            found[kept++] = found[i];
-    return kept;
-}
-
-static bool add_signals(struct push *p, const char *pattern, struct kp_err *err)
-{
-    char after[KP_PATH_MAX] = "";
-    kp_signal found[MATCHED];
-    size_t n, matched = MATCHED;
-    while (matched == MATCHED && !err->code) {
-        kp_model_lock(p->share->model);
-        matched = kp_model_match(p->share->model, pattern, after, found, MATCHED);
-        n = only_ours(p->share->model, found, matched);
-        kp_model_unlock(p->share->model);
-        kp_signal *more =
-            p->n + n <= SIGNALS_MAX ? kp_realloc(p->signals, (p->n + n + 1) * sizeof *more) : NULL;
-        if (!more) {
-            out_of_memory(err);
-            break;
-        }
-        memcpy(more + p->n, found, n * sizeof *found);
-        p->signals = more;
-        p->n += n;
-    }
-    return !err->code;
-}
-
-/* Patterns may name one signal twice; it goes once. */
-static void drop_doubles(struct push *p)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < p->n; i++) {
-        size_t k = 0;
-        while (k < kept && p->signals[k] != p->signals[i])
-            k++;
-        if (k == kept)
-            p->signals[kept++] = p->signals[i];
-    }
-    p->n = kept;
-}
-
-static enum kp_code find_signals(struct push *p, struct kp_err *err)
-{
-    char pattern[KP_PATH_MAX];
-    const char *list = p->include;
-    bool many = strchr(list, ',');
-    p->n = 0;
-    while (*list) {
-        size_t n = strcspn(list, ",");
-        snprintf(pattern, sizeof pattern, "%.*s", (int)n, list);
-        if (!add_signals(p, pattern, err))
-            return err->code;
-        list += n + (list[n] == ',');
-    }
-    if (many)
-        drop_doubles(p);
-    return KP_OK;
-}
-
 /* ---- lines ---- */
 static const char *function_of(struct push *p)
 {
     unsigned at = p->turn;
     for (unsigned f = 0; f < KP_FUNCTIONS; f++)
-        if (p->terms.functions >> f & 1 && !at--) {
-            p->turn = p->terms.functions >> (f + 1) ? p->turn + 1 : 0;
+        if (p->grant.grant.terms.functions >> f & 1 && !at--) {
+            p->turn = p->grant.grant.terms.functions >> (f + 1) ? p->turn + 1 : 0;
             return kp_function_words[f];
         }
     p->turn = 0;
@@ -114,13 +44,10 @@ static void put_line(struct push *p, const struct kp_sample *s, const char *path
     kp_json_value(&j, &s->value);
     if (s->status)
         kp_json_put_int(&j, "status", s->status);
-    if (p->terms.every)
+    if (p->grant.grant.terms.every)
         kp_json_put_text(&j, "function", function_of(p));
     kp_json_end(&j, '}');
     kp_buf_str(&p->body, "\n");
-    p->body_first = p->body_values && p->body_first < s->at ? p->body_first : s->at;
-    p->body_last = p->body_values && p->body_last > s->at ? p->body_last : s->at;
-    p->body_values++;
 }
 
 static void put_lines(struct push *p, const struct kp_batch *b)
@@ -136,13 +63,14 @@ static void put_lines(struct push *p, const struct kp_batch *b)
         }
         put_line(p, &b->s[i], path);
     }
+    share_exit_count(&p->exit, p->share, b);
 }
 
 /* ---- through the gate ---- */
 static void stop(struct push *p)
 {
     p->ended = true;
-    p->why = kp_gate_reason(kp_gate_why(p->cursor));
+    p->exit.why = kp_gate_reason(kp_gate_why(p->cursor));
 }
 
 static enum kp_code pass(struct push *p, const struct kp_batch *in, struct kp_err *err)
@@ -179,7 +107,7 @@ static enum kp_code flush(struct push *p, struct kp_err *err)
 static enum kp_code read_some(struct push *p, struct kp_db *db, struct kp_err *err)
 {
     struct kp_sample s;
-    kp_signal id = p->signals[p->at];
+    kp_signal id = p->signals.list[p->at];
     struct kp_history *h = kp_history_open(db, id, p->next_value, p->to, err);
     struct kp_batch *in = h ? kp_batch_new(0) : NULL;
     bool more = in;
@@ -207,16 +135,19 @@ static enum kp_code read_some(struct push *p, struct kp_db *db, struct kp_err *e
 static bool next_part(struct push *p, struct kp_db *db, struct kp_err *err)
 {
     int64_t lo, hi, until = kp_utc(p->share->clock) - SETTLES, horizon = kp_gate_horizon(p->cursor);
-    kp_terms_period(&p->terms, &lo, &hi);
+    kp_terms_period(&p->grant.grant.terms, &lo, &hi);
     until = until <= horizon ? until : horizon + 1;
     until = until < hi ? until : hi;
     p->whole = p->to >= hi;
     if (p->whole || (p->to != INT64_MIN && until < hi && until - p->to < LIVE_PART) ||
-        until <= p->to || find_signals(p, err))
+        until <= p->to)
+        return false;
+    kp_free(p->signals.list);
+    if (share_signals(p->share, &p->grant, &p->signals, err))
         return false;
     int64_t begins = until, first, last;
-    for (size_t i = 0; i < p->n && p->to == INT64_MIN && !err->code; i++)
-        if (kp_history_extent(db, p->signals[i], &first, &last, err) && first < begins)
+    for (size_t i = 0; i < p->signals.n && p->to == INT64_MIN && !err->code; i++)
+        if (kp_history_extent(db, p->signals.list[i], &first, &last, err) && first < begins)
             begins = first;
     p->from = p->to == INT64_MIN ? (begins > lo ? begins : lo) : p->to;
     if (p->from >= until)
@@ -232,7 +163,7 @@ enum kp_code push_fill(struct push *p, struct kp_err *err)
 {
     struct kp_db *db = kp_store_reader(p->share->store, err);
     while (db && !err->code && !p->ended && p->body.len < PUSH_BATCH) {
-        if (p->at < p->n)
+        if (p->at < p->signals.n)
             read_some(p, db, err);
         else if (p->flushing)
             flush(p, err);
@@ -248,7 +179,8 @@ enum kp_code push_fill(struct push *p, struct kp_err *err)
 void push_close(struct push *p)
 {
     kp_gate_close(p->cursor);
-    kp_free(p->signals);
+    kp_free(p->signals.list);
+    share_exit_free(&p->exit);
     kp_buf_free(&p->body);
     kp_arena_free(&p->arena);
     kp_free(p);

@@ -102,7 +102,6 @@ static enum kp_code effect_of_hearing(struct kp_db *db, const struct share_step 
                                       struct share_process *p, const struct kp_dsp *m, bool *same,
                                       struct kp_err *err)
 {
-    char name[SECRET_NAME];
     bool automatic;
     switch (m->word) {
     case KP_SAY_REQUEST:
@@ -129,10 +128,8 @@ static enum kp_code effect_of_hearing(struct kp_db *db, const struct share_step 
     case KP_SAY_START:
         if (!m->address || share_pushes(p)) /* else it is for us to say where */
             return KP_OK;
-        share_address_name(p, name);
         const char *address = share_dump(m->address, w->arena, err);
-        return address ? kp_secret_write(w->share->store, db, name, address, strlen(address), err)
-                       : err->code;
+        return address ? share_keep_address(db, w, p, address, err) : err->code;
     default:
         return KP_OK;
     }
@@ -184,6 +181,7 @@ struct hearing {
     const struct kp_dsp *message;
     bool hidden; /* the dataset that is asked for is not shown to this partner */
     struct kp_heard *out;
+    struct share_process process; /* where it stands then */
 };
 
 static enum kp_code begin_negotiation(struct kp_db *db, const struct hearing *h,
@@ -206,10 +204,9 @@ static enum kp_code begin_negotiation(struct kp_db *db, const struct hearing *h,
 }
 
 /* Where to push is known to be safe, and kept, before it is begun. */
-static enum kp_code begin_push(struct kp_db *db, const struct hearing *h, struct share_process *p,
-                               struct kp_err *err)
+static enum kp_code keep_target(struct kp_db *db, const struct hearing *h, struct share_process *p,
+                                struct kp_err *err)
 {
-    char name[SECRET_NAME];
     struct share_partner partner;
     struct share_target target;
     const json_t *address = h->message->address;
@@ -219,12 +216,7 @@ static enum kp_code begin_push(struct kp_db *db, const struct hearing *h, struct
     const char *text = share_dump(address, h->step.arena, err);
     if (!text || share_process_put(db, p, h->step.now, err))
         return err->code;
-    share_address_name(p, name);
-    if (kp_secret_write(h->step.share->store, db, name, text, strlen(text), err))
-        return err->code;
-    return share_starts_itself(db, p->agreement, err)
-               ? share_say(db, &h->step, p, KP_SAY_START, NULL, err)
-               : err->code;
+    return share_keep_address(db, &h->step, p, text, err);
 }
 
 static enum kp_code begin_transfer(struct kp_db *db, const struct hearing *h,
@@ -246,8 +238,11 @@ static enum kp_code begin_transfer(struct kp_db *db, const struct hearing *h,
     p->dataset = a.dataset;
     p->format = h->message->format;
     p->state = KP_REQUESTED;
-    return share_pushes(p) ? begin_push(db, h, p, err)
-                           : share_process_put(db, p, h->step.now, err);
+    return (share_pushes(p) ? keep_target(db, h, p, err)
+                            : share_process_put(db, p, h->step.now, err)) ||
+                   !a.automatic
+               ? err->code
+               : share_say(db, &h->step, p, KP_SAY_START, NULL, err);
 }
 
 static enum kp_code begin(struct kp_db *db, const struct hearing *h, struct share_process *p,
@@ -321,6 +316,7 @@ static enum kp_code run(struct kp_db *db, void *arg, struct kp_err *err)
     }
     if (err->code)
         return err->code;
+    h->process = p;
     tell(&p, h->out);
     if (h->out->made) /* what followed by itself is said in messages of its own */
         h->out->state = p.side == KP_PROVIDER ? KP_REQUESTED : KP_OFFERED;
@@ -352,13 +348,19 @@ enum kp_code kp_share_hear(struct kp_share *s, const char *partner, enum kp_deal
     if (!err->code && m.offer)
         share_terms(m.offer, &terms, err);
     if (!err->code && !share_self(s, &arena, &self, err)) {
-        struct hearing h = { { s, &arena, &self, kp_utc(s->clock) }, partner, pid, &m, false, out };
+        struct hearing h = { .step = { s, &arena, &self, kp_utc(s->clock) },
+                             .partner = partner,
+                             .pid = pid,
+                             .message = &m,
+                             .out = out };
         h.hidden = deal == KP_NEGOTIATION && !pid && m.word == KP_SAY_REQUEST &&
                    !share_shown(s, KP_TO_PARTNER, partner, m.target, err);
-        if (!err->code && !kp_store_do(s->store, run, &h, err))
+        if (!err->code && !kp_store_do(s->store, run, &h, err)) {
+            share_keep(s, &h.process);
             share_wake(s);
-        else
+        } else {
             out->made = false;
+        }
     }
     kp_dsp_free(&m);
     kp_arena_free(&arena);

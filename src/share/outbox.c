@@ -96,7 +96,26 @@ static void put_reason(struct kp_json *j, const char *extra)
     kp_json_end(j, ']');
 }
 
-static void write_body(const struct flight *f, const char *base, struct kp_buf *out)
+/* Where the data is: as a person has said, else here, with a token that is made only now. */
+static bool is_here(const struct flight *f)
+{
+    char name[SECRET_NAME];
+    struct kp_arena arena = { 0 };
+    struct kp_err none = { 0 };
+    void *data;
+    size_t len;
+    const struct share_process *p = &f->process;
+    if (f->said.word != KP_SAY_START || f->extra || p->side != KP_PROVIDER ||
+        !p->format || strcmp(p->format, "HttpData-PULL") != 0)
+        return false;
+    share_address_name(p, name);
+    bool elsewhere = !kp_secret_get(f->share->store, name, &arena, &data, &len, &none);
+    kp_arena_free(&arena);
+    return !elsewhere;
+}
+
+static enum kp_code write_body(const struct flight *f, const char *base, struct kp_buf *out,
+                               struct kp_err *err)
 {
     const struct share_process *p = &f->process;
     const struct kp_saying *how = kp_saying_of(p->deal, f->said.word);
@@ -121,10 +140,14 @@ static void write_body(const struct flight *f, const char *base, struct kp_buf *
     } else if (f->said.word == KP_SAY_START && f->extra) {
         kp_json_key(&j, "dataAddress");
         kp_json_raw(&j, f->extra);
+    } else if (is_here(f)) {
+        kp_json_key(&j, "dataAddress");
+        share_put_address(f->share, &j, p, err);
     } else if (f->said.word == KP_SAY_TERMINATE || f->said.word == KP_SAY_SUSPEND) {
         put_reason(&j, f->extra);
     }
     kp_json_end(&j, '}');
+    return err->code;
 }
 
 /* ---- what came of it; in the store's thread ---- */
@@ -275,6 +298,8 @@ static void settle_flights(struct outbox *o)
             continue;
         if (apart)
             settle_alone(o, f);
+        if (f->outcome.what == REFUSED)
+            share_keep(o->share, &f->process);
         kp_arena_free(&f->arena);
         f->used = f->done = false;
     }
@@ -402,13 +427,13 @@ static bool send_flight(struct flight *f, struct kp_err *err)
     if (!err->code && !share_show(s, &partner, &f->arena, &l.authorization, err)) {
         write_url(f, &url);
         if (!f->asking)
-            write_body(f, base, &body);
+            write_body(f, base, &body, err);
         l.url = kp_buf_text(&url);
         l.body = f->asking ? NULL : kp_buf_text(&body);
         l.ca = partner.ca;
         if (url.failed || body.failed)
             kp_fail(err, KP_ENOMEM, "out of memory");
-        else
+        else if (!err->code)
             kp_courier_send(s->courier, &l, hear_answer, f, err);
     }
     kp_buf_free(&url);

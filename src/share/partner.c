@@ -236,7 +236,9 @@ static enum kp_code remove_partner(struct kp_db *db, void *arg, struct kp_err *e
 enum kp_code kp_share_partner_remove(struct kp_share *s, const char *name, struct kp_err *err)
 {
     struct removal r = { s->store, name, kp_utc(s->clock) };
-    return kp_store_do(s->store, remove_partner, &r, err);
+    if (!kp_store_do(s->store, remove_partner, &r, err))
+        share_keep_partner(s, name);
+    return err->code;
 }
 
 static void put_partner(struct kp_json *j, struct kp_stmt *row)

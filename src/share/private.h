@@ -3,8 +3,10 @@
 #define KOPPEL_SHARE_PRIVATE_H
 /* What the files of src/share share. */
 #include "gate/gate.h"
+#include "share/data.h"
 #include "share/share.h"
 #include "net/jose.h"
+#include "store/digest.h"
 #include "store/secret.h"
 
 #include <pthread.h>
@@ -36,9 +38,11 @@ struct kp_share {
     atomic_bool stopping, news; /* news: the outbox is to be looked at */
     struct kp_pusher *pusher;   /* push.c */
     struct kp_courier *courier; /* the thread's; others may wake it */
+    struct kp_gate *gate;
+    struct share_keeper *keeper;
     pthread_mutex_t lock;       /* guards what follows */
     char root[KP_SHARE_URL];    /* "" = nobody reaches us */
-    char *id, *key;             /* of this node; NULL = not read yet */
+    char *id, *key, *jwk;       /* of this node; NULL = not read yet; jwk: the public half of key */
     struct share_seen *seen;    /* SEEN_TOKENS of them, from the first one on */
     struct share_knock knocks[KNOCKS]; /* the one who came longest ago makes room */
     pthread_mutex_t brought_lock;  /* of its own, for it is taken under the model's; guards brought */
@@ -104,11 +108,9 @@ enum kp_code share_open_room(struct kp_db *, const char *partner, enum kp_deal, 
 struct share_agreement {
     const char *id, *partner, *dataset, *text;
     enum kp_side side;
-    bool active;
+    bool active, automatic; /* automatic: its transfers start by themselves */
     int64_t process, made, ended; /* ended: KP_NO_TIME = it is not */
 };
-/* Whether transfers under it begin without a person. */
-bool share_starts_itself(struct kp_db *, const char *agreement, struct kp_err *);
 enum kp_code share_agreement(struct kp_db *, const char *id, struct kp_arena *,
                              struct share_agreement *, struct kp_err *);
 
@@ -145,6 +147,8 @@ enum kp_code share_outbox_clear(struct kp_db *, const struct share_process *, bo
                                 struct kp_err *);
 void share_address_name(const struct share_process *,
                         char name[SECRET_NAME]); /* of the secret with a transfer's address */
+enum kp_code share_keep_address(struct kp_db *, const struct share_step *,
+                                const struct share_process *, const char *address, struct kp_err *);
 enum kp_code share_forget_address(struct kp_db *, const struct share_step *,
                                   const struct share_process *, struct kp_err *);
 /* JSON as text in the arena; NULL: no memory, or more than KP_SHARE_TERMS bytes. */
@@ -249,6 +253,72 @@ json_t *share_own_target(struct kp_share *, const char *pid, struct kp_err *);
 enum kp_code share_push_start(struct kp_share *, struct kp_err *);
 void share_push_stop(struct kp_share *); /* after stopping is set */
 void share_push_wake(struct kp_share *); /* something may run or end */
+
+/* ---- keeper.c: what the gate asks ---- */
+enum kp_code share_keeper_new(struct kp_share *, struct kp_err *); /* and the gate */
+void share_keeper_free(struct kp_share *);
+/* After each committed step that may have moved it; what ends stops at once. */
+void share_keep(struct kp_share *, const struct share_process *);
+void share_keep_agreement(struct kp_share *, const char *id);
+void share_keep_partner(struct kp_share *, const char *name);
+enum kp_code share_keep_all(struct kp_share *, struct kp_err *);
+/* Whether data of this transfer goes out; else why not. Never waits for the disk. */
+bool share_runs(struct kp_share *, const char *pid, char *why, size_t size);
+/* Whether a signal may go to another company as far as it may be a third one's. */
+bool share_onward(const struct kp_share *, uint16_t coupling, const char *path);
+
+struct share_stream { /* data that is going out */
+    struct share_stream *next, *prev;
+    const char *partner, *transfer; /* a name, a pid */
+    void (*wake)(void *arg); /* something was ended or suspended; must not block */
+    void *arg;
+};
+void share_stream_add(struct kp_share *, struct share_stream *);
+void share_stream_remove(struct kp_share *, struct share_stream *); /* no `wake` after it returns */
+void share_streams_count(struct kp_share *, const char *partner, size_t *his, size_t *all);
+
+/* ---- token.c ---- */
+enum { SHARE_TOKEN_S = 3600 };
+/* The address of a transfer's data at this node, with a new token. JSON. */
+enum kp_code share_put_address(struct kp_share *, struct kp_json *, const struct share_process *,
+                               struct kp_err *);
+
+/* ---- grant.c ---- */
+struct share_grant { /* in an arena */
+    struct share_process process;
+    const char *participant; /* who the partner is in the protocol */
+    const char *signals;     /* patterns, JSON */
+    struct kp_grant grant;
+};
+/* What the gate has to know of a transfer; KP_EDENIED: its agreement cannot be kept. */
+enum kp_code share_grant(struct kp_share *, const char *pid, struct kp_arena *,
+                         struct share_grant *, struct kp_err *);
+struct kp_cursor *share_open_gate(struct kp_share *, const struct share_grant *, struct kp_err *);
+struct share_signals { /* kp_free the list */
+    kp_signal *list;
+    size_t n;
+};
+/* Those of it that there are and that may go now. */
+enum kp_code share_signals(struct kp_share *, const struct share_grant *, struct share_signals *,
+                           struct kp_err *);
+
+/* ---- exit.c: the row of what goes out ---- */
+struct share_exit {
+    int64_t id; /* 0 = not written yet */
+    const char *partner, *agreement, *dataset, *way;
+    int64_t transfer, at, from, to, values, intervals, bytes; /* from, to: of source times */
+    json_t *signals;       /* paths, the first 1000 */
+    unsigned char *listed; /* by signal: its path is among them */
+    size_t listed_room;
+    struct kp_digest digest;
+    const char *why; /* it has ended; NULL: it goes on */
+};
+void share_exit_begin(struct share_exit *, const struct share_grant *, const char *way, int64_t at);
+enum kp_code share_exit_put(struct kp_share *, struct share_exit *, struct kp_err *);
+void share_exit_count(struct share_exit *, struct kp_share *, const struct kp_batch *);
+void share_exit_free(struct share_exit *);
+/* What a crash has left open has ended. */
+enum kp_code share_exits_settle(struct kp_share *, struct kp_err *);
 
 /* ---- outbox.c ---- */
 void *share_deliver(void *); /* the thread */

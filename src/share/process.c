@@ -63,15 +63,29 @@ json_t *share_offer_of(const json_t *policy, const char *id, const char *dataset
 }
 
 /* ---- agreements ---- */
+/* Which of our offers it began with. */
+static const char *offer_id(const struct share_process *p, struct kp_arena *arena)
+{
+    struct kp_err none = { 0 };
+    json_t *offer = p->side == KP_PROVIDER && p->offer ? kp_json_read(p->offer, "offer", &none)
+                                                       : NULL;
+    const char *id = kp_dsp_text(offer, "@id");
+    id = id ? kp_arena_strdup(arena, id) : NULL;
+    json_decref(offer);
+    return id;
+}
+
 enum kp_code share_agreement_add(struct kp_db *db, const struct share_step *w,
                                  const struct share_process *p, const char *text,
                                  struct kp_err *err)
 {
     struct kp_stmt *s = kp_db_prepare(db,
                                       "insert into share_agreement(id, process, side, partner, "
-                                      "dataset, text, signals, active, made)"
+                                      "dataset, text, signals, active, made, automatic)"
                                       " values(?1, ?2, ?3, ?4, ?5, ?6, (select signals from "
-                                      "share_dataset where id = ?5 and ?3 = 1), 0, ?7)",
+                                      "share_dataset where id = ?5 and ?3 = 1), 0, ?7,"
+                                      " coalesce((select automatic from share_offer where id = "
+                                      "?8), 1))",
                                       err);
     if (!s)
         return err->code;
@@ -82,6 +96,7 @@ enum kp_code share_agreement_add(struct kp_db *db, const struct share_step *w,
     kp_bind_text(s, 5, p->dataset);
     kp_bind_text(s, 6, text);
     kp_bind_int(s, 7, w->now);
+    kp_bind_text(s, 8, offer_id(p, w->arena));
     struct kp_err why = { 0 };
     if (kp_run(s, &why) == KP_EEXISTS)
         return kp_fail(err, KP_EINVALID, "there is an agreement '%.120s' already", p->agreement);
@@ -189,6 +204,20 @@ static enum kp_code check_terms(const struct share_process *p, struct kp_err *er
     return err->code;
 }
 
+void share_address_name(const struct share_process *p, char name[SECRET_NAME])
+{
+    snprintf(name, SECRET_NAME, "share/transfer/%lld", (long long)p->id);
+}
+
+enum kp_code share_keep_address(struct kp_db *db, const struct share_step *w,
+                                const struct share_process *p, const char *address,
+                                struct kp_err *err)
+{
+    char name[SECRET_NAME];
+    share_address_name(p, name);
+    return kp_secret_write(w->share->store, db, name, address, strlen(address), err);
+}
+
 /* What saying it does besides moving the state. */
 static enum kp_code effect_of_saying(struct kp_db *db, const struct share_step *w,
                                      struct share_process *p, enum kp_word word, const char **extra,
@@ -209,6 +238,8 @@ static enum kp_code effect_of_saying(struct kp_db *db, const struct share_step *
         return check_terms(p, err) ? err->code : make_agreement(db, w, p, extra, err);
     case KP_SAY_FINALIZE:
         return share_agreement_active(db, p->agreement, true, err);
+    case KP_SAY_START:
+        return *extra ? share_keep_address(db, w, p, *extra, err) : KP_OK;
     case KP_SAY_TERMINATE:
         p->note = reason;
         return share_outbox_clear(db, p, false, err) || p->deal == KP_TRANSFER
@@ -217,11 +248,6 @@ static enum kp_code effect_of_saying(struct kp_db *db, const struct share_step *
     default:
         return KP_OK;
     }
-}
-
-void share_address_name(const struct share_process *p, char name[SECRET_NAME])
-{
-    snprintf(name, SECRET_NAME, "share/transfer/%lld", (long long)p->id);
 }
 
 /* The address of a transfer that is over opens nothing any more, or should not. */

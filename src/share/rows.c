@@ -168,7 +168,7 @@ enum kp_code share_agreement(struct kp_db *db, const char *id, struct kp_arena *
 {
     struct kp_stmt *s = kp_db_prepare(db,
                                       "select partner, dataset, text, side, active, process, made, "
-                                      "ended from share_agreement where id = ?",
+                                      "ended, automatic from share_agreement where id = ?",
                                       err);
     if (!s)
         return err->code;
@@ -183,24 +183,13 @@ enum kp_code share_agreement(struct kp_db *db, const char *id, struct kp_arena *
         .text = kp_column_copy(s, 2, arena),
         .side = kp_column_int(s, 3) ? KP_PROVIDER : KP_CONSUMER,
         .active = kp_column_int(s, 4),
+        .automatic = kp_column_int(s, 8),
         .process = kp_column_int(s, 5),
         .made = kp_column_int(s, 6),
         .ended = kp_column_null(s, 7) ? KP_NO_TIME : kp_column_int(s, 7),
     };
     kp_reset(s);
     return a->partner && a->dataset && a->text ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory");
-}
-
-bool share_starts_itself(struct kp_db *db, const char *agreement, struct kp_err *err)
-{
-    struct kp_stmt *s =
-        kp_db_prepare(db, "select automatic from share_agreement where id = ?", err);
-    if (!s)
-        return false;
-    kp_bind_text(s, 1, agreement);
-    bool automatic = kp_step(s, err) && kp_column_int(s, 0);
-    kp_reset(s);
-    return automatic;
 }
 
 enum kp_code share_room(struct kp_db *db, const char *sql, int64_t most, const char *what,

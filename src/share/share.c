@@ -29,7 +29,7 @@ struct kp_share *kp_share_new(struct kp_store *store, struct kp_model *model,
     s->testing = testing && strcmp(testing, "1") == 0;
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->brought_lock, NULL);
-    if (!share_load_brought(s, err))
+    if (!share_load_brought(s, err) && !share_keeper_new(s, err))
         return s;
     kp_share_free(s);
     return NULL;
@@ -37,6 +37,8 @@ struct kp_share *kp_share_new(struct kp_store *store, struct kp_model *model,
 
 enum kp_code kp_share_start(struct kp_share *s, struct kp_err *err)
 {
+    if (share_exits_settle(s, err))
+        return err->code;
     s->courier = kp_courier_new(err);
     if (!s->courier)
         return err->code;
@@ -81,7 +83,9 @@ void kp_share_free(struct kp_share *s)
     pthread_mutex_destroy(&s->brought_lock);
     if (s->key)
         explicit_bzero(s->key, strlen(s->key));
+    share_keeper_free(s);
     kp_free(s->key);
+    kp_free(s->jwk);
     kp_free(s->id);
     kp_free(s->seen);
     share_brought_free(s);
@@ -113,15 +117,14 @@ static json_t *counter(const struct act *a, const struct share_process *p, const
     return o;
 }
 
-/* Where we take what will be pushed: who pushes must show its token. */
-static enum kp_code keep_address(struct kp_db *db, const struct share_step *w,
-                                 const struct share_process *p, const json_t *address,
-                                 struct kp_err *err)
+/* Where we take what will be pushed is kept: who pushes must show its token. */
+static enum kp_code ask_to_push(struct kp_db *db, const struct act *a, struct share_process *p,
+                                struct kp_err *err)
 {
-    char name[SECRET_NAME];
-    const char *text = share_dump(address, w->arena, err);
-    share_address_name(p, name);
-    return text ? kp_secret_write(w->share->store, db, name, text, strlen(text), err) : err->code;
+    const char *address = share_dump(a->extra, a->step.arena, err);
+    if (!address || share_say(db, &a->step, p, a->word, a->extra, err))
+        return err->code;
+    return share_keep_address(db, &a->step, p, address, err);
 }
 
 static enum kp_code act(struct kp_db *db, void *arg, struct kp_err *err)
@@ -138,9 +141,7 @@ static enum kp_code act(struct kp_db *db, void *arg, struct kp_err *err)
         (!p->id && share_open_room(db, p->partner, p->deal, err)))
         return err->code;
     if (!p->id && share_pushes(p))
-        return share_say(db, &a->step, p, a->word, a->extra, err)
-                   ? err->code
-                   : keep_address(db, &a->step, p, a->extra, err);
+        return ask_to_push(db, a, p, err);
     if (p->deal == KP_TRANSFER || (a->word != KP_SAY_OFFER && a->word != KP_SAY_REQUEST) || !p->id)
         return share_say(db, &a->step, p, a->word, a->extra, err);
     bool provides = p->side == KP_PROVIDER;
@@ -160,8 +161,10 @@ static enum kp_code perform(struct kp_share *s, struct act *a, struct kp_arena *
     if (share_self(s, arena, &self, err))
         return err->code;
     a->step = (struct share_step){ s, arena, &self, kp_utc(s->clock) };
-    if (!kp_store_do(s->store, act, a, err))
+    if (!kp_store_do(s->store, act, a, err)) {
+        share_keep(s, a->process);
         share_wake(s);
+    }
     return err->code;
 }
 
@@ -379,8 +382,10 @@ enum kp_code kp_share_agreement_end(struct kp_share *s, const char *id, const ch
         kp_fail(err, KP_ENOMEM, "out of memory");
     else if (!share_self(s, &arena, &self, err)) {
         struct ending e = { { s, &arena, &self, kp_utc(s->clock) }, id, reason };
-        if (!kp_store_do(s->store, end_agreement, &e, err))
+        if (!kp_store_do(s->store, end_agreement, &e, err)) {
+            share_keep_agreement(s, id);
             share_wake(s);
+        }
     }
     json_decref(reason);
     kp_arena_free(&arena);

@@ -35,19 +35,45 @@ enum kp_code kp_gunzip(const void *data, size_t len, struct kp_buf *out, struct 
     return err->code;
 }
 
+struct kp_packer {
+    z_stream z;
+};
+
+struct kp_packer *kp_packer_new(void)
+{
+    struct kp_packer *p = kp_alloc(sizeof *p);
+    if (p && deflateInit2(&p->z, Z_BEST_SPEED, Z_DEFLATED, GZIP_ONLY, 8, Z_DEFAULT_STRATEGY) == Z_OK)
+        return p;
+    kp_free(p);
+    return NULL;
+}
+
+bool kp_packer_add(struct kp_packer *p, const void *data, size_t len, bool last, struct kp_buf *out)
+{
+    unsigned char piece[PIECE];
+    p->z.next_in = (Bytef *)(uintptr_t)data;
+    p->z.avail_in = (uInt)len;
+    do {
+        p->z.next_out = piece;
+        p->z.avail_out = sizeof piece;
+        if (deflate(&p->z, last ? Z_FINISH : Z_NO_FLUSH) == Z_STREAM_ERROR)
+            return false;
+        kp_buf_add(out, piece, sizeof piece - p->z.avail_out);
+    } while (!p->z.avail_out && !out->failed);
+    return !out->failed;
+}
+
+void kp_packer_free(struct kp_packer *p)
+{
+    if (p)
+        deflateEnd(&p->z);
+    kp_free(p);
+}
+
 bool kp_gzip(const void *data, size_t len, struct kp_buf *out)
 {
-    z_stream z = { .next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)len };
-    unsigned char piece[PIECE];
-    int rc;
-    if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_ONLY, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-        return false;
-    do {
-        z.next_out = piece;
-        z.avail_out = sizeof piece;
-        rc = deflate(&z, Z_FINISH);
-        kp_buf_add(out, piece, sizeof piece - z.avail_out);
-    } while (rc == Z_OK && !out->failed);
-    deflateEnd(&z);
-    return rc == Z_STREAM_END && !out->failed;
+    struct kp_packer *p = kp_packer_new();
+    bool done = p && kp_packer_add(p, data, len, true, out);
+    kp_packer_free(p);
+    return done;
 }

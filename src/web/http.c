@@ -38,6 +38,7 @@ enum {
     IDLE_S = 30,
     HEADER_BYTES = 32 << 10,  /* request line, headers and the output buffer */
     HEARTBEAT_S = 15,
+    UNREAD_S = 300, /* who reads nothing for so long is gone */
     FLOW_PIECE_MAX = 16 << 20, /* one piece of a flow; a message is far smaller */
     FLOW_KEEP = 64 << 10,
 };
@@ -97,7 +98,7 @@ struct kp_exchange {
     struct kp_flow flow;
     struct kp_buf out; /* of a flow: written, not yet sent */
     size_t sent;
-    int64_t last; /* monotonic: when something was sent */
+    int64_t last, woken; /* monotonic: when something was sent; when it last had to wait no more */
 };
 
 static int64_t mono(const struct kp_web *web)
@@ -189,6 +190,7 @@ static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Co
         .origin = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Origin"),
         .fetch_site = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site"),
         .agent = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "User-Agent"),
+        .accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept"),
     };
     if (!listener->local)
         find_client(connection, listener->partners && !listener->tls, x->request.client.from);
@@ -229,6 +231,7 @@ static void wake(struct kp_exchange *x)
     x->again = true;
     if (x->suspended && !x->completed) {
         x->suspended = false;
+        x->woken = mono(x->listener->web);
         MHD_resume_connection(x->connection);
     }
 }
@@ -239,6 +242,16 @@ void kp_flow_wake(struct kp_request *r)
     pthread_mutex_lock(&x->lock);
     wake(x);
     pthread_mutex_unlock(&x->lock);
+}
+
+/* Under the lock that kp_web_stop takes before it ends the workers. */
+bool kp_flow_work(struct kp_request *r, struct kp_job *job)
+{
+    struct kp_exchange *x = r->exchange;
+    pthread_mutex_lock(&x->lock);
+    bool taken = !x->listener->web->stopping && kp_pool_push(x->listener->web->pool, job, false);
+    pthread_mutex_unlock(&x->lock);
+    return taken;
 }
 
 bool kp_flow_add(struct kp_request *r, const char *text)
@@ -283,7 +296,9 @@ static ssize_t read_flow(void *cls, uint64_t pos, char *to, size_t max)
             pthread_mutex_unlock(&x->lock);
             return n;
         }
-        bool more = !x->finished && !(x->flow.fill && x->listener->web->stopping);
+        bool stopping = x->flow.fill && x->listener->web->stopping, more = !x->finished && !stopping;
+        if (stopping && x->flow.document)
+            break;
         x->again = false;
         if (more && x->flow.fill) {
             pthread_mutex_unlock(&x->lock);
@@ -294,7 +309,7 @@ static ssize_t read_flow(void *cls, uint64_t pos, char *to, size_t max)
             pthread_mutex_unlock(&x->lock);
             return MHD_CONTENT_READER_END_OF_STREAM;
         }
-        if (!x->out.len && !x->again) {
+        if (!x->out.len && !x->again && !x->out.failed) {
             x->suspended = true;
             MHD_suspend_connection(x->connection);
             pthread_mutex_unlock(&x->lock);
@@ -336,11 +351,18 @@ static void heartbeat(void *request, int64_t now)
         return;
     }
     pthread_mutex_lock(&x->lock);
-    if (x->flowing && x->flow.fill && x->suspended && now - x->last >= HEARTBEAT_S * KP_SECOND) {
+    bool quiet = x->flowing && x->flow.fill && x->suspended && !x->flow.document;
+    bool unread = x->flowing && x->flow.fill && !x->suspended &&
+                  now - (x->last > x->woken ? x->last : x->woken) >= UNREAD_S * KP_SECOND;
+    if (quiet && now - x->last >= HEARTBEAT_S * KP_SECOND) {
         kp_buf_str(&x->out, ":\n\n");
         wake(x);
     }
     pthread_mutex_unlock(&x->lock);
+    if (unread)
+        shutdown(x->guest->fd, SHUT_RDWR); /* the library sees the end and closes */
+    else if (x->flowing && x->flow.beat)
+        x->flow.beat(x->flow.self);
 }
 
 static const struct kp_keeper_class keeper_class = { client_gone, heartbeat };

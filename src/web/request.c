@@ -361,6 +361,8 @@ static bool check_access(struct kp_request *r)
 bool kp_request_allowed(const struct kp_request *r)
 {
     struct kp_who who = { 0 };
+    if (r->client.partner) /* what he may is asked before each piece (share/data.h) */
+        return kp_lan_on(kp_web_partners(r->web));
     if (r->client.tls && !kp_lan_on(kp_web_lan(r->web)))
         return false;
     return r->client.local || ((r->client.authorization ? by_bearer(r, &who) : by_session(r, false, &who)) &&

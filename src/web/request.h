@@ -67,6 +67,9 @@ struct kp_reply {
 struct kp_flow {
     /* Listener's thread. Appends what there is; false: the end. */
     bool (*fill)(void *self, struct kp_buf *out);
+    /* NULL, or called about each second; must not block. */
+    void (*beat)(void *self);
+    bool document; /* nothing may stand in between, and cut off it ends with an error */
     /* Another thread than the listener's, once, when the client has gone or the end is reached. */
     void (*end)(void *self);
     void *self;
@@ -74,6 +77,9 @@ struct kp_flow {
 /* Begins the reply of this request; its handler may run on and must not touch r->reply any more. */
 enum kp_code kp_flow_begin(struct kp_request *, const char *type, struct kp_flow, struct kp_err *);
 void kp_flow_wake(struct kp_request *); /* `fill` has something; any thread, until `end` */
+struct kp_job;
+/* Has a worker run it, soon; any thread, until `end`. False: it stays the caller's, for the node is stopping or has no room. */
+bool kp_flow_work(struct kp_request *, struct kp_job *);
 /* For a flow without `fill`, while its handler runs. False: the client has gone. */
 bool kp_flow_add(struct kp_request *, const char *text);
 
@@ -84,6 +90,7 @@ struct kp_client {
     bool partner; /* at the partners' listener: another table of routes, another way to show who asks */
     const char *host, *authorization, *cookie, *koppel; /* headers, NULL = absent */
     const char *content_type, *content_encoding, *accept_encoding, *origin, *fetch_site, *agent;
+    const char *accept;
     char from[KP_FROM_MAX]; /* its address; "" = over the Unix socket */
 };
 

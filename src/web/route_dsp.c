@@ -21,7 +21,7 @@ void kp_reply_dsp_error(struct kp_request *r, struct kp_json *j, const char *wor
                         const char *message)
 {
     const char *path = r->route ? r->route->path : "";
-    bool transfer = strstr(path, "/transfers/"), negotiation = strstr(path, "/negotiations/");
+    bool transfer = strstr(path, "/transfers/") || strncmp(path, "/data/", 6) == 0, negotiation = strstr(path, "/negotiations/");
     const char *type = transfer      ? "TransferError"
                        : negotiation ? "ContractNegotiationError"
                                      : "CatalogError";
@@ -151,6 +151,13 @@ static const struct kp_param catalogue_params[] = {
     { .name = "offset", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX / 2, .standard = -1 },
     { .name = NULL },
 };
+static const char *const data_formats[] = { "jsonl", "csv", NULL };
+static const struct kp_param data_params[] = {
+    { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "to", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "format", .type = KP_PARAM_CHOICE, .choices = data_formats },
+    { .name = NULL },
+};
 #define BASE KP_DSP_PATH
 const struct kp_route kp_dsp_routes[] = {
     { KP_HTTP_GET, "/.well-known/dspace-version", kp_route_dsp_versions, KP_NOBODY, KP_OPEN | KP_QUICK, NULL },
@@ -173,5 +180,8 @@ const struct kp_route kp_dsp_routes[] = {
     { KP_HTTP_POST, BASE "/transfers/{pid}/completion", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, BASE "/transfers/{pid}/termination", kp_route_dsp_message, KP_NOBODY, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, "/data/in/{pid}", kp_route_data_in, KP_NOBODY, KP_OPEN | KP_SLOW | KP_DATA | KP_BODY_POINTS, NULL },
+    { KP_HTTP_GET, "/data/{pid}", kp_route_data, KP_NOBODY, KP_OPEN | KP_DATA | KP_FLOWS, data_params },
+    { KP_HTTP_GET, "/data/{pid}/signals", kp_route_data_signals, KP_NOBODY, KP_OPEN | KP_DATA, NULL },
+    { KP_HTTP_POST, "/data/{pid}/token", kp_route_data_token, KP_NOBODY, 0, NULL },
     { .path = NULL },
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was: points, aggregates and intervals. */
+#include "core/csv.h"
 #include "store/history.h"
 #include "web/body.h"
 #include "web/routes.h"
@@ -226,42 +227,6 @@ static enum kp_code read_step(struct kp_request *r, int64_t from, int64_t to, in
 
 enum { FORMAT_CSV = 1 };
 
-static void csv_text(struct kp_buf *out, const char *text, size_t n)
-{
-    kp_buf_str(out, "\"");
-    for (size_t i = 0; i < n; i++) {
-        kp_buf_add(out, text + i, 1);
-        if (text[i] == '"')
-            kp_buf_str(out, "\"");
-    }
-    kp_buf_str(out, "\"");
-}
-
-static void csv_value(struct kp_buf *out, const struct kp_value *v)
-{
-    if (v->type == KP_STRING) {
-        csv_text(out, v->data, v->len);
-    } else if (v->type == KP_BYTES || v->type & KP_ARRAY) { /* as JSON in one cell */
-        struct kp_buf text;
-        kp_buf_init(&text, KP_REPLY_MAX);
-        struct kp_json j = kp_json(&text);
-        kp_json_value(&j, v);
-        csv_text(out, text.data ? text.data : "", text.len);
-        out->failed |= text.failed;
-        kp_buf_free(&text);
-    } else if (v->type != KP_NULL) {
-        struct kp_json j = kp_json(out);
-        kp_json_value(&j, v);
-    }
-}
-
-static void csv_time(struct kp_buf *out, int64_t at)
-{
-    char text[KP_TIME_TEXT];
-    kp_time_print(at, text);
-    kp_buf_printf(out, "%s,", text);
-}
-
 struct csv {
     struct kp_request *r;
     const char *path;
@@ -275,10 +240,12 @@ static bool csv_bucket(void *arg, const struct kp_bucket *b)
     struct kp_buf *out = &c->r->reply.body;
     double values[FUNCTIONS];
     bucket_values(b, values);
-    csv_text(out, c->path, strlen(c->path));
+    kp_csv_put_text(out, c->path, strlen(c->path));
     kp_buf_str(out, ",");
-    csv_time(out, b->from);
-    csv_time(out, b->to);
+    kp_csv_put_time(out, b->from);
+    kp_buf_str(out, ",");
+    kp_csv_put_time(out, b->to);
+    kp_buf_str(out, ",");
     kp_buf_printf(out, "%llu,%llu", (unsigned long long)b->points.n, (unsigned long long)b->points.bad);
     for (size_t i = 0; i < FUNCTIONS; i++)
         if (c->bits & functions[i].bit) {
@@ -301,10 +268,11 @@ static enum kp_code csv_points(struct csv *c, struct kp_db *db, kp_signal id, in
         return err->code;
     struct kp_sample s;
     for (; c->budget && !c->r->gone && !out->failed && kp_history_next(h, &s, err); c->budget--) {
-        csv_text(out, c->path, strlen(c->path));
+        kp_csv_put_text(out, c->path, strlen(c->path));
         kp_buf_str(out, ",");
-        csv_time(out, s.at);
-        csv_value(out, &s.value);
+        kp_csv_put_time(out, s.at);
+        kp_buf_str(out, ",");
+        kp_csv_put_value(out, &s.value);
         kp_buf_printf(out, ",%u\r\n", s.status);
     }
     kp_history_close(h);

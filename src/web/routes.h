@@ -53,6 +53,7 @@ kp_handler kp_route_folders, kp_route_folders_put, kp_route_folder_log, kp_route
 extern const char *const kp_report_formats[], *const kp_report_languages[]; /* flex/report.h */
 kp_handler kp_route_reports, kp_route_report_shift, kp_route_report_month, kp_route_report_send; /* route_report.c */
 kp_handler kp_route_dsp_versions, kp_route_dsp_catalogue, kp_route_dsp_dataset, kp_route_dsp_look, kp_route_data_in, kp_route_dsp_message; /* route_dsp.c */
+kp_handler kp_route_data, kp_route_data_signals, kp_route_data_token; /* route_data.c */
 kp_handler kp_route_inventory, kp_route_inventory_import, kp_route_device, kp_route_device_make, kp_route_device_put, kp_route_device_remove, kp_route_device_expect, kp_route_device_confirm, kp_route_aliases, kp_route_aliases_put; /* route_shield.c */
 kp_handler kp_route_advisories, kp_route_advisory, kp_route_advisory_take, kp_route_advisory_answer; /* the same */
 kp_handler kp_route_exits, kp_route_partner_meet; /* route_partner.c */

@@ -159,9 +159,15 @@ def test_either_side_may_end_a_negotiation_and_the_other_learns_why(shop):
         assert ended.comes(other, "TERMINATED")["note"] == "too dear"
 
 
-def test_a_transfer_starts_stops_goes_on_and_ends_with_its_agreement(shop):
+def test_a_transfer_made_by_hand_starts_stops_goes_on_and_ends_with_its_agreement(shop):
     provider, consumer = shop
-    agreement = consumer.node.json("negotiate", "maker", "spindles", "--wait")["agreement"]
+    number = consumer.api.ok("POST", "negotiations", {"partner": "maker", "dataset": "ovens"})["id"]
+    consumer.told(number)
+    theirs = provider.newest()["id"]
+    provider.api.ok("POST", f"negotiations/{theirs}/agree", {})
+    provider.comes(theirs, "VERIFIED")
+    provider.api.ok("POST", f"negotiations/{theirs}/finalize", {})
+    agreement = consumer.comes(number, "FINALIZED")["agreement"]
     mine = consumer.node.json("transfers", agreement)["id"]
     consumer.told(mine, "transfers")
     theirs = provider.newest("transfers")["id"]

@@ -67,8 +67,9 @@ static enum kp_code begin(void *self, const char *agreement, const char *transfe
     return KP_OK;
 }
 
-static bool onward(void *self, uint16_t coupling)
+static bool onward(void *self, uint16_t coupling, const char *path)
 {
+    (void)path;
     (void)self;
     return coupling != STRANGER;
 }
@@ -124,7 +125,7 @@ static void empty(struct kp_batch *b)
 static struct kp_cursor *try_open(const struct kp_terms *t, const char *include,
                                   const char *partner, struct kp_err *err)
 {
-    struct kp_grant grant = { "A", "buyer", include, NULL, *t };
+    struct kp_grant grant = { .agreement = "A", .partner = "buyer", .include = include, .terms = *t };
     *err = (struct kp_err){ 0 };
     return kp_gate_open(gate, &grant, partner, "T", err);
 }
@@ -527,7 +528,7 @@ static enum kp_code starved(void *arg)
     t.functions = 1 << KP_FN_LAST;
     struct kp_batch *some = kp_batch_new(0), *to = kp_batch_new(0);
     struct kp_sample s = { things[2].id, 0, START, kp_string("text", 4) };
-    struct kp_grant grant = { "A", "buyer", "oven", NULL, t };
+    struct kp_grant grant = { .agreement = "A", .partner = "buyer", .include = "oven", .terms = t };
     struct kp_cursor *c = some && to ? kp_gate_open(gate, &grant, "buyer", "T", &err) : NULL;
     enum kp_code code = !some || !to ? KP_ENOMEM : err.code;
     for (int i = 0; c && !code && i < 2; i++, s.at += KP_SECOND) {
