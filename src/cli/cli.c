@@ -144,7 +144,7 @@ static const struct kp_flag negotiate_flags[] = {
 };
 static const struct kp_flag agreements_flags[] = { { "reason", "TEXT", "with end: why" }, { 0 } };
 static const struct kp_flag transfers_flags[] = {
-    { "address", "FILE", "with start: where the data is, a dataAddress in JSON" },
+    { "address", "FILE", "with start: where the data is when it is not here, a dataAddress in JSON" },
     { "reason", "TEXT", "with suspend or terminate: why" },
     { 0 },
 };
