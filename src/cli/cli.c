@@ -173,7 +173,7 @@ static const struct kp_flag pull_flags[] = {
     { 0 },
 };
 static const struct kp_flag transfers_flags[] = {
-    { "address", "FILE", "with start: where the data is, a dataAddress in JSON" },
+    { "address", "FILE", "with start: where the data is when it is not here, a dataAddress in JSON" },
     { "push", NULL, "with AGREEMENT: he sends it to this node" },
     { "reason", "TEXT", "with suspend or terminate: why" },
     { 0 },

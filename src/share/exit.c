@@ -137,7 +137,10 @@ enum kp_code share_exit_put(struct kp_share *s, struct share_exit *x, struct kp_
 static enum kp_code settle(struct kp_db *db, void *now, struct kp_err *err)
 {
     struct kp_stmt *s = kp_db_prepare(
-        db, "update share_exit set ended = ?, why = 'the node went down' where ended is null", err);
+        db,
+        "update share_exit set ended = ?, why = 'the node went down: more may have gone out than "
+        "is counted' where ended is null",
+        err);
     if (!s)
         return err->code;
     kp_bind_int(s, 1, *(int64_t *)now);

@@ -5,7 +5,7 @@
 
 #include "net/jose.h"
 #include "net/json_memory.h"
-#include "share/share.h"
+#include "share/private.h"
 
 #include "core/ban.h"
 
@@ -318,6 +318,57 @@ static int64_t ask(struct end *e, const char *sql)
     return kit_number(e->kit, sql);
 }
 
+/* Reads a token of these claims, signed by the node itself. */
+static enum kp_code read_own(struct end *e, const char *claims, struct kp_arena *arena,
+                             struct kp_data_token *t, struct kp_err *err)
+{
+    struct share_self self;
+    const char *token;
+    assert_int_equal(share_self(e->share, arena, &self, err), KP_OK);
+    assert_int_equal(kp_jose_sign(self.key, claims, arena, &token, err), KP_OK);
+    return kp_data_token_read(e->share, "p", token, arena, t, err);
+}
+
+static void a_token_of_data_is_for_its_transfer_its_partner_and_an_hour(void **state)
+{
+    static const struct {
+        const char *use, *aud, *transfer, *sub;
+        int64_t iat, exp;
+        const char *why; /* NULL: it is good */
+    } cases[] = {
+        { "koppel:data", "maker", "p", "buyer", 0, 3600, NULL },
+        { "koppel:data", "maker", "q", "buyer", 0, 3600, "another transfer" },
+        { "koppel:data", "buyer", "p", "buyer", 0, 3600, "none for data" },
+        { "message", "maker", "p", "buyer", 0, 3600, "none for data" },
+        { "koppel:data", "maker", "p", NULL, 0, 3600, "none for data" },
+        { "koppel:data", "maker", "p", "buyer", -3700, -100, "has expired" },
+        { "koppel:data", "maker", "p", "buyer", -3700, 3600, "not issued just now" },
+    };
+    (void)state;
+    struct end e = end_new("maker", "buyer");
+    int64_t now = kp_utc(&e.kit->clock.clock) / KP_SECOND;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct kp_arena arena = { 0 };
+        struct kp_err err = { 0 };
+        struct kp_data_token t;
+        json_t *claims = json_pack("{ss ss ss ss ss* sI sI}", "use", cases[i].use, "aud",
+                                   cases[i].aud, "transfer", cases[i].transfer, "agreement", "a",
+                                   "sub", cases[i].sub, "iat", (json_int_t)(now + cases[i].iat),
+                                   "exp", (json_int_t)(now + cases[i].exp));
+        char *text = json_dumps(claims, 0);
+        enum kp_code code = read_own(&e, text, &arena, &t, &err);
+        assert_int_equal(code, cases[i].why ? KP_EDENIED : KP_OK);
+        if (cases[i].why)
+            assert_non_null(strstr(err.text, cases[i].why));
+        else
+            assert_string_equal(t.participant, "buyer");
+        kp_free(text);
+        json_decref(claims);
+        kp_arena_free(&arena);
+    }
+    end_free(&e);
+}
+
 static const char request_text[] =
     "{" CONTEXT "\"@type\":\"ContractRequestMessage\",\"consumerPid\":\"c\","
     "\"callbackAddress\":\"https://buyer.example/dsp\"," OFFER "}";
@@ -528,6 +579,7 @@ int main(void)
         cmocka_unit_test(rules_are_the_same_whatever_their_form),
         cmocka_unit_test(every_allocation_of_a_message_may_fail),
         cmocka_unit_test(a_token_is_believed_by_its_key_alone),
+        cmocka_unit_test(a_token_of_data_is_for_its_transfer_its_partner_and_an_hour),
         cmocka_unit_test(a_request_word_for_word_is_agreed_to_in_the_same_transaction),
         cmocka_unit_test(a_request_that_asks_for_more_waits_for_a_person),
         cmocka_unit_test(a_partner_cannot_open_negotiations_without_end),
