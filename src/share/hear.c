@@ -171,6 +171,9 @@ static enum kp_code hear(struct kp_db *db, const struct share_step *w, struct sh
                   : share_short(m->reason, w->arena);
     if (share_process_put(db, p, w->now, err) || share_forget_address(db, w, p, err))
         return err->code;
+    /* Who goes on after a pause is told where the data is from now on: an Eclipse connector waits for it. */
+    if (p->deal == KP_TRANSFER && p->side == KP_PROVIDER && m->word == KP_SAY_START)
+        return share_say(db, w, p, KP_SAY_START, NULL, err);
     return answer(db, w, p, same, err);
 }
 
