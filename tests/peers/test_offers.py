@@ -97,7 +97,7 @@ def test_a_request_for_other_terms_shows_a_person_what_is_different(two):
     two.maker.node.cli("offer", "hall/lathe", "--to", "buyer", "--until", "2030-06-30", "--every", "1m", "--fn", "mean", "--utc", "--id", "lathe-1")
     asked = {"permission": [{"action": "use", "constraint": [{"leftOperand": "dateTime", "operator": "lt", "rightOperand": "2031-01-01T00:00:00Z"}]}]}
     two.buyer.api.ok("POST", "negotiations", {"partner": "maker", "dataset": "lathe", "offer": "lathe-1", "policy": asked})
-    theirs = wait_for(lambda: (d := two.maker.newest())["dataset"] == "lathe" and d, 20, "the request")["id"]
+    theirs = wait_for(lambda: [d["id"] for d in two.maker.api.ok("GET", "negotiations")["negotiations"] if d["dataset"] == "lathe"], 20, "the request")[0]
     deal = two.maker.deal(theirs)
     assert deal["state"] == "REQUESTED" and [(d["about"], d["offered"], d["asked"]) for d in deal["differences"]] == [
         ("time", "to be had until 2030-06-30", "to be had until 2031-01-01"), ("resolution", "mean of each 1m", "each value as it was measured")]
