@@ -527,11 +527,13 @@ struct kp_data *kp_data_open(struct kp_share *s, const struct kp_data_token *t,
     return NULL;
 }
 
-void kp_data_close(struct kp_data *d)
+void kp_data_close(struct kp_data *d, bool stopping)
 {
     char why[KP_ERR_TEXT];
     if (!d->exit.why)
-        d->exit.why = stopped(d, why) ? why : "the partner has hung up";
+        d->exit.why = stopped(d, why) ? why
+                      : stopping      ? "the node stops"
+                                      : "the partner has hung up";
     share_stream_remove(d->share, &d->stream);
     note(d);
     data_free(d);
