@@ -79,6 +79,7 @@ bench: build
 	@bench/gate
 	@bench/oee
 	@bench/share
+	@bench/pull
 	@bench/network
 	@bench/csaf
 	@bench/stix

@@ -349,15 +349,11 @@ static enum kp_code check(struct kp_share *s, const struct kp_data_token *t,
                           const struct kp_data_wish *w, const struct share_grant *g,
                           struct kp_err *err)
 {
-    char why[KP_ERR_TEXT / 2];
     size_t his, all;
-    if (w->to != KP_TO_PARTNER || strcmp(g->participant, t->participant) != 0 ||
-        strcmp(g->grant.agreement, t->agreement) != 0)
-        return kp_fail(err, KP_EDENIED, "the token is of another partner or agreement");
-    if (!share_runs(s, t->transfer, why, sizeof why)) {
-        const char *note = kp_deal_over(g->process.state) ? g->process.note : NULL;
-        return kp_fail(err, KP_EDENIED, "%.200s%s%.200s", why, note ? ": " : "", note ? note : "");
-    }
+    if (w->to != KP_TO_PARTNER)
+        return kp_fail(err, KP_EDENIED, "data of a transfer goes to its partner alone");
+    if (share_grant_holds(s, t, g, err))
+        return err->code;
     if (!share_goods_go(s, KP_TO_PARTNER, g->signals ? g->signals : "[]"))
         return kp_fail(err, KP_EDENIED,
                        "nothing of what was agreed may go to another company now: it is labelled "
@@ -481,11 +477,13 @@ struct kp_data *kp_data_open(struct kp_share *s, const struct kp_data_token *t,
     return NULL;
 }
 
-void kp_data_close(struct kp_data *d)
+void kp_data_close(struct kp_data *d, bool stopping)
 {
     char why[KP_ERR_TEXT];
     if (!d->exit.why)
-        d->exit.why = stopped(d, why) ? why : "the partner has hung up";
+        d->exit.why = stopped(d, why) ? why
+                      : stopping      ? "the node stops"
+                                      : "the partner has hung up";
     share_stream_remove(d->share, &d->stream);
     note(d);
     data_free(d);

@@ -53,5 +53,5 @@ enum kp_data_next kp_data_next(struct kp_data *, struct kp_buf *out);
 /* Whether it has been ended from outside; then adds what is to be said at last. Any thread, never
  * waits. */
 bool kp_data_stopped(const struct kp_data *, struct kp_buf *out);
-void kp_data_close(struct kp_data *); /* may wait */
+void kp_data_close(struct kp_data *, bool stopping); /* stopping: because the node does; may wait */
 #endif

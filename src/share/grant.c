@@ -154,17 +154,26 @@ static void put_signal(struct kp_json *j, const struct kp_model *m, kp_signal id
     kp_json_end(j, '}');
 }
 
-static enum kp_code may_list(struct kp_share *s, const struct kp_data_token *t,
-                             const struct share_grant *g, struct kp_err *err)
+enum kp_code share_grant_holds(struct kp_share *s, const struct kp_data_token *t,
+                               const struct share_grant *g, struct kp_err *err)
 {
     char why[KP_ERR_TEXT / 2];
-    int64_t now = kp_utc(s->clock);
-    const struct kp_terms *terms = &g->grant.terms;
     if (strcmp(g->participant, t->participant) != 0 ||
         strcmp(g->grant.agreement, t->agreement) != 0)
         return kp_fail(err, KP_EDENIED, "the token is of another partner or agreement");
-    if (!share_runs(s, t->transfer, why, sizeof why))
-        return kp_fail(err, KP_EDENIED, "%s", why);
+    if (share_runs(s, t->transfer, why, sizeof why))
+        return KP_OK;
+    const char *note = kp_deal_over(g->process.state) ? g->process.note : NULL;
+    return kp_fail(err, KP_EDENIED, "%.200s%s%.200s", why, note ? ": " : "", note ? note : "");
+}
+
+static enum kp_code may_list(struct kp_share *s, const struct kp_data_token *t,
+                             const struct share_grant *g, struct kp_err *err)
+{
+    int64_t now = kp_utc(s->clock);
+    const struct kp_terms *terms = &g->grant.terms;
+    if (share_grant_holds(s, t, g, err))
+        return err->code;
     return now >= terms->from && now < terms->to
                ? KP_OK
                : kp_fail(err, KP_EDENIED, "%s",

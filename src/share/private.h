@@ -294,6 +294,9 @@ struct share_grant { /* in an arena */
 enum kp_code share_grant(struct kp_share *, const char *pid, struct kp_arena *,
                          struct share_grant *, struct kp_err *);
 struct kp_cursor *share_open_gate(struct kp_share *, const struct share_grant *, struct kp_err *);
+/* Whether the token is for it and it runs; KP_EDENIED says why not. */
+enum kp_code share_grant_holds(struct kp_share *, const struct kp_data_token *,
+                               const struct share_grant *, struct kp_err *);
 struct share_signals { /* kp_free the list */
     kp_signal *list;
     size_t n;

@@ -244,6 +244,11 @@ void kp_flow_wake(struct kp_request *r)
     pthread_mutex_unlock(&x->lock);
 }
 
+bool kp_flow_stopping(const struct kp_request *r)
+{
+    return r->exchange->listener->web->stopping;
+}
+
 /* Under the lock that kp_web_stop takes before it ends the workers. */
 bool kp_flow_work(struct kp_request *r, struct kp_job *job)
 {

@@ -80,6 +80,7 @@ void kp_flow_wake(struct kp_request *); /* `fill` has something; any thread, unt
 struct kp_job;
 /* Has a worker run it, soon; any thread, until `end`. False: it stays the caller's, for the node is stopping or has no room. */
 bool kp_flow_work(struct kp_request *, struct kp_job *);
+bool kp_flow_stopping(const struct kp_request *); /* it ends because the node does; until `end` returns */
 /* For a flow without `fill`, while its handler runs. False: the client has gone. */
 bool kp_flow_add(struct kp_request *, const char *text);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The data of transfers, for partners who pull it. Pieces are made by the workers and wait, two at
- * most, for the listener's thread to send them: a partner who reads slowly holds no worker and costs
- * no more than that. */
+ * most, for the listener's thread to send them: a partner who reads slowly holds no worker and
+ * costs no more than that. */
 #include "share/data.h"
 #include "share/share.h"
 #include "web/gzip.h"
@@ -27,11 +27,11 @@ struct pull {
     pthread_mutex_t lock; /* guards what follows */
     struct kp_buf ready[READY];
     unsigned n;
-    bool busy;  /* a worker is at it, or on the way */
-    bool news;  /* there may be something to do */
-    bool over;  /* no piece comes any more */
-    bool torn;  /* what went out is not whole, and cannot say so */
-    bool gone;
+    bool busy; /* a worker is at it, or on the way */
+    bool news; /* there may be something to do */
+    bool over; /* no piece comes any more */
+    bool torn; /* what went out is not whole, and cannot say so */
+    bool gone, stopping;
 };
 
 static struct kp_share *share(const struct kp_request *r)
@@ -51,7 +51,7 @@ static void pull_free(struct pull *p)
 
 static void finish(struct pull *p)
 {
-    kp_data_close(p->data);
+    kp_data_close(p->data, p->stopping);
     pull_free(p);
 }
 
@@ -183,6 +183,7 @@ static void end(void *self)
     struct pull *p = self;
     pthread_mutex_lock(&p->lock);
     p->gone = true;
+    p->stopping = kp_flow_stopping(p->r);
     bool busy = p->busy;
     p->last.run = close_later;
     bool handed = !busy && kp_flow_work(p->r, &p->last);

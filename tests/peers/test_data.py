@@ -459,6 +459,17 @@ def test_after_a_kill_it_goes_on_and_the_rows_say_so(market, large):
     assert len(large.lines(to="2026-01-01T00:00:09Z")) == 9, "the token is good after a restart"
 
 
+def test_a_node_that_stops_says_so_in_the_rows(market, large):
+    company, _, _ = market
+    stream, follow = large.get(stream=True), Follow(large)
+    company.node.stop()
+    with pytest.raises(requests.exceptions.RequestException):
+        list(stream.iter_content(1 << 16))
+    wait_for(lambda: follow.closed, 10, "the end")
+    company.run()
+    assert [e["why"] for e in large.exits()[-2:]] == 2 * ["the node stops"]
+
+
 def test_two_nodes_share_over_tls(tmp_path):
     provider, consumer = Company(tmp_path / "provider"), Company(tmp_path / "consumer")
     provider.knows("buyer", consumer)
