@@ -41,12 +41,19 @@ class Company:
     def ask(self, method, where, body=None):
         if not hasattr(self.lines, "one"):
             self.lines.one = Local(self.node.dir / "koppel.sock")
-        self.lines.one.request(method, "/api/v1/" + where, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
-        reply = self.lines.one.getresponse()
+        try:
+            reply = self.said(method, where, body)
+        except (BrokenPipeError, http.client.RemoteDisconnected):  # it was idle for long
+            self.lines.one.close()
+            reply = self.said(method, where, body)
         text = reply.read()
         if reply.status >= 400:
             raise SystemExit(f"{self.name}: {method} {where}: {reply.status} {text[:300]}")
         return json.loads(text) if text else None
+
+    def said(self, method, where, body):
+        self.lines.one.request(method, "/api/v1/" + where, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
+        return self.lines.one.getresponse()
 
     def knows(self, other):
         self.ask("POST", "partners", {"name": other.name, **other.card})

@@ -244,8 +244,9 @@ struct share_target { /* in an arena */
  * pushed there, for it is not safe. */
 enum kp_code share_target(const json_t *address, const struct share_partner *, struct kp_arena *,
                           struct share_target *, struct kp_err *);
-/* A property of it by its short name, also when it is said with the prefix of Eclipse connectors. */
-const char *share_property(const json_t *address, const char *name);
+/* A property of it by its short name, else (*full, NULL = all the same) with the prefix of Eclipse
+ * connectors. */
+const char *share_property(const json_t *address, const char *name, bool *full);
 /* The address at which we take what is pushed in this transfer, with a new token. json_decref it. */
 json_t *share_own_target(struct kp_share *, const char *pid, struct kp_err *);
 

@@ -16,7 +16,6 @@
 
 #include "core/ban.h"
 
-#define EDC_NAMES "https://w3id.org/edc/v0.0.1/ns/"
 #define AGAIN     (600 * KP_SECOND) /* so long after an end nobody but a person asks again */
 enum { ANSWER_MAX = 64 << 10, TOKEN_MAX = 16 << 10 };
 
@@ -174,34 +173,6 @@ static enum kp_code find_transfer(struct kp_share *s, struct kp_arena *arena,
 }
 
 /* ---- its address ---- */
-static const char *in_property(const json_t *one, const char *name, bool *full)
-{
-    const char *called = kp_dsp_text(one, "name");
-    *full = called && strncmp(called, EDC_NAMES, sizeof EDC_NAMES - 1) == 0;
-    if (!called || strcmp(*full ? called + sizeof EDC_NAMES - 1 : called, name) != 0)
-        return NULL;
-    return kp_dsp_text(one, "value");
-}
-
-/* By its short name, else by the full one that Eclipse connectors write. */
-static const char *property(const json_t *address, const char *name, bool *full)
-{
-    const json_t *list = json_object_get(address, "endpointProperties");
-    const char *second = NULL;
-    bool one_full;
-    *full = false;
-    if (json_is_object(list))
-        return in_property(list, name, full);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *value = in_property(json_array_get(list, i), name, &one_full);
-        if (value && !one_full)
-            return value;
-        second = value && !second ? value : second;
-    }
-    *full = second;
-    return second;
-}
-
 static bool printable(const char *text)
 {
     for (; *text; text++)
@@ -266,11 +237,11 @@ static enum kp_code read_address(const json_t *address, const struct share_partn
 {
     bool full, raw;
     const char *url = kp_dsp_text(address, "endpoint");
-    const char *token = property(address, "authorization", &raw);
-    const char *type = property(address, "authType", &full);
-    const char *renew = property(address, "refreshEndpoint", &full);
-    const char *seconds = property(address, "expiresIn", &full);
-    url = url ? url : property(address, "endpoint", &full);
+    const char *token = share_property(address, "authorization", &raw);
+    const char *type = share_property(address, "authType", &full);
+    const char *renew = share_property(address, "refreshEndpoint", &full);
+    const char *seconds = share_property(address, "expiresIn", &full);
+    url = url ? url : share_property(address, "endpoint", &full);
     if (check_url(url, p, host, err) || (renew && check_url(renew, p, host, err)))
         return err->code;
     bool bearer = token && !raw && type && strcasecmp(type, "bearer") == 0 &&
@@ -359,8 +330,8 @@ static const char *reason_in(const json_t *o)
     return NULL;
 }
 
-enum kp_code kp_share_refused(const struct kp_share_source *o, long status, const char *answer,
-                              size_t len, struct kp_err *err)
+static enum kp_code refused(const struct kp_share_source *o, const char *what, long status,
+                            const char *answer, size_t len, struct kp_err *err)
 {
     struct kp_err none = { 0 };
     char said[200];
@@ -368,11 +339,16 @@ enum kp_code kp_share_refused(const struct kp_share_source *o, long status, cons
     json_t *j = kp_json_object(answer, len, "answer", KP_JSON_DEPTH, &none);
     const char *reason = reason_in(j);
     kp_utf8_clean(said, sizeof said, reason ? reason : answer, reason ? strlen(reason) : len);
-    kp_fail(err, person ? KP_EREFUSED : KP_EPEER,
-            "partner %.60s refuses the data (status %ld)%s%.150s", o->partner, status,
-            *said ? ": " : "", said);
+    kp_fail(err, person ? KP_EREFUSED : KP_EPEER, "partner %.60s %s (status %ld)%s%.150s",
+            o->partner, what, status, *said ? ": " : "", said);
     json_decref(j);
     return err->code;
+}
+
+enum kp_code kp_share_refused(const struct kp_share_source *o, long status, const char *answer,
+                              size_t len, struct kp_err *err)
+{
+    return refused(o, "refuses the data", status, answer, len, err);
 }
 
 /* ---- a new token ---- */
@@ -407,8 +383,6 @@ enum kp_code kp_share_renew(struct kp_share *s, struct kp_share_source *o, struc
         share_show(s, &his, arena, &l.authorization, err) || !kp_courier_ask(&l, arena, &a, err))
         return kp_context(err, "a new token");
     if (a.status != 200)
-        return kp_fail(err, a.status >= 400 && a.status < 500 ? KP_EREFUSED : KP_EPEER,
-                       "partner %.60s gives no new token, status %ld: %.120s", o->partner, a.status,
-                       share_short(a.text, arena));
+        return refused(o, "gives no new token", a.status, a.text, a.len, err);
     return take_renewed(s, o, &a, arena, err);
 }

@@ -25,19 +25,32 @@ bool share_pushes(const struct share_process *p)
 }
 
 /* ---- what is said ---- */
-const char *share_property(const json_t *address, const char *name)
+static const char *in_property(const json_t *one, const char *name, bool *full)
+{
+    const char *called = kp_dsp_text(one, "name");
+    *full = called && strncmp(called, EDC_NAMES, sizeof EDC_NAMES - 1) == 0;
+    if (!called || strcmp(*full ? called + sizeof EDC_NAMES - 1 : called, name) != 0)
+        return NULL;
+    return kp_dsp_text(one, "value");
+}
+
+const char *share_property(const json_t *address, const char *name, bool *full)
 {
     const json_t *list = json_object_get(address, "endpointProperties");
-    size_t n = json_is_array(list) ? json_array_size(list) : list != NULL;
-    for (size_t i = 0; i < n; i++) {
-        const json_t *p = json_is_array(list) ? json_array_get(list, i) : list;
-        const char *called = kp_dsp_text(p, "name");
-        if (called && strncmp(called, EDC_NAMES, sizeof EDC_NAMES - 1) == 0)
-            called += sizeof EDC_NAMES - 1;
-        if (called && strcmp(called, name) == 0)
-            return kp_dsp_text(p, "value");
+    const char *second = NULL;
+    bool unasked, one_full;
+    full = full ? full : &unasked;
+    *full = false;
+    if (json_is_object(list))
+        return in_property(list, name, full);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *value = in_property(json_array_get(list, i), name, &one_full);
+        if (value && !one_full)
+            return value;
+        second = value && !second ? value : second;
     }
-    return NULL;
+    *full = second;
+    return second;
 }
 
 static bool printable(const char *text)
@@ -88,16 +101,16 @@ static enum kp_code check_url(const char *url, const struct share_partner *partn
 enum kp_code share_target(const json_t *address, const struct share_partner *partner,
                           struct kp_arena *arena, struct share_target *t, struct kp_err *err)
 {
-    const char *url = share_property(address, "baseUrl"),
-               *header = share_property(address, "authKey"),
-               *shows = share_property(address, "authCode");
+    const char *url = share_property(address, "baseUrl", NULL),
+               *header = share_property(address, "authKey", NULL),
+               *shows = share_property(address, "authCode", NULL);
     if (!url)
         url = kp_dsp_text(address, "endpoint");
     if (!url)
-        url = share_property(address, "endpoint");
+        url = share_property(address, "endpoint", NULL);
     if (!header || !shows) {
         header = "Authorization";
-        shows = share_property(address, "authorization");
+        shows = share_property(address, "authorization", NULL);
     }
     *t = (struct share_target){ 0 };
     if (!address)
@@ -192,7 +205,7 @@ static bool shows_token(struct kp_share *s, const struct share_process *p, const
     if (kp_secret_get(s->store, name, arena, &data, &len, &none))
         return false;
     json_t *address = kp_json_read(data, "dataAddress", &none);
-    bool same = same_token(share_property(address, "authorization"), shown);
+    bool same = same_token(share_property(address, "authorization", NULL), shown);
     json_decref(address);
     return same;
 }

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two nodes share the values of a machine: what one stores under an agreement the other has too, each value once, and nothing else, until it ends."""
+import json
+import time
+
+import pytest
+from conftest import wait_for
+from test_dsp import Company
+
+SIGNALS = 4
+AGREED = {"permission": [{"action": "use"}]}
+
+
+class Two:
+    def __init__(self, root):
+        self.maker, self.buyer = Company(root / "maker"), Company(root / "buyer")
+        self.maker.knows("buyer", self.buyer)
+        self.buyer.knows("maker", self.maker)
+        for name, at in (("line", "hall/line"), ("own", "hall/own")):
+            self.maker.node.cli("couple", f"sim://{name}?signals={SIGNALS}", "--name", name, "--at", at, "--no-wait")
+        wait_for(lambda: len(signals(self.maker, "hall/**")) >= 2 * SIGNALS, 30, "the machines")
+        self.maker.node.cli("set", "hall/line", "--label", "partner")
+
+    def agree(self, dataset, policy=AGREED, **offer):
+        self.maker.api.ok("POST", "offers", {"dataset": dataset, "signals": ["hall/line/**"], "policy": policy, "partner": "buyer", **offer})
+        return self.buyer.node.json("negotiate", "maker", dataset, "--wait")["agreement"]
+
+    def couple(self, dataset, name):
+        self.buyer.node.cli("couple", f"dsp://maker/{dataset}", "--name", name, "--at", name, "--no-wait")
+        return lambda: self.buyer.node.json("couplings", name)
+
+    def values(self, company, path, before):
+        series = company.api.ok("GET", "history", path=path, **{"from": "-1h", "to": before})["series"][0]
+        return [tuple(p) for p in series["points"]]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    t = Two(tmp_path_factory.mktemp("two"))
+    yield t
+    t.buyer.node.stop()
+    t.maker.node.stop()
+
+
+def moment():
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def signals(company, pattern):
+    found = [json.loads(line) for line in company.node.cli("ls", pattern, "--json", check=False).stdout.splitlines()]
+    return sorted(s["path"] for s in found if "value" in s)
+
+
+def has_all(two, below, mark):
+    """All that the maker has up to this moment is at the buyer, word for word; how much that is."""
+    theirs = signals(two.maker, "hall/line/**")
+    mine = [f"{below}/{path}" for path in theirs]
+    if signals(two.buyer, f"{below}/**") != mine:
+        return 0
+    pairs = [(two.values(two.maker, a, mark), two.values(two.buyer, b, mark)) for a, b in zip(theirs, mine)]
+    return all(a == b for a, b in pairs) and sum(len(a) for a, _ in pairs)
+
+
+def test_what_one_stores_the_other_has_each_value_once_and_nothing_else(two):
+    agreement = two.agree("line")
+    two.couple("line", "line-feed")
+    below = "line-feed"
+    wait_for(lambda: len(signals(two.buyer, f"{below}/**")) == SIGNALS, 30, "the signals")
+    time.sleep(3)  # so that there is a history, and something that came live
+    mark = moment()
+    found = wait_for(lambda: has_all(two, below, mark), 30, "all values")
+    assert found >= 2 * SIGNALS
+    assert not [p for p in signals(two.buyer, "**") if "own" in p], "what was not agreed"
+    shown = two.buyer.api.ok("GET", "signal", path=signals(two.buyer, f"{below}/**")[0])
+    assert shown["agreement"] == agreement
+    rows = [x for x in two.maker.node.json("audit", "--partner", "buyer")["agreements"] if x["agreement"] == agreement]
+    assert rows, "the maker knows what the buyer has"
+
+
+def test_a_crash_of_either_side_loses_nothing_and_doubles_nothing(two):
+    two.agree("crash")
+    two.couple("crash", "crash-feed")
+    wait_for(lambda: len(signals(two.buyer, "crash-feed/**")) == SIGNALS, 30, "the signals")
+    two.buyer.crash()
+    time.sleep(2)
+    two.maker.crash()
+    wait_for(lambda: two.buyer.node.json("couplings", "crash-feed")["state"] == "online", 60, "the feed")
+    time.sleep(2)
+    mark = moment()
+    assert wait_for(lambda: has_all(two, "crash-feed", mark), 60, "all values") > SIGNALS
+
+
+def test_the_end_of_an_agreement_stops_it_at_once_and_says_why(two):
+    agreement = two.agree("ends")
+    state = two.couple("ends", "ends-feed")
+    wait_for(lambda: len(signals(two.buyer, "ends-feed/**")) == SIGNALS, 30, "the signals")
+    two.maker.node.cli("agreements", "end", agreement, "--reason", "not paid")
+    ended = time.time()
+    said = wait_for(lambda: (s := state())["state"] != "online" and s, 10, "the end at the buyer")
+    assert "not paid" in said["detail"], said
+    time.sleep(1.5)
+    path = signals(two.buyer, "ends-feed/**")[0]
+    newest = two.values(two.buyer, path, moment())[-1][0]
+    assert newest[:19] <= time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ended + 1)), newest
+    assert "not paid" in two.buyer.node.cli("pull", agreement, check=False).stderr
+
+
+def test_what_a_partner_gave_goes_to_no_third_company(two):
+    wait_for(lambda: signals(two.buyer, "line-feed/**") or two.agree("line"), 30, "the signals")
+    two.buyer.node.cli("set", "line-feed", "--label", "partner")
+    two.maker.node.cli("set", "hall/line", "--label", "partner")
+    two.buyer.api.ok("POST", "offers", {"dataset": "resold", "signals": ["line-feed/**"], "partner": "maker"})
+    agreement = two.maker.node.json("negotiate", "buyer", "resold", "--wait")["agreement"]
+    out = two.maker.node.cli("pull", agreement, check=False)
+    assert not [line for line in out.stdout.splitlines() if '"value"' in line], out.stdout[:500]
