@@ -31,6 +31,17 @@ json_t *kp_read_json(const char *file, struct kp_err *);
 /* Calls `line` for each line of a flowing reply, until it ends or `line` returns false. */
 enum kp_code kp_client_lines(struct kp_cli *, const char *method, const char *url, const char *body,
                              bool (*line)(void *, const char *), void *arg, struct kp_err *);
+/* A connection that is used again and again, for messages that a program hands on: to the node's socket or (url) to a node
+ * elsewhere. Answers come as they are, whatever their status; an error says that there was none. */
+struct kp_wire_to {
+    const char *url, *token, *ca; /* NULL: none; ca: a file */
+};
+struct kp_wire;
+struct kp_wire *kp_wire_open(struct kp_cli *, const struct kp_wire_to *, struct kp_err *);
+void kp_wire_close(struct kp_wire *); /* NULL is allowed */
+/* `headers`: lines "Name: value", NULL-ended. */
+enum kp_code kp_wire_post(struct kp_wire *, const char *const *headers, const char *body, size_t len, struct kp_reply *,
+                          struct kp_err *);
 bool kp_client_running(struct kp_cli *); /* whether the node answers */
 
 /* A reply (taken over; NULL: err says why) as JSON or as `print` does; returns the exit code. */

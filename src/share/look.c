@@ -111,3 +111,16 @@ enum kp_code kp_share_agreements(struct kp_share *s, struct kp_json *j, struct k
                               " order by made desc, id limit 1000";
     return share_list(s, sql, put_agreement, j, err);
 }
+
+/* ---- what partners gave us ---- */
+enum kp_code kp_share_tell_given(struct kp_share *s, struct kp_err *err)
+{
+    struct kp_db *db = kp_store_reader(s->store, err);
+    struct kp_stmt *row =
+        db ? kp_db_prepare(db, "select coupling, onward from share_brought", err) : NULL;
+    while (row && kp_step(row, err))
+        kp_model_set_brought(s->model, (uint16_t)kp_column_int(row, 0),
+                           kp_column_int(row, 1) ? KP_BROUGHT_ONWARD : KP_BROUGHT_KEPT);
+    kp_store_reader_done(s->store, db);
+    return err->code;
+}

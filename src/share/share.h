@@ -63,6 +63,9 @@ enum kp_code kp_share_say(struct kp_share *, enum kp_deal, int64_t id, enum kp_w
 enum kp_code kp_share_deals(struct kp_share *, enum kp_deal, int64_t id, struct kp_json *,
                             struct kp_err *);
 enum kp_code kp_share_agreements(struct kp_share *, struct kp_json *, struct kp_err *);
+/* Tells the model which couplings bring what a partner gave, and whether it may go on, as the file has
+ * it now: for recipients outside that have no agreement (KP_TO_CLOUD). */
+enum kp_code kp_share_tell_given(struct kp_share *, struct kp_err *);
 /* No transfer under it any more; those that run are ended. */
 enum kp_code kp_share_agreement_end(struct kp_share *, const char *id, const char *why,
                                     struct kp_err *);
