@@ -424,7 +424,7 @@ static void find_assets(struct kp_alarms *e, struct message *m)
 {
     kp_model_lock(e->model);
     for (size_t i = 0; i < m->n; i++)
-        if (!kp_alarm_may_go(e->model, KP_TO_COMPANY, &m->list[i]))
+        if (!kp_gate_label(KP_TO_COMPANY, kp_alarm_label(e->model, &m->list[i])))
             m->list[i] = veiled(&m->list[i], m->person->dutch);
         else if (m->list[i].asset && kp_model_asset(e->model, m->list[i].asset))
             kp_model_asset_path(e->model, m->list[i].asset, m->asset[i], sizeof m->asset[i]);
