@@ -399,8 +399,10 @@ static int read_message(struct message *m)
     if (!id)
         return 202; /* nothing goes on for longer than its request that could be cancelled */
     m->id = id;
-    if (params && !json_is_object(params))
-        return refuse(m, PARAMS, "params must be an object", NULL);
+    if (params && !json_is_object(params)) {
+        refuse(m, PARAMS, "params must be an object", NULL);
+        return 400;
+    }
     m->params = params;
     return dispatch(m);
 }

@@ -25,15 +25,16 @@ static enum kp_code read_open(const json_t *list, struct kp_assistants *a, struc
 {
     size_t i;
     json_t *item;
-    if (list && !json_is_array(list))
-        return kp_fail(err, KP_EINVALID, "open must be a list of tools");
+    if (list && (!json_is_array(list) || json_array_size(list) > KP_MCP_OPEN_MAX))
+        return kp_fail(err, KP_EINVALID, "open must be a list of at most %d tools",
+                       KP_MCP_OPEN_MAX);
     json_array_foreach(list, i, item)
     {
         const struct kp_mcp_tool *t = find_tool(json_string_value(item));
         if (!t || !t->writes)
             return kp_fail(err, KP_EINVALID, "open: '%.60s' is no tool that writes",
                            json_is_string(item) ? json_string_value(item) : "?");
-        if (a->n_open < KP_MCP_OPEN_MAX && !kp_assistants_open(a, t))
+        if (!kp_assistants_open(a, t))
             a->open[a->n_open++] = t;
     }
     return KP_OK;

@@ -299,7 +299,7 @@ static void what_is_no_message_is_refused_and_calls_nothing(void **state)
         { "{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}", 400, -32600 },
         { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}", 400, -32600 },
         { "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", 400, -32600 },
-        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":[1]}", 200, -32602 },
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":[1]}", 400, -32602 },
         { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/list\"}", 200, -32601 },
         { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\"}", 200, -32602 },
         { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"drop\"}}",
