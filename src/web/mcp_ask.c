@@ -103,6 +103,8 @@ static json_t *ask(struct kp_mcp_call *c, const char *method, struct kp_buf *tar
     kp_buf_text(target);
     if (target->failed) {
         kp_fail(err, KP_EINVALID, "the question is too long");
+    } else if (c->r->gone) {
+        kp_fail(err, KP_ESTOPPED, "who asked has gone");
     } else {
         if (kp_request_within(&in, c->r, c->to, method, target->data)) {
             in.body = body;

@@ -186,22 +186,6 @@ enum kp_code kp_mcp_oee(struct kp_mcp_call *c, struct kp_err *err)
 }
 
 /* ---- advisories ---- */
-/* Who writes an advisory may say to whom it goes; to a company outside only what goes to all. */
-static bool may_go(struct kp_mcp_call *c, const json_t *finding)
-{
-    struct kp_buf target;
-    struct kp_err err = { 0 };
-    if (c->to >= KP_TO_COMPANY)
-        return true;
-    kp_mcp_target(&target, "advisories/");
-    kp_mcp_escape(&target, kp_mcp_member(finding, "advisory"));
-    json_t *j = kp_mcp_ask(c, &target, &err);
-    const char *tlp = kp_mcp_member(j, "tlp");
-    bool may = j && (!*tlp || strcmp(tlp, "WHITE") == 0 || strcmp(tlp, "CLEAR") == 0);
-    json_decref(j);
-    return may;
-}
-
 static void say_finding(struct kp_buf *out, const json_t *f)
 {
     size_t i;
@@ -242,8 +226,6 @@ enum kp_code kp_mcp_findings(struct kp_mcp_call *c, struct kp_err *err)
     kp_json_begin(&c->j, '[');
     for (i = 0; i < json_array_size(list) && c->rows < most; i++) {
         f = json_array_get(list, i);
-        if (!may_go(c, f))
-            continue;
         kp_json_begin(&c->j, '{');
         kp_mcp_put(&c->j, f, members);
         kp_json_end(&c->j, '}');
