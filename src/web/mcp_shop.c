@@ -27,7 +27,7 @@ static void say_percent(struct kp_buf *out, const char *what, const json_t *shar
         kp_buf_str(out, "unknown");
 }
 
-static const char * or (const char *text, const char *other)
+static const char *word(const char *text, const char *other)
 {
     return *text ? text : other;
 }
@@ -41,7 +41,7 @@ static void say_stop(struct kp_buf *out, const json_t *s)
     kp_buf_str(out, " for ");
     say_seconds(out, number(s, "seconds"));
     kp_buf_str(out, ": ");
-    kp_mcp_say(out, or (kp_mcp_member(s, "reason"), "not explained"));
+    kp_mcp_say(out, word(kp_mcp_member(s, "reason"), "not explained"));
     if (*kp_mcp_member(s, "comment")) {
         kp_buf_str(out, " - ");
         kp_mcp_say(out, kp_mcp_member(s, "comment"));
@@ -63,7 +63,7 @@ static void put_reasons(struct kp_mcp_call *c, const json_t *list)
         kp_json_begin(&c->j, '{');
         kp_mcp_put(&c->j, r, members);
         kp_json_end(&c->j, '}');
-        kp_mcp_say(c->say, or (kp_mcp_member(r, "reason"), "not explained"));
+        kp_mcp_say(c->say, word(kp_mcp_member(r, "reason"), "not explained"));
         kp_buf_printf(c->say, ": %lld times, ", (long long)number(r, "count"));
         say_seconds(c->say, number(r, "seconds"));
         kp_buf_str(c->say, "\n");
@@ -185,6 +185,42 @@ enum kp_code kp_mcp_oee(struct kp_mcp_call *c, struct kp_err *err)
     return KP_OK;
 }
 
+/* ---- lists of which the API gives all: as many rows as were asked for ---- */
+struct listing {
+    const char *name;
+    bool (*wants)(const struct kp_mcp_call *, const json_t *row); /* NULL: each */
+    const char *const *members;
+    void (*say)(struct kp_buf *, const json_t *row);
+    const char *none;
+};
+
+static enum kp_code tell(struct kp_mcp_call *c, struct kp_buf *target, const struct listing *l,
+                         struct kp_err *err)
+{
+    size_t i = 0, most = (size_t)kp_mcp_count(c, "limit");
+    json_t *j = kp_mcp_ask(c, target, err);
+    const json_t *row, *list = json_object_get(j, l->name);
+    if (!j)
+        return err->code;
+    kp_json_key(&c->j, l->name);
+    kp_json_begin(&c->j, '[');
+    for (; (row = json_array_get(list, i)) && c->rows < most; i++) {
+        if (l->wants && !l->wants(c, row))
+            continue;
+        kp_json_begin(&c->j, '{');
+        kp_mcp_put(&c->j, row, l->members);
+        kp_json_end(&c->j, '}');
+        l->say(c->say, row);
+        c->rows++;
+    }
+    kp_json_end(&c->j, ']');
+    kp_json_put_bool(&c->j, "more", i < json_array_size(list));
+    if (!c->rows)
+        kp_buf_str(c->say, l->none);
+    json_decref(j);
+    return KP_OK;
+}
+
 /* ---- advisories ---- */
 static void say_finding(struct kp_buf *out, const json_t *f)
 {
@@ -200,7 +236,7 @@ static void say_finding(struct kp_buf *out, const json_t *f)
     kp_buf_str(out, "\n");
     json_array_foreach(json_object_get(f, "do"), i, todo)
     {
-        kp_buf_printf(out, "  to do: ");
+        kp_buf_str(out, "  to do: ");
         kp_mcp_say(out, kp_mcp_member(todo, "text"));
         kp_buf_str(out, "\n");
     }
@@ -212,129 +248,81 @@ enum kp_code kp_mcp_findings(struct kp_mcp_call *c, struct kp_err *err)
                                            "score",           "urgency",   "because", "evidence",
                                            "vulnerabilities", "do",        "answer",  "since",
                                            "closed",          "closedWhy", "url",     NULL };
+    static const struct listing l = { "findings", NULL, members, say_finding,
+                                      "No findings that you may see.\n" };
     struct kp_buf target;
-    size_t i, most = (size_t)kp_mcp_count(c, "limit");
-    json_t *f;
     kp_mcp_target(&target, "advisories");
     if (kp_mcp_truth(c, "all"))
         kp_mcp_add(&target, "all", "1");
-    json_t *j = kp_mcp_ask(c, &target, err);
-    if (!j)
-        return err->code;
-    const json_t *list = json_object_get(j, "findings");
-    kp_json_key(&c->j, "findings");
-    kp_json_begin(&c->j, '[');
-    for (i = 0; i < json_array_size(list) && c->rows < most; i++) {
-        f = json_array_get(list, i);
-        kp_json_begin(&c->j, '{');
-        kp_mcp_put(&c->j, f, members);
-        kp_json_end(&c->j, '}');
-        say_finding(c->say, f);
-        c->rows++;
-    }
-    kp_json_end(&c->j, ']');
-    kp_json_put_bool(&c->j, "more", i < json_array_size(list));
-    if (!c->rows)
-        kp_buf_str(c->say, "No findings that you may see.\n");
-    json_decref(j);
-    return KP_OK;
+    return tell(c, &target, &l, err);
 }
 
 /* ---- devices ---- */
-static void put_device(struct kp_mcp_call *c, const json_t *d)
+static bool named(const struct kp_mcp_call *c, const json_t *device)
+{
+    const char *match = kp_mcp_text(c, "match");
+    return !match || kp_pattern_match(match, kp_mcp_member(device, "name"));
+}
+
+static void say_device(struct kp_buf *out, const json_t *d)
+{
+    bool changed = json_is_true(json_object_get(d, "unexpectedChange"));
+    kp_mcp_say(out, kp_mcp_member(d, "name"));
+    kp_buf_str(out, ": ");
+    kp_mcp_say(out, word(kp_mcp_member(d, "manufacturer"), "maker unknown"));
+    kp_buf_str(out, " ");
+    kp_mcp_say(out, kp_mcp_member(d, "product"));
+    kp_buf_str(out, ", firmware ");
+    kp_mcp_say(out, word(kp_mcp_member(d, "firmware"), "unknown"));
+    kp_buf_str(out, changed ? ", changed unexpectedly\n" : "\n");
+}
+
+enum kp_code kp_mcp_inventory(struct kp_mcp_call *c, struct kp_err *err)
 {
     static const char *const members[] = { "name",      "manufacturer",     "product",
                                            "orderCode", "serialNumber",     "hardware",
                                            "firmware",  "unexpectedChange", "changed",
                                            NULL };
-    kp_json_begin(&c->j, '{');
-    kp_mcp_put(&c->j, d, members);
-    kp_json_end(&c->j, '}');
-    kp_mcp_say(c->say, kp_mcp_member(d, "name"));
-    kp_buf_str(c->say, ": ");
-    kp_mcp_say(c->say, or (kp_mcp_member(d, "manufacturer"), "maker unknown"));
-    kp_buf_str(c->say, " ");
-    kp_mcp_say(c->say, kp_mcp_member(d, "product"));
-    kp_buf_str(c->say, ", firmware ");
-    kp_mcp_say(c->say, or (kp_mcp_member(d, "firmware"), "unknown"));
-    kp_buf_str(c->say, json_is_true(json_object_get(d, "unexpectedChange"))
-                           ? ", changed unexpectedly\n"
-                           : "\n");
-    c->rows++;
-}
-
-enum kp_code kp_mcp_inventory(struct kp_mcp_call *c, struct kp_err *err)
-{
-    const char *match = kp_mcp_text(c, "match");
+    static const struct listing l = { "devices", named, members, say_device,
+                                      "No devices that you may see.\n" };
     struct kp_buf target;
-    size_t i, most = (size_t)kp_mcp_count(c, "limit");
     kp_mcp_target(&target, "inventory");
-    json_t *j = kp_mcp_ask(c, &target, err);
-    if (!j)
-        return err->code;
-    const json_t *list = json_object_get(j, "devices");
-    kp_json_key(&c->j, "devices");
-    kp_json_begin(&c->j, '[');
-    for (i = 0; i < json_array_size(list) && c->rows < most; i++) {
-        const json_t *d = json_array_get(list, i);
-        if (!match || kp_pattern_match(match, kp_mcp_member(d, "name")))
-            put_device(c, d);
-    }
-    kp_json_end(&c->j, ']');
-    kp_json_put_bool(&c->j, "more", i < json_array_size(list));
-    if (!c->rows)
-        kp_buf_str(c->say, "No devices that you may see.\n");
-    json_decref(j);
-    return KP_OK;
+    return tell(c, &target, &l, err);
 }
 
 /* ---- who gets what ---- */
-static void put_agreement(struct kp_mcp_call *c, const json_t *a)
+static bool with_partner(const struct kp_mcp_call *c, const json_t *agreement)
 {
-    static const char *const members[] = { "id",        "partner", "side",  "dataset",
-                                           "agreement", "signals", "state", "made",
-                                           "ended",     "why",     NULL };
-    const json_t *signals = json_object_get(a, "signals");
+    const char *partner = kp_mcp_text(c, "partner");
+    return !partner || strcmp(partner, kp_mcp_member(agreement, "partner")) == 0;
+}
+
+static void say_agreement(struct kp_buf *out, const json_t *a)
+{
+    bool theirs = strcmp(kp_mcp_member(a, "side"), "provider") == 0;
     size_t i;
     json_t *s;
-    kp_json_begin(&c->j, '{');
-    kp_mcp_put(&c->j, a, members);
-    kp_json_end(&c->j, '}');
-    kp_mcp_say(c->say, kp_mcp_member(a, "partner"));
-    kp_buf_str(c->say, strcmp(kp_mcp_member(a, "side"), "provider") == 0 ? " gets " : " gives us ");
-    kp_mcp_say(c->say, kp_mcp_member(a, "dataset"));
-    json_array_foreach(signals, i, s)
+    kp_mcp_say(out, kp_mcp_member(a, "partner"));
+    kp_buf_str(out, theirs ? " gets " : " gives us ");
+    kp_mcp_say(out, kp_mcp_member(a, "dataset"));
+    json_array_foreach(json_object_get(a, "signals"), i, s)
     {
-        kp_buf_str(c->say, i ? ", " : " with ");
-        kp_mcp_say(c->say, json_is_string(s) ? json_string_value(s) : "");
+        kp_buf_str(out, i ? ", " : " with ");
+        kp_mcp_say(out, json_is_string(s) ? json_string_value(s) : "");
     }
-    kp_buf_printf(c->say, "; %s, since ", kp_mcp_member(a, "state"));
-    kp_mcp_say_time(c->say, json_object_get(a, "made"));
-    kp_buf_str(c->say, "\n");
-    c->rows++;
+    kp_buf_printf(out, "; %s, since ", kp_mcp_member(a, "state"));
+    kp_mcp_say_time(out, json_object_get(a, "made"));
+    kp_buf_str(out, "\n");
 }
 
 enum kp_code kp_mcp_agreements(struct kp_mcp_call *c, struct kp_err *err)
 {
-    const char *partner = kp_mcp_text(c, "partner");
+    static const char *const members[] = { "id",        "partner", "side",  "dataset",
+                                           "agreement", "signals", "state", "made",
+                                           "ended",     "why",     NULL };
+    static const struct listing l = { "agreements", with_partner, members, say_agreement,
+                                      "Nothing was agreed.\n" };
     struct kp_buf target;
-    size_t i, most = (size_t)kp_mcp_count(c, "limit");
     kp_mcp_target(&target, "agreements");
-    json_t *j = kp_mcp_ask(c, &target, err);
-    if (!j)
-        return err->code;
-    const json_t *list = json_object_get(j, "agreements");
-    kp_json_key(&c->j, "agreements");
-    kp_json_begin(&c->j, '[');
-    for (i = 0; i < json_array_size(list) && c->rows < most; i++) {
-        const json_t *a = json_array_get(list, i);
-        if (!partner || strcmp(partner, kp_mcp_member(a, "partner")) == 0)
-            put_agreement(c, a);
-    }
-    kp_json_end(&c->j, ']');
-    kp_json_put_bool(&c->j, "more", i < json_array_size(list));
-    if (!c->rows)
-        kp_buf_str(c->say, "Nothing was agreed.\n");
-    json_decref(j);
-    return KP_OK;
+    return tell(c, &target, &l, err);
 }
