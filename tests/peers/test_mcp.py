@@ -99,16 +99,20 @@ class Plant:
         node.cli("set", "hall/oven/temperature", "--unit", "CEL", "--unit-text", "°C", "--description", "of the chamber")
         node.cli("set", "hall/oven/heron-recipe", "--label", "internal")
         node.cli("set", "hall/oven/zebra-key", "--label", "secret")
-        api.ok("POST", "alarm-rules", {"name": "hot", "kind": "limit", "match": "hall/**", "high": 70, "priority": "urgent", "text": "too hot"})
+        for name, match, high, words in (("hot", "hall/oven", 70, "too hot"), ("moved", "hall/moved", -1, "a heron"), ("given", "partners", -1, "a heron")):
+            api.ok("POST", "alarm-rules", {"name": name, "kind": "limit", "match": match, "high": high, "priority": "urgent", "text": words})
         api.ok("POST", "values", {"hall/oven/temperature": 81.5})
         api.ok("POST", "values", {"hall/oven/heron-recipe": 90})
-        wait_for(lambda: len(node.json("alarms")["alarms"]) == 2, 20, "two alarms")
+        for begin, end, state in (("-5h", "-3h", "running"), ("-3h", "-150m", "stopped"), ("-150m", "-2h", "running")):
+            node.cli("intervals", "hall/oven", "--add", "--kind", "state", "--from", begin, "--to", end, "--set", "state=" + state)
+        wait_for(lambda: len(node.json("alarms")["alarms"]) == 5, 20, "five alarms")
         api.ok("POST", "inventory", {"name": "pack/heron-drive", "manufacturer": "Gearworks", "firmware": "1.0"})
 
     def say(self, recipient, *options):
         self.node.cli("mcp", "set", "--recipient", recipient, *options)
 
     def alarm(self, value=81.5):
+        """The alarm of the temperature, or of the recipe."""
         return next(a["id"] for a in self.api.ok("GET", "alarms", state="all")["alarms"] if a["value"] == value)
 
     def audit(self):
@@ -149,7 +153,7 @@ def test_each_tool_answers_in_units_and_times_that_people_read(plant):
         for name, arguments in {
                 "browse": {"match": "hall/oven/t*"}, "read_values": {"paths": ["hall/oven"]},
                 "read_history": {"paths": ["hall/oven/temperature"], "from": "-2h", "rows": 5},
-                "compare_periods": {"paths": ["hall/oven/temperature"], "from": "-60m", "to": "-1m"}, "list_alarms": {},
+                "compare_periods": {"paths": ["hall/oven/temperature"], "from": "-60m", "to": "-1m"}, "list_alarms": {"asset": "hall/oven"},
                 "explain_alarm": {"id": alarm}, "list_stops": {}, "machine_oee": {"every": "day"}, "list_findings": {"all": True}, "inventory": {}}.items():
             result = await client.call_tool(name, arguments)
             assert not result.is_error, (name, text(result))
@@ -170,6 +174,12 @@ def test_each_tool_answers_in_units_and_times_that_people_read(plant):
     assert why["signal"] == "hall/oven/temperature" and why["rule"]["high"] == 70 and why["course"][-1]["max"] == 81.5
     assert [a["id"] for a in why["cameWith"]] == [a["id"] for a in tell["list_alarms"][1]["alarms"] if a["id"] != alarm and a["group"] == why["alarm"]["group"]]
     assert "The value was 81.5, the limit 70" in tell["explain_alarm"][0]
+    for tool, where, rows in (("list_stops", "stops", "stops"), ("machine_oee", "oee", "machines")):
+        said = plant.api.ok("GET", where, **({"from": "-24h", "every": "day"} if where == "oee" else {"from": "-24h"}))
+        own = [s for r in tell[tool][1][rows] for s in r.get("steps", [r])]
+        same = [s for r in said["assets" if where == "oee" else "stops"] for s in r.get("steps", [r])]
+        assert own and [(s.get("id"), s.get("seconds"), s.get("apt")) for s in own] == [(s.get("id"), s.get("seconds"), s.get("apt")) for s in same]
+    assert "for 30 min 0 s: not explained" in tell["list_stops"][0] and "hall/oven:" in tell["machine_oee"][0]
     assert tell["inventory"][1]["devices"][0]["name"] == "pack/heron-drive" and "firmware 1.0" in tell["inventory"][0]
 
 
@@ -294,7 +304,7 @@ def everything(alarms):
 
 def test_an_assistant_outside_gets_only_what_its_labels_and_the_partners_let_go(plant):
     plant.say("cloud")
-    questions = list(everything([plant.alarm(), plant.alarm(90)]))
+    questions = list(everything([a["id"] for a in plant.api.ok("GET", "alarms", state="all")["alarms"]]))
 
     async def talk(client):
         assert "labelled public or partner" in client.instructions
@@ -310,6 +320,13 @@ def test_an_assistant_outside_gets_only_what_its_labels_and_the_partners_let_go(
             seen.add(signal["path"])
     assert seen == {"hall/oven/temperature", "hall/oven/program", "partners/onward/sine-1"}
     assert len([r for n, _, r in asked if n == "explain_alarm" and not r.is_error]) == 1
+    assert {s["asset"] for n, _, r in asked if n == "list_stops" and not r.is_error for s in r.structured_content["stops"]} == {"hall/oven"}
+    plant.say("inside")
+
+    async def inside(client):
+        return [(name, arguments, await client.call_tool(name, arguments)) for name, arguments in questions]
+    for name, arguments, result in ask(pipe(plant.node), inside):
+        assert "zebra" not in json.dumps(result.structured_content) and ("zebra" not in text(result) or "zebra" in json.dumps(arguments)), (name, arguments)
 
 
 def test_what_an_advisory_says_goes_as_far_as_its_mark_lets_it(plant):
