@@ -2,6 +2,7 @@
 /* mcp: hands the messages of an assistant, a line each, to the node and its answers back; and what
  * assistants may do. */
 #include "cli/client.h"
+#include "core/url.h"
 #include "net/json_memory.h"
 
 #include <stdio.h>
@@ -136,6 +137,20 @@ static int serve(struct kp_wire *w)
     return KP_DONE;
 }
 
+/* A token travels only where nobody listens. */
+static enum kp_code check_url(const char *text, struct kp_err *err)
+{
+    struct kp_url url;
+    if (kp_url_parse(text, &url, err))
+        return err->code;
+    bool safe = strcmp(url.scheme, "https") == 0 ||
+                (strcmp(url.scheme, "http") == 0 && kp_host_is_own(url.host));
+    return safe && *url.host
+               ? KP_OK
+               : kp_fail(err, KP_EINVALID,
+                         "--url must be https://HOST:PORT, or http:// on this machine");
+}
+
 static int bridge(struct kp_cli *c)
 {
     char token[TOKEN] = "";
@@ -143,6 +158,8 @@ static int bridge(struct kp_cli *c)
     struct kp_wire_to to = { .url = kp_flag(c, "url"), .ca = kp_flag(c, "ca") };
     if (to.url && !kp_flag(c, "token"))
         return kp_complain(c, KP_MISUSE, "--url needs --token FILE");
+    if (to.url && check_url(to.url, &err))
+        return kp_fault(c, &err);
     if (kp_flag(c, "token") &&
         kp_read_secret(kp_flag(c, "token"), "token", token, sizeof token, &err))
         return kp_fault(c, &err);

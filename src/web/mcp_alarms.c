@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tools: alarms, why one came, and saying that it was seen. */
+#include "core/url.h"
 #include "web/mcp_call.h"
 
 #include <stdio.h>
@@ -118,7 +119,7 @@ static void put_rule(struct why *w)
     struct kp_buf target;
     struct kp_err gone = { 0 };
     kp_mcp_target(&target, "alarm-rules/");
-    kp_mcp_escape(&target, kp_mcp_member(w->alarm, "rule"));
+    kp_url_escape(&target, kp_mcp_member(w->alarm, "rule"), KP_URL_UNRESERVED);
     json_t *j = kp_mcp_ask(w->c, &target, &gone);
     if (j) {
         kp_json_key(&w->c->j, "rule");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/mcp_call.h"
 
+#include "core/url.h"
 #include "net/json_memory.h"
 
 #include <math.h>
@@ -47,21 +48,13 @@ void kp_mcp_target(struct kp_buf *target, const char *path)
     kp_buf_printf(target, "/api/v1/%s", path);
 }
 
-void kp_mcp_escape(struct kp_buf *out, const char *text)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    for (; *text; text++)
-        kp_buf_printf(out, strchr(plain, *text) ? "%c" : "%%%02X", (unsigned char)*text);
-}
-
 void kp_mcp_add(struct kp_buf *target, const char *key, const char *value)
 {
     if (!value)
         return;
     bool first = target->len && !memchr(target->data, '?', target->len);
     kp_buf_printf(target, "%c%s=", first ? '?' : '&', key);
-    kp_mcp_escape(target, value);
+    kp_url_escape(target, value, KP_URL_UNRESERVED);
 }
 
 void kp_mcp_add_int(struct kp_buf *target, const char *key, int64_t n)

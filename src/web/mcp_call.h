@@ -43,7 +43,6 @@ const char *kp_mcp_item(const struct kp_mcp_call *, const char *name, size_t i);
 
 /* ---- asking the API ---- */
 void kp_mcp_target(struct kp_buf *, const char *path); /* begins one: "/api/v1/" and the path */
-void kp_mcp_escape(struct kp_buf *, const char *text); /* a name in a path */
 void kp_mcp_add(struct kp_buf *, const char *key, const char *value); /* NULL: not */
 void kp_mcp_add_int(struct kp_buf *, const char *key, int64_t);
 void kp_mcp_add_given(const struct kp_mcp_call *, struct kp_buf *,

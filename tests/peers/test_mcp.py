@@ -226,6 +226,19 @@ def test_an_assistant_has_the_rights_of_the_token_it_shows(plant, recipient):
     assert ask(pipe(plant.node, "--url", plant.node.url, "--token", token), call("browse", what="assets")).structured_content["assets"]
 
 
+def test_from_another_machine_the_pipe_goes_over_https(plant, free_port):
+    plant.say("inside")
+    plant.node.cli("listen", "--lan", "--port", free_port, "--address", "127.0.0.1")
+    ca, token = plant.folder / "ca.pem", write(plant, "lan.token", plant.tokens["viewer"])
+    plant.node.cli("listen", "--ca", ca)
+    there = pipe(plant.node, "--url", f"https://localhost:{free_port}/", "--ca", ca, "--token", token)
+    assert "hall/oven" in text(ask(there, call("browse", what="assets")))
+    stranger = subprocess.run([KOPPEL, "mcp", "--url", f"https://localhost:{free_port}", "--token", token], input=json.dumps(PING), capture_output=True,
+                              text=True, timeout=30)
+    assert "asking the node" in json.loads(stranger.stdout)["error"]["message"]  # a CA nobody vouches for
+    plant.node.cli("listen", "--off")
+
+
 def post(node, body, token=None, method="POST", **headers):
     if token:
         headers["Authorization"] = "Bearer " + token
@@ -455,3 +468,7 @@ def test_the_bridge_survives_nonsense_and_a_node_that_is_away(tmp_path):
         node.stop()
     done = node.cli("mcp", "--url", "https://127.0.0.1:1", check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 2 and "--token" in done.stderr
+    (tmp_path / "token").write_text("secret")
+    for url in ("http://192.0.2.1:8420", "ftp://127.0.0.1", "127.0.0.1:8420", "https://anna:secret@127.0.0.1"):
+        done = node.cli("mcp", "--url", url, "--token", tmp_path / "token", check=False, stdin=subprocess.DEVNULL)
+        assert done.returncode == 1 and "koppel: mcp:" in done.stderr and not done.stdout, url
