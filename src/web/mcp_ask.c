@@ -69,6 +69,24 @@ void kp_mcp_add_given(const struct kp_mcp_call *c, struct kp_buf *target, const 
     kp_mcp_add(target, name, kp_mcp_text(c, name));
 }
 
+/* Of the API, what asks the gate: the rest has no label and is not for an assistant outside,
+ * whatever a tool asks. tools/exits looks that each of these does. */
+static const char *const gated[] = {
+    "/signals",   "/assets", "/machines",    "/history",
+    "/intervals", "/alarms", "/alarms/{id}", "/alarms/{id}/acknowledge",
+    "/stops",     "/oee",    "/advisories",  "/inventory",
+    NULL
+};
+
+static bool may_ask(const struct kp_mcp_call *c, const struct kp_request *in)
+{
+    static const size_t prefix = sizeof "/api/v1" - 1;
+    const char *const *g = gated;
+    while (*g && strcmp(*g, in->route->path + prefix) != 0)
+        g++;
+    return *g || c->to >= KP_TO_COMPANY;
+}
+
 static json_t *answer(struct kp_request *in, struct kp_err *err)
 {
     json_error_t where;
@@ -99,12 +117,16 @@ static json_t *ask(struct kp_mcp_call *c, const char *method, struct kp_buf *tar
     } else if (c->r->gone) {
         kp_fail(err, KP_ESTOPPED, "who asked has gone");
     } else {
-        if (kp_request_within(&in, c->r, c->to, method, target->data)) {
+        if (kp_request_within(&in, c->r, c->to, method, target->data) && may_ask(c, &in)) {
             in.body = body;
             in.body_len = body ? strlen(body) : 0;
             kp_request_serve(&in);
+            j = answer(&in, err);
+        } else if (in.reply.status < 400) {
+            kp_fail(err, KP_EDENIED, "this is not told to an assistant that another company runs");
+        } else {
+            answer(&in, err);
         }
-        j = answer(&in, err);
         kp_request_free(&in);
     }
     kp_buf_free(target);
