@@ -314,12 +314,14 @@ static enum kp_code read_periods(const struct kp_mcp_call *c, struct period *is,
     is->to = time_of(c, "to", c->r->now);
     if (is->from >= is->to)
         return kp_fail(err, KP_EINVALID, "from must be before to");
-    int64_t length;
+    int64_t length, end = is->from;
     if (__builtin_sub_overflow(is->to, is->from, &length) ||
         __builtin_sub_overflow(is->from, length, &was->from))
         return kp_fail(err, KP_EINVALID, "this is too long a time");
     was->from = time_of(c, "beforeFrom", was->from);
-    was->to = time_of(c, "beforeTo", kp_mcp_text(c, "beforeFrom") ? was->from + length : is->from);
+    if (kp_mcp_text(c, "beforeFrom") && __builtin_add_overflow(was->from, length, &end))
+        return kp_fail(err, KP_EINVALID, "this is too late a time");
+    was->to = time_of(c, "beforeTo", end);
     return was->from < was->to ? KP_OK
                                : kp_fail(err, KP_EINVALID, "beforeFrom must be before beforeTo");
 }

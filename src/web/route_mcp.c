@@ -21,7 +21,10 @@ static const struct kp_mcp_tool *find_tool(const char *name)
     return t->name ? t : NULL;
 }
 
-static enum kp_code read_open(const json_t *list, struct kp_assistants *a, struct kp_err *err)
+/* `kept`: as it stands in the file, where a later version may have written what is not known here.
+ */
+static enum kp_code read_open(const json_t *list, bool kept, struct kp_assistants *a,
+                              struct kp_err *err)
 {
     size_t i;
     json_t *item;
@@ -31,6 +34,8 @@ static enum kp_code read_open(const json_t *list, struct kp_assistants *a, struc
     json_array_foreach(list, i, item)
     {
         const struct kp_mcp_tool *t = find_tool(json_string_value(item));
+        if (kept && !(t && t->writes))
+            continue;
         if (!t || !t->writes)
             return kp_fail(err, KP_EINVALID, "open: '%.60s' is no tool that writes",
                            json_is_string(item) ? json_string_value(item) : "?");
@@ -40,7 +45,8 @@ static enum kp_code read_open(const json_t *list, struct kp_assistants *a, struc
     return KP_OK;
 }
 
-static enum kp_code read_settings(const json_t *o, struct kp_assistants *a, struct kp_err *err)
+static enum kp_code read_settings(const json_t *o, bool kept, struct kp_assistants *a,
+                                  struct kp_err *err)
 {
     const char *to = json_string_value(json_object_get(o, "recipient"));
     *a = (struct kp_assistants){ .on = true, .to = KP_TO_CLOUD };
@@ -51,7 +57,7 @@ static enum kp_code read_settings(const json_t *o, struct kp_assistants *a, stru
         a->on = strcmp(to, "off") != 0;
         a->to = strcmp(to, "inside") == 0 ? KP_TO_COMPANY : KP_TO_CLOUD;
     }
-    return read_open(json_object_get(o, "open"), a, err);
+    return read_open(json_object_get(o, "open"), kept, a, err);
 }
 
 bool kp_assistants_open(const struct kp_assistants *a, const struct kp_mcp_tool *t)
@@ -69,7 +75,7 @@ enum kp_code kp_assistants_get(struct kp_node *node, struct kp_assistants *a, st
     const char *text = db ? kp_setting_get(db, &arena, setting_key) : NULL;
     json_t *o = text ? kp_json_read(text, setting_key, err) : NULL;
     if (!err->code)
-        read_settings(o, a, err);
+        read_settings(o, true, a, err);
     json_decref(o);
     kp_store_reader_done(kp_node_store(node), db);
     kp_arena_free(&arena);
@@ -139,7 +145,7 @@ enum kp_code kp_route_assistants_put(struct kp_request *r, struct kp_err *err)
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
     if (body && !json_object_get(body, "recipient"))
         kp_fail(err, KP_EINVALID, "recipient is missing: off, cloud or inside");
-    if (!err->code && !read_settings(body, &a, err) && !save(r, &a, err)) {
+    if (!err->code && !read_settings(body, false, &a, err) && !save(r, &a, err)) {
         kp_request_note(r, "recipient=%s open=%zu",
                         json_string_value(json_object_get(body, "recipient")), a.n_open);
         kp_route_assistants(r, err);
@@ -239,8 +245,16 @@ static void call(void *self, const struct kp_mcp_tool *t, const json_t *argument
     struct kp_err err = { 0 }, unwritten = { 0 };
     const char *why = refusal(v, t);
     size_t rows = 0;
+    if (v->r->guard && !kp_guard_call(v->r->guard, v->r->who.user)) {
+        fail(out, "these are too many questions: from now on one a second");
+        return;
+    }
     if (!why && run(v, t, arguments, out, &rows, &err))
         why = err.text;
+    if (!why && (out->text.failed || out->data.failed)) {
+        kp_fail(&err, KP_EFULL, "there is too much to tell: ask for less");
+        why = err.text;
+    }
     if (why) {
         fail(out, why);
         rows = 0;

@@ -400,6 +400,22 @@ def test_each_call_is_in_the_audit_log_before_it_is_answered(plant):
     assert plant.node.cli("audit", "verify").returncode == 0
 
 
+def test_who_asks_without_end_does_not_write_the_log_full(plant):
+    plant.say("cloud")
+    greedy = plant.node.json("token", "add", "greedy", "--role", "viewer")["token"]
+    session = requests.Session()
+    session.headers.update({"Authorization": "Bearer " + greedy, "Content-Type": "application/json"})
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "browse", "arguments": {"limit": 1}}})
+    said = ""
+    for asked in range(1, 2000):
+        said = session.post(plant.node.url + "/mcp", data=body, timeout=20).json()["result"]["content"][0]["text"]
+        if "too many questions" in said:
+            break
+    assert "too many questions" in said and asked > 600
+    rows = plant.api.ok("GET", "audit", user="greedy", limit=2000)["entries"]
+    assert len(rows) == asked - 1
+
+
 # ---- what makes no sense ----
 
 NONSENSE = [b"", b"{", b"[]", b"null", b"7", b'"x"', b"{}", b"\xff\xfe", json.dumps([PING, PING]).encode(), b"[" * 5000, b'{"a":' * 3000 + b"1" + b"}" * 3000,
