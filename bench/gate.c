@@ -50,13 +50,6 @@ static enum kp_code begin(void *self, const char *agreement, const char *transfe
     return KP_OK;
 }
 
-static bool onward(void *self, uint16_t coupling, const char *path)
-{
-    (void)path;
-    (void)self, (void)coupling;
-    return true;
-}
-
 static void make(void)
 {
     struct kp_err err = { 0 };
@@ -76,7 +69,7 @@ static void make(void)
         s.name = name;
         signals[i] = kp_model_put_signal(model, &s, &err);
     }
-    gate = kp_gate_new(model, &kp_clock_system, (struct kp_keeper){ NULL, holds, begin, onward });
+    gate = kp_gate_new(model, &kp_clock_system, (struct kp_keeper){ NULL, holds, begin });
     need(gate && !err.code, "no model");
 }
 

@@ -17,21 +17,60 @@ bool kp_gate_label(enum kp_recipient to, uint8_t label)
     static const uint8_t strictest[] = { [KP_TO_NODE] = KP_SECRET,
                                          [KP_TO_COMPANY] = KP_INTERNAL,
                                          [KP_TO_PARTNER] = KP_PARTNER,
+                                         [KP_TO_CLOUD] = KP_PARTNER,
                                          [KP_TO_ANYONE] = KP_PUBLIC };
     bool known = (unsigned)to < sizeof strictest && label >= KP_PUBLIC && label <= KP_SECRET;
     return known && label <= strictest[to];
 }
 
+/* What partners give stands below one asset, unless a person has put it elsewhere. */
+static bool given(const struct kp_model *m, kp_asset a)
+{
+    const struct kp_asset_info *info = kp_model_asset(m, a);
+    while (info && info->parent)
+        info = kp_model_asset(m, info->parent);
+    return info && info->name && strcmp(info->name, "partners") == 0;
+}
+
+/* Whether it leaves this company, so that a partner whose data it may be must permit it. */
+static bool leaves(enum kp_recipient to)
+{
+    return to == KP_TO_CLOUD || to == KP_TO_PARTNER;
+}
+
+/* Whether no partner has to permit that it goes on, or he does. */
+static bool onward(const struct kp_model *m, const struct kp_signal_info *s)
+{
+    enum kp_brought how = kp_model_brought(m, s->coupling);
+    return how == KP_BROUGHT_ONWARD || (how == KP_BROUGHT_NOT && !given(m, s->asset));
+}
+
 bool kp_gate_asset(const struct kp_model *m, enum kp_recipient to, kp_asset a)
 {
     bool known = !a || kp_model_asset(m, a);
-    return known && kp_gate_label(to, kp_model_label(m, a, KP_INHERIT));
+    return known && kp_gate_label(to, kp_model_label(m, a, KP_INHERIT)) &&
+           !(leaves(to) && given(m, a));
 }
 
 bool kp_gate_signal(const struct kp_model *m, enum kp_recipient to, kp_signal s)
 {
     const struct kp_signal_info *info = kp_model_signal(m, s);
-    return info && kp_gate_label(to, kp_model_label(m, info->asset, info->label));
+    return info && kp_gate_label(to, kp_model_label(m, info->asset, info->label)) &&
+           (!leaves(to) || onward(m, info));
+}
+
+bool kp_gate_made_of(const struct kp_model *m, enum kp_recipient to, kp_asset machine)
+{
+    const kp_signal *signals;
+    const kp_asset *assets;
+    bool may = !(leaves(to) && given(m, machine));
+    size_t n = leaves(to) ? kp_model_child_signals(m, machine, &signals) : 0;
+    for (size_t i = 0; i < n && may; i++)
+        may = onward(m, kp_model_signal(m, signals[i]));
+    n = leaves(to) ? kp_model_child_assets(m, machine, &assets) : 0;
+    for (size_t i = 0; i < n && may; i++)
+        may = kp_gate_made_of(m, to, assets[i]);
+    return may;
 }
 
 bool kp_gate_kept(const struct kp_model *m, enum kp_recipient to, kp_signal s)
@@ -39,10 +78,27 @@ bool kp_gate_kept(const struct kp_model *m, enum kp_recipient to, kp_signal s)
     return kp_model_signal(m, s) ? kp_gate_signal(m, to, s) : to == KP_TO_NODE;
 }
 
+/* Whether all that a thing tells came from a partner who does not permit that it goes on. */
+static bool only_kept(const struct kp_model *m, kp_asset a)
+{
+    const kp_signal *signals;
+    bool any = false;
+    size_t n = a ? kp_model_child_signals(m, a, &signals) : 0;
+    for (size_t i = 0; i < n; i++) {
+        enum kp_brought how = kp_model_brought(m, kp_model_signal(m, signals[i])->coupling);
+        if (how == KP_BROUGHT_NOT)
+            return false;
+        any |= how == KP_BROUGHT_KEPT;
+    }
+    return any;
+}
+
 bool kp_gate_interval(const struct kp_model *m, enum kp_recipient to, const struct kp_interval *v)
 {
     bool known = !v->asset || kp_model_asset(m, v->asset);
-    return known ? kp_gate_label(to, kp_model_label(m, v->asset, v->label)) : to == KP_TO_NODE;
+    return known ? kp_gate_label(to, kp_model_label(m, v->asset, v->label)) &&
+                       !(leaves(to) && (given(m, v->asset) || only_kept(m, v->asset)))
+                 : to == KP_TO_NODE;
 }
 
 /* ---- the gate ---- */
@@ -224,7 +280,6 @@ int64_t kp_gate_horizon(const struct kp_cursor *c)
 static enum kp_why judge(const struct kp_cursor *c, kp_signal id)
 {
     const struct kp_model *m = c->gate->model;
-    const struct kp_keeper *k = &c->gate->keeper;
     const struct kp_signal_info *info = kp_model_signal(m, id);
     char path[KP_PATH_MAX];
     if (!info)
@@ -232,9 +287,9 @@ static enum kp_why judge(const struct kp_cursor *c, kp_signal id)
     if (kp_model_signal_path(m, id, path, sizeof path) >= sizeof path ||
         !kp_filter_wants(c->filter, path))
         return KP_WHY_SIGNAL;
-    if (!kp_gate_signal(m, KP_TO_PARTNER, id))
-        return KP_WHY_LABEL;
-    return k->onward(k->self, info->coupling, path) ? KP_WHY_NOT : KP_WHY_ONWARD;
+    if (!onward(m, info))
+        return KP_WHY_ONWARD;
+    return kp_gate_signal(m, KP_TO_PARTNER, id) ? KP_WHY_NOT : KP_WHY_LABEL;
 }
 
 /* Under the model's lock. False: out of memory. */

@@ -14,11 +14,6 @@ struct share_brought {
     char agreement[KP_DSP_ID];
 };
 
-bool kp_share_onward(const struct kp_share *s, uint16_t coupling)
-{
-    return !(atomic_load(&s->kept[coupling / 8]) >> coupling % 8 & 1);
-}
-
 /* ---- in memory; `brought_lock` held ---- */
 static struct share_brought *find(struct kp_share *s, uint16_t coupling)
 {
@@ -28,14 +23,20 @@ static struct share_brought *find(struct kp_share *s, uint16_t coupling)
     return NULL;
 }
 
+/* The gate asks the model. */
+static void tell(struct kp_share *s, const struct share_brought *b)
+{
+    kp_model_lock(s->model);
+    kp_model_set_brought(s->model, b->coupling, b->onward ? KP_BROUGHT_ONWARD : KP_BROUGHT_KEPT);
+    kp_model_unlock(s->model);
+}
+
 static enum kp_code keep(struct kp_share *s, const struct share_brought *b, struct kp_err *err)
 {
     struct share_brought *old = find(s, b->coupling);
     if (!old && !kp_grow(&s->brought, &s->brought_room, s->n_brought + 1, sizeof *s->brought))
         return kp_fail(err, KP_ENOMEM, "out of memory");
     *(old ? old : &s->brought[s->n_brought++]) = *b;
-    if (!b->onward)
-        atomic_fetch_or(&s->kept[b->coupling / 8], (unsigned char)(1u << b->coupling % 8));
     return KP_OK;
 }
 
@@ -68,10 +69,11 @@ enum kp_code share_load_brought(struct kp_share *s, struct kp_err *err)
     while (row && kp_step(row, err)) {
         struct share_brought b;
         of_row(row, &b);
-        if (keep(s, &b, err))
+        if (keep(s, &b, err)) {
             kp_reset(row);
-        if (err->code)
             break;
+        }
+        tell(s, &b);
     }
     kp_store_reader_done(s->store, db);
     return err->code;
@@ -107,6 +109,7 @@ static enum kp_code save(struct kp_share *s, struct share_brought *b, struct kp_
     pthread_mutex_lock(&s->brought_lock);
     keep(s, b, err);
     pthread_mutex_unlock(&s->brought_lock);
+    tell(s, b);
     return err->code;
 }
 

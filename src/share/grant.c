@@ -102,9 +102,7 @@ struct search {
 static void take_signal(void *arg, kp_signal id, const char *path)
 {
     struct search *f = arg;
-    const struct kp_signal_info *info = kp_model_signal(f->share->model, id);
-    if (!kp_gate_signal(f->share->model, KP_TO_PARTNER, id) ||
-        !share_onward(f->share, info->coupling, path))
+    if (!kp_gate_signal(f->share->model, KP_TO_PARTNER, id))
         return;
     for (size_t i = 0; i < f->at; i++)
         if (kp_pattern_match(json_string_value(json_array_get(f->patterns, i)), path))

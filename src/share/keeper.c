@@ -186,19 +186,6 @@ static enum kp_code begin(void *self, const char *agreement, const char *transfe
     return kp_store_do(k->share->store, begin_row, &b, err);
 }
 
-bool share_onward(const struct kp_share *s, uint16_t coupling, const char *path)
-{
-    static const char theirs[] = "partners/";
-    return coupling ? kp_share_onward(s, coupling)
-                    : strncmp(path, theirs, sizeof theirs - 1) != 0; /* pushed: nobody has said so */
-}
-
-static bool onward(void *self, uint16_t coupling, const char *path)
-{
-    const struct share_keeper *k = self;
-    return share_onward(k->share, coupling, path);
-}
-
 /* ---- life ---- */
 enum kp_code share_keeper_new(struct kp_share *s, struct kp_err *err)
 {
@@ -210,7 +197,7 @@ enum kp_code share_keeper_new(struct kp_share *s, struct kp_err *err)
     pthread_mutex_init(&k->lock, NULL);
     pthread_mutex_init(&k->streams, NULL);
     s->keeper = k;
-    s->gate = kp_gate_new(s->model, s->clock, (struct kp_keeper){ k, holds, begin, onward });
+    s->gate = kp_gate_new(s->model, s->clock, (struct kp_keeper){ k, holds, begin });
     return s->gate ? share_keep_all(s, err) : share_starved(err);
 }
 

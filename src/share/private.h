@@ -48,7 +48,6 @@ struct kp_share {
     pthread_mutex_t brought_lock;  /* of its own, for it is taken under the model's; guards brought */
     struct share_brought *brought; /* by coupling; brought.c */
     size_t n_brought, brought_room;
-    _Atomic unsigned char kept[(UINT16_MAX + 1) / 8]; /* a bit per coupling whose data goes no further */
 };
 
 /* ---- identity.c ---- */
@@ -265,8 +264,6 @@ void share_keep_partner(struct kp_share *, const char *name);
 enum kp_code share_keep_all(struct kp_share *, struct kp_err *);
 /* Whether data of this transfer goes out; else why not. Never waits for the disk. */
 bool share_runs(struct kp_share *, const char *pid, char *why, size_t size);
-/* Whether a signal may go to another company as far as it may be a third one's. */
-bool share_onward(const struct kp_share *, uint16_t coupling, const char *path);
 
 struct share_stream { /* data that is going out */
     struct share_stream *next, *prev;

@@ -168,8 +168,6 @@ enum kp_code kp_share_renew(struct kp_share *, struct kp_share_source *, struct 
 enum kp_code kp_share_brings(struct kp_share *, uint16_t coupling, const struct kp_share_source *, int64_t *upto,
                              struct kp_err *);
 enum kp_code kp_share_brought(struct kp_share *, uint16_t coupling, int64_t upto, struct kp_err *);
-/* Whether what a coupling brings may go to a third company: kp_keeper.onward. Any thread, never waits. */
-bool kp_share_onward(const struct kp_share *, uint16_t coupling);
 /* Under which agreement a coupling brings, or has brought, its signals; false: not from a partner. */
 bool kp_share_provenance(struct kp_share *, uint16_t coupling, char agreement[KP_DSP_ID]);
 

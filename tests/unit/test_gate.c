@@ -67,13 +67,6 @@ static enum kp_code begin(void *self, const char *agreement, const char *transfe
     return KP_OK;
 }
 
-static bool onward(void *self, uint16_t coupling, const char *path)
-{
-    (void)path;
-    (void)self;
-    return coupling != STRANGER;
-}
-
 static void put_thing(struct thing *t)
 {
     struct kp_err err = { 0 };
@@ -95,10 +88,11 @@ static int set_up(void **state)
     (void)state;
     model = kp_model_new();
     the_time = kp_clock_virtual(START);
+    kp_model_set_brought(model, STRANGER, KP_BROUGHT_KEPT);
     memcpy(things, first, sizeof things);
     for (int i = 0; i < SIGNALS; i++)
         put_thing(&things[i]);
-    gate = kp_gate_new(model, &the_time.clock, (struct kp_keeper){ NULL, holds, begin, onward });
+    gate = kp_gate_new(model, &the_time.clock, (struct kp_keeper){ NULL, holds, begin });
     in = kp_batch_new(0);
     out = kp_batch_new(0);
     in_force = true;
@@ -165,10 +159,10 @@ static enum kp_verdict pass_one(struct kp_cursor *c, int thing, int64_t at)
 static void a_label_lets_a_thing_go_no_further_than_it_says(void **state)
 {
     (void)state;
-    static const bool may[4][4] = { { true, true, true, true },
-                                    { false, true, true, true },
-                                    { false, false, true, true },
-                                    { false, false, false, true } };
+    static const bool may[4][5] = { { true, true, true, true, true },
+                                    { false, true, true, true, true },
+                                    { false, false, false, true, true },
+                                    { false, false, false, false, true } };
     for (uint8_t label = KP_PUBLIC; label <= KP_SECRET; label++)
         for (int to = KP_TO_ANYONE; to <= KP_TO_NODE; to++)
             assert_int_equal(kp_gate_label((enum kp_recipient)to, label),
@@ -188,6 +182,50 @@ static void a_label_lets_a_thing_go_no_further_than_it_says(void **state)
                 !kp_gate_interval(model, KP_TO_ANYONE, &v));
     v.label = KP_SECRET;
     assert_false(kp_gate_interval(model, KP_TO_COMPANY, &v));
+}
+
+static kp_signal put_given(const char *path, uint16_t coupling)
+{
+    struct kp_err err = { 0 };
+    struct kp_asset_info asset = { .name = "given", .kind = KP_MACHINE, .label = KP_PUBLIC };
+    asset.parent = *path ? kp_model_make_path(model, path, KP_FOLDER, &err) : 0;
+    struct kp_signal_info s = { .name = "value", .type = KP_DOUBLE, .coupling = coupling };
+    s.asset = kp_model_put_asset(model, &asset, &err);
+    kp_signal id = kp_model_put_signal(model, &s, &err);
+    assert_string_equal(err.text, "");
+    return id;
+}
+
+static void what_partners_gave_leaves_the_company_only_when_they_permit_it(void **state)
+{
+    (void)state;
+    enum { NOT = 20, KEPT, ONWARD };
+    kp_model_set_brought(model, KEPT, KP_BROUGHT_KEPT);
+    kp_model_set_brought(model, ONWARD, KP_BROUGHT_ONWARD);
+    const struct {
+        const char *path;
+        uint16_t coupling;
+        bool may, asset; /* the signal; what it stands at */
+    } cases[] = { { "hall", NOT, true, true },          { "hall/b", KEPT, false, true },
+                  { "hall/c", ONWARD, true, true },     { "partners/a", NOT, false, false },
+                  { "partners/b", KEPT, false, false }, { "partners/c", ONWARD, true, false },
+                  { "partners/d", 0, false, false },    { "my/partners", NOT, true, true } };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        kp_signal id = put_given(cases[i].path, cases[i].coupling);
+        kp_asset at = kp_model_signal(model, id)->asset;
+        struct kp_interval v = { .asset = at, .label = KP_PUBLIC };
+        for (enum kp_recipient to = KP_TO_CLOUD; to <= KP_TO_PARTNER; to++) {
+            bool both = cases[i].may && cases[i].asset;
+            assert_int_equal(kp_gate_signal(model, to, id), cases[i].may);
+            assert_int_equal(kp_gate_kept(model, to, id), cases[i].may);
+            assert_int_equal(kp_gate_asset(model, to, at), cases[i].asset);
+            assert_int_equal(kp_gate_interval(model, to, &v), both);
+            assert_int_equal(kp_gate_made_of(model, to, kp_model_asset(model, at)->parent), both);
+        }
+        assert_true(kp_gate_signal(model, KP_TO_ANYONE, id) &&
+                    kp_gate_asset(model, KP_TO_COMPANY, at) &&
+                    kp_gate_made_of(model, KP_TO_COMPANY, at));
+    }
 }
 
 /* ---- opening ---- */
@@ -921,6 +959,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         T(a_label_lets_a_thing_go_no_further_than_it_says),
+        T(what_partners_gave_leaves_the_company_only_when_they_permit_it),
         T(a_transfer_is_opened_for_the_partner_in_the_period_and_as_often_as_agreed),
         T(what_was_never_a_signal_does_not_pass),
         T(what_is_newer_than_the_delay_waits),

@@ -542,21 +542,23 @@ static void what_a_partner_gave_goes_no_further_unless_every_agreement_it_came_u
     struct end e = end_new("buyer", "maker");
     struct kp_err err = { 0 };
     char agreement[KP_DSP_ID];
-    assert_true(kp_share_onward(e.share, 7)); /* of a machine */
+    const struct kp_model *m = kp_hub_model(e.kit->hub);
+    assert_int_equal(kp_model_brought(m, 7), KP_BROUGHT_NOT); /* of a machine */
     assert_false(kp_share_provenance(e.share, 7, agreement));
     brings(e.share, 7, "first", true, KP_NO_TIME);
-    assert_true(kp_share_onward(e.share, 7));
+    assert_int_equal(kp_model_brought(m, 7), KP_BROUGHT_ONWARD);
     brings(e.share, 7, "second", false, KP_NO_TIME);
-    assert_false(kp_share_onward(e.share, 7));
+    assert_int_equal(kp_model_brought(m, 7), KP_BROUGHT_KEPT);
     brings(e.share, 8, "other", true, KP_NO_TIME);
     kp_share_brought(e.share, 7, 1234, &err);
     brings(e.share, 7, "third", true, 1234);
-    assert_false(kp_share_onward(e.share, 7)); /* its history is one */
+    assert_int_equal(kp_model_brought(m, 7), KP_BROUGHT_KEPT); /* its history is one */
     kp_share_free(e.share);
     e.share = kp_share_new(e.kit->store, kp_hub_model(e.kit->hub), &e.kit->clock.clock, &err);
     kit_ok(&err);
-    assert_false(kp_share_onward(e.share, 7));
-    assert_true(kp_share_onward(e.share, 8) && kp_share_onward(e.share, 0) && kp_share_onward(e.share, UINT16_MAX));
+    assert_int_equal(kp_model_brought(m, 7), KP_BROUGHT_KEPT);
+    assert_int_equal(kp_model_brought(m, 8), KP_BROUGHT_ONWARD);
+    assert_true(!kp_model_brought(m, 0) && !kp_model_brought(m, UINT16_MAX));
     assert_true(kp_share_provenance(e.share, 7, agreement));
     assert_string_equal(agreement, "third");
     end_free(&e);
