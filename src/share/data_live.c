@@ -6,7 +6,6 @@
 #include "share/data_private.h"
 
 #include "core/log.h"
-#include "store/position.h"
 
 #include "core/ban.h"
 
@@ -27,13 +26,17 @@ static bool subscribe(struct kp_data *d, struct kp_err *err)
     d->filter = kp_filter_new(&def.filter, err);
     if (d->filter)
         d->subscriber = kp_hub_subscribe(d->hub, &def, err);
+    if (d->subscriber)
+        kp_position_hold(d->share->store, &d->hold);
     return d->subscriber;
 }
 
 void data_unlisten(struct kp_data *d)
 {
-    if (d->subscriber)
-        kp_hub_unsubscribe(d->hub, d->subscriber);
+    if (!d->subscriber)
+        return;
+    kp_hub_unsubscribe(d->hub, d->subscriber);
+    kp_position_release(d->share->store, &d->hold);
     d->subscriber = NULL;
 }
 
@@ -58,7 +61,7 @@ static void begin_reading(struct kp_data *d, struct kp_err *err)
 {
     if (!data_reader(d, err) || err->code)
         return;
-    d->position = d->snapshot;
+    data_move(d, d->snapshot);
     data_begin_pass(d, err);
 }
 
