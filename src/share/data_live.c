@@ -121,12 +121,12 @@ static void take(struct kp_data *d, const struct kp_msg *msg, struct kp_buf *out
     }
 }
 
-/* About each second: steps whose time is over, an agreement whose time is over, labels, commits.
+/* About twice a second: steps whose time is over, an agreement whose time is over, labels, commits.
  * False: it is not the time. */
 static bool look(struct kp_data *d, struct kp_buf *out)
 {
     int64_t now = kp_mono(d->share->clock);
-    if (!d->flush && now - d->looked < KP_SECOND / 2)
+    if (!d->flush && now - d->looked < 400 * KP_MILLISECOND)
         return false;
     uint64_t version = data_version(d);
     d->looked = now;
