@@ -6,7 +6,6 @@
 
 #include "core/log.h"
 #include "store/history.h"
-#include "store/position.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -43,7 +43,7 @@ struct kp_data *kp_data_open(struct kp_share *, const struct kp_data_token *,
                              const struct kp_data_wish *, struct kp_err *);
 enum kp_data_next {
     KP_DATA_MORE, /* ask again */
-    KP_DATA_WAIT, /* ask again when woken, or in a second */
+    KP_DATA_WAIT, /* ask again when woken, or in half a second */
     KP_DATA_OVER, /* that was all; the end is written too */
 };
 /* Adds what comes next, about a piece or nothing. Not in two threads at once; may wait for the

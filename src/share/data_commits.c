@@ -4,7 +4,6 @@
 #include "share/data_private.h"
 
 #include "store/history.h"
-#include "store/position.h"
 
 #include <string.h>
 
@@ -112,11 +111,19 @@ static void pass_on(struct kp_data *d, uint64_t upto, struct kp_buf *out, struct
     kp_arena_reset(&c->text);
 }
 
-/* Commits that are gone were sealed before they were read: then the history is read again. */
-static void read_again(struct kp_data *d, struct kp_err *err)
+void data_move(struct kp_data *d, uint64_t position)
+{
+    d->position = position;
+    kp_position_move(d->share->store, &d->hold, position);
+}
+
+/* Commits are gone that were not read, for they took more room than the journal has: the history is
+ * read again, but of what was late among them nothing is known. */
+static void read_again(struct kp_data *d, struct kp_buf *out, struct kp_err *err)
 {
     *err = (struct kp_err){ 0 };
-    d->position = d->snapshot;
+    kp_buf_str(out, "event: behind\ndata: {}\n\n");
+    data_move(d, d->snapshot);
     data_begin_pass(d, err);
 }
 
@@ -132,14 +139,14 @@ void data_commits(struct kp_data *d, struct kp_buf *out, struct kp_err *err)
     if (g.failed)
         share_starved(err);
     if (err->code == KP_EREFUSED) {
-        read_again(d, err);
+        read_again(d, out, err);
         return;
     }
     if (err->code)
         return;
     bool more = upto > d->position;
     pass_on(d, upto, out, err);
-    d->position = upto;
+    data_move(d, upto);
     if (!more)
         d->phase = kp_subscriber_behind(d->subscriber) != d->behind ? DATA_LISTEN : DATA_LIVE;
 }

@@ -6,7 +6,6 @@
 #include "share/data_private.h"
 
 #include "core/log.h"
-#include "store/position.h"
 
 #include "core/ban.h"
 
@@ -27,13 +26,17 @@ static bool subscribe(struct kp_data *d, struct kp_err *err)
     d->filter = kp_filter_new(&def.filter, err);
     if (d->filter)
         d->subscriber = kp_hub_subscribe(d->hub, &def, err);
+    if (d->subscriber)
+        kp_position_hold(d->share->store, &d->hold);
     return d->subscriber;
 }
 
 void data_unlisten(struct kp_data *d)
 {
-    if (d->subscriber)
-        kp_hub_unsubscribe(d->hub, d->subscriber);
+    if (!d->subscriber)
+        return;
+    kp_hub_unsubscribe(d->hub, d->subscriber);
+    kp_position_release(d->share->store, &d->hold);
     d->subscriber = NULL;
 }
 
@@ -58,7 +61,7 @@ static void begin_reading(struct kp_data *d, struct kp_err *err)
 {
     if (!data_reader(d, err) || err->code)
         return;
-    d->position = d->snapshot;
+    data_move(d, d->snapshot);
     data_begin_pass(d, err);
 }
 
@@ -118,12 +121,12 @@ static void take(struct kp_data *d, const struct kp_msg *msg, struct kp_buf *out
     }
 }
 
-/* About each second: steps whose time is over, an agreement whose time is over, labels, commits.
+/* About twice a second: steps whose time is over, an agreement whose time is over, labels, commits.
  * False: it is not the time. */
 static bool look(struct kp_data *d, struct kp_buf *out)
 {
     int64_t now = kp_mono(d->share->clock);
-    if (!d->flush && now - d->looked < KP_SECOND / 2)
+    if (!d->flush && now - d->looked < 400 * KP_MILLISECOND)
         return false;
     uint64_t version = data_version(d);
     d->looked = now;

@@ -4,6 +4,7 @@
 /* Data that is going out: what is read and how far, and how it is written. */
 #include "core/filter.h"
 #include "share/private.h"
+#include "store/position.h"
 
 /* What is read of, and then written. */
 enum data_phase {
@@ -77,7 +78,8 @@ struct kp_data {
     struct data_seen *seen;
     size_t seen_room;
     struct kp_subscriber *subscriber;
-    uint64_t behind;                      /* of the subscriber, as known */
+    struct kp_hold hold; /* of the commits that are not read yet, while there is a subscriber */
+    uint64_t behind;     /* of the subscriber, as known */
     uint64_t snapshot, settled, position; /* of commits: this reading's; the last of a pass; read */
     struct data_commits commits;
     struct kp_filter *filter;
@@ -108,6 +110,8 @@ struct data_seen *data_seen(struct kp_data *, kp_signal); /* NULL: out of memory
 /* Before a look at its history from a source time on; begins: the first one of a pass. */
 void data_look_at(struct kp_data *, kp_signal, int64_t from, bool begins, struct kp_err *);
 void data_commits(struct kp_data *, struct kp_buf *, struct kp_err *); /* a step */
+/* All up to this commit was dealt with. */
+void data_move(struct kp_data *, uint64_t position);
 void data_commits_free(struct kp_data *);
 
 /* ---- data.c ---- */

@@ -197,6 +197,7 @@ struct kp_store {
 
     pthread_mutex_t mutex; /* guards what follows */
     struct kp_store_stats stats;
+    struct kp_hold *holds; /* position.c */
     struct kp_db *readers; /* idle ones */
     unsigned idle;
     unsigned char *key;    /* node.key in locked memory */

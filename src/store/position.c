@@ -301,12 +301,46 @@ enum kp_code kp_position_list(struct kp_db *db, bool (*each)(void *, const char 
 
 /* ---- what is kept for them ---- */
 
-enum kp_code kp_position_least(struct kp_db *db, uint64_t *least, struct kp_err *err)
+void kp_position_hold(struct kp_store *s, struct kp_hold *hold)
+{
+    pthread_mutex_lock(&s->mutex);
+    hold->next = s->holds;
+    s->holds = hold;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+void kp_position_move(struct kp_store *s, struct kp_hold *hold, uint64_t position)
+{
+    pthread_mutex_lock(&s->mutex);
+    hold->position = position;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+void kp_position_release(struct kp_store *s, struct kp_hold *hold)
+{
+    pthread_mutex_lock(&s->mutex);
+    struct kp_hold **at = &s->holds;
+    while (*at != hold)
+        at = &(*at)->next;
+    *at = hold->next;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+static uint64_t least_held(struct kp_store *s, uint64_t least)
+{
+    pthread_mutex_lock(&s->mutex);
+    for (const struct kp_hold *h = s->holds; h; h = h->next)
+        least = h->position < least ? h->position : least;
+    pthread_mutex_unlock(&s->mutex);
+    return least;
+}
+
+enum kp_code kp_position_least(struct kp_store *s, uint64_t *least, struct kp_err *err)
 {
     int64_t n = 0;
-    enum kp_code code = kp_db_number(db, "select min(position) from consumer where name <> ''",
+    enum kp_code code = kp_db_number(s->db, "select min(position) from consumer where name <> ''",
                                      (int64_t)KP_JOURNAL_SEQ, &n, err);
-    *least = (uint64_t)n;
+    *least = least_held(s, (uint64_t)n);
     return code;
 }
 
@@ -341,6 +375,7 @@ static enum kp_code let_go(struct kp_db *db, const struct trim *t, uint64_t *lea
     if (kp_step(get, err) && !kp_column_null(get, 0))
         *least = (uint64_t)kp_column_int(get, 0);
     kp_reset(get);
+    *least = least_held(t->store, *least);
     return err->code;
 }
 

@@ -33,9 +33,18 @@ enum kp_code kp_position_list(struct kp_db *reader,
                               bool (*each)(void *, const char *name, uint64_t position, int64_t updated), void *arg,
                               struct kp_err *);
 
+/* A consumer that lasts no longer than this program runs: what was committed after `position` is kept for it. */
+struct kp_hold { /* the caller's, from hold to release */
+    struct kp_hold *next;
+    uint64_t position;
+};
+void kp_position_hold(struct kp_store *, struct kp_hold *);
+void kp_position_move(struct kp_store *, struct kp_hold *, uint64_t position);
+void kp_position_release(struct kp_store *, struct kp_hold *);
+
 /* ---- for sealing, in its transaction ---- */
 /* Up to which commit every consumer has read; KP_JOURNAL_SEQ without consumers. */
-enum kp_code kp_position_least(struct kp_db *, uint64_t *, struct kp_err *);
+enum kp_code kp_position_least(struct kp_store *, uint64_t *, struct kp_err *);
 /* Rows up to this commit are being deleted. */
 enum kp_code kp_position_forget(struct kp_db *, uint64_t upto, struct kp_err *);
 #endif

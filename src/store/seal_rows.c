@@ -121,7 +121,7 @@ static enum kp_code delete_note(struct kp_store *s, struct kp_err *err)
 static enum kp_code delete_read(struct kp_store *s, int64_t first, int64_t last, struct kp_err *err)
 {
     uint64_t read;
-    if (kp_position_least(s->db, &read, err))
+    if (kp_position_least(s, &read, err))
         return err->code;
     int64_t border = kp_journal_id(s->seal->stripe, read < KP_JOURNAL_SEQ ? read : KP_JOURNAL_SEQ);
     if (border > last)

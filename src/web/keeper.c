@@ -99,13 +99,13 @@ static void *keep(void *arg)
     struct epoll_event events[32];
     int64_t ticked = 0;
     while (!stopping(k)) {
-        int n = epoll_wait(k->epoll, events, 32, 1000);
+        int n = epoll_wait(k->epoll, events, 32, 500);
         for (int i = 0; i < n; i++)
             if (events[i].data.u64)
                 hung_up(k, events[i].data.u64);
         do_later(k);
         int64_t now = kp_mono(&kp_clock_system);
-        if (now - ticked >= 900 * KP_MILLISECOND) {
+        if (now - ticked >= 450 * KP_MILLISECOND) {
             tick(k);
             ticked = now;
         }

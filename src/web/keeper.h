@@ -35,7 +35,7 @@ struct kp_guest { /* one connection; its memory belongs to the caller */
 struct kp_keeper_class {
     /* Both are called with the guest's request, which lives until they return. */
     void (*gone)(void *request);               /* the client has hung up */
-    void (*beat)(void *request, int64_t mono); /* about each second, while streaming */
+    void (*beat)(void *request, int64_t mono); /* about twice a second, while streaming */
 };
 
 struct kp_later { /* something to be done in the keeper's thread; part of a larger block */

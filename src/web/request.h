@@ -68,7 +68,7 @@ struct kp_reply {
 struct kp_flow {
     /* Listener's thread. Appends what there is; false: the end. */
     bool (*fill)(void *self, struct kp_buf *out);
-    /* NULL, or called about each second; must not block. */
+    /* NULL, or called about twice a second; must not block. */
     void (*beat)(void *self);
     bool document; /* nothing may stand in between, and cut off it ends with an error */
     /* Another thread than the listener's, once, when the client has gone or the end is reached. */

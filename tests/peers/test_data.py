@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The data of transfers: a partner pulls history and follows what comes, and gets what was agreed and nothing else, until it ends."""
+import collections
 import csv
 import datetime
 import gzip
 import hashlib
 import io
 import json
+import random
 import threading
 import time
 import uuid
@@ -522,4 +524,34 @@ def test_what_is_written_down_later_than_it_was_comes_too(market):
     assert sorted(v["value"] for v in stream.comes(n, path)) == list(range(n)), "and not what is before the time that was asked for"
     post(company, path, n, start=0.5)
     assert stream.comes(n + 1, path)[-1]["value"] == n
+    deal.end()
+
+
+def test_bulks_single_values_and_late_ones_all_come_once_to_everyone_who_follows(market):
+    company, _, _ = market
+    rnd, names = random.Random(7), [f"mix/m{k}/v" for k in range(20)]
+    told, streams, late = collections.Counter(), [], []
+
+    def some(n):
+        for name in rnd.choices(names, k=n):
+            told[name] += 1
+            yield {"path": name, "value": told[name], "time": at(told[name])}
+    for _ in range(10):
+        company.api.ok("POST", "values", list(some(2000)))
+    company.node.cli("set", "mix", "--label", "partner")
+    deal = Deal(market, signals=("mix",)).ask().started()
+    for i in range(240):  # so much that the journal is sealed meanwhile
+        points = list(some(rnd.choice((1, 5, 400))))
+        if len(points) == 5:
+            late.append(points.pop(0))
+        company.api.ok("POST", "values", points)
+        if i % 20 == 19:
+            company.api.ok("POST", "values", late)
+            late.clear()
+        if i % 60 == 0:
+            streams.append(Follow(deal, from_=at(0)))
+    every = wait_for(lambda: len(c := collections.Counter((v["path"], v["time"], v["value"]) for v in deal.lines())) == sum(told.values()) and c, 10, "all that was told")
+    for stream in streams:
+        got = wait_for(lambda: sum((c := collections.Counter((v["path"], v["time"], v["value"]) for k, d in list(stream.events) if k == "values" for v in d)).values()) >= len(every) and c, 20, "all")
+        assert got == every
     deal.end()

@@ -112,6 +112,33 @@ static void commits_come_whole_and_in_order(void **state)
     expect_run(&s, 100);
 }
 
+static void what_is_held_is_kept_until_it_is_let_go(void **state)
+{
+    struct kit *k = *state;
+    static struct seen s;
+    s = (struct seen){ 0 };
+    struct kp_hold far = { .position = 5 }, near = { .position = 0 };
+    commits(k, 10);
+    kp_position_hold(k->store, &far);
+    kp_position_hold(k->store, &near);
+    kp_position_move(k->store, &near, 9);
+    seal(k);
+    kp_care_round(k->store, NULL);
+    assert_int_equal(now(k).oldest, 5);
+    assert_int_equal(read_on(k, 5, 100, &s), 10);
+    expect_run(&s, 5);
+    kp_position_release(k->store, &far);
+    commits(k, 10);
+    seal(k);
+    kp_clock_advance(&k->clock, 60 * KP_SECOND);
+    kp_care_round(k->store, NULL);
+    assert_int_equal(now(k).oldest, 9);
+    kp_position_release(k->store, &near);
+    kp_clock_advance(&k->clock, 60 * KP_SECOND);
+    kp_care_round(k->store, NULL);
+    assert_int_equal(now(k).oldest, 20);
+}
+
 static void a_consumer_misses_nothing_while_all_is_sealed(void **state)
 {
     struct kit *k = *state;
@@ -287,6 +314,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         T(commits_come_whole_and_in_order),
+        T(what_is_held_is_kept_until_it_is_let_go),
         T(a_consumer_misses_nothing_while_all_is_sealed),
         T(without_a_consumer_nothing_is_kept_and_that_is_told),
         T(who_stays_away_a_week_keeps_nothing),
