@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,6 +150,16 @@ static enum kp_code choose_signals(struct kp_replay *r, struct kp_err *err)
 }
 
 /* ---- rows ---- */
+/* A time without a zone is as good as any, for only what lies between two of them counts. */
+static bool parse_time(const char *text, int64_t *at)
+{
+    char zoned[KP_TIME_TEXT + 1];
+    if (kp_time_parse(text, at))
+        return true;
+    int n = snprintf(zoned, sizeof zoned, "%sZ", text);
+    return n > 0 && (size_t)n < sizeof zoned && kp_time_parse(zoned, at);
+}
+
 static enum kp_code read_time(const struct kp_replay *r, int64_t *at, struct kp_err *err)
 {
     *at = KP_NO_TIME;
@@ -158,7 +169,7 @@ static enum kp_code read_time(const struct kp_replay *r, int64_t *at, struct kp_
     double seconds = strtod(text, &end);
     if (end != text && !*end && fabs(seconds) < 9e9)
         *at = (int64_t)(seconds * (double)KP_SECOND);
-    else if (!kp_time_parse(text, at))
+    else if (!parse_time(text, at))
         return kp_fail(err, KP_EPARSE, "line %" PRIu64 ": '%.40s' is no time", r->csv.line, text);
     return KP_OK;
 }
