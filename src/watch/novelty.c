@@ -9,7 +9,7 @@ enum { SCALES = KP_NOVELTY_SCALES, KNOWN = KP_NOVELTY_KNOWN, SETTLE = 6, FEW = 1
 static const double radius = 0.7, /* a point further than this from all known ones is a new one */
     follow = 0.05,                /* a known point moves this far towards what it is met by */
     adapt = 0.0005,               /* of means and spreads, once there is enough of a past */
-    wild = 20,                    /* spreads; what is further counts as that far for the spread */
+    wild = 100,                   /* spreads; what is further counts as that far for the spread */
     grain = 1e-6,                 /* of the height of the signal: movement below is none */
     farthest = 1e30, newest = 1e6;
 static const float forget = 0.9999F; /* a step */
@@ -64,7 +64,7 @@ static unsigned nearest(const struct kp_novelty *k, const double at[SCALES], dou
     return found;
 }
 
-static void keep(struct kp_novelty *k, const double at[SCALES])
+static unsigned keep(struct kp_novelty *k, const double at[SCALES])
 {
     unsigned p = 0;
     if (k->n < KNOWN)
@@ -75,11 +75,15 @@ static void keep(struct kp_novelty *k, const double at[SCALES])
     for (int i = 0; i < SCALES; i++)
         k->known[i][p] = (float)at[i];
     k->weight[p] = 1;
+    k->doubt[p] = KP_DOUBT_NONE;
+    return p;
 }
 
 static void meet(struct kp_novelty *k, unsigned p, const double at[SCALES])
 {
     k->weight[p]++;
+    if (k->weight[p] > (float)k->settle)
+        k->doubt[p] = KP_DOUBT_NONE;
     double pull = fmax(follow, 1 / (double)k->weight[p]);
     for (int i = 0; i < SCALES; i++)
         k->known[i][p] += (float)(pull * (at[i] - (double)k->known[i][p]));
@@ -87,31 +91,45 @@ static void meet(struct kp_novelty *k, unsigned p, const double at[SCALES])
 
 static void learn_point(struct kp_novelty *k, unsigned p, const double at[SCALES], double distance)
 {
-    if (!k->n || distance > radius)
-        keep(k, at);
-    else
+    bool new = !k->n || distance > radius;
+    k->last = (uint8_t)p;
+    k->kept = new ? (uint8_t)keep(k, at) : KNOWN;
+    if (!new)
         meet(k, p, at);
     for (p = 0; p < KNOWN; p++)
         k->weight[p] *= forget;
 }
 
-double kp_novelty_step(struct kp_novelty *k, double value, bool learn)
+double kp_novelty_step(struct kp_novelty *k, double value)
 {
     double at[SCALES], distance;
-    if (!k->seen && !k->n)
+    if (!k->seen)
         k->origin = value;
     locate(k, fmax(-farthest, fmin(farthest, value - k->origin)), at);
-    if (learn)
-        adapt_spread(k, at);
+    adapt_spread(k, at);
     unsigned p = nearest(k, at, &distance);
     k->expected = k->origin;
     for (int i = 0; i < SCALES && k->n; i++)
         k->expected += (double)k->known[i][p];
-    if (learn) {
-        learn_point(k, p, at, distance);
-        k->seen++;
-    }
-    return k->seen <= SETTLE ? 0 : fmin(distance, newest); /* fmin also takes away a NaN */
+    learn_point(k, p, at, distance);
+    return ++k->seen <= SETTLE ? 0 : fmin(distance, newest); /* fmin also takes away a NaN */
+}
+
+void kp_novelty_doubt(struct kp_novelty *k, enum kp_doubt doubt)
+{
+    if (k->kept < KNOWN)
+        k->doubt[k->kept] = (uint8_t)doubt;
+}
+
+enum kp_doubt kp_novelty_here(const struct kp_novelty *k)
+{
+    return k->kept < KNOWN ? KP_DOUBT_NONE : (enum kp_doubt)k->doubt[k->last];
+}
+
+void kp_novelty_trust(struct kp_novelty *k)
+{
+    for (unsigned p = 0; p < KNOWN; p++)
+        k->doubt[p] = KP_DOUBT_NONE;
 }
 
 void kp_novelty_resume(struct kp_novelty *k)

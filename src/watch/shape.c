@@ -81,15 +81,14 @@ void kp_shape_begin(struct kp_watch_shape *s)
     s->scale = sqrt(squares) + 1e-6 * fabs(s->centre) + 1e-12;
     kp_discord_begin(s->discord, kp_discord_length(s->ring, n));
     for (size_t i = 0; i < n; i++)
-        kp_shape_step(s, s->ring[i], true);
+        kp_shape_step(s, s->ring[i]);
 }
 
-double kp_shape_step(struct kp_watch_shape *s, double value, bool learn)
+double kp_shape_step(struct kp_watch_shape *s, double value)
 {
     double around = (value - s->centre) / s->scale;
     double far = kp_discord_step(s->discord, fmax(-farthest, fmin(farthest, around)));
     double ratio = kp_tail_ratio(&s->tail, far);
-    if (learn)
-        kp_tail_add(&s->tail, far);
+    kp_tail_add(&s->tail, far);
     return ratio;
 }

@@ -5,7 +5,6 @@
  * by itself how long a stretch is and how high the signal goes, from the values it learns. */
 #include "core/err.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct kp_watch_shape; /* its maker's; about 270 KiB */
@@ -16,6 +15,6 @@ void kp_shape_learn(struct kp_watch_shape *, double value); /* finite; the last 
 void kp_shape_forget(struct kp_watch_shape *);              /* learns from here */
 /* After the last one to learn from. */
 void kp_shape_begin(struct kp_watch_shape *);
-/* The ratio to what one in 200 values reached; without `learn` the value is not counted there. */
-double kp_shape_step(struct kp_watch_shape *, double value, bool learn);
+/* The ratio to what one in 200 values reached. */
+double kp_shape_step(struct kp_watch_shape *, double value);
 #endif

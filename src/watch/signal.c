@@ -19,6 +19,7 @@ enum kp_code kp_watch_signal_init(struct kp_watch_signal *s, uint32_t train, boo
 {
     memset(s, 0, sizeof *s);
     s->train = train;
+    s->novelty.settle = train;
     if (train < KP_WATCH_TRAIN_LEAST || train > KP_WATCH_TRAIN_MAX)
         return kp_fail(err, KP_EINVALID, "%u values to learn from: it takes %d to %d", train,
                        KP_WATCH_TRAIN_LEAST, KP_WATCH_TRAIN_MAX);
@@ -33,31 +34,35 @@ void kp_watch_signal_free(struct kp_watch_signal *s)
     s->shape = NULL;
 }
 
-static double judge_novelty(struct kp_watch_signal *s, double value, bool learn)
+static double judge_novelty(struct kp_watch_signal *s, double value)
 {
-    double novelty = kp_novelty_step(&s->novelty, value, learn);
+    double novelty = kp_novelty_step(&s->novelty, value);
     double ratio = kp_tail_ratio(&s->novelties, novelty);
-    if (learn)
-        kp_tail_add(&s->novelties, novelty);
+    kp_tail_add(&s->novelties, novelty);
     return fmin(highest, ratio);
 }
 
 static void learn(struct kp_watch_signal *s, double value)
 {
-    judge_novelty(s, value, true);
+    judge_novelty(s, value);
     if (s->shape)
         kp_shape_learn(s->shape, value);
     if (++s->learnt == s->train && s->shape)
         kp_shape_begin(s->shape);
 }
 
+/* A point seen in an alarm keeps it alive; one that made it makes it again. */
 static void judge(struct kp_watch_signal *s, double value)
 {
-    s->ratio = judge_novelty(s, value, !s->alarm);
-    if (s->shape)
-        s->ratio = (s->ratio + fmin(highest, kp_shape_step(s->shape, value, !s->alarm))) / 2;
-    s->calm = s->ratio < release * limit ? s->calm + 1 : 0;
-    s->alarm = s->ratio >= limit || (s->alarm && s->calm < CALM);
+    double novelty = judge_novelty(s, value);
+    double shape = s->shape ? fmin(highest, kp_shape_step(s->shape, value)) : novelty;
+    enum kp_doubt here = kp_novelty_here(&s->novelty);
+    s->ratio = fmax((novelty + shape) / 2, here == KP_DOUBT_BEGINS ? limit : 0);
+    bool high = s->ratio >= limit;
+    enum kp_doubt doubt = high ? KP_DOUBT_BEGINS : s->alarm ? KP_DOUBT_LASTS : KP_DOUBT_NONE;
+    kp_novelty_doubt(&s->novelty, doubt);
+    s->calm = s->ratio < release * limit && !here ? s->calm + 1 : 0;
+    s->alarm = high || (s->alarm && s->calm < CALM);
 }
 
 static struct kp_judgement tell(const struct kp_watch_signal *s, enum kp_watch_trouble trouble)
@@ -84,6 +89,7 @@ static void begin_anew(struct kp_watch_signal *s)
     memset(s, 0, sizeof *s);
     s->train = train;
     s->shape = shape;
+    s->novelty.settle = train;
     if (shape)
         kp_shape_forget(shape);
 }
