@@ -9,19 +9,25 @@
 
 #include "core/ban.h"
 
-enum { PACES = 3, BLOCKS = 4, BEGINNING = 20 }; /* rows whose mean is where the smoothing begins */
+enum {
+    PACES = 3,
+    BLOCKS = 4,
+    BEGINNING = 20,
+    SETTLE = 10
+}; /* rows: where the smoothing begins; that end an event */
 static const double paces[PACES] = { 0.5, 0.15, 0.05 }, /* of the smoothing */
     shrinkage = 0.1,                                    /* of the covariance towards a round one */
     often = 0.99,   /* of the rows that were learnt from stay below the raw limit */
     margin = 3.7,   /* above it, in standard deviations of a chi-square of so many signals */
     adapt = 0.0015, /* of what is usual, a row, while nothing is unusual */
+    settled = 0.7,  /* an event is over below this multiple of the limit */
     calm = 0.5,     /* below this multiple of the limit */
     clip = 30,      /* standard deviations that a single signal can be off */
     beyond = 1000,  /* ranges of nearly all values: further out is no measurement */
     farthest = 1e30;
 
-struct model { /* of one pace */
-    double limit;
+struct model {                /* of one pace */
+    double limit, seen, over; /* seen: it was past the limit; rows since then that are well below */
     double *mean, *now, *root; /* root: of the covariance */
 };
 
@@ -242,6 +248,21 @@ struct kp_distance *kp_distance_new(const double *rows, size_t n, size_t d, stru
 }
 
 /* ---- watching ---- */
+/* What was seen at a pace is over when that pace sees nothing any more; slower ones would only
+ * remember it. */
+static void settle(struct kp_distance *g, size_t pace, double ratio)
+{
+    struct model *m = &g->pace[pace];
+    if (ratio > 1)
+        m->seen = 1;
+    m->over = m->seen > 0 && ratio < settled ? m->over + 1 : 0;
+    if (m->over < SETTLE)
+        return;
+    m->seen = 0;
+    for (size_t p = pace + 1; p < PACES; p++)
+        memcpy(g->pace[p].now, m->now, g->signals * sizeof *m->now);
+}
+
 double kp_distance_step(struct kp_distance *g, const double *row)
 {
     double most = -1;
@@ -253,6 +274,7 @@ double kp_distance_step(struct kp_distance *g, const double *row)
         double ratio = distance(g, m, m->now) / m->limit;
         for (size_t i = 0; i < g->signals && ratio < calm; i++)
             m->mean[i] += adapt * (g->row[i] - m->mean[i]);
+        settle(g, p, ratio);
         if (ratio > most) {
             most = ratio;
             g->worst = p;
@@ -280,11 +302,27 @@ void kp_distance_accept(struct kp_distance *g)
 }
 
 /* ---- keeping ---- */
+enum { STATE = 3 }; /* numbers of a pace that are not in `all` */
+
 void kp_distance_save(const struct kp_distance *g, struct kp_buf *out)
 {
-    for (size_t p = 0; p < PACES; p++)
-        kp_buf_add(out, &g->pace[p].limit, sizeof g->pace[p].limit);
+    for (size_t p = 0; p < PACES; p++) {
+        double state[STATE] = { g->pace[p].limit, g->pace[p].seen, g->pace[p].over };
+        kp_buf_add(out, state, sizeof state);
+    }
     kp_buf_add(out, g->all, doubles(g->signals) * sizeof *g->all);
+}
+
+static void restore(struct kp_distance *g, const char *data)
+{
+    double state[STATE];
+    for (struct model *m = g->pace; m < g->pace + PACES; m++, data += sizeof state) {
+        memcpy(state, data, sizeof state);
+        m->limit = state[0];
+        m->seen = state[1];
+        m->over = state[2];
+    }
+    memcpy(g->all, data, doubles(g->signals) * sizeof *g->all);
 }
 
 /* What comes from a disk may be anything, but it must not make the answers no numbers. */
@@ -292,29 +330,31 @@ static bool sound(const struct kp_distance *g)
 {
     bool ok = true;
     for (size_t i = 0; i < doubles(g->signals); i++)
-        ok &= isfinite(g->all[i]) != 0;
+        ok &= fabs(g->all[i]) <= farthest;
     for (size_t i = 0; i < g->signals; i++)
         ok &= g->scale[i] > 0;
-    for (size_t p = 0; p < PACES; p++)
+    for (const struct model *m = g->pace; m < g->pace + PACES; m++) {
+        ok &= m->limit > 0 && m->over >= 0 && m->over <= SETTLE;
         for (size_t i = 0; i < g->signals; i++)
-            ok &= g->pace[p].limit > 0 && g->pace[p].root[i * (g->signals + 1)] > 0;
+            ok &= m->root[i * (g->signals + 1)] > 0;
+    }
     return ok;
 }
 
 struct kp_distance *kp_distance_load(const void *data, size_t size, size_t d, struct kp_err *err)
 {
-    const size_t limits = PACES * sizeof(double), rest = doubles(d) * sizeof(double);
-    struct kp_distance *g = size == limits + rest ? make(d) : NULL;
-    for (size_t p = 0; g && p < PACES; p++)
-        memcpy(&g->pace[p].limit, (const char *)data + p * sizeof(double), sizeof(double));
-    if (g)
-        memcpy(g->all, (const char *)data + limits, rest);
-    if (g && sound(g))
-        return g;
-    if (size == limits + rest && !g)
+    struct kp_distance *g = NULL;
+    if (size != (PACES * STATE + doubles(d)) * sizeof(double))
+        kp_fail(err, KP_EPARSE, "what was kept of a group is not as long as that of %zu signals",
+                d);
+    else if (!(g = make(d)))
         kp_fail(err, KP_ENOMEM, "out of memory");
-    else
-        kp_fail(err, KP_EPARSE, "what was kept of a group does not fit");
-    kp_free(g);
+    if (!g)
+        return NULL;
+    restore(g, data);
+    if (sound(g))
+        return g;
+    kp_fail(err, KP_EPARSE, "what was kept of a group was changed");
+    kp_distance_free(g);
     return NULL;
 }

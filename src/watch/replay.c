@@ -205,7 +205,7 @@ static enum kp_code judge_group(struct kp_replay *r, int64_t at, struct kp_judge
         struct kp_sensed s = kp_sense_step(&r->sense[i], at, r->row[i], true);
         r->sum.troubles += s.trouble != KP_TROUBLE_NONE;
         forward &= s.trouble != KP_TROUBLE_CLOCK && !s.again;
-        if (!s.usable && !getenv("XS"))
+        if (!s.usable)
             r->row[i] = NAN;
     }
     *j = (struct kp_judgement){ 0 };
