@@ -155,3 +155,67 @@ void kp_group_accept(struct kp_group *g)
     g->past = 0;
     g->alarm = false;
 }
+
+/* ---- keeping ---- */
+struct kept { /* what stands in front; then the last values, then the distance */
+    uint32_t magic, version, signals, train, learnt, past, alarm, unused;
+    double recent[SMOOTH];
+};
+enum { MAGIC = 0x6b705747, VERSION = 1 }; /* of another order of bytes, the magic is another */
+
+void kp_group_save(const struct kp_group *g, struct kp_buf *out)
+{
+    struct kept head = { MAGIC, VERSION, (uint32_t)g->signals, g->train, 0, g->past, g->alarm,
+                         0,     { 0 } };
+    memcpy(head.recent, g->recent, sizeof head.recent);
+    head.learnt = g->distance ? g->learnt : 0;
+    kp_buf_add(out, &head, sizeof head);
+    if (!g->distance)
+        return;
+    kp_buf_add(out, g->last, g->signals * sizeof *g->last);
+    kp_distance_save(g->distance, out);
+}
+
+static bool sound(const struct kept *head, size_t size)
+{
+    bool ok = head->signals >= KP_DISTANCE_LEAST && head->signals <= KP_DISTANCE_MOST &&
+              head->alarm <= 1 && size >= (head->learnt ? head->signals * sizeof(double) : 0);
+    for (size_t i = 0; i < SMOOTH; i++)
+        ok &= head->recent[i] >= 0 && isfinite(head->recent[i]);
+    return ok;
+}
+
+static void restore(struct kp_group *g, const struct kept *head, const char *data, size_t size,
+                    struct kp_err *err)
+{
+    const size_t last = g->signals * sizeof *g->last;
+    g->distance = kp_distance_load(data + last, size - last, g->signals, err);
+    memcpy(g->last, data, last);
+    for (size_t i = 0; i < g->signals; i++)
+        if (!isfinite(g->last[i]))
+            kp_fail(err, KP_EPARSE, "what was kept of a group was changed");
+    memcpy(g->recent, head->recent, sizeof g->recent);
+    g->learnt = head->learnt;
+    g->past = head->past;
+    g->alarm = head->alarm;
+}
+
+struct kp_group *kp_group_load(const void *data, size_t size, struct kp_err *err)
+{
+    struct kept head = { 0 };
+    struct kp_group *g = NULL;
+    if (size >= sizeof head)
+        memcpy(&head, data, sizeof head);
+    if (head.magic != MAGIC || head.version != VERSION)
+        kp_fail(err, KP_EPARSE, "what was kept of a group is of another version");
+    else if (!sound(&head, size - sizeof head))
+        kp_fail(err, KP_EPARSE, "what was kept of a group was changed");
+    else if (!head.learnt)
+        return kp_group_new(head.signals, head.train, err);
+    else if ((g = make(head.signals, head.train, err)))
+        restore(g, &head, (const char *)data + sizeof head, size - sizeof head, err);
+    if (g && !err->code)
+        return g;
+    kp_group_free(g);
+    return NULL;
+}

@@ -136,3 +136,23 @@ void kp_novelty_resume(struct kp_novelty *k)
 {
     k->resume = 1;
 }
+
+static bool sound_scale(const struct kp_novelty *k, int i)
+{
+    bool ok = fabs(k->slow[i]) <= 2 * farthest && fabs(k->mean[i]) <= 2 * farthest &&
+              k->spread[i] >= 0 && k->spread[i] <= 16 * farthest * farthest;
+    for (unsigned p = 0; p < KNOWN; p++)
+        ok &= fabs((double)k->known[i][p]) <= 2 * farthest;
+    return ok;
+}
+
+bool kp_novelty_sound(const struct kp_novelty *k)
+{
+    bool ok = k->n <= KNOWN && k->last < KNOWN && k->kept <= KNOWN && isfinite(k->origin) &&
+              isfinite(k->expected);
+    for (unsigned p = 0; p < KNOWN; p++)
+        ok &= k->weight[p] >= 0 && isfinite(k->weight[p]) && k->doubt[p] <= KP_DOUBT_BEGINS;
+    for (int i = 0; i < SCALES; i++)
+        ok &= sound_scale(k, i);
+    return ok;
+}

@@ -32,7 +32,8 @@ double kp_novelty_step(struct kp_novelty *, double value);
 void kp_novelty_doubt(struct kp_novelty *, enum kp_doubt);
 /* What is thought of the point that the last value met; of a new one, nothing yet. */
 enum kp_doubt kp_novelty_here(const struct kp_novelty *);
-void kp_novelty_trust(struct kp_novelty *); /* no point is in doubt any more */
+void kp_novelty_trust(struct kp_novelty *);       /* no point is in doubt any more */
+bool kp_novelty_sound(const struct kp_novelty *); /* can be what steps made */
 /* How the signal gets to its next value is not known: a silence lies between. */
 void kp_novelty_resume(struct kp_novelty *);
 #endif

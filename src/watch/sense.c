@@ -106,3 +106,15 @@ bool kp_sense_silent(const struct kp_sense *s, int64_t now)
     return s->seen > FEW && s->longest_gap > 0 && now > s->at &&
            (now - s->at) / SILENT_BY > s->longest_gap;
 }
+
+void kp_sense_accept(struct kp_sense *s)
+{
+    s->longest_same = s->same > s->longest_same ? s->same : s->longest_same;
+}
+
+bool kp_sense_sound(const struct kp_sense *s)
+{
+    return s->longest_gap >= 0 && s->usual_gap >= 0 && isfinite(s->usual_gap) &&
+           fabs(s->value) <= farthest && fabs(s->middle) <= farthest && s->reach >= 0 &&
+           s->reach <= 2 * farthest && s->changes <= s->seen && s->same <= s->seen;
+}

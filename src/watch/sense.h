@@ -26,6 +26,8 @@ struct kp_sensed {
 };
 /* Times are ns since 1970, or KP_NO_TIME for all values of a signal: then no clock is judged. */
 struct kp_sensed kp_sense_step(struct kp_sense *, int64_t at, double value, bool good);
+bool kp_sense_sound(const struct kp_sense *); /* can be what steps made */
 /* Whether nothing has come for far longer than ever; `now` by the clock of the values. */
 bool kp_sense_silent(const struct kp_sense *, int64_t now);
+void kp_sense_accept(struct kp_sense *); /* as long as it stands still now is usual */
 #endif

@@ -4,6 +4,7 @@
 /* How new the shape of a signal's last stretch is, measured by what that usually is for it. Finds
  * by itself how long a stretch is and how high the signal goes, from the values it learns. */
 #include "core/err.h"
+#include "core/mem.h"
 
 #include <stddef.h>
 
@@ -17,4 +18,8 @@ void kp_shape_forget(struct kp_watch_shape *);              /* learns from here 
 void kp_shape_begin(struct kp_watch_shape *);
 /* The ratio to what one in 200 values reached. */
 double kp_shape_step(struct kp_watch_shape *, double value);
+/* All it knows, as bytes in the order of this machine. */
+void kp_shape_save(const struct kp_watch_shape *, struct kp_buf *);
+/* NULL with KP_EPARSE: cut or changed. Takes some 20 ms, for the past is gone through again. */
+struct kp_watch_shape *kp_shape_load(const void *, size_t size, struct kp_err *);
 #endif

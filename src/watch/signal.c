@@ -9,7 +9,10 @@
 
 #include "core/ban.h"
 
-enum { CALM = 20 };            /* values in a row below the release that end an alarm */
+enum {
+    CALM = 20,    /* values in a row below the release that end an alarm */
+    LENIENT = 100 /* values that are learnt as normal after a person said they are */
+};
 static const double limit = 2, /* in what one of 200 values reached before */
     highest = 1000,            /* of one detector, so that none drowns the other */
     release = 0.75;            /* of the limit */
@@ -57,6 +60,12 @@ static void judge(struct kp_watch_signal *s, double value)
     double novelty = judge_novelty(s, value);
     double shape = s->shape ? fmin(highest, kp_shape_step(s->shape, value)) : novelty;
     enum kp_doubt here = kp_novelty_here(&s->novelty);
+    if (s->lenient) {
+        s->lenient--;
+        kp_novelty_trust(&s->novelty);
+        s->ratio = 0;
+        return;
+    }
     s->ratio = fmax((novelty + shape) / 2, here == KP_DOUBT_BEGINS ? limit : 0);
     bool high = s->ratio >= limit;
     enum kp_doubt doubt = high ? KP_DOUBT_BEGINS : s->alarm ? KP_DOUBT_LASTS : KP_DOUBT_NONE;
@@ -114,4 +123,60 @@ struct kp_judgement kp_watch_signal_look(struct kp_watch_signal *s, int64_t now)
 {
     s->stale = kp_sense_silent(&s->sense, now);
     return tell(s, s->stale ? KP_TROUBLE_SILENT : KP_TROUBLE_NONE);
+}
+
+void kp_watch_signal_accept(struct kp_watch_signal *s)
+{
+    kp_novelty_trust(&s->novelty);
+    kp_sense_accept(&s->sense);
+    s->lenient = LENIENT;
+    s->alarm = false;
+    s->ratio = 0;
+}
+
+/* ---- keeping ---- */
+struct kept { /* what stands in front */
+    uint32_t magic, version, size, shape;
+};
+enum { MAGIC = 0x6b505753, VERSION = 1 }; /* of another order of bytes, the magic is another */
+
+void kp_watch_signal_save(const struct kp_watch_signal *s, struct kp_buf *out)
+{
+    struct kept head = { MAGIC, VERSION, sizeof *s, s->shape != NULL };
+    struct kp_watch_signal copy;
+    memcpy(&copy, s, sizeof copy);
+    copy.shape = NULL;
+    kp_buf_add(out, &head, sizeof head);
+    kp_buf_add(out, &copy, sizeof copy);
+    if (s->shape)
+        kp_shape_save(s->shape, out);
+}
+
+static bool sound(const struct kp_watch_signal *s)
+{
+    return kp_novelty_sound(&s->novelty) && kp_tail_sound(&s->novelties) &&
+           kp_sense_sound(&s->sense) && s->ratio >= 0 && s->ratio <= highest &&
+           s->train >= KP_WATCH_TRAIN_LEAST && s->train <= KP_WATCH_TRAIN_MAX &&
+           s->learnt <= s->train && s->alarm <= 1 && s->stale <= 1;
+}
+
+enum kp_code kp_watch_signal_load(struct kp_watch_signal *s, const void *data, size_t size,
+                                  struct kp_err *err)
+{
+    struct kept head = { 0 };
+    const char *p = data;
+    *s = (struct kp_watch_signal){ 0 };
+    if (size >= sizeof head)
+        memcpy(&head, p, sizeof head);
+    if (head.magic != MAGIC || head.version != VERSION || head.size != sizeof *s ||
+        size < sizeof head + sizeof *s)
+        return kp_fail(err, KP_EPARSE, "what was kept of a signal is of another version");
+    memcpy(s, p + sizeof head, sizeof *s);
+    s->shape = NULL;
+    if (!sound(s))
+        return kp_fail(err, KP_EPARSE, "what was kept of a signal was changed");
+    size_t rest = size - sizeof head - sizeof *s;
+    if (head.shape && !(s->shape = kp_shape_load(p + size - rest, rest, err)))
+        return err->code;
+    return KP_OK;
 }

@@ -21,7 +21,8 @@ struct kp_watch_signal {
     struct kp_watch_shape *shape; /* owned; NULL: not chosen */
     double ratio;                 /* of the newest value that was judged */
     uint32_t train, learnt, calm; /* values: to learn from, learnt, not unusual in a row */
-    bool alarm, stale;
+    uint32_t lenient;             /* values for which a person's word still holds */
+    uint8_t alarm, stale;
 };
 _Static_assert(sizeof(struct kp_watch_signal) <= 4096, "10,000 signals are to cost 40 MB");
 

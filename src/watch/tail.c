@@ -34,3 +34,14 @@ void kp_tail_add(struct kp_tail *t, double score)
         t->count[i] /= 2;
     t->total /= 2;
 }
+
+bool kp_tail_sound(const struct kp_tail *t)
+{
+    double sum = 0;
+    bool ok = true;
+    for (int i = 0; i < KP_TAIL_BINS; i++) {
+        ok &= t->count[i] >= 0 && (double)t->count[i] <= most;
+        sum += (double)t->count[i];
+    }
+    return ok && fabs(sum - t->total) < 1; /* NaN is not */
+}
