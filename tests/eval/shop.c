@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shop [-v]: the days of shop_scripts.h, watched as a node would: cycles by program and tool, each
+ * sensor by itself, all together as a group. Prints one line a day, then figures. */
+#include "shop_scripts.h"
+
+#include "core/text.h"
+#include "watch/cycle.h"
+#include "watch/group.h"
+#include "watch/signal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+enum { SENSORS = 3, TRAIN = 7200, ROWS_EVERY = 5, COUNT = sizeof shop_scripts / sizeof *shop_scripts };
+
+struct watches {
+    struct kp_cycles *cycles;
+    struct kp_watch_signal sensor[SENSORS];
+    struct kp_group *group;
+};
+struct day {
+    int false_alarms, found; /* found: second, -1: not */
+    char by[160], wrong[160];
+};
+
+static void open_watches(struct watches *w)
+{
+    struct kp_err err = { 0 };
+    *w = (struct watches){ .cycles = kp_cycles_new(&err), .group = kp_group_new(4, TRAIN / ROWS_EVERY, &err) };
+    for (int i = 0; i < SENSORS; i++)
+        kp_watch_signal_init(&w->sensor[i], TRAIN, false, &err);
+    if (err.code) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+}
+
+static void close_watches(struct watches *w)
+{
+    kp_cycles_free(w->cycles);
+    kp_group_free(w->group);
+}
+
+static void note(struct day *d, const struct shop *s, bool fault, const char *what, const char *why)
+{
+    if (!fault && !d->false_alarms++)
+        snprintf(d->wrong, sizeof d->wrong, "%s %s at %d s", what, why, s->second);
+    if (fault && d->found < 0) {
+        d->found = s->second;
+        snprintf(d->by, sizeof d->by, "%s %s", what, why);
+    }
+}
+
+static bool watch_cycles(struct watches *w, const struct shop_second *now, int64_t at,
+                         struct kp_cycle_judgement *j)
+{
+    bool judged = now->ends && kp_cycle_end(w->cycles, at, j);
+    if (now->begins)
+        kp_cycle_begin(w->cycles, (uint64_t)(now->program * 100 + now->tool), at);
+    kp_cycle_load(w->cycles, at, now->load);
+    return judged && j->alarm;
+}
+
+static void watch_second(struct watches *w, struct day *d, const struct shop *s,
+                         const struct shop_second *now, bool *before)
+{
+    static const char *const names[] = { "temperature", "vibration", "pressure" };
+    const double values[] = { now->temperature, now->vibration, now->pressure, now->load };
+    const int64_t at = s->second * KP_SECOND;
+    struct kp_cycle_judgement c;
+    struct kp_judgement j;
+    struct kp_err err = { 0 };
+    if (watch_cycles(w, now, at, &c))
+        note(d, s, now->fault, "cycle", kp_cycle_word(c.finding));
+    for (int i = 0; i < SENSORS; i++) {
+        j = kp_watch_signal_step(&w->sensor[i], at, values[i], true);
+        bool alarm = j.alarm || (j.trouble != KP_TROUBLE_NONE && j.state != KP_WATCH_LEARNING);
+        if (alarm && (!before[i] || now->fault))
+            note(d, s, now->fault, names[i], j.trouble ? kp_watch_trouble_word(j.trouble) : "novelty");
+        before[i] = alarm;
+    }
+    if (s->second % ROWS_EVERY)
+        return;
+    kp_group_step(w->group, values, &j, &err);
+    if (j.alarm && (!before[SENSORS] || now->fault))
+        note(d, s, now->fault, "group", "");
+    before[SENSORS] = j.alarm;
+}
+
+static struct day run_day(const struct shop_script *script)
+{
+    struct day d = { .found = -1 };
+    struct shop s;
+    struct watches w;
+    bool before[SENSORS + 1] = { false };
+    open_watches(&w);
+    shop_begin(&s, script);
+    while (s.second < SHOP_HOURS * 3600) {
+        struct shop_second now = shop_step(&s);
+        watch_second(&w, &d, &s, &now, before);
+    }
+    close_watches(&w);
+    return d;
+}
+
+int main(int argc, char **argv)
+{
+    int faults = 0, found = 0, wrong_usual = 0, wrong_change = 0, wrong_before = 0;
+    (void)argv;
+    for (int i = 0; i < COUNT; i++) {
+        const struct shop_script *script = &shop_scripts[i];
+        struct day d = run_day(script);
+        bool fault = script->fault != SHOP_NORMAL && script->fault < SHOP_NEW_PROGRAM;
+        faults += fault;
+        found += fault && d.found >= 0;
+        *(fault ? &wrong_before : script->fault ? &wrong_change : &wrong_usual) += d.false_alarms;
+        if (argc > 1)
+            printf("%s: %s%s after %.0f min; %d false %s\n", script->name, !fault ? "no fault" : d.found < 0 ? "NOT FOUND" : "found by ", d.by,
+                   fault && d.found >= 0 ? d.found / 60. - script->hour * 60 : 0, d.false_alarms, d.wrong);
+    }
+    printf("figure: shop-faults-found %d of %d\n", found, faults);
+    printf("figure: shop-false-alarms-usual-days %d\n", wrong_usual);
+    printf("figure: shop-false-alarms-changeovers %d\n", wrong_change);
+    printf("figure: shop-false-alarms-before-faults %d\n", wrong_before);
+    return 0;
+}
