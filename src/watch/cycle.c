@@ -13,19 +13,22 @@ enum {
     PARTS = KP_CYCLE_PARTS,
     KINDS = KP_CYCLE_KINDS,
     LEARN = KP_CYCLE_LEARN,
-    SAMPLES = 1024,    /* of a cycle; more are joined by two */
-    LOAD_ROWS = 2,     /* cycles with another load that make an alarm */
-    DURATION_ROWS = 3, /* cycles of another length: holds are usual, three in a row are not */
-    USUAL_ROWS = 3     /* usual ones that end it */
+    SAMPLES = 1024,    /* of a channel in a cycle; when there are more, neighbours become one */
+    COURSE_ROWS = 2,   /* cycles that run differently make an alarm */
+    DURATION_ROWS = 3, /* cycles of another length: a hold is usual, three in a row are not */
+    USUAL_ROWS = 3     /* usual ones end it */
 };
-static const double least = 0.01, /* of itself: spread of duration and energy at least */
-    flat = 0.03,                  /* of the highest part: spread of the load at least */
-    follow = 0.05,                /* a cycle, of what is usual */
-    range = 0.15, /* of itself: what is usual goes no further than this from what was learnt */
-    far = 6,      /* spreads that are not usual */
-    apart = 8,    /* the same of the distance of the load */
-    slack = 1,    /* spreads a cycle that creeping may have */
-    crept = 12,   /* spreads in all that are not usual */
+static const double least_duration = 0.01, /* of itself: its spread at least */
+    least_energy = 0.03, /* the same; that much a tool takes more from day to day */
+    flat = 0.03,         /* of the highest part: spread of a course at least */
+    follow = 0.05,       /* a cycle, of what is usual */
+    range = 0.15,      /* of itself: what is usual goes no further than this from what was learnt */
+    long_pause = 1.5,  /* cycles: who stood so long begins anew */
+    far = 6,           /* spreads that are not usual */
+    apart = 8,         /* the same of the distance between courses */
+    least_apart = 1.5, /* spreads of the course, at least */
+    slack = 1,         /* spreads a cycle that creeping may have */
+    crept = 12,        /* spreads in all that are not usual */
     farthest = 1e30;
 
 /* A number of each cycle, by its logarithm: where it is usually, as a band, for tools wear and are
@@ -33,62 +36,112 @@ static const double least = 0.01, /* of itself: spread of duration and energy at
 struct measure {
     double learnt, low, high, spread, now, up, down;
 };
-struct kind {
-    uint64_t key, used;
-    uint32_t known, odd, late,
-        usual; /* cycles learnt; in a row: of other load, other duration, usual */
-    uint32_t alarm;
-    struct measure duration, energy;
-    double near, near_spread; /* the distance of the load, usually */
+struct course {               /* of a channel */
+    double near, near_spread; /* the distance to the mean, usually */
     double mean[PARTS], spread[PARTS];
-    double lesson[LEARN][PARTS + 2]; /* of the first cycles; then duration and energy */
+};
+struct head {           /* of a kind */
+    uint64_t key, used; /* used: by the count of cycles; 0: none is kept here */
+    uint32_t known, odd, late,
+        usual; /* cycles learnt; in a row: run differently, of other length */
+    uint64_t alarm;
+    struct measure duration, energy;
+};
+struct kind {
+    struct head is;
+    double *lesson; /* LEARN rows while it learns: duration, energy, the parts of each channel */
+    struct course *course;
 };
 struct sample {
-    double at, load; /* s since the begin */
+    double at, value; /* s since the begin */
 };
-struct kp_cycles {
-    struct kind kind[KINDS];
-    uint64_t clock, last_key;
-    int64_t last_end;
-    /* of the cycle that runs */
-    bool runs, first;
-    uint64_t key;
-    int64_t begin;
+struct channel { /* of the cycle that runs */
     size_t n;
     struct sample sample[SAMPLES];
 };
+struct kp_cycles {
+    unsigned channels;
+    uint64_t clock, last_key;
+    int64_t last_end;
+    double last_duration; /* s */
+    bool runs, first;
+    uint64_t key;
+    int64_t begin;
+    struct channel *channel;
+    struct kind kind[KINDS];
+};
 
-struct kp_cycles *kp_cycles_new(struct kp_err *err)
+/* ---- making ---- */
+struct kp_cycles *kp_cycles_new(unsigned channels, struct kp_err *err)
 {
-    struct kp_cycles *c = kp_alloc(sizeof *c);
-    if (!c)
+    struct kp_cycles *c = NULL;
+    if (channels < 1 || channels > KP_CYCLE_CHANNELS)
+        kp_fail(err, KP_EINVALID, "%u channels: cycles have 1 to %d", channels, KP_CYCLE_CHANNELS);
+    else if (!(c = kp_alloc(sizeof *c)) || !(c->channel = kp_alloc(channels * sizeof *c->channel)))
         kp_fail(err, KP_ENOMEM, "out of memory");
-    return c;
+    else
+        c->channels = channels;
+    if (c && c->channels)
+        return c;
+    kp_cycles_free(c);
+    return NULL;
+}
+
+static void forget(struct kind *k)
+{
+    kp_free(k->lesson);
+    kp_free(k->course);
+    *k = (struct kind){ 0 };
 }
 
 void kp_cycles_free(struct kp_cycles *c)
 {
+    for (int i = 0; c && i < KINDS; i++)
+        forget(&c->kind[i]);
+    if (c)
+        kp_free(c->channel);
     kp_free(c);
 }
 
 const char *kp_cycle_word(enum kp_cycle_finding finding)
 {
-    static const char *const words[] = { "usual", "duration", "load", "duration-creeps",
+    static const char *const words[] = { "usual", "duration", "course", "duration-creeps",
                                          "energy-creeps" };
     return words[finding];
 }
 
 /* ---- the cycle that runs ---- */
+static size_t width(const struct kp_cycles *c)
+{
+    return 2 + (size_t)c->channels * PARTS;
+}
+
+/* The kind, or the one not seen for longest. */
 static struct kind *find(struct kp_cycles *c, uint64_t key)
 {
     struct kind *oldest = c->kind;
     for (struct kind *k = c->kind; k < c->kind + KINDS; k++) {
-        if (k->used && k->key == key)
+        if (k->is.used && k->is.key == key)
             return k;
-        oldest = k->used < oldest->used ? k : oldest;
+        oldest = k->is.used < oldest->is.used ? k : oldest;
     }
-    *oldest = (struct kind){ .key = key };
     return oldest;
+}
+
+/* NULL: out of memory, so that this cycle is not learnt. */
+static struct kind *meet(struct kp_cycles *c, uint64_t key)
+{
+    struct kind *k = find(c, key);
+    if (k->is.used && k->is.key == key)
+        return k;
+    forget(k);
+    k->lesson = kp_alloc(LEARN * width(c) * sizeof *k->lesson);
+    k->course = kp_alloc(c->channels * sizeof *k->course);
+    k->is.key = key;
+    if (k->lesson && k->course)
+        return k;
+    forget(k);
+    return NULL;
 }
 
 static double seconds(int64_t from, int64_t to)
@@ -98,55 +151,60 @@ static double seconds(int64_t from, int64_t to)
 
 void kp_cycle_begin(struct kp_cycles *c, uint64_t key, int64_t at)
 {
-    const struct kind *k = find(c, key);
-    double usual = k->known >= LEARN ? exp(k->duration.learnt) : 0;
-    c->first = !c->clock || key != c->last_key || seconds(c->last_end, at) > 1.5 * usual;
+    double pause = seconds(c->last_end, at);
+    c->first = !c->clock || key != c->last_key || pause > long_pause * c->last_duration;
     c->runs = true;
     c->key = key;
     c->begin = at;
-    c->n = 0;
+    for (unsigned i = 0; i < c->channels; i++)
+        c->channel[i].n = 0;
 }
 
-/* Twice as long a cycle fits when two neighbours become one. */
-static void join(struct kp_cycles *c)
+static void join(struct channel *ch)
 {
-    for (size_t i = 0; 2 * i + 1 < c->n; i++) {
-        struct sample a = c->sample[2 * i], b = c->sample[2 * i + 1];
-        c->sample[i] = (struct sample){ a.at, (a.load + b.load) / 2 };
+    for (size_t i = 0; i < ch->n / 2; i++) {
+        struct sample a = ch->sample[2 * i], b = ch->sample[2 * i + 1];
+        ch->sample[i] = (struct sample){ a.at, (a.value + b.value) / 2 };
     }
-    c->n /= 2;
+    ch->n /= 2;
 }
 
-void kp_cycle_load(struct kp_cycles *c, int64_t at, double load)
+void kp_cycle_value(struct kp_cycles *c, unsigned channel, int64_t at, double value)
 {
     double since = seconds(c->begin, at);
-    if (!c->runs || !(fabs(load) <= farthest) || since < 0 ||
-        (c->n && since <= c->sample[c->n - 1].at))
+    struct channel *ch = &c->channel[channel < c->channels ? channel : 0];
+    if (!c->runs || channel >= c->channels || !(fabs(value) <= farthest) || since < 0 ||
+        (ch->n && since <= ch->sample[ch->n - 1].at))
         return;
-    if (c->n == SAMPLES)
-        join(c);
-    c->sample[c->n++] = (struct sample){ since, load };
+    if (ch->n == SAMPLES)
+        join(ch);
+    ch->sample[ch->n++] = (struct sample){ since, value };
 }
 
-/* The mean load of each part; a value holds until the next one. What a part had none of, has that
- * of the part before. */
-static void cut(const struct kp_cycles *c, double duration, double *part)
+/* Adds what holds from one moment to another to the parts it lies in. */
+static void spread_out(double from, double to, double value, double duration, double *part,
+                       double *weight)
 {
-    double weight[PARTS] = { 0 }, before = c->n ? c->sample[0].load : 0;
+    for (int p = 0; p < PARTS; p++) {
+        double begin = fmax(from, duration * p / PARTS);
+        double held = fmin(to, duration * (p + 1) / PARTS) - begin;
+        part[p] += held > 0 ? value * held : 0;
+        weight[p] += held > 0 ? held : 0;
+    }
+}
+
+/* The mean of each part; a value holds until the next one, and backward from the first. */
+static void cut(const struct channel *ch, double duration, double *part)
+{
+    double weight[PARTS] = { 0 };
     memset(part, 0, PARTS * sizeof *part);
-    for (size_t i = 0; i < c->n; i++) {
-        double from = c->sample[i].at, to = i + 1 < c->n ? c->sample[i + 1].at : duration;
-        for (int p = 0; p < PARTS; p++) {
-            double begin = fmax(from, duration * p / PARTS),
-                   end = fmin(to, duration * (p + 1) / PARTS);
-            if (end > begin) {
-                part[p] += c->sample[i].load * (end - begin);
-                weight[p] += end - begin;
-            }
-        }
+    for (size_t i = 0; i < ch->n; i++) {
+        double from = i ? ch->sample[i].at : 0;
+        double to = i + 1 < ch->n ? ch->sample[i + 1].at : duration;
+        spread_out(from, to, ch->sample[i].value, duration, part, weight);
     }
     for (int p = 0; p < PARTS; p++)
-        before = part[p] = weight[p] > 0 ? part[p] / weight[p] : before;
+        part[p] = weight[p] > 0 ? part[p] / weight[p] : 0;
 }
 
 /* ---- learning ---- */
@@ -156,26 +214,33 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Robust: half of what is learnt from may be odd. */
-static double median_of(const struct kind *k, int column, double around, bool distances)
+static double median(double *v)
 {
-    double v[LEARN];
-    for (int i = 0; i < LEARN; i++) {
-        v[i] = k->lesson[i][column] - around;
-        v[i] = distances ? fabs(v[i]) : v[i];
-    }
     qsort(v, LEARN, sizeof *v, ascending);
     return (v[LEARN / 2 - 1] + v[LEARN / 2]) / 2;
 }
 
-static void learn_measure(const struct kind *k, int column, struct measure *m)
+/* Of one column of what was learnt. Robust: half of it may be odd. */
+static void centre(const double *column, size_t wide, double *middle, double *spread)
 {
-    m->learnt = m->low = m->high = m->now = median_of(k, column, 0, false);
-    m->spread = fmax(least, 1.4826 * median_of(k, column, m->learnt, true));
-    m->up = m->down = 0;
+    double v[LEARN];
+    for (int i = 0; i < LEARN; i++)
+        v[i] = column[(size_t)i * wide];
+    *middle = median(v);
+    for (int i = 0; i < LEARN; i++)
+        v[i] = fabs(v[i] - *middle);
+    *spread = 1.4826 * median(v);
 }
 
-/* At a step of the load a little time is much load. */
+static void learn_measure(struct measure *m, const double *column, size_t wide, double least)
+{
+    double spread;
+    centre(column, wide, &m->learnt, &spread);
+    m->low = m->high = m->now = m->learnt;
+    m->spread = fmax(least, spread);
+}
+
+/* At a step of the course a little time makes a large difference. */
 static double step_at(const double *mean, int p)
 {
     double before = p > 0 ? fabs(mean[p] - mean[p - 1]) : 0;
@@ -183,7 +248,7 @@ static double step_at(const double *mean, int p)
     return fmax(before, behind) / 2;
 }
 
-static double distance(const struct kind *k, const double *part, unsigned *worst)
+static double distance(const struct course *k, const double *part, unsigned *worst)
 {
     double sum = 0, most = -1, highest = 0;
     for (int p = 0; p < PARTS; p++)
@@ -200,21 +265,31 @@ static double distance(const struct kind *k, const double *part, unsigned *worst
     return sqrt(sum / PARTS);
 }
 
-static void learn(struct kind *k)
+static void learn_course(struct course *k, const double *lesson, size_t wide)
 {
     double near[LEARN];
     unsigned worst;
-    learn_measure(k, PARTS, &k->duration);
-    learn_measure(k, PARTS + 1, &k->energy);
-    for (int p = 0; p < PARTS; p++) {
-        k->mean[p] = median_of(k, p, 0, false);
-        k->spread[p] = 1.4826 * median_of(k, p, k->mean[p], true);
-    }
-    for (int i = 0; i < LEARN; i++)
-        near[i] = distance(k, k->lesson[i], &worst);
-    qsort(near, LEARN, sizeof *near, ascending);
-    k->near = near[LEARN / 2];
+    for (int p = 0; p < PARTS; p++)
+        centre(lesson + p, wide, &k->mean[p], &k->spread[p]);
+    for (size_t i = 0; i < LEARN; i++)
+        near[i] = distance(k, lesson + i * wide, &worst);
+    k->near = median(near);
     k->near_spread = fmax(0.15 * k->near, (near[3 * LEARN / 4] - near[LEARN / 4]) / 1.35);
+}
+
+/* row: duration, energy, the parts of each channel. */
+static void learn(const struct kp_cycles *c, struct kind *k, const double *row)
+{
+    const size_t wide = width(c);
+    memcpy(k->lesson + k->is.known * wide, row, wide * sizeof *row);
+    if (k->is.known < LEARN - 1)
+        return;
+    learn_measure(&k->is.duration, k->lesson, wide, least_duration);
+    learn_measure(&k->is.energy, k->lesson + 1, wide, least_energy);
+    for (unsigned i = 0; i < c->channels; i++)
+        learn_course(&k->course[i], k->lesson + 2 + i * PARTS, wide);
+    kp_free(k->lesson);
+    k->lesson = NULL;
 }
 
 /* ---- judging ---- */
@@ -243,94 +318,114 @@ static void adapt_measure(struct measure *m, double value)
         m->low = fmax(m->learnt - range, m->low + follow * (m->now - m->low));
 }
 
-static void adapt(struct kind *k, const double *part, double duration, double energy)
+static void adapt(const struct kp_cycles *c, struct kind *k, const double *row)
 {
-    adapt_measure(&k->duration, duration);
-    adapt_measure(&k->energy, energy);
-    for (int p = 0; p < PARTS; p++) {
-        double off = part[p] - k->mean[p];
-        k->mean[p] += follow * off;
-        k->spread[p] += follow * (fabs(off) - k->spread[p]);
-    }
+    adapt_measure(&k->is.duration, row[0]);
+    adapt_measure(&k->is.energy, row[1]);
+    row += 2;
+    for (struct course *o = k->course; o < k->course + c->channels; o++, row += PARTS)
+        for (int p = 0; p < PARTS; p++) {
+            double off = row[p] - o->mean[p];
+            o->mean[p] += follow * off;
+            o->spread[p] += follow * (fabs(off) - o->spread[p]);
+        }
 }
 
-static void name(struct kp_cycle_judgement *j, double *most, double ratio,
-                 enum kp_cycle_finding finding, double expected, double actual)
+/* What is furthest from usual gives its name. */
+static void name(struct kp_cycle_judgement *j, double ratio, enum kp_cycle_finding finding,
+                 double expected, double actual)
 {
-    if (ratio <= *most)
+    if (ratio <= j->score)
         return;
-    *most = ratio;
+    j->score = ratio;
     j->finding = finding;
     j->expected = expected;
     j->actual = actual;
 }
 
-static void judge(struct kind *k, const double *part, double duration, double energy,
+static double judge_courses(const struct kp_cycles *c, const struct kind *k, const double *row,
+                            struct kp_cycle_judgement *j)
+{
+    double most = 0;
+    row += 2;
+    for (unsigned i = 0; i < c->channels; i++, row += PARTS) {
+        const struct course *o = &k->course[i];
+        unsigned part = 0;
+        double limit = fmax(least_apart, o->near + apart * o->near_spread);
+        double ratio = distance(o, row, &part) / limit;
+        if (ratio > most) {
+            most = ratio;
+            j->channel = i;
+            j->part = part;
+        }
+    }
+    row = row - (size_t)(c->channels - j->channel) * PARTS;
+    name(j, most, KP_CYCLE_COURSE, k->course[j->channel].mean[j->part], row[j->part]);
+    return most;
+}
+
+static void judge(const struct kp_cycles *c, struct kind *k, const double *row,
                   struct kp_cycle_judgement *j)
 {
-    double most = 0, wide = fabs(beyond(&k->duration, duration)) / far;
-    double load = distance(k, part, &j->part) / (k->near + apart * k->near_spread);
-    double slow = creep(&k->duration, duration), more = creep(&k->energy, energy);
-    name(j, &most, wide, KP_CYCLE_DURATION, exp(k->duration.now), exp(duration));
-    name(j, &most, load, KP_CYCLE_LOAD, k->mean[j->part], part[j->part]);
-    name(j, &most, slow, KP_CYCLE_DURATION_CREEPS, exp(k->duration.learnt), exp(duration));
-    name(j, &most, more, KP_CYCLE_ENERGY_CREEPS, exp(k->energy.learnt), exp(energy));
-    k->late = wide > 1 ? k->late + 1 : 0;
-    k->odd = load > 1 && wide < 0.5 ? k->odd + 1 : 0;
-    k->usual = most < 1 ? k->usual + 1 : 0;
-    if (k->odd >= LOAD_ROWS || k->late >= DURATION_ROWS || slow >= 1 || more >= 1)
-        k->alarm = 1;
-    else if (k->usual >= USUAL_ROWS)
-        k->alarm = 0;
-    j->score = most / (most + 1);
-    if (most < 0.5)
-        adapt(k, part, duration, energy);
+    struct head *is = &k->is;
+    double wide = fabs(beyond(&is->duration, row[0])) / far;
+    double course = judge_courses(c, k, row, j);
+    double slow = creep(&is->duration, row[0]), more = creep(&is->energy, row[1]);
+    name(j, wide, KP_CYCLE_DURATION, exp(is->duration.now), exp(row[0]));
+    name(j, slow, KP_CYCLE_DURATION_CREEPS, exp(is->duration.learnt), exp(row[0]));
+    name(j, more, KP_CYCLE_ENERGY_CREEPS, exp(is->energy.learnt), exp(row[1]));
+    is->late = wide > 1 ? is->late + 1 : 0;
+    is->odd = course > 1 && wide < 0.5 ? is->odd + 1 : 0;
+    is->usual = j->score < 1 ? is->usual + 1 : 0;
+    if (is->odd >= COURSE_ROWS || is->late >= DURATION_ROWS || slow >= 1 || more >= 1)
+        is->alarm = 1;
+    else if (is->usual >= USUAL_ROWS)
+        is->alarm = 0;
+    if (j->score < 1 && !is->alarm)
+        adapt(c, k, row);
+    j->score = j->score / (j->score + 1);
 }
 
 static void take(struct kp_cycles *c, struct kind *k, double duration, struct kp_cycle_judgement *j)
 {
-    double part[PARTS], energy = 0;
-    cut(c, duration, part);
+    double row[2 + KP_CYCLE_CHANNELS * PARTS], energy = 0;
+    for (unsigned i = 0; i < c->channels; i++)
+        cut(&c->channel[i], duration, row + 2 + i * PARTS);
     for (int p = 0; p < PARTS; p++)
-        energy += fabs(part[p]) * duration / PARTS;
-    duration = log(duration);
-    energy = log(energy + 1e-300);
-    if (k->known < LEARN) {
-        memcpy(k->lesson[k->known], part, sizeof part);
-        k->lesson[k->known][PARTS] = duration;
-        k->lesson[k->known][PARTS + 1] = energy;
-        if (k->known == LEARN - 1)
-            learn(k);
-    } else {
-        judge(k, part, duration, energy, j);
-    }
-    k->known += k->known < UINT32_MAX;
+        energy += fabs(row[2 + p]) * duration / PARTS;
+    row[0] = log(duration);
+    row[1] = log(energy + 1e-30);
+    if (k->is.known < LEARN)
+        learn(c, k, row);
+    else
+        judge(c, k, row, j);
+    k->is.known += k->is.known < UINT32_MAX;
 }
 
 bool kp_cycle_end(struct kp_cycles *c, int64_t at, struct kp_cycle_judgement *j)
 {
     double duration = seconds(c->begin, at);
+    struct kind *k = c->runs && duration > 0 ? meet(c, c->key) : NULL;
     *j = (struct kp_cycle_judgement){ .state = KP_WATCH_LEARNING };
-    bool ran = c->runs && duration > 0;
     c->runs = false;
-    if (!ran)
+    if (!k)
         return false;
-    struct kind *k = find(c, c->key);
-    j->known = k->known;
+    j->known = k->is.known;
     if (!c->first)
         take(c, k, duration, j);
-    j->alarm = k->alarm;
+    j->alarm = k->is.alarm;
     if (j->known >= LEARN)
-        j->state = k->alarm ? KP_WATCH_FROZEN : KP_WATCH_ACTIVE;
-    k->used = ++c->clock;
+        j->state = k->is.alarm ? KP_WATCH_FROZEN : KP_WATCH_ACTIVE;
+    k->is.used = ++c->clock;
     c->last_key = c->key;
     c->last_end = at;
+    c->last_duration = duration;
     return true;
 }
 
 void kp_cycles_accept(struct kp_cycles *c)
 {
     struct kind *k = find(c, c->last_key);
-    uint64_t used = k->used;
-    *k = (struct kind){ .key = c->last_key, .used = used };
+    if (k->is.used && k->is.key == c->last_key)
+        forget(k);
 }

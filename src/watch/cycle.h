@@ -3,33 +3,34 @@
 #define KOPPEL_WATCH_CYCLE_H
 /* A watch over the cycles of one machine: each is held against the earlier ones of the same kind,
  * that is of the same program with the same tool. Found are cycles that last longer or shorter,
- * take more or less (energy: load by time), run differently (the load over 32 parts of the cycle),
- * and those that do so a little more each time. Silent are the first cycles of a kind, the first
- * one after each changeover or long pause, and a single odd one, for people hold machines. */
+ * take more or less (energy: load by time), run differently (each channel over 32 parts of the
+ * cycle: the load, and what else goes with the program, as coolant pressure), and those that do so
+ * a little more each time. Silent are the first cycles of a kind, the first one after each
+ * changeover or long pause, and a single odd one, for people hold machines. */
 #include "core/mem.h"
 #include "watch/watch.h"
 
 #include <stdint.h>
 
-enum { KP_CYCLE_PARTS = 32, KP_CYCLE_KINDS = 32, KP_CYCLE_LEARN = 12 };
+enum { KP_CYCLE_PARTS = 32, KP_CYCLE_KINDS = 32, KP_CYCLE_LEARN = 12, KP_CYCLE_CHANNELS = 8 };
 
-struct kp_cycles; /* its maker's, about 130 KiB; not shared between threads */
-/* NULL: out of memory. */
-struct kp_cycles *kp_cycles_new(struct kp_err *);
+struct kp_cycles; /* its maker's; 16 KiB and 32 KiB a channel; not shared between threads */
+/* Channel 0 is the load. NULL with KP_EINVALID: not 1 to KP_CYCLE_CHANNELS. */
+struct kp_cycles *kp_cycles_new(unsigned channels, struct kp_err *);
 void kp_cycles_free(struct kp_cycles *); /* NULL is allowed */
 
 /* A cycle begins at `at`, ns since 1970 UTC. The kind is a number its owner makes of program and
  * tool. Of more than KP_CYCLE_KINDS kinds the one not seen for longest is forgotten. A cycle that
  * runs is dropped. */
 void kp_cycle_begin(struct kp_cycles *, uint64_t kind, int64_t at);
-/* The load in any unit from `at` on. What is no finite number, and what runs backward, is left out;
- * outside of a cycle it is ignored. */
-void kp_cycle_load(struct kp_cycles *, int64_t at, double load);
+/* What a channel shows from `at` on, in any unit. What is no finite number, what runs backward, a
+ * channel that is none and what comes outside of a cycle are left out. */
+void kp_cycle_value(struct kp_cycles *, unsigned channel, int64_t at, double value);
 
 enum kp_cycle_finding {
     KP_CYCLE_USUAL,
     KP_CYCLE_DURATION,        /* s */
-    KP_CYCLE_LOAD,            /* in one part of it */
+    KP_CYCLE_COURSE,          /* of a channel, most in one part of the cycle */
     KP_CYCLE_DURATION_CREEPS, /* s */
     KP_CYCLE_ENERGY_CREEPS,   /* load x s */
 };
@@ -41,7 +42,7 @@ struct kp_cycle_judgement {
     bool alarm;                    /* stands until some cycles were usual */
     enum kp_cycle_finding finding; /* what is furthest from usual */
     double expected, actual;       /* of that, in its unit */
-    unsigned part;                 /* of KP_CYCLE_LOAD: which of the 32 */
+    unsigned channel, part;        /* of KP_CYCLE_COURSE; part: of the 32 */
     uint32_t known;                /* earlier cycles of this kind */
 };
 /* The cycle is over. False, and nothing is judged: none ran, or it took no time. */

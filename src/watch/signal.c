@@ -13,7 +13,7 @@ enum {
     CALM = 20,    /* values in a row below the release that end an alarm */
     LENIENT = 100 /* values that are learnt as normal after a person said they are */
 };
-static const double limit = 2, /* in what one of 200 values reached before */
+static const double limit = 5, /* in what one of 200 values reached before */
     highest = 1000,            /* of one detector, so that none drowns the other */
     release = 0.75;            /* of the limit */
 

@@ -29,7 +29,7 @@ struct day {
 static void open_watches(struct watches *w)
 {
     struct kp_err err = { 0 };
-    *w = (struct watches){ .cycles = kp_cycles_new(&err), .group = kp_group_new(4, TRAIN / ROWS_EVERY, &err) };
+    *w = (struct watches){ .cycles = kp_cycles_new(2, &err), .group = kp_group_new(4, TRAIN / ROWS_EVERY, &err) };
     for (int i = 0; i < SENSORS; i++)
         kp_watch_signal_init(&w->sensor[i], TRAIN, false, &err);
     if (err.code) {
@@ -60,7 +60,8 @@ static bool watch_cycles(struct watches *w, const struct shop_second *now, int64
     bool judged = now->ends && kp_cycle_end(w->cycles, at, j);
     if (now->begins)
         kp_cycle_begin(w->cycles, (uint64_t)(now->program * 100 + now->tool), at);
-    kp_cycle_load(w->cycles, at, now->load);
+    kp_cycle_value(w->cycles, 0, at, now->load);
+    kp_cycle_value(w->cycles, 1, at, now->pressure);
     return judged && j->alarm;
 }
 

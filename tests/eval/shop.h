@@ -144,7 +144,7 @@ static inline double shop_cut(struct shop *s)
         cut *= 1 + s->script->size * s->fault_parts / 100;
     if (shop_is(s, SHOP_BREAKAGE))
         cut *= s->script->size;
-    if (shop_is(s, SHOP_NEW_TOOL))
+    if (s->tool >= 10)
         cut *= s->script->size;
     if (shop_is(s, SHOP_CHATTER))
         cut *= 1 + s->script->size * sin(s->second * 2 * 3.14159265 / 6);
