@@ -20,7 +20,7 @@ enum {
 };
 static const double least_duration = 0.01, /* of itself: its spread at least */
     least_energy = 0.03, /* the same; that much a tool takes more from day to day */
-    flat = 0.03,         /* of the highest part: spread of a course at least */
+    flat = 0.02,         /* of the highest part: spread of a course at least */
     follow = 0.05,       /* a cycle, of what is usual */
     range = 0.15,      /* of itself: what is usual goes no further than this from what was learnt */
     long_pause = 1.5,  /* cycles: who stood so long begins anew */

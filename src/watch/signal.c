@@ -22,7 +22,7 @@ enum kp_code kp_watch_signal_init(struct kp_watch_signal *s, uint32_t train, boo
 {
     memset(s, 0, sizeof *s);
     s->train = train;
-    s->novelty.settle = train;
+    s->novelty.settle = s->level.train = train;
     if (train < KP_WATCH_TRAIN_LEAST || train > KP_WATCH_TRAIN_MAX)
         return kp_fail(err, KP_EINVALID, "%u values to learn from: it takes %d to %d", train,
                        KP_WATCH_TRAIN_LEAST, KP_WATCH_TRAIN_MAX);
@@ -48,6 +48,7 @@ static double judge_novelty(struct kp_watch_signal *s, double value)
 static void learn(struct kp_watch_signal *s, double value)
 {
     judge_novelty(s, value);
+    kp_level_step(&s->level, value);
     if (s->shape)
         kp_shape_learn(s->shape, value);
     if (++s->learnt == s->train && s->shape)
@@ -59,6 +60,7 @@ static void judge(struct kp_watch_signal *s, double value)
 {
     double novelty = judge_novelty(s, value);
     double shape = s->shape ? fmin(highest, kp_shape_step(s->shape, value)) : novelty;
+    s->drift = kp_level_step(&s->level, value);
     enum kp_doubt here = kp_novelty_here(&s->novelty);
     if (s->lenient) {
         s->lenient--;
@@ -78,16 +80,19 @@ static struct kp_judgement tell(const struct kp_watch_signal *s, enum kp_watch_t
 {
     struct kp_judgement out = { .trouble = trouble };
     bool learning = s->learnt < s->train;
-    out.state = s->stale   ? KP_WATCH_STALE
-                : learning ? KP_WATCH_LEARNING
-                : s->alarm ? KP_WATCH_FROZEN
-                           : KP_WATCH_ACTIVE;
+    out.state = s->stale                    ? KP_WATCH_STALE
+                : learning                  ? KP_WATCH_LEARNING
+                : s->alarm || s->drift >= 1 ? KP_WATCH_FROZEN
+                                            : KP_WATCH_ACTIVE;
     if (learning)
         return out;
     out.score = s->ratio / (s->ratio + limit);
-    out.alarm = s->alarm;
+    out.drifts = s->drift >= 1;
+    out.alarm = s->alarm || out.drifts;
     out.n_top = 1;
-    out.top[0] = (struct kp_watch_reason){ 0, 1, s->sense.value, s->novelty.expected };
+    out.top[0] =
+        (struct kp_watch_reason){ 0, 1, s->sense.value,
+                                  out.drifts ? kp_level_edge(&s->level) : s->novelty.expected };
     return out;
 }
 
@@ -98,7 +103,7 @@ static void begin_anew(struct kp_watch_signal *s)
     memset(s, 0, sizeof *s);
     s->train = train;
     s->shape = shape;
-    s->novelty.settle = train;
+    s->novelty.settle = s->level.train = train;
     if (shape)
         kp_shape_forget(shape);
 }
@@ -129,9 +134,10 @@ void kp_watch_signal_accept(struct kp_watch_signal *s)
 {
     kp_novelty_trust(&s->novelty);
     kp_sense_accept(&s->sense);
+    kp_level_accept(&s->level);
     s->lenient = LENIENT;
     s->alarm = false;
-    s->ratio = 0;
+    s->ratio = s->drift = 0;
 }
 
 /* ---- keeping ---- */
@@ -155,9 +161,10 @@ void kp_watch_signal_save(const struct kp_watch_signal *s, struct kp_buf *out)
 static bool sound(const struct kp_watch_signal *s)
 {
     return kp_novelty_sound(&s->novelty) && kp_tail_sound(&s->novelties) &&
-           kp_sense_sound(&s->sense) && s->ratio >= 0 && s->ratio <= highest &&
-           s->train >= KP_WATCH_TRAIN_LEAST && s->train <= KP_WATCH_TRAIN_MAX &&
-           s->learnt <= s->train && s->alarm <= 1 && s->stale <= 1;
+           kp_level_sound(&s->level) && kp_sense_sound(&s->sense) && s->ratio >= 0 &&
+           s->ratio <= highest && s->train >= KP_WATCH_TRAIN_LEAST &&
+           s->train <= KP_WATCH_TRAIN_MAX && s->learnt <= s->train && s->alarm <= 1 &&
+           s->stale <= 1;
 }
 
 enum kp_code kp_watch_signal_load(struct kp_watch_signal *s, const void *data, size_t size,

@@ -2,10 +2,11 @@
 #ifndef KOPPEL_WATCH_SIGNAL_H
 #define KOPPEL_WATCH_SIGNAL_H
 /* A watch over one signal, fed value by value as they come: sensor trouble first (watch/sense.h),
- * then how new its movement is (watch/novelty.h) and, where it was chosen, how new its shape is
- * (watch/discord.h). Each is measured by what it usually reaches for this very signal
- * (watch/tail.h), so there is nothing to set. */
+ * then how new its movement is (watch/novelty.h), whether its level was ever there (watch/level.h)
+ * and, where it was chosen, how new its shape is (watch/discord.h). Each is measured by what it
+ * usually reaches for this very signal (watch/tail.h), so there is nothing to set. */
 #include "core/mem.h"
+#include "watch/level.h"
 #include "watch/novelty.h"
 #include "watch/sense.h"
 #include "watch/tail.h"
@@ -17,9 +18,10 @@ struct kp_watch_shape; /* 270 KiB, where it was chosen */
 struct kp_watch_signal {
     struct kp_novelty novelty;
     struct kp_tail novelties;
+    struct kp_level level;
     struct kp_sense sense;
     struct kp_watch_shape *shape; /* owned; NULL: not chosen */
-    double ratio;                 /* of the newest value that was judged */
+    double ratio, drift;          /* of the newest value that was judged: to the limit of each */
     uint32_t train, learnt, calm; /* values: to learn from, learnt, not unusual in a row */
     uint32_t lenient;             /* values for which a person's word still holds */
     uint8_t alarm, stale;

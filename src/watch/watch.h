@@ -44,6 +44,7 @@ struct kp_judgement {
     enum kp_watch_trouble trouble;
     double score; /* 0 to 1; from 0.5 on it is past its limit. 0 while it learns */
     bool alarm;   /* stands from the first value of an event until it is calm again */
+    bool drifts;  /* the alarm is, also or only, that its level left all it was learnt at */
     size_t n_top; /* reasons, the largest share first; 0 while it learns */
     struct kp_watch_reason top[KP_WATCH_TOP];
 };
