@@ -20,13 +20,20 @@ static const double beyond = 1000, /* times as far from the middle as ever befor
     farthest = 1e30,               /* no machine measures this */
     pace = 0.01;                   /* of the usual gap and of the middle, once settled */
 
+/* Times may lie further apart than a number can tell. */
+static int64_t between(int64_t from, int64_t to)
+{
+    int64_t gap;
+    return __builtin_sub_overflow(to, from, &gap) ? INT64_MAX : gap;
+}
+
 static bool judge_clock(struct kp_sense *s, int64_t at, struct kp_sensed *out)
 {
     if (at == KP_NO_TIME || !s->seen)
         return true;
     if (at > s->at) {
         s->backward = 0;
-        out->gap = s->seen > FEW && (double)(at - s->at) > GAP_BY * s->usual_gap;
+        out->gap = s->seen > FEW && (double)between(s->at, at) > GAP_BY * s->usual_gap;
         return true;
     }
     if (++s->backward >= INSIST) { /* it was set: what counts is how it goes on from here */
@@ -53,7 +60,7 @@ static bool judge_range(struct kp_sense *s, double value, struct kp_sensed *out)
 static void judge_movement(struct kp_sense *s, double value, struct kp_sensed *out)
 {
     bool same = s->seen && value == s->value;
-    bool rests = value == 0 || s->changes * OFTEN < s->seen - s->same;
+    bool rests = value == 0 || s->changes < FEW || s->changes * OFTEN < s->seen - s->same;
     bool stuck = !rests && s->same >= STUCK && s->same / STUCK_BY >= s->longest_same;
     if (same) {
         s->same += s->same < UINT32_MAX;
@@ -70,7 +77,7 @@ static void take_time(struct kp_sense *s, int64_t at)
     if (at == KP_NO_TIME)
         return;
     if (s->seen && at > s->at) {
-        int64_t gap = at - s->at;
+        int64_t gap = between(s->at, at);
         s->longest_gap = gap > s->longest_gap ? gap : s->longest_gap;
         s->usual_gap += fmax(pace, 1. / (double)s->seen) * ((double)gap - s->usual_gap);
     }
@@ -104,7 +111,7 @@ struct kp_sensed kp_sense_step(struct kp_sense *s, int64_t at, double value, boo
 bool kp_sense_silent(const struct kp_sense *s, int64_t now)
 {
     return s->seen > FEW && s->longest_gap > 0 && now > s->at &&
-           (now - s->at) / SILENT_BY > s->longest_gap;
+           between(s->at, now) / SILENT_BY > s->longest_gap;
 }
 
 void kp_sense_accept(struct kp_sense *s)

@@ -13,9 +13,10 @@ enum {
     CALM = 20,    /* values in a row below the release that end an alarm */
     LENIENT = 100 /* values that are learnt as normal after a person said they are */
 };
-static const double limit = 5, /* in what one of 200 values reached before */
-    highest = 1000,            /* of one detector, so that none drowns the other */
-    release = 0.75;            /* of the limit */
+static const double alone =
+                        5, /* in what one of 200 values reached before: the limit of one judge */
+    highest = 1000,        /* of one detector, so that none drowns the other */
+    release = 0.75;        /* of the limit */
 
 enum kp_code kp_watch_signal_init(struct kp_watch_signal *s, uint32_t train, bool shape,
                                   struct kp_err *err)
@@ -35,6 +36,13 @@ void kp_watch_signal_free(struct kp_watch_signal *s)
 {
     kp_shape_free(s->shape);
     s->shape = NULL;
+}
+
+/* What one judge alone says loudly enough is an alarm when the other one sees what it usually does.
+ */
+static double limit(const struct kp_watch_signal *s)
+{
+    return s->shape ? (alone + 1) / 2 : alone;
 }
 
 static double judge_novelty(struct kp_watch_signal *s, double value)
@@ -68,11 +76,11 @@ static void judge(struct kp_watch_signal *s, double value)
         s->ratio = 0;
         return;
     }
-    s->ratio = fmax((novelty + shape) / 2, here == KP_DOUBT_BEGINS ? limit : 0);
-    bool high = s->ratio >= limit;
+    s->ratio = fmax((novelty + shape) / 2, here == KP_DOUBT_BEGINS ? limit(s) : 0);
+    bool high = s->ratio >= limit(s);
     enum kp_doubt doubt = high ? KP_DOUBT_BEGINS : s->alarm ? KP_DOUBT_LASTS : KP_DOUBT_NONE;
     kp_novelty_doubt(&s->novelty, doubt);
-    s->calm = s->ratio < release * limit && !here ? s->calm + 1 : 0;
+    s->calm = s->ratio < release * limit(s) && !here ? s->calm + 1 : 0;
     s->alarm = high || (s->alarm && s->calm < CALM);
 }
 
@@ -86,7 +94,7 @@ static struct kp_judgement tell(const struct kp_watch_signal *s, enum kp_watch_t
                                             : KP_WATCH_ACTIVE;
     if (learning)
         return out;
-    out.score = s->ratio / (s->ratio + limit);
+    out.score = s->ratio / (s->ratio + limit(s));
     out.drifts = s->drift >= 1;
     out.alarm = s->alarm || out.drifts;
     out.n_top = 1;
