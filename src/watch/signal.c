@@ -84,10 +84,10 @@ static void judge(struct kp_watch_signal *s, double value)
     s->alarm = high || (s->alarm && s->calm < CALM);
 }
 
-static struct kp_judgement tell(const struct kp_watch_signal *s, enum kp_watch_trouble trouble)
+static struct kp_judgement tell(const struct kp_watch_signal *s, bool learning,
+                                enum kp_watch_trouble trouble)
 {
     struct kp_judgement out = { .trouble = trouble };
-    bool learning = s->learnt < s->train;
     out.state = s->stale                    ? KP_WATCH_STALE
                 : learning                  ? KP_WATCH_LEARNING
                 : s->alarm || s->drift >= 1 ? KP_WATCH_FROZEN
@@ -124,18 +124,19 @@ struct kp_judgement kp_watch_signal_step(struct kp_watch_signal *s, int64_t at, 
         begin_anew(s);
     if (sensed.gap)
         kp_novelty_resume(&s->novelty);
+    bool learns = s->learnt < s->train;
     s->stale = s->stale && !sensed.usable;
-    if (sensed.usable && s->learnt < s->train)
+    if (sensed.usable && learns)
         learn(s, value);
     else if (sensed.usable)
         judge(s, value);
-    return tell(s, sensed.trouble);
+    return tell(s, learns, sensed.trouble);
 }
 
 struct kp_judgement kp_watch_signal_look(struct kp_watch_signal *s, int64_t now)
 {
     s->stale = kp_sense_silent(&s->sense, now);
-    return tell(s, s->stale ? KP_TROUBLE_SILENT : KP_TROUBLE_NONE);
+    return tell(s, s->learnt < s->train, s->stale ? KP_TROUBLE_SILENT : KP_TROUBLE_NONE);
 }
 
 void kp_watch_signal_accept(struct kp_watch_signal *s)
