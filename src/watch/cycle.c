@@ -29,7 +29,7 @@ static const double least_duration = 0.01, /* of itself: its spread at least */
     least_apart = 1.5, /* spreads of the course, at least */
     slack = 1,         /* spreads a cycle that creeping may have */
     crept = 12,        /* spreads in all that are not usual */
-    farthest = 1e30;
+    highest = 1e6, farthest = 1e30;
 
 /* A number of each cycle, by its logarithm: where it is usually, as a band, for tools wear and are
  * replaced, and how far it has crept out of that lately. */
@@ -335,9 +335,9 @@ static void adapt(const struct kp_cycles *c, struct kind *k, const double *row)
 static void name(struct kp_cycle_judgement *j, double ratio, enum kp_cycle_finding finding,
                  double expected, double actual)
 {
-    if (ratio <= j->score)
+    if (!(ratio > j->score))
         return;
-    j->score = ratio;
+    j->score = fmin(ratio, highest);
     j->finding = finding;
     j->expected = expected;
     j->actual = actual;

@@ -24,7 +24,7 @@ static const double paces[PACES] = { 0.5, 0.15, 0.05 }, /* of the smoothing */
     calm = 0.5,     /* below this multiple of the limit */
     clip = 30,      /* standard deviations that a single signal can be off */
     beyond = 1000,  /* ranges of nearly all values: further out is no measurement */
-    farthest = 1e30;
+    highest = 1e6, farthest = 1e30;
 
 struct model {                /* of one pace */
     double limit, seen, over; /* seen: it was past the limit; rows since then that are well below */
@@ -271,7 +271,7 @@ double kp_distance_step(struct kp_distance *g, const double *row)
         struct model *m = &g->pace[p];
         for (size_t i = 0; i < g->signals; i++)
             m->now[i] += paces[p] * (g->row[i] - m->now[i]);
-        double ratio = distance(g, m, m->now) / m->limit;
+        double ratio = fmin(distance(g, m, m->now) / m->limit, highest); /* also of no number */
         for (size_t i = 0; i < g->signals && ratio < calm; i++)
             m->mean[i] += adapt * (g->row[i] - m->mean[i]);
         settle(g, p, ratio);
