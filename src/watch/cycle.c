@@ -250,11 +250,11 @@ static double step_at(const double *mean, int p)
 
 static double distance(const struct course *k, const double *part, unsigned *worst)
 {
-    double sum = 0, most = -1, highest = 0;
+    double sum = 0, most = -1, top = 0;
     for (int p = 0; p < PARTS; p++)
-        highest = fmax(highest, fabs(k->mean[p]));
+        top = fmax(top, fabs(k->mean[p]));
     for (int p = 0; p < PARTS; p++) {
-        double spread = k->spread[p] + flat * highest + step_at(k->mean, p) + 1e-12;
+        double spread = k->spread[p] + flat * top + step_at(k->mean, p) + 1e-12;
         double off = fmin(fabs(part[p] - k->mean[p]) / spread, 1000);
         sum += off * off;
         if (off > most) {
