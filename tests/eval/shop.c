@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* shop [-v] [SHIFT]: the days of shop_scripts.h, watched as a node would: cycles by program and
  * tool, each sensor by itself, all together as a group. SHIFT moves the random numbers: other days
- * of the same kind. Prints one line a day with -v, then figures. */
+ * of the same kind. Prints one line a day with -v, then how
+ * many faults there are and were found, and alarms without one. */
 #include "shop_scripts.h"
 
 #include "core/text.h"
@@ -151,9 +152,7 @@ int main(int argc, char **argv)
                    d.by, fault && d.found >= 0 ? d.found / 60. - script->hour * 60 : 0,
                    d.false_alarms, d.wrong);
     }
-    printf("figure: shop-faults-found %d of %d\n", found, faults);
-    printf("figure: shop-false-alarms-usual-days %d\n", wrong_usual);
-    printf("figure: shop-false-alarms-changeovers %d\n", wrong_change);
-    printf("figure: shop-false-alarms-before-faults %d\n", wrong_before);
+    printf("faults %d\nfound %d\nusual-days %d\nchangeovers %d\nbefore-faults %d\n", faults, found,
+           wrong_usual, wrong_change, wrong_before);
     return 0;
 }
