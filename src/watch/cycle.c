@@ -27,6 +27,7 @@ static const double least_duration = 0.01, /* of itself: its spread at least */
     far = 6,           /* spreads that are not usual */
     apart = 8,         /* the same of the distance between courses */
     least_apart = 1.5, /* spreads of the course, at least */
+    wild = 3,          /* limits of the course: once is enough */
     slack = 1,         /* spreads a cycle that creeping may have */
     crept = 12,        /* spreads in all that are not usual */
     highest = 1e6, farthest = 1e30;
@@ -375,7 +376,7 @@ static void judge(const struct kp_cycles *c, struct kind *k, const double *row,
     name(j, slow, KP_CYCLE_DURATION_CREEPS, exp(is->duration.learnt), exp(row[0]));
     name(j, more, KP_CYCLE_ENERGY_CREEPS, exp(is->energy.learnt), exp(row[1]));
     is->late = wide > 1 ? is->late + 1 : 0;
-    is->odd = course > 1 && wide < 0.5 ? is->odd + 1 : 0;
+    is->odd = course > 1 && wide < 0.5 ? is->odd + (course > wild ? COURSE_ROWS : 1) : 0;
     is->usual = j->score < 1 ? is->usual + 1 : 0;
     if (is->odd >= COURSE_ROWS || is->late >= DURATION_ROWS || slow >= 1 || more >= 1)
         is->alarm = 1;
