@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: the work is in tools/ and in CMakePresets.json.
-.PHONY: help build run check fuzz torture power tck interop network check-ubl csaf match stix bench format analyze clean
+.PHONY: help build run check fuzz torture power tck interop network check-ubl csaf match stix eval bench format analyze clean
 help:
 	@echo "make run      install what is missing, build, start a demo shop and a node coupled to it"
 	@echo "make check    install what the tests need and pass them all"
@@ -16,6 +16,7 @@ help:
 	@echo "make match    devices and advisories matched as labelled pairs want it (KOPPEL_DATA)"
 	@echo "make csaf     advisories judged as the test files of OASIS want it (KOPPEL_DATA)"
 	@echo "make stix     patterns of threat information held against vectors (KOPPEL_DATA)"
+	@echo "make eval     what watches find in public time series with labels (KOPPEL_DATA), and in scripted days of a machine"
 	@echo "make analyze  gcc's static analyser over everything"
 	@echo "make format   clang-format over everything"
 	@echo "make clean    remove build/"
@@ -68,7 +69,10 @@ stix: build
 	@tests/shield/stix-vectors build/release/koppel
 match: build
 	@tests/match/check build/release/koppel
+eval: build
+	@tests/eval/run build/release/koppel
 bench: build
+	@tools/setup bench
 	@bench/start
 	@bench/opcua
 	@bench/ingest
@@ -83,6 +87,7 @@ bench: build
 	@bench/network
 	@bench/csaf
 	@bench/stix
+	@bench/watch
 	@bench/shield
 	@bench/console
 	@bench/http

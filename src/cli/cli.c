@@ -378,6 +378,20 @@ static const struct kp_flag csaf_flags[] = {
     { "all", NULL, "with check: every place" },
     { 0 },
 };
+static const struct kp_flag watch_flags[] = {
+    { "train", "N", "with replay: how many rows it learns from" },
+    { "out", "FILE", "with replay: where index,score,alarm go, - for stdout" },
+    { "time", "COLUMN", "with replay: which column says when" },
+    { "sep", "C", "with replay: what stands between cells; else it is found out" },
+    { "without", "COLUMN,...", "with replay: columns to leave out" },
+    { "plain", NULL, "with replay: one signal without the shape of its stretches, which costs much" },
+    { 0 },
+};
+static const struct kp_word watch_words[] = {
+    { "replay", "FILE.csv", "train out time sep without plain", "what a watch would have said of a file: one signal by itself, several as a group",
+      "koppel watch replay press.csv --train 500 --out said.csv --time when" },
+    { 0 },
+};
 static const struct kp_flag stix_flags[] = {
     { "pattern", "PATTERN", "what to look for" },
     { "observations", "FILE", "in which bundles of observed-data, - for stdin" },
@@ -512,6 +526,8 @@ const struct kp_verb kp_verbs[] = {
       "koppel csaf check advisories/", kp_verb_csaf, csaf_flags, 1, -1, NULL },
     { "stix", "[WORD...]", "patterns of threat information (STIX 2.1) held against what was observed",
       "koppel stix check-pattern \"[ipv4-addr:value = '203.0.113.7']\"", kp_verb_stix, stix_flags, 1, -1, stix_words },
+    { "watch", "replay FILE.csv", "what finds trouble in signals by itself", "koppel watch replay press.csv --train 500 --out said.csv",
+      kp_verb_watch, watch_flags, 1, -1, watch_words },
     { "inventory", "list | show | set | import | remove | expect | confirm | aliases ...", "devices, their firmware and its changes", "koppel inventory import devices.csv",
       kp_verb_inventory, inventory_flags, 0, -1, inventory_words },
     { "advisories", "list | import | show | answer ...", "which devices are affected by what, and what to do", "koppel advisories import csaf/",

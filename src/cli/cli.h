@@ -97,6 +97,7 @@ int kp_verb_retain(struct kp_cli *), kp_verb_usage(struct kp_cli *), kp_verb_qua
 int kp_verb_alarms(struct kp_cli *);
 int kp_verb_import(struct kp_cli *);
 int kp_verb_csaf(struct kp_cli *), kp_verb_stix(struct kp_cli *);
+int kp_verb_watch(struct kp_cli *);
 int kp_verb_shield(struct kp_cli *);
 int kp_verb_inventory(struct kp_cli *), kp_verb_advisories(struct kp_cli *);
 int kp_verb_flex(struct kp_cli *);

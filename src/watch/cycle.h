@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_WATCH_CYCLE_H
+#define KOPPEL_WATCH_CYCLE_H
+/* A watch over the cycles of one machine: each is held against the earlier ones of the same kind,
+ * that is of the same program with the same tool. Found are cycles that last longer or shorter,
+ * take more or less (energy: load by time), run differently (each channel over 32 parts of the
+ * cycle: the load, and what else goes with the program, as coolant pressure), and those that do so
+ * a little more each time. Silent are the first cycles of a kind, the first one after each
+ * changeover or long pause, and a single odd one, for people hold machines. */
+#include "core/mem.h"
+#include "watch/watch.h"
+
+#include <stdint.h>
+
+enum { KP_CYCLE_PARTS = 32, KP_CYCLE_KINDS = 32, KP_CYCLE_LEARN = 12, KP_CYCLE_CHANNELS = 8 };
+
+struct kp_cycles; /* its maker's; 16 KiB and 32 KiB a channel; not shared between threads */
+/* Channel 0 is the load. NULL with KP_EINVALID: not 1 to KP_CYCLE_CHANNELS. */
+struct kp_cycles *kp_cycles_new(unsigned channels, struct kp_err *);
+void kp_cycles_free(struct kp_cycles *); /* NULL is allowed */
+
+/* A cycle begins at `at`, ns since 1970 UTC. The kind is a number its owner makes of program and
+ * tool. Of more than KP_CYCLE_KINDS kinds the one not seen for longest is forgotten. A cycle that
+ * runs is dropped. */
+void kp_cycle_begin(struct kp_cycles *, uint64_t kind, int64_t at);
+/* What a channel shows from `at` on, in any unit. What is no finite number, what runs backward, a
+ * channel that is none and what comes outside of a cycle are left out. */
+void kp_cycle_value(struct kp_cycles *, unsigned channel, int64_t at, double value);
+
+enum kp_cycle_finding {
+    KP_CYCLE_USUAL,
+    KP_CYCLE_DURATION,        /* s */
+    KP_CYCLE_COURSE,          /* of a channel, most in one part of the cycle */
+    KP_CYCLE_DURATION_CREEPS, /* s */
+    KP_CYCLE_ENERGY_CREEPS,   /* load x s */
+};
+const char *kp_cycle_word(enum kp_cycle_finding); /* "duration-creeps" */
+
+struct kp_cycle_judgement {
+    enum kp_watch_state state;
+    double score;                  /* as in kp_judgement */
+    bool alarm;                    /* stands until some cycles were usual */
+    enum kp_cycle_finding finding; /* what is furthest from usual */
+    double expected, actual;       /* of that, in its unit */
+    unsigned channel, part;        /* of KP_CYCLE_COURSE; part: of the 32 */
+    uint32_t known;                /* earlier cycles of this kind */
+};
+/* The cycle is over. False, and nothing is judged: none ran, or it took no time. */
+bool kp_cycle_end(struct kp_cycles *, int64_t at, struct kp_cycle_judgement *);
+/* A person says that the newest kind of cycle is normal as it is now: it is learnt anew from here.
+ */
+void kp_cycles_accept(struct kp_cycles *);
+
+/* All it knows but for the cycle that runs, as bytes in the order of this machine. */
+void kp_cycles_save(const struct kp_cycles *, struct kp_buf *);
+/* NULL with KP_EPARSE: of another version, cut or changed; learn anew. */
+struct kp_cycles *kp_cycles_load(const void *, size_t size, struct kp_err *);
+#endif
