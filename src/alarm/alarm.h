@@ -75,6 +75,7 @@ void kp_alarm_json(struct kp_json *, const struct kp_model *, const struct kp_al
 
 /* The label in force: the strictest of the interval's and the signal's that it is about. As above. */
 uint8_t kp_alarm_label(const struct kp_model *, const struct kp_alarm *);
+bool kp_alarm_may_go(const struct kp_model *, enum kp_recipient, const struct kp_alarm *);
 
 /* A certificate of the node's own, which rules of that kind look after as they do after those of machines. `what` it is of,
  * for people; not_after KP_NO_TIME: it is no more. */

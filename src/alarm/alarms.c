@@ -166,6 +166,15 @@ uint8_t kp_alarm_label(const struct kp_model *m, const struct kp_alarm *a)
     return gone ? KP_SECRET : of_signal > own ? of_signal : own;
 }
 
+bool kp_alarm_may_go(const struct kp_model *m, enum kp_recipient to, const struct kp_alarm *a)
+{
+    kp_signal s = a->source == KP_ALARM_RULE ? signal_of(a) : 0;
+    const struct kp_interval v = { .asset = a->asset, .label = kp_alarm_label(m, a) };
+    bool gone = !kp_model_signal(m, s); /* its label is in the interval's */
+    return kp_gate_label(to, v.label) && kp_gate_interval(m, to, &v) &&
+           (gone || to != KP_TO_CLOUD || kp_gate_signal(m, to, s));
+}
+
 static void keep_label(const struct kp_alarms *e, struct kp_alarm *a)
 {
     uint8_t label = kp_alarm_label(e->model, a);

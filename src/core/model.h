@@ -19,6 +19,9 @@ enum kp_label { KP_INHERIT, KP_PUBLIC, KP_PARTNER, KP_INTERNAL, KP_SECRET };
 const char *kp_label_name(unsigned label);
 bool kp_label_parse(const char *, uint8_t *label);
 
+/* What a coupling brings, as far as another company gave it: it may or may not be handed on. */
+enum kp_brought { KP_BROUGHT_NOT, KP_BROUGHT_KEPT, KP_BROUGHT_ONWARD };
+
 /* ---- assets ---- */
 enum kp_asset_kind { /* ISA-95 / IEC 62264-1 equipment levels, then the things inside a machine */
     KP_FOLDER, KP_ENTERPRISE, KP_SITE, KP_AREA, KP_LINE, KP_MACHINE, KP_PLC, KP_METER, KP_SENSOR,
@@ -158,6 +161,9 @@ kp_signal kp_model_find_signal(const struct kp_model *, const char *path); /* 0 
 size_t kp_model_asset_path(const struct kp_model *, kp_asset, char *out, size_t size);
 size_t kp_model_signal_path(const struct kp_model *, kp_signal, char *out, size_t size);
 uint8_t kp_model_label(const struct kp_model *, kp_asset, uint8_t own); /* the label in force */
+/* Said by who keeps the agreements; any thread, with or without the lock. */
+void kp_model_set_brought(struct kp_model *, uint16_t coupling, enum kp_brought);
+enum kp_brought kp_model_brought(const struct kp_model *, uint16_t coupling);
 
 /* Children in name order. */
 size_t kp_model_child_assets(const struct kp_model *, kp_asset, const kp_asset **list);

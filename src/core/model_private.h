@@ -43,6 +43,7 @@ struct kp_model {
     kp_asset next_asset;
     kp_signal next_signal;
     int64_t next_interval;
+    atomic_uchar brought[UINT16_MAX + 1]; /* by coupling: enum kp_brought */
 };
 
 const char *model_asset_name(const struct kp_model *, uint32_t id);

@@ -146,6 +146,16 @@ uint8_t kp_model_label(const struct kp_model *m, kp_asset a, uint8_t own)
     return own == KP_INHERIT ? m->assets[0].info->label : own;
 }
 
+void kp_model_set_brought(struct kp_model *m, uint16_t coupling, enum kp_brought how)
+{
+    atomic_store(&m->brought[coupling], (unsigned char)how);
+}
+
+enum kp_brought kp_model_brought(const struct kp_model *m, uint16_t coupling)
+{
+    return (enum kp_brought)atomic_load(&m->brought[coupling]);
+}
+
 size_t kp_model_child_assets(const struct kp_model *m, kp_asset a, const kp_asset **list)
 {
     *list = a < m->assets_end ? m->assets[a].assets.id : NULL;

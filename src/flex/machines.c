@@ -43,7 +43,7 @@ static bool add(struct finding *f, kp_asset id, const char *path)
     snprintf(m->path, sizeof m->path, "%s", path);
     uint8_t label =
         kp_sources_find(f->model, id, kp_settings_machine(&f->rules->settings, path), &m->sources);
-    l->n += kp_gate_label(f->to, label);
+    l->n += kp_gate_label(f->to, label) && kp_gate_made_of(f->model, f->to, id);
     return true;
 }
 

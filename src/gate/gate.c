@@ -17,21 +17,54 @@ bool kp_gate_label(enum kp_recipient to, uint8_t label)
     static const uint8_t strictest[] = { [KP_TO_NODE] = KP_SECRET,
                                          [KP_TO_COMPANY] = KP_INTERNAL,
                                          [KP_TO_PARTNER] = KP_PARTNER,
+                                         [KP_TO_CLOUD] = KP_PARTNER,
                                          [KP_TO_ANYONE] = KP_PUBLIC };
     bool known = (unsigned)to < sizeof strictest && label >= KP_PUBLIC && label <= KP_SECRET;
     return known && label <= strictest[to];
 }
 
+/* What partners give stands below one asset, unless a person has put it elsewhere. */
+static bool given(const struct kp_model *m, kp_asset a)
+{
+    const struct kp_asset_info *info = kp_model_asset(m, a);
+    while (info && info->parent)
+        info = kp_model_asset(m, info->parent);
+    return info && info->name && strcmp(info->name, "partners") == 0;
+}
+
+/* Whether no partner has to permit that it goes there, or he does. */
+static bool permitted(const struct kp_model *m, enum kp_recipient to, const struct kp_signal_info *s)
+{
+    enum kp_brought how = to == KP_TO_CLOUD ? kp_model_brought(m, s->coupling) : KP_BROUGHT_ONWARD;
+    return how == KP_BROUGHT_ONWARD || (how == KP_BROUGHT_NOT && !given(m, s->asset));
+}
+
 bool kp_gate_asset(const struct kp_model *m, enum kp_recipient to, kp_asset a)
 {
     bool known = !a || kp_model_asset(m, a);
-    return known && kp_gate_label(to, kp_model_label(m, a, KP_INHERIT));
+    return known && kp_gate_label(to, kp_model_label(m, a, KP_INHERIT)) &&
+           !(to == KP_TO_CLOUD && given(m, a));
 }
 
 bool kp_gate_signal(const struct kp_model *m, enum kp_recipient to, kp_signal s)
 {
     const struct kp_signal_info *info = kp_model_signal(m, s);
-    return info && kp_gate_label(to, kp_model_label(m, info->asset, info->label));
+    return info && kp_gate_label(to, kp_model_label(m, info->asset, info->label)) &&
+           permitted(m, to, info);
+}
+
+bool kp_gate_made_of(const struct kp_model *m, enum kp_recipient to, kp_asset machine)
+{
+    const kp_signal *signals;
+    const kp_asset *assets;
+    bool may = !(to == KP_TO_CLOUD && given(m, machine));
+    size_t n = to == KP_TO_CLOUD ? kp_model_child_signals(m, machine, &signals) : 0;
+    for (size_t i = 0; i < n && may; i++)
+        may = permitted(m, to, kp_model_signal(m, signals[i]));
+    n = to == KP_TO_CLOUD ? kp_model_child_assets(m, machine, &assets) : 0;
+    for (size_t i = 0; i < n && may; i++)
+        may = kp_gate_made_of(m, to, assets[i]);
+    return may;
 }
 
 bool kp_gate_kept(const struct kp_model *m, enum kp_recipient to, kp_signal s)
@@ -42,7 +75,9 @@ bool kp_gate_kept(const struct kp_model *m, enum kp_recipient to, kp_signal s)
 bool kp_gate_interval(const struct kp_model *m, enum kp_recipient to, const struct kp_interval *v)
 {
     bool known = !v->asset || kp_model_asset(m, v->asset);
-    return known ? kp_gate_label(to, kp_model_label(m, v->asset, v->label)) : to == KP_TO_NODE;
+    return known ? kp_gate_label(to, kp_model_label(m, v->asset, v->label)) &&
+                       !(to == KP_TO_CLOUD && given(m, v->asset))
+                 : to == KP_TO_NODE;
 }
 
 /* ---- the gate ---- */

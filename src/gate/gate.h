@@ -12,6 +12,8 @@ struct kp_clock;
 /* Who gets it, the least trusted first: whoever does not say is anyone. */
 enum kp_recipient {
     KP_TO_ANYONE,
+    KP_TO_CLOUD, /* an assistant that another company runs: as a partner, but what partners gave goes
+                    there only if they permit it */
     KP_TO_PARTNER, /* another company, under an agreement */
     KP_TO_COMPANY, /* programs with a token, messages to people of this company */
     KP_TO_NODE,    /* it stays inside: the console, the CLI on this machine */
@@ -28,6 +30,9 @@ bool kp_gate_signal(const struct kp_model *, enum kp_recipient,
 bool kp_gate_kept(const struct kp_model *, enum kp_recipient, kp_signal);
 /* The same of an interval and its asset. */
 bool kp_gate_interval(const struct kp_model *, enum kp_recipient, const struct kp_interval *);
+/* Whether what is made of all signals of a machine (key figures) may go there, as far as partners
+ * are concerned who gave some of them. */
+bool kp_gate_made_of(const struct kp_model *, enum kp_recipient, kp_asset machine);
 
 /* ---- agreements ---- */
 

@@ -16,7 +16,7 @@ struct share_brought {
 
 bool kp_share_onward(const struct kp_share *s, uint16_t coupling)
 {
-    return !(atomic_load(&s->kept[coupling / 8]) >> coupling % 8 & 1);
+    return kp_model_brought(s->model, coupling) != KP_BROUGHT_KEPT;
 }
 
 /* ---- in memory; `brought_lock` held ---- */
@@ -34,8 +34,7 @@ static enum kp_code keep(struct kp_share *s, const struct share_brought *b, stru
     if (!old && !kp_grow(&s->brought, &s->brought_room, s->n_brought + 1, sizeof *s->brought))
         return kp_fail(err, KP_ENOMEM, "out of memory");
     *(old ? old : &s->brought[s->n_brought++]) = *b;
-    if (!b->onward)
-        atomic_fetch_or(&s->kept[b->coupling / 8], (unsigned char)(1u << b->coupling % 8));
+    kp_model_set_brought(s->model, b->coupling, b->onward ? KP_BROUGHT_ONWARD : KP_BROUGHT_KEPT);
     return KP_OK;
 }
 

@@ -48,7 +48,6 @@ struct kp_share {
     pthread_mutex_t brought_lock;  /* of its own, for it is taken under the model's; guards brought */
     struct share_brought *brought; /* by coupling; brought.c */
     size_t n_brought, brought_room;
-    _Atomic unsigned char kept[(UINT16_MAX + 1) / 8]; /* a bit per coupling whose data goes no further */
 };
 
 /* ---- identity.c ---- */

@@ -157,6 +157,11 @@ static enum kp_code exploited(struct kp_db *db, const char *holes, double *epss,
     return err->code;
 }
 
+/* Who writes an advisory may say with its mark (TLP) to whom it goes; to another company only what
+ * may go to all. */
+#define UNMARKED(company) \
+    " and (" company " or coalesce(a.tlp, '') in ('', 'WHITE', 'CLEAR'))"
+
 struct showing {
     struct kp_shield *s;
     struct kp_db *db;
@@ -194,7 +199,7 @@ static enum kp_code read_lines(struct showing *w, const char *advisory, bool all
         " coalesce(f.closed, 0), f.advisory, a.title, a.publisher, a.version, a.url, f.product,"
         " f.rule, f.why, f.holes, f.answer, f.comment, f.who, f.closed_why"
         " from finding f join advisory a on a.id = f.advisory"
-        " where (?1 is null or f.advisory = ?1) and (?2 or f.closed is null)"
+        " where (?1 is null or f.advisory = ?1) and (?2 or f.closed is null)" UNMARKED("?4")
         " order by f.verdict desc, f.score desc limit ?3",
         err);
     if (!s)
@@ -202,6 +207,7 @@ static enum kp_code read_lines(struct showing *w, const char *advisory, bool all
     kp_bind_text(s, 1, advisory);
     kp_bind_int(s, 2, all);
     kp_bind_int(s, 3, SHOWN_MAX);
+    kp_bind_int(s, 4, w->to >= KP_TO_COMPANY);
     while (kp_step(s, err)) {
         if (!kp_grow(&w->lines, &w->room, w->n + 1, sizeof *w->lines)) {
             kp_reset(s);
@@ -291,11 +297,14 @@ static enum kp_code put_advisory(struct showing *w, const char *id, struct kp_js
     static const char *const keys[] = { "id",      "publisher", "title", "version",
                                         "changed", "url",       "tlp" };
     struct kp_stmt *s = kp_db_prepare(
-        w->db, "select id, publisher, title, version, changed, url, tlp from advisory where id = ?",
+        w->db,
+        "select id, publisher, title, version, changed, url, tlp from advisory a"
+        " where id = ?1" UNMARKED("?2"),
         err);
     if (!s)
         return err->code;
     kp_bind_text(s, 1, id);
+    kp_bind_int(s, 2, w->to >= KP_TO_COMPANY);
     if (!kp_step(s, err))
         return err->code ? err->code
                          : kp_fail(err, KP_ENOTFOUND, "there is no advisory '%.60s'", id);

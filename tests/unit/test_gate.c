@@ -165,10 +165,10 @@ static enum kp_verdict pass_one(struct kp_cursor *c, int thing, int64_t at)
 static void a_label_lets_a_thing_go_no_further_than_it_says(void **state)
 {
     (void)state;
-    static const bool may[4][4] = { { true, true, true, true },
-                                    { false, true, true, true },
-                                    { false, false, true, true },
-                                    { false, false, false, true } };
+    static const bool may[4][5] = { { true, true, true, true, true },
+                                    { false, true, true, true, true },
+                                    { false, false, false, true, true },
+                                    { false, false, false, false, true } };
     for (uint8_t label = KP_PUBLIC; label <= KP_SECRET; label++)
         for (int to = KP_TO_ANYONE; to <= KP_TO_NODE; to++)
             assert_int_equal(kp_gate_label((enum kp_recipient)to, label),
@@ -188,6 +188,48 @@ static void a_label_lets_a_thing_go_no_further_than_it_says(void **state)
                 !kp_gate_interval(model, KP_TO_ANYONE, &v));
     v.label = KP_SECRET;
     assert_false(kp_gate_interval(model, KP_TO_COMPANY, &v));
+}
+
+static kp_signal put_given(const char *path, uint16_t coupling)
+{
+    struct kp_err err = { 0 };
+    struct kp_asset_info asset = { .name = "given", .kind = KP_MACHINE, .label = KP_PUBLIC };
+    asset.parent = *path ? kp_model_make_path(model, path, KP_FOLDER, &err) : 0;
+    struct kp_signal_info s = { .name = "value", .type = KP_DOUBLE, .coupling = coupling };
+    s.asset = kp_model_put_asset(model, &asset, &err);
+    kp_signal id = kp_model_put_signal(model, &s, &err);
+    assert_string_equal(err.text, "");
+    return id;
+}
+
+static void what_partners_gave_goes_to_a_cloud_only_when_they_permit_it(void **state)
+{
+    (void)state;
+    enum { NOT = 20, KEPT, ONWARD };
+    kp_model_set_brought(model, KEPT, KP_BROUGHT_KEPT);
+    kp_model_set_brought(model, ONWARD, KP_BROUGHT_ONWARD);
+    const struct {
+        const char *path;
+        uint16_t coupling;
+        bool may, asset; /* the signal; what it stands at */
+    } cases[] = { { "hall", NOT, true, true },          { "hall/b", KEPT, false, true },
+                  { "hall/c", ONWARD, true, true },     { "partners/a", NOT, false, false },
+                  { "partners/b", KEPT, false, false }, { "partners/c", ONWARD, true, false },
+                  { "partners/d", 0, false, false },    { "my/partners", NOT, true, true } };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        kp_signal id = put_given(cases[i].path, cases[i].coupling);
+        kp_asset at = kp_model_signal(model, id)->asset;
+        struct kp_interval v = { .asset = at, .label = KP_PUBLIC };
+        assert_int_equal(kp_gate_signal(model, KP_TO_CLOUD, id), cases[i].may);
+        assert_int_equal(kp_gate_kept(model, KP_TO_CLOUD, id), cases[i].may);
+        assert_int_equal(kp_gate_asset(model, KP_TO_CLOUD, at), cases[i].asset);
+        assert_int_equal(kp_gate_interval(model, KP_TO_CLOUD, &v), cases[i].asset);
+        assert_int_equal(kp_gate_made_of(model, KP_TO_CLOUD, kp_model_asset(model, at)->parent),
+                         cases[i].may && cases[i].asset);
+        assert_true(kp_gate_signal(model, KP_TO_ANYONE, id) &&
+                    kp_gate_asset(model, KP_TO_COMPANY, at) &&
+                    kp_gate_made_of(model, KP_TO_COMPANY, at));
+    }
 }
 
 /* ---- opening ---- */
@@ -921,6 +963,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         T(a_label_lets_a_thing_go_no_further_than_it_says),
+        T(what_partners_gave_goes_to_a_cloud_only_when_they_permit_it),
         T(a_transfer_is_opened_for_the_partner_in_the_period_and_as_often_as_agreed),
         T(what_was_never_a_signal_does_not_pass),
         T(what_is_newer_than_the_delay_waits),
