@@ -19,6 +19,12 @@ struct knock {
     int64_t last, until; /* monotonic */
 };
 
+struct asker {
+    char name[KP_USER_MAX];
+    int64_t spent; /* calls that are not forgotten */
+    int64_t at;    /* monotonic: up to when that is reckoned */
+};
+
 struct refusal {
     bool taken, first; /* first: not yet written */
     int64_t until;     /* monotonic: when its minute is over */
@@ -37,6 +43,7 @@ struct kp_guard {
     pthread_cond_t wake;
     bool stop;
     struct knock knocks[KP_GUARD_KNOCKS];
+    struct asker askers[KP_GUARD_ASKERS];
     struct refusal refusals[KP_GUARD_REFUSALS + 1]; /* the last: all others */
 };
 
@@ -137,6 +144,35 @@ void kp_guard_passed(struct kp_guard *g, const char *user)
     if (k)
         *k = (struct knock){ 0 };
     pthread_mutex_unlock(&g->lock);
+}
+
+/* ---- askers ---- */
+/* This one's place, else that of who asked longest ago. */
+static struct asker *asker(struct kp_guard *g, const char *who)
+{
+    struct asker *oldest = g->askers;
+    for (struct asker *a = g->askers; a < g->askers + KP_GUARD_ASKERS; a++) {
+        if (a->name[0] && strncmp(a->name, who, sizeof a->name - 1) == 0)
+            return a;
+        if (!a->name[0] || (oldest->name[0] && a->at < oldest->at))
+            oldest = a;
+    }
+    *oldest = (struct asker){ .at = kp_mono(g->clock) };
+    snprintf(oldest->name, sizeof oldest->name, "%s", who);
+    return oldest;
+}
+
+bool kp_guard_call(struct kp_guard *g, const char *who)
+{
+    pthread_mutex_lock(&g->lock);
+    struct asker *a = asker(g, who);
+    int64_t seconds = (kp_mono(g->clock) - a->at) / KP_SECOND;
+    a->at += seconds * KP_SECOND;
+    a->spent = a->spent > seconds ? a->spent - seconds : 0;
+    bool may = a->spent < KP_GUARD_CALLS;
+    a->spent += may;
+    pthread_mutex_unlock(&g->lock);
+    return may;
 }
 
 /* ---- refusals ---- */

@@ -13,6 +13,8 @@ enum {
     KP_GUARD_USER_FREE = 5, /* wrong passwords that cost nothing */
     KP_GUARD_ADDRESS_FREE = 20,
     KP_GUARD_WAIT_MAX_S = 900,
+    KP_GUARD_CALLS = 600, /* of one asker that cost a row of the audit log each; then one a second */
+    KP_GUARD_ASKERS = 64, /* that are remembered */
     KP_GUARD_REFUSALS = 64, /* kinds of refusals in a minute; what is beyond counts together */
 };
 
@@ -28,6 +30,10 @@ void kp_guard_failed(struct kp_guard *, const char *user, const char *from);
 void kp_guard_passed(
     struct kp_guard *,
     const char *user); /* what the user's failures cost is over; the address's stay */
+
+/* Whether this asker may cost the audit log one more row for reading: so many that nobody working
+ * is kept waiting, so few that the log is not written full with them. */
+bool kp_guard_call(struct kp_guard *, const char *who);
 
 /* Texts are copied. */
 void kp_guard_refused(struct kp_guard *, const struct kp_audit *);

@@ -191,6 +191,9 @@ static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Co
         .fetch_site = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site"),
         .agent = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "User-Agent"),
         .accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept"),
+        .mcp_version = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "MCP-Protocol-Version"),
+        .mcp_method = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Mcp-Method"),
+        .mcp_name = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Mcp-Name"),
     };
     if (!listener->local)
         find_client(connection, listener->partners && !listener->tls, x->request.client.from);

@@ -336,10 +336,19 @@ static bool check_partner(struct kp_request *r)
     return false;
 }
 
+/* Who has the right to the socket may ask for less than that gives, with a token. */
+static bool check_shown(struct kp_request *r)
+{
+    r->to = KP_TO_COMPANY;
+    return check_bearer(r) && check_role(r);
+}
+
 static bool check_access(struct kp_request *r)
 {
     if (r->client.partner)
         return check_partner(r);
+    if (r->route->needs & KP_AS_SHOWN && r->client.local && r->client.authorization)
+        return check_shown(r);
     if (r->client.local) {
         r->who = (struct kp_who){ .user = "local", .role = KP_OWNER, .via = "local" };
         r->to = KP_TO_NODE;
@@ -353,6 +362,8 @@ static bool check_access(struct kp_request *r)
         return false;
     /* A token is for a program, also when that has made a session of it; a person who has logged in is at the console. */
     r->to = strcmp(r->who.via, "token") == 0 ? KP_TO_COMPANY : KP_TO_NODE;
+    if (r->route->needs & KP_AS_SHOWN && !check_origin(r))
+        return false;
     if (r->route->needs & KP_LOCAL)
         return deny(r, "only possible over the node's Unix socket");
     return check_role(r);
@@ -462,6 +473,22 @@ bool kp_request_begin(struct kp_request *r, const char *method, char *target)
         return false;
     }
     return check_query(r, query) && check_type(r);
+}
+
+bool kp_request_within(struct kp_request *r, const struct kp_request *outer, enum kp_recipient to, const char *method, char *target)
+{
+    char *query = strchr(target, '?');
+    if (query)
+        *query++ = 0;
+    kp_request_init(r, outer->node);
+    r->web = outer->web;
+    r->sessions = outer->sessions;
+    r->oidc = outer->oidc;
+    r->client = outer->client;
+    r->who = outer->who;
+    r->to = to < outer->to ? to : outer->to;
+    r->now = outer->now;
+    return find_route(r, method, target) && check_role(r) && check_query(r, query);
 }
 
 void kp_request_serve(struct kp_request *r)

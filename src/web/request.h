@@ -38,6 +38,7 @@ enum kp_needs {
     KP_DATA = 512, /* brings measurements, many a second, or asks: not for the audit log */
     KP_OWN = 1024, /* also for the user whose name stands in the path */
     KP_FIRST = 2048, /* also before a password that somebody else has made is changed */
+    KP_AS_SHOWN = 4096, /* over the Unix socket too, a token that is shown counts; and no page of another site asks */
 };
 
 struct kp_route {
@@ -92,6 +93,7 @@ struct kp_client {
     const char *host, *authorization, *cookie, *koppel; /* headers, NULL = absent */
     const char *content_type, *content_encoding, *accept_encoding, *origin, *fetch_site, *agent;
     const char *accept;
+    const char *mcp_version, *mcp_method, *mcp_name;
     char from[KP_FROM_MAX]; /* its address; "" = over the Unix socket */
 };
 
@@ -132,6 +134,9 @@ void kp_request_free(struct kp_request *);
 /* Decides what to do with a request line and headers, before any body: route, rights, parameters.
  * False: the reply (an error) is ready. `target` is the raw request target; it is changed. */
 bool kp_request_begin(struct kp_request *, const char *method, char *target);
+/* The same of a question that is asked in the course of another request: by whom asks that, for a recipient that is
+ * trusted no more, and not for the audit log. Begins with kp_request_init. */
+bool kp_request_within(struct kp_request *, const struct kp_request *outer, enum kp_recipient, const char *method, char *target);
 /* Runs the handler; the reply is ready afterwards (or has begun to flow). */
 void kp_request_serve(struct kp_request *);
 

@@ -40,7 +40,7 @@ static bool put_alarm(void *arg, const struct kp_alarm *a)
     kp_model_lock(model(l->r));
     if (a->asset && kp_model_asset(model(l->r), a->asset))
         kp_model_asset_path(model(l->r), a->asset, path, sizeof path);
-    bool wanted = kp_gate_label(l->r->to, kp_alarm_label(model(l->r), a)) &&
+    bool wanted = kp_alarm_may_go(model(l->r), l->r->to, a) &&
                   (!l->asset || kp_pattern_match(l->asset, path));
     l->more = wanted && !l->left;
     if (wanted && l->left) {
@@ -105,9 +105,22 @@ static enum kp_code get_alarm(struct kp_request *r, int64_t id, struct kp_alarm 
     if (err->code)
         return err->code;
     kp_model_lock(model(r));
-    bool may = kp_gate_label(r->to, kp_alarm_label(model(r), out));
+    bool may = kp_alarm_may_go(model(r), r->to, out);
     kp_model_unlock(model(r));
     return may ? KP_OK : kp_fail(err, KP_ENOTFOUND, "there is no alarm %lld", (long long)id);
+}
+
+enum kp_code kp_route_alarm(struct kp_request *r, struct kp_err *err)
+{
+    int64_t id;
+    struct kp_alarm now;
+    if (kp_name_number(r, "an alarm", &id, err) || get_alarm(r, id, &now, err))
+        return err->code;
+    struct kp_json j = kp_reply_json(r);
+    kp_model_lock(model(r));
+    kp_alarm_json(&j, model(r), &now);
+    kp_model_unlock(model(r));
+    return KP_OK;
 }
 
 static enum kp_code act(struct kp_request *r, struct kp_alarm_act *a, struct kp_err *err)
@@ -116,13 +129,9 @@ static enum kp_code act(struct kp_request *r, struct kp_alarm_act *a, struct kp_
     struct kp_alarm now;
     a->user = r->who.user;
     if (kp_name_number(r, "an alarm", &id, err) || get_alarm(r, id, &now, err) ||
-        kp_alarms_act(alarms(r), id, a, err) || get_alarm(r, id, &now, err))
+        kp_alarms_act(alarms(r), id, a, err))
         return err->code;
-    struct kp_json j = kp_reply_json(r);
-    kp_model_lock(model(r));
-    kp_alarm_json(&j, model(r), &now);
-    kp_model_unlock(model(r));
-    return KP_OK;
+    return kp_route_alarm(r, err);
 }
 
 enum kp_code kp_route_alarm_acknowledge(struct kp_request *r, struct kp_err *err)

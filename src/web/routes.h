@@ -39,7 +39,7 @@ kp_handler kp_route_values_post, kp_route_tokens, kp_route_token_make, kp_route_
 kp_handler kp_route_discover, kp_route_discover_start, kp_route_discover_cancel;
 kp_handler kp_route_quarantine, kp_route_quarantine_release, kp_route_quarantine_drop;
 extern const char *const kp_alarm_which_words[]; /* ends with NULL */
-kp_handler kp_route_alarms, kp_route_alarm_acknowledge, kp_route_alarm_shelve, kp_route_alarm_unshelve; /* route_alarms.c */
+kp_handler kp_route_alarms, kp_route_alarm, kp_route_alarm_acknowledge, kp_route_alarm_shelve, kp_route_alarm_unshelve; /* route_alarms.c */
 kp_handler kp_route_alarm_suppress, kp_route_alarm_unsuppress;
 kp_handler kp_route_alarm_delivery, kp_route_alarm_delivery_put, kp_route_alarm_delivery_test, kp_route_alarm_delivery_log;
 kp_handler kp_route_alarm_rules, kp_route_alarm_rule, kp_route_alarm_rule_make, kp_route_alarm_rule_change, kp_route_alarm_rule_remove;
@@ -55,6 +55,7 @@ kp_handler kp_route_reports, kp_route_report_shift, kp_route_report_month, kp_ro
 kp_handler kp_route_dsp_versions, kp_route_dsp_catalogue, kp_route_dsp_dataset, kp_route_dsp_look, kp_route_data_in, kp_route_dsp_message; /* route_dsp.c */
 kp_handler kp_route_data, kp_route_data_signals, kp_route_data_token; /* route_data.c */
 kp_handler kp_route_inventory, kp_route_inventory_import, kp_route_device, kp_route_device_make, kp_route_device_put, kp_route_device_remove, kp_route_device_expect, kp_route_device_confirm, kp_route_aliases, kp_route_aliases_put; /* route_shield.c */
+kp_handler kp_route_mcp, kp_route_assistants, kp_route_assistants_put; /* route_mcp.c */
 kp_handler kp_route_advisories, kp_route_advisory, kp_route_advisory_take, kp_route_advisory_answer; /* the same */
 kp_handler kp_route_exits, kp_route_partner_meet; /* route_partner.c */
 kp_handler kp_route_card, kp_route_card_put, kp_route_partners, kp_route_partner_add, kp_route_partner_remove, kp_route_partner_catalogue; /* route_share.c */

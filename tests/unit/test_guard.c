@@ -156,12 +156,39 @@ static void what_waits_is_written_when_the_guard_ends(void **state)
         kit_number(p->k, "select count(*) from audit where detail like '4 more refusals%'"), 1);
 }
 
+static void who_asks_without_end_is_let_go_on_at_one_a_second_and_others_as_before(void **state)
+{
+    struct place *p = *state;
+    for (int i = 0; i < KP_GUARD_CALLS; i++)
+        assert_true(kp_guard_call(p->g, "assistant"));
+    assert_false(kp_guard_call(p->g, "assistant"));
+    assert_true(kp_guard_call(p->g, "another"));
+    kp_clock_advance(&p->k->clock, KP_SECOND - 1);
+    assert_false(kp_guard_call(p->g, "assistant"));
+    kp_clock_advance(&p->k->clock, 2 * KP_SECOND + 1);
+    for (int i = 0; i < 3; i++)
+        assert_true(kp_guard_call(p->g, "assistant"));
+    assert_false(kp_guard_call(p->g, "assistant"));
+    kp_clock_advance(&p->k->clock, 10 * KP_GUARD_CALLS * KP_SECOND);
+    for (int i = 0; i < KP_GUARD_CALLS; i++)
+        assert_true(kp_guard_call(p->g, "assistant"));
+    assert_false(kp_guard_call(p->g, "assistant"));
+    for (int i = 0; i < KP_GUARD_ASKERS; i++) { /* the one that asked longest ago is forgotten */
+        char name[24];
+        snprintf(name, sizeof name, "asker %d", i);
+        kp_clock_advance(&p->k->clock, 1);
+        assert_true(kp_guard_call(p->g, name));
+    }
+    assert_true(kp_guard_call(p->g, "assistant"));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         T(the_first_wrong_passwords_cost_nothing_and_each_further_one_twice_the_time),
         T(an_address_that_tries_many_users_waits_too_and_others_do_not),
+        T(who_asks_without_end_is_let_go_on_at_one_a_second_and_others_as_before),
         T(who_gets_in_begins_anew_and_an_hour_without_failure_is_forgotten),
         T(names_made_up_do_not_push_out_the_one_that_is_guessed_at),
         T(the_first_refusal_is_written_at_once_and_the_rest_of_its_minute_is_one_row),
