@@ -178,6 +178,15 @@ static const struct kp_flag transfers_flags[] = {
     { "reason", "TEXT", "with suspend or terminate: why" },
     { 0 },
 };
+static const struct kp_flag mcp_flags[] = {
+    { "url", "URL", "a node elsewhere, https://node.plant.example:8443; without, the one in the folder" },
+    { "token", "FILE", "ask with the rights of this token (koppel token add); needed with --url" },
+    { "ca", "FILE", "with --url: the CA that vouches for the node (koppel listen --ca)" },
+    { "recipient", "WHO", "with set: what assistants are: off, cloud (another company runs them) or inside" },
+    { "open", "TOOL", "with set: let them use this tool, which writes; more than once" },
+    { "close", "TOOL", "with set: no more" },
+    { 0 },
+};
 static const struct kp_flag oidc_flags[] = {
     { "issuer", "URL", "with set: the address of the identity provider, as it calls itself" },
     { "client-id", "ID", "with set: what it calls this node" },
@@ -484,6 +493,8 @@ const struct kp_verb kp_verbs[] = {
       "koppel transfers urn:uuid:3f1c6f2a-8c53-4a7e-9d2c-2f0f4f6f4a11", kp_verb_transfers, transfers_flags, 0, 2, NULL },
     { "pull", "AGREEMENT", "the data of an agreement, once, without a coupling",
       "koppel pull urn:uuid:3f1c6f2a-8c53-4a7e-9d2c-2f0f4f6f4a11 --from -2d --output spindles.jsonl", kp_verb_pull, pull_flags, 1, 1, NULL },
+    { "mcp", "[show | set]", "lets an AI assistant ask this node (Model Context Protocol); without arguments it speaks that over stdin and stdout",
+      "koppel mcp --node ~/factory --token assistant.token", kp_verb_mcp, mcp_flags, 0, 1, NULL },
     { "oidc", "[set | off]", "logging in at the company's identity provider (OpenID Connect)",
       "koppel oidc set --issuer https://login.plant.example --client-id koppel --secret -", kp_verb_oidc, oidc_flags, 0, 1, NULL },
     { "sql", "STATEMENT", "ask the data file",

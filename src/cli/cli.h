@@ -106,6 +106,7 @@ int kp_flex_orders(struct kp_cli *), kp_flex_folders(struct kp_cli *);
 int kp_verb_partner(struct kp_cli *), kp_verb_offer(struct kp_cli *), kp_verb_catalogue(struct kp_cli *); /* share.c */
 int kp_partner_meet(struct kp_cli *, const char *url), kp_exits(struct kp_cli *); /* share_partner.c */
 int kp_verb_negotiate(struct kp_cli *), kp_verb_agreements(struct kp_cli *), kp_verb_transfers(struct kp_cli *), kp_verb_pull(struct kp_cli *);
+int kp_verb_mcp(struct kp_cli *);
 int kp_verb_check(struct kp_cli *), kp_verb_rollback(struct kp_cli *);
 int kp_verb_help(struct kp_cli *), kp_verb_completion(struct kp_cli *);
 #endif

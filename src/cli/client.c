@@ -282,6 +282,81 @@ enum kp_code kp_client_flow(struct kp_cli *c, const char *url, bool (*take)(void
     return err->code;
 }
 
+/* ---- a connection that stays ---- */
+struct kp_wire {
+    struct kp_cli *c;
+    CURL *h;
+    char token[600]; /* the header */
+};
+
+struct kp_wire *kp_wire_open(struct kp_cli *c, const struct kp_wire_to *to, struct kp_err *err)
+{
+    static const char path[] = "/mcp";
+    struct curl_slist *none = NULL;
+    struct kp_buf url;
+    struct kp_wire *w = kp_alloc(sizeof *w);
+    if (!w || !(w->h = prepare(c, "POST", path, NULL, NULL, 0, &none))) {
+        kp_fail(err, KP_ENOMEM, "out of memory");
+        kp_free(w);
+        return NULL;
+    }
+    w->c = c;
+    if (to->token)
+        snprintf(w->token, sizeof w->token, "Authorization: Bearer %s", to->token);
+    if (to->url) {
+        size_t n = strlen(to->url);
+        kp_buf_init(&url, URL_MAX);
+        kp_buf_printf(&url, "%.*s%s", (int)(n && to->url[n - 1] == '/' ? n - 1 : n), to->url, path);
+        curl_easy_setopt(w->h, CURLOPT_UNIX_SOCKET_PATH, NULL);
+        curl_easy_setopt(w->h, CURLOPT_URL, kp_buf_text(&url));
+        curl_easy_setopt(w->h, CURLOPT_PROTOCOLS_STR, "http,https");
+        kp_buf_free(&url);
+    }
+    if (to->ca)
+        curl_easy_setopt(w->h, CURLOPT_CAINFO, to->ca);
+    curl_easy_setopt(w->h, CURLOPT_WRITEFUNCTION, collect);
+    curl_easy_setopt(w->h, CURLOPT_TIMEOUT, (long)ANSWER_SECONDS);
+    return w;
+}
+
+void kp_wire_close(struct kp_wire *w)
+{
+    if (!w)
+        return;
+    curl_easy_cleanup(w->h);
+    explicit_bzero(w->token, sizeof w->token);
+    kp_free(w);
+}
+
+enum kp_code kp_wire_post(struct kp_wire *w, const char *const *headers, const char *body, size_t len, struct kp_reply *r,
+                          struct kp_err *err)
+{
+    struct curl_slist *list = curl_slist_append(NULL, "Content-Type: application/json");
+    curl_slist_append(list, "Accept: application/json, text/event-stream");
+    curl_slist_append(list, "Expect:");
+    if (*w->token)
+        curl_slist_append(list, w->token);
+    for (; *headers; headers++)
+        curl_slist_append(list, *headers);
+    *r = (struct kp_reply){ 0 };
+    kp_buf_init(&r->body, BODY_MAX);
+    curl_easy_setopt(w->h, CURLOPT_HTTPHEADER, list);
+    curl_easy_setopt(w->h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+    curl_easy_setopt(w->h, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(w->h, CURLOPT_WRITEDATA, &r->body);
+    CURLcode code = curl_easy_perform(w->h);
+    curl_easy_getinfo(w->h, CURLINFO_RESPONSE_CODE, &r->status);
+    curl_slist_free_all(list);
+    if (code == CURLE_OK)
+        return KP_OK;
+    const char *url = NULL;
+    curl_easy_getinfo(w->h, CURLINFO_EFFECTIVE_URL, &url);
+    bool here = url && strncmp(url, "http://localhost/", 17) == 0;
+    return code == CURLE_COULDNT_CONNECT && here
+               ? not_running(w->c, err)
+               : kp_fail(err, KP_EPEER, "asking the node: %s", curl_easy_strerror(code));
+}
+
 void kp_print_json(const json_t *j)
 {
     json_dumpf(j, stdout, JSON_COMPACT);

@@ -34,6 +34,17 @@ enum kp_code kp_client_lines(struct kp_cli *, const char *method, const char *ur
 /* Hands on a reply that flows, in pieces, until it ends or `take` returns false (then no failure is set); its type. */
 enum kp_code kp_client_flow(struct kp_cli *, const char *url, bool (*take)(void *, const char *, size_t), void *arg,
                             char *type, size_t size, struct kp_err *);
+/* A connection that is used again and again, for messages that a program hands on: to the node's socket or (url) to a node
+ * elsewhere. Answers come as they are, whatever their status; an error says that there was none. */
+struct kp_wire_to {
+    const char *url, *token, *ca; /* NULL: none; ca: a file */
+};
+struct kp_wire;
+struct kp_wire *kp_wire_open(struct kp_cli *, const struct kp_wire_to *, struct kp_err *);
+void kp_wire_close(struct kp_wire *); /* NULL is allowed */
+/* `headers`: lines "Name: value", NULL-ended. */
+enum kp_code kp_wire_post(struct kp_wire *, const char *const *headers, const char *body, size_t len, struct kp_reply *,
+                          struct kp_err *);
 bool kp_client_running(struct kp_cli *); /* whether the node answers */
 
 /* A reply (taken over; NULL: err says why) as JSON or as `print` does; returns the exit code. */
