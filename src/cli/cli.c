@@ -410,6 +410,29 @@ static const struct kp_word advisories_words[] = {
     { "answer", "ADVISORY DEVICE ANSWER", "comment", "affected, not_affected, in_progress, accepted or done; it is remembered", "koppel advisories answer ICSA-24-046-01 hall/press not_affected" },
     { 0 },
 };
+static const struct kp_flag feed_flags[] = {
+    { "kind", "KIND", "with add: what the server speaks (taxii)" },
+    { "every", "TIME", "how often it is pulled (1h)" },
+    { "set", "KEY=VALUE", "a setting of its kind; an empty value takes it away" },
+    { "user", "NAME", "whom the password is of" },
+    { "password-file", "FILE", "a file with the password, - asks for it" },
+    { "token-file", "FILE", "a file with a token, - asks for it" },
+    { "ca", "FILE", "who vouches for the server, PEM (default: whom the system trusts)" },
+    { "certificate", "FILE", "this node's certificate for it, PEM" },
+    { "key", "FILE", "and its private key, PEM" },
+    { "on", NULL, "with set: pull it" },
+    { "off", NULL, "with set: pull it no more" },
+    { 0 },
+};
+static const struct kp_word feed_words[] = {
+    { "list", "", "", "all feeds and how they are", "koppel feed list" },
+    { "show", "NAME", "", "one of them", "koppel feed show centre" },
+    { "add", "NAME URL", "kind every set user password-file token-file ca certificate key", "bring from this server, again and again", "koppel feed add centre https://centre.example/taxii2/ --user acme --password-file -" },
+    { "set", "NAME [URL]", "every set user password-file token-file ca certificate key on off", "change it", "koppel feed set centre --every 4h" },
+    { "pull", "NAME", "", "bring what is new now, and wait for it", "koppel feed pull centre" },
+    { "remove", "NAME", "", "bring no more; what came stays", "koppel feed remove centre" },
+    { 0 },
+};
 static const struct kp_flag shield_flags[] = {
     { "inventory", "FILE", "a CSV file of devices: id, manufacturer, product, order_number, firmware" },
     { "advisories", "DIR", "a folder of advisories (CSAF 2.0)" },
@@ -505,6 +528,8 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_inventory, inventory_flags, 0, -1, inventory_words },
     { "advisories", "list | import | show | answer ...", "which devices are affected by what, and what to do", "koppel advisories import csaf/",
       kp_verb_advisories, advisories_flags, 0, -1, advisories_words },
+    { "feed", "list | show | add | set | pull | remove ...", "where threat information is brought from", "koppel feed pull centre",
+      kp_verb_feed, feed_flags, 0, -1, feed_words },
     { "shield", "match", "which devices of a list the advisories of a folder are about, without a node",
       "koppel shield match --inventory devices.csv --advisories csaf/", kp_verb_shield, shield_flags, 1, 1, NULL },
     { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1, NULL },

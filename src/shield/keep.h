@@ -40,7 +40,10 @@ struct kp_shield {
     struct kp_arena texts;      /* and their nameplates */
     struct device_row *rows;    /* in the order of its devices */
     const char *aliases;        /* makers' other names, as the user has them; NULL: none */
+    struct feeds *feeds;        /* who brings what (feed_keep.h) */
+    bool woken;                 /* by the lock `lock`: somebody wants a turn of the thread */
 };
+void kp_shield_wake(struct kp_shield *);
 
 struct device_row {
     int64_t id, asset, host, made, changed, expected_until, alarm, weight, by_hand;

@@ -268,5 +268,12 @@ static const char schema_v10[] =
     "drop index share_offer_dataset;"
     "create index share_offer_dataset on share_offer(dataset, partner);"
     /* what went out lately is judged each minute */
-    "create index share_exit_at on share_exit(at);";
+    "create index share_exit_at on share_exit(at);"
+    /* Feeds of threat information (shield/feed.h). kind: of kp_feed_kinds; settings, state: JSON, of what a person says and of how far it
+     * is; every, next: ns; fault: why the last pull failed, note: what a person should know; taken, refused: in all pulls. Passwords
+     * and keys are the secret "feed/ID" */
+    "create table feed(id integer primary key autoincrement, name text not null unique, kind text not null, url text not null,"
+    "  settings text not null default '{}', state text not null default '{}', every integer not null, enabled integer not null default 1,"
+    "  next integer not null default 0, tries integer not null default 0, fault text, note text, pulled integer,"
+    "  taken integer not null default 0, refused integer not null default 0, made integer not null);";
 #endif

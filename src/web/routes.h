@@ -57,6 +57,7 @@ kp_handler kp_route_data, kp_route_data_signals, kp_route_data_token; /* route_d
 kp_handler kp_route_inventory, kp_route_inventory_import, kp_route_device, kp_route_device_make, kp_route_device_put, kp_route_device_remove, kp_route_device_expect, kp_route_device_confirm, kp_route_aliases, kp_route_aliases_put; /* route_shield.c */
 kp_handler kp_route_advisories, kp_route_advisory, kp_route_advisory_take, kp_route_advisory_answer; /* the same */
 kp_handler kp_route_exits, kp_route_partner_meet; /* route_partner.c */
+kp_handler kp_route_feeds, kp_route_feed, kp_route_feed_add, kp_route_feed_change, kp_route_feed_remove, kp_route_feed_pull; /* route_feeds.c */
 kp_handler kp_route_card, kp_route_card_put, kp_route_partners, kp_route_partner_add, kp_route_partner_remove, kp_route_partner_catalogue; /* route_share.c */
 kp_handler kp_route_offers, kp_route_offer_add, kp_route_offer_remove, kp_route_agreements, kp_route_agreement_end;
 kp_handler kp_route_pull; /* route_pull.c */
