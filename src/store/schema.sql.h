@@ -275,5 +275,32 @@ static const char schema_v10[] =
     "create table feed(id integer primary key autoincrement, name text not null unique, kind text not null, url text not null,"
     "  settings text not null default '{}', state text not null default '{}', every integer not null, enabled integer not null default 1,"
     "  next integer not null default 0, tries integer not null default 0, fault text, note text, pulled integer,"
-    "  taken integer not null default 0, refused integer not null default 0, made integer not null);";
+    "  taken integer not null default 0, refused integer not null default 0, made integer not null);"
+    /* Objects of STIX (shield/stix_store.h), each version a row. version, created: ns (created null: it says none), stamp: version as it
+     * was written; tlp: enum kp_tlp, marked: it says so itself; marks: of a marking definition, what it stands for (-1: no level);
+     * source: who brought it; body: its text as it came */
+    "create table stix_object(id integer primary key, stix text not null, version integer not null, type text not null,"
+    "  spec text not null, stamp text not null, created integer, creator text, revoked integer not null, tlp integer not null,"
+    "  marked integer not null, marks integer, source text not null, made integer not null, body text not null);"
+    "create unique index stix_object_version on stix_object(stix, version);"
+    "create index stix_object_type on stix_object(type, id);"
+    /* What is shared over TAXII (shield/taxii.h): collections, below one root of the API; tlp: nothing above that goes out of it */
+    "create table stix_collection(id integer primary key autoincrement, uuid text not null unique, name text not null unique,"
+    "  root text not null, title text not null, description text, tlp integer not null, made integer not null);"
+    /* who: 'token NAME', 'partner NAME' or '*'; amber: it is named as one who needs to know */
+    "create table stix_member(collection integer not null, who text not null, reads integer not null, writes integer not null,"
+    "  amber integer not null, made integer not null, primary key(collection, who)) without rowid;"
+    /* added: us, never twice in a collection. flags: 1 the first and 2 the last of its versions there, among those of one version of the
+     * standard, 4 of the newest version of the standard */
+    "create table stix_entry(collection integer not null, added integer not null, object integer not null, flags integer not null,"
+    "  primary key(collection, added)) without rowid;"
+    "create unique index stix_entry_object on stix_entry(object, collection);"
+    "create index stix_entry_new on stix_entry(collection, added, object) where flags & 6 = 6;"
+    /* What became of what was posted; body: JSON */
+    "create table stix_status(id text primary key, collection integer not null, who text not null, at integer not null,"
+    "  body text not null) without rowid;"
+    "create index stix_status_at on stix_status(at);"
+    /* What went out to whom: requests and objects a day */
+    "create table stix_exit(day integer not null, collection integer not null, who text not null, requests integer not null,"
+    "  objects integer not null, last integer not null, primary key(day, collection, who)) without rowid;";
 #endif
