@@ -88,7 +88,7 @@ static const struct kp_flag discover_flags[] = {
     { 0 },
 };
 static const struct kp_flag token_flags[] = {
-    { "role", "ROLE", "with add: viewer, operator, engineer or owner; without it owner" },
+    { "role", "ROLE", "with add: viewer, operator, engineer, owner (without it), or member: only of collections" },
     { "expires", "TIME", "with add: it opens nothing from then on, such as 90d or 2027-01-31" },
     { "write", "PATTERN", "with add: it may post values to these signals, and nothing else" },
     { 0 },

@@ -284,6 +284,7 @@ static const char schema_v10[] =
     "  marked integer not null, marks integer, source text not null, made integer not null, body text not null);"
     "create unique index stix_object_version on stix_object(stix, version);"
     "create index stix_object_type on stix_object(type, id);"
+    "create index stix_object_red on stix_object(id) where tlp >= 4;"
     /* What is shared over TAXII (shield/taxii.h): collections, below one root of the API; tlp: nothing above that goes out of it */
     "create table stix_collection(id integer primary key autoincrement, uuid text not null unique, name text not null unique,"
     "  root text not null, title text not null, description text, tlp integer not null, made integer not null);"

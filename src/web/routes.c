@@ -145,6 +145,13 @@ PARAMS exits_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 1000, .standard = 100 },
     END,
 };
+PARAMS stix_params[] = {
+    { .name = "type", .type = KP_PARAM_TEXT },
+    { .name = "find", .type = KP_PARAM_TEXT },
+    { .name = "after", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 1000, .standard = 100 },
+    END,
+};
 PARAMS oidc_params[] = { /* the first three are read; providers send the others too */
     { .name = "state", .type = KP_PARAM_TEXT },
     { .name = "code", .type = KP_PARAM_TEXT },
@@ -433,6 +440,16 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_PATCH, API "/feeds/{name}", kp_route_feed_change, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_DELETE, API "/feeds/{name}", kp_route_feed_remove, KP_ENGINEER, KP_SLOW, NULL },
     { KP_HTTP_POST, API "/feeds/{name}/pull", kp_route_feed_pull, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_GET, API "/stix", kp_route_stix, KP_VIEWER, KP_SLOW, stix_params },
+    { KP_HTTP_POST, API "/stix", kp_route_stix_take, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/stix/{id}", kp_route_stix_show, KP_VIEWER, 0, NULL },
+    { KP_HTTP_DELETE, API "/stix/{id}", kp_route_stix_remove, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_GET, API "/collections", kp_route_collections, KP_ENGINEER, KP_SLOW, NULL },
+    { KP_HTTP_POST, API "/collections", kp_route_collection_add, KP_OWNER, KP_BODY_JSON, NULL },
+    { KP_HTTP_PATCH, API "/collections/{name}", kp_route_collection_change, KP_OWNER, KP_BODY_JSON, NULL },
+    { KP_HTTP_DELETE, API "/collections/{name}", kp_route_collection_remove, KP_OWNER, KP_SLOW, NULL },
+    { KP_HTTP_PUT, API "/collections/{name}/members", kp_route_collection_member, KP_OWNER, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/collections/{name}/objects", kp_route_collection_publish, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/sql", kp_route_sql, KP_ENGINEER, KP_SLOW | KP_DATA | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/backup", kp_route_backup, KP_OWNER, KP_LOCAL | KP_SLOW | KP_BODY_JSON | KP_FLOWS, NULL },
     { KP_HTTP_GET, API "/backups", kp_route_backups, KP_ENGINEER, 0, NULL },
