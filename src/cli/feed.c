@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* feed: where threat information is brought from. */
 #include "cli/client.h"
+#include "cli/stix.h"
 #include "core/text.h"
 
 #include <inttypes.h>
@@ -202,6 +203,8 @@ int kp_verb_feed(struct kp_cli *c)
     const char *act = c->argc ? c->argv[0] : "list", *name = c->argc == 2 ? c->argv[1] : NULL;
     if (c->argc < 2 && strcmp(act, "list") == 0)
         return list(c);
+    if (strcmp(act, "collection") == 0)
+        return kp_feed_collections(c);
     if (strcmp(act, "add") == 0)
         return add(c);
     if (strcmp(act, "set") == 0)

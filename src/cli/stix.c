@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stix: patterns of STIX 2.1 checked, and held against observations in files. Needs no node. */
+/* stix: patterns of STIX 2.1 checked, and held against observations in files; that needs no node. Objects the node keeps: stix_objects.c. */
 #include "shield/stix_pattern.h"
 
-#include "cli/cli.h"
+#include "cli/stix.h"
 #include "core/json.h"
 #include "net/json_memory.h"
 
@@ -184,5 +184,10 @@ int kp_verb_stix(struct kp_cli *c)
         return match_batch(c);
     if (strcmp(c->argv[0], "check-pattern") == 0)
         return check_pattern(c);
-    return kp_complain(c, KP_MISUSE, "'%s' is none of match, match-batch, check-pattern", c->argv[0]);
+    static const char *const kept[] = { "import", "list", "show", "remove", NULL };
+    for (size_t i = 0; kept[i]; i++)
+        if (strcmp(c->argv[0], kept[i]) == 0)
+            return kp_stix_objects(c);
+    return kp_complain(c, KP_MISUSE, "'%s' is none of import, list, show, remove, match, match-batch, check-pattern",
+                       c->argv[0]);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* memmem */
 #include "shield/stix_cut.h"
 
 #include "net/json_memory.h"
@@ -170,4 +171,10 @@ enum kp_code kp_stix_cut(const char *text, size_t len, struct kp_arena *arena,
     kp_buf_free(&c.frame);
     kp_free(c.part);
     return err->code;
+}
+
+bool kp_stix_defines_marking(const struct kp_stix_part *p)
+{
+    static const char word[] = "\"marking-definition\"";
+    return p->text && memmem(p->text, p->len, word, sizeof word - 1);
 }

@@ -12,7 +12,7 @@
 enum {
     KP_STIX_OBJECT_MAX = 1 << 20, /* bytes of one object */
     KP_STIX_DEPTH = 40,           /* levels of one object */
-    KP_STIX_BATCH_MAX = 20000     /* objects at once */
+    KP_STIX_BATCH_MAX = 100000    /* objects at once */
 };
 
 struct kp_stix_part {
@@ -28,4 +28,6 @@ struct kp_stix_parts {
  * "bundle"), else none. KP_EPARSE: no JSON; KP_EINVALID: objects is no list; KP_EFULL. */
 enum kp_code kp_stix_cut(const char *text, size_t len, struct kp_arena *, struct kp_stix_parts *,
                          struct kp_err *);
+/* Whether it may be a marking definition: those go first, for others refer to them. */
+bool kp_stix_defines_marking(const struct kp_stix_part *);
 #endif

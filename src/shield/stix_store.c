@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* memmem */
 #include "shield/stix_store.h"
 
 #include "net/json_memory.h"
@@ -322,12 +321,6 @@ static enum kp_code flush(struct kp_store *store, struct work *w, struct kp_err 
     return err->code;
 }
 
-static bool defines_marking(const struct kp_stix_part *p)
-{
-    static const char word[] = "\"marking-definition\"";
-    return p->text && memmem(p->text, p->len, word, sizeof word - 1);
-}
-
 static enum kp_code add(struct kp_store *store, struct work *w, const struct kp_stix_part *part,
                         struct kp_stix_result *r, struct kp_err *err)
 {
@@ -366,7 +359,7 @@ enum kp_code kp_stix_take(struct kp_store *store, const struct kp_clock *clock,
                                .why = w->why };
     for (int pass = 0; pass < 2 && !err->code; pass++) {
         for (size_t i = 0; i < parts->n && !err->code; i++)
-            if (defines_marking(&parts->part[i]) == (pass == 0))
+            if (kp_stix_defines_marking(&parts->part[i]) == (pass == 0))
                 add(store, w, &parts->part[i], &b->result[i], err);
         flush(store, w, err);
     }
