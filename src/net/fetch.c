@@ -21,6 +21,8 @@ struct kp_fetcher {
     CURL *easy;
     int64_t last; /* when the last answer came, monotonic; 0: none did */
     struct kp_buf *text;
+    const char *type, *body; /* of a POST; NULL: it is a GET */
+    size_t len;
     char why[CURL_ERROR_SIZE];
 };
 
@@ -183,6 +185,14 @@ static enum kp_code perform(struct kp_fetcher *f, struct kp_err *err)
     return kp_fail(err, person ? KP_EREFUSED : KP_EPEER, "%.200s", why);
 }
 
+static bool choose_method(struct kp_fetcher *f)
+{
+    return f->body ? !curl_easy_setopt(f->easy, CURLOPT_POST, 1L) &&
+                         !curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE, (long)f->len) &&
+                         !curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, f->body)
+                   : !curl_easy_setopt(f->easy, CURLOPT_HTTPGET, 1L);
+}
+
 static enum kp_code ask(struct kp_fetcher *f, const struct kp_fetch *q, const char *url,
                         struct kp_fetched *out, struct kp_err *err)
 {
@@ -191,7 +201,8 @@ static enum kp_code ask(struct kp_fetcher *f, const struct kp_fetch *q, const ch
     f->text = &out->text;
     bool done = add(&headers, "If-None-Match", q->tag) &&
                 add(&headers, "If-Modified-Since", q->since) &&
-                add(&headers, "Accept", q->accept) && introduce(f, url, &headers) &&
+                add(&headers, "Accept", q->accept) && add(&headers, "Content-Type", f->type) &&
+                choose_method(f) && introduce(f, url, &headers) &&
                 !curl_easy_setopt(f->easy, CURLOPT_URL, url) &&
                 !curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, headers);
     if (!done)
@@ -202,6 +213,8 @@ static enum kp_code ask(struct kp_fetcher *f, const struct kp_fetch *q, const ch
         out->wait = wait > 0 && wait < 10 * 86400 ? (int64_t)wait * KP_SECOND : 0;
         hear(f->easy, "ETag", out->tag, sizeof out->tag);
         hear(f->easy, "Last-Modified", out->since, sizeof out->since);
+        if (q->header)
+            hear(f->easy, q->header, out->header, sizeof out->header);
     }
     curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
@@ -242,11 +255,23 @@ enum kp_code kp_fetcher_get(struct kp_fetcher *f, const struct kp_fetch *q, stru
                  !kp_fetcher_wait(f, f->o->pause - since, &own)) {
             out->text.len = 0;
             if (!ask(f, q, url, out, &own))
-                url = redirect(f, out, url, &arena, &own);
+                url = f->body ? NULL : redirect(f, out, url, &arena, &own);
         }
     }
     kp_arena_free(&arena);
     return own.code ? kp_fail(err, own.code, "%.150s: %s", q->url, own.text) : KP_OK;
+}
+
+enum kp_code kp_fetcher_post(struct kp_fetcher *f, const struct kp_fetch *q, const char *type,
+                             const char *body, size_t len, struct kp_fetched *out,
+                             struct kp_err *err)
+{
+    f->type = type;
+    f->body = body;
+    f->len = len;
+    enum kp_code code = kp_fetcher_get(f, q, out, err);
+    f->type = f->body = NULL;
+    return code;
 }
 
 /* ---- addresses ---- */

@@ -24,13 +24,15 @@ struct kp_fetch {
     const char *url;
     const char *tag, *since; /* what an earlier answer said of itself; NULL or "": not known */
     const char *accept;      /* NULL: anything */
+    const char *header;      /* of the answer, that is to be told; NULL: none */
     size_t most;             /* bytes of the answer, unpacked */
 };
 struct kp_fetched {
     long status; /* 200, 304, or what the server says it is */
     struct kp_buf text;
     char tag[KP_FETCH_TAG], since[KP_FETCH_TIME];
-    int64_t wait; /* ns: the server says how long to leave it alone; 0: it does not */
+    char header[KP_FETCH_TIME]; /* "" = it was not there */
+    int64_t wait;               /* ns: the server says how long to leave it alone; 0: it does not */
 };
 
 struct kp_fetcher;
@@ -41,6 +43,9 @@ void kp_fetcher_free(struct kp_fetcher *); /* NULL is allowed */
  * KP_ESTOPPED, KP_ENOMEM. */
 enum kp_code kp_fetcher_get(struct kp_fetcher *, const struct kp_fetch *, struct kp_fetched *,
                             struct kp_err *);
+/* The same with a body of that type, which is sent once: no redirect is followed. */
+enum kp_code kp_fetcher_post(struct kp_fetcher *, const struct kp_fetch *, const char *type,
+                             const char *body, size_t len, struct kp_fetched *, struct kp_err *);
 /* Sleeps, unless it is to stop. */
 enum kp_code kp_fetcher_wait(struct kp_fetcher *, int64_t ns, struct kp_err *);
 
