@@ -73,8 +73,15 @@ static enum kp_code make_frame(struct cutting *c)
     int depth = 0;
     while (c->at < c->len && !c->err->code) {
         char x = c->text[c->at];
-        if (x == '{' && depth == 2 && open[0] == '{' && open[1] == '[') {
+        bool listed = depth == 2 && open[0] == '{' && open[1] == '[';
+        if (listed && x == '{') {
             take_object(c);
+            continue;
+        }
+        if (listed && (x == '-' || (x >= '0' && x <= '9'))) { /* no number of ours */
+            while (c->at < c->len && memchr("0123456789+-.eE", c->text[c->at], 15))
+                c->at++;
+            kp_buf_str(&c->frame, "null");
             continue;
         }
         if (x == '"') {
