@@ -19,7 +19,7 @@ enum {
     LIST_MOST = 4 << 20,
     LIMIT = 1000,
     PAGES_MAX = 100000,
-    STALE_MAX = 50, /* pages in a row that bring nothing new or do not get on */
+    STALE_MAX = 20, /* pages in a row that bring nothing and do not get on */
     ROOTS_MAX = 20,
     COLLECTIONS_MAX = 500,
     PATIENCE_S = 20, /* of a wait that the server asks for, in the middle of a pull */
@@ -188,22 +188,37 @@ static enum kp_code keep_place(struct kp_db *db, const struct kp_stix_batch *b, 
     return kp_feed_keep(db, r->p->v->id, r->p->v->state, err);
 }
 
-/* Servers that go on for ever: the same token again, or page after page with nothing new. */
-static enum kp_code check_progress(struct reading *r, const struct kp_stix_batch *b,
-                                   const char *old_next, struct kp_err *err)
+struct before { /* a page was asked for */
+    char next[600];
+    int64_t last;
+};
+
+static void note_before(const struct reading *r, struct before *b)
 {
+    const char *next = place_text(r, "next"), *last = place_text(r, "last");
+    snprintf(b->next, sizeof b->next, "%s", next ? next : "");
+    if (!last || !kp_time_parse(last, &b->last))
+        b->last = KP_NO_TIME;
+}
+
+/* Servers that go on for ever: the same token again, or pages that bring nothing. */
+static enum kp_code check_progress(struct reading *r, const struct kp_stix_batch *b,
+                                   const struct before *before, struct kp_err *err)
+{
+    int64_t last = KP_NO_TIME;
     if (!r->more)
         return KP_OK;
     if (!*r->next && !*r->last)
         return kp_fail(err, KP_EPEER,
-                       "it says there is more, and neither next nor when what it gave"
-                       " was added");
-    if (old_next && *r->next && strcmp(old_next, r->next) == 0)
+                       "it says there is more, and neither next nor when what it gave was added");
+    if (*r->next && strcmp(before->next, r->next) == 0)
         return kp_fail(err, KP_EPEER, "it gives the same page again and again");
-    r->stale = b->stored ? 0 : r->stale + 1;
+    if (*r->last)
+        kp_time_parse(r->last, &last);
+    r->stale = b->n && (b->stored || last > before->last) ? 0 : r->stale + 1;
     if (r->stale > STALE_MAX || ++r->pages > PAGES_MAX)
-        return kp_fail(err, KP_EPEER, "its pages have no end: %d in a row with nothing new",
-                       r->stale);
+        return kp_fail(err, KP_EPEER, "its pages have no end: %d of them, %d in a row with nothing",
+                       r->pages, r->stale);
     return KP_OK;
 }
 
@@ -237,18 +252,18 @@ static enum kp_code take_page(struct reading *r, struct kp_fetched *got, struct 
     struct kp_stix_parts parts;
     struct kp_feed_visit *v = r->p->v;
     int64_t at;
-    char old_next[sizeof r->next] = "";
+    struct before before;
     struct kp_stix_batch b = {
         .source = r->p->source, .collection = r->p->into, .also = keep_place, .arg = r
     };
-    snprintf(old_next, sizeof old_next, "%s", place_text(r, "next") ? place_text(r, "next") : "");
+    note_before(r, &before);
     bool dated = kp_time_parse(got->header, &at);
     snprintf(r->last, sizeof r->last, "%s", dated ? got->header : "");
     if (!kp_stix_cut(kp_buf_text(&got->text), got->text.len, &arena, &parts, err) &&
         !read_frame(r, parts.frame, err) &&
         !kp_stix_take(v->store, v->clock, &parts, &arena, &b, err)) {
         note_refused(r, &b);
-        check_progress(r, &b, *old_next ? old_next : NULL, err);
+        check_progress(r, &b, &before, err);
     }
     json_decref(parts.frame);
     kp_arena_free(&arena);
