@@ -84,6 +84,7 @@ bench: build
 	@bench/csaf
 	@bench/stix
 	@bench/shield
+	@bench/taxii
 	@bench/console
 	@bench/http
 format:
