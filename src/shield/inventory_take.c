@@ -491,6 +491,7 @@ static void *watch(void *arg)
             kp_warn("shield", "the inventory could not be taken from the model", "why=%s",
                     kp_log_quote(err.text));
         feeds_turn(s->feeds);
+        exits_write(s, false);
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += 2;
@@ -519,7 +520,7 @@ struct kp_shield *kp_shield_new(struct kp_hub *hub, struct kp_store *store,
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->work, NULL);
     pthread_cond_init(&s->wake, NULL);
-    if ((s->feeds = feeds_new(s)))
+    if ((s->feeds = feeds_new(s)) && (s->exits = exits_new()))
         return s;
     kp_shield_free(s);
     kp_fail(err, KP_ENOMEM, "out of memory");
@@ -545,6 +546,7 @@ void kp_shield_stop(struct kp_shield *s)
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
     feeds_stop(s->feeds);
+    exits_write(s, true);
     s->running = false;
 }
 
@@ -563,6 +565,7 @@ void kp_shield_free(struct kp_shield *s)
     kp_devices_free(s->devices);
     kp_arena_free(&s->texts);
     feeds_free(s->feeds);
+    exits_free(s->exits);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->work);
     pthread_mutex_destroy(&s->lock);

@@ -41,9 +41,15 @@ struct kp_shield {
     struct device_row *rows;    /* in the order of its devices */
     const char *aliases;        /* makers' other names, as the user has them; NULL: none */
     struct feeds *feeds;        /* who brings what (feed_keep.h) */
+    struct exits *exits;
     bool woken;                 /* by the lock `lock`: somebody wants a turn of the thread */
 };
 void kp_shield_wake(struct kp_shield *);
+
+/* What went out of collections (taxii_exit.c). */
+struct exits *exits_new(void);
+void exits_free(struct exits *);
+void exits_write(struct kp_shield *, bool now); /* now: what has not waited long, too */
 
 struct device_row {
     int64_t id, asset, host, made, changed, expected_until, alarm, weight, by_hand;

@@ -33,6 +33,7 @@ enum kp_code kp_collection_publish(struct kp_store *, int64_t now, const char *n
 enum kp_code kp_collection_find(struct kp_store *, const char *name, int64_t *id, struct kp_err *);
 
 /* ---- the server ---- */
+struct kp_shield;
 struct kp_taxii_ask {
     const char *who;      /* 'token NAME', 'partner NAME' */
     enum kp_recipient to; /* whom the answer goes to */
@@ -65,6 +66,9 @@ enum kp_code kp_taxii_post(struct kp_store *, const struct kp_clock *, const str
 enum kp_code kp_taxii_status(struct kp_store *, const struct kp_taxii_ask *, const char *id,
                              struct kp_json *, struct kp_err *);
 enum kp_code kp_taxii_delete(struct kp_store *, const struct kp_taxii_ask *, struct kp_err *);
+
+/* A page of objects went out to this one. */
+void kp_taxii_told(struct kp_shield *, const char *who, const struct kp_taxii_page *);
 
 /* ---- for the files of the server ---- */
 struct taxii_right {

@@ -157,8 +157,9 @@ static enum kp_code erase(struct kp_db *db, void *arg, struct kp_err *err)
     static const char *const sql[] = { "delete from stix_entry where collection = ?",
                                        "delete from stix_member where collection = ?",
                                        "delete from stix_status where collection = ?",
+                                       "delete from stix_exit where collection = ?",
                                        "delete from stix_collection where id = ?" };
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         if (run_for(db, sql[i], *(const int64_t *)arg, err))
             return err->code;
     return KP_OK;

@@ -231,6 +231,7 @@ enum kp_code kp_route_taxii_objects(struct kp_request *r, struct kp_err *err)
     struct kp_json j = begin(r);
     if (kp_taxii_page(kp_node_store(r->node), &a, list_of(r), &j, &page, err) || !page.n)
         return err->code;
+    kp_taxii_told(kp_node_shield(r->node), a.who, &page);
     kp_reply_header(r, "X-TAXII-Date-Added-First", kp_arena_strdup(&r->arena, page.first));
     kp_reply_header(r, "X-TAXII-Date-Added-Last", kp_arena_strdup(&r->arena, page.last));
     return KP_OK;

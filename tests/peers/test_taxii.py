@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 import requests
-from conftest import ROOT, Node
+from conftest import ROOT, Node, wait_for
 from stix_kit import MEDIA, TLP, Member, bundle, indicator
 from web_client import Api
 
@@ -253,6 +253,18 @@ def test_numbers_and_the_order_of_keys_come_back_as_they_were(centre):
     text = '{"type":"x-odd","id":"x-odd--%s","z":1.50,"a":[1e2, -0.0],  "u":"\\u00e9\\/","spec_version":"2.1"}' % uuid.uuid4()
     assert acme.ask("POST", body='{"objects":[%s]}' % text).json()["success_count"] == 1
     assert text in acme.ask("GET").text
+
+
+def test_what_went_out_to_whom_is_counted(centre):
+    name = centre.collection("counts", "acme --write", "bolt")
+    centre.member("acme", name).post(*(indicator(tlp="green") for _ in range(3)))
+    for _ in range(2):
+        centre.member("bolt", name).objects()
+
+    def counted():
+        members = next(c for c in centre.node.json("feed", "collection")["collections"] if c["name"] == name)["members"]
+        return {m["who"]: (m["requests"], m["objects"]) for m in members} == {"token acme": (0, 0), "token bolt": (2, 6)}
+    wait_for(counted, 20, "the counts")
 
 
 def test_what_is_kept_is_there_after_a_kill(centre):
