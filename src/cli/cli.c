@@ -453,6 +453,23 @@ static const struct kp_word feed_words[] = {
       "what this node shares over TAXII, and with whom", "koppel feed collection allow sightings --token acme --write --amber" },
     { 0 },
 };
+static const struct kp_flag sightings_flags[] = {
+    { "to", "FEED", "with add: post it to the collection this feed names (koppel feed set FEED --set post=COLLECTION)" },
+    { "count", "N", "with add: how often (1)" },
+    { "first", "TIME", "with add: when first, as RFC 3339 (when last)" },
+    { "last", "TIME", "with add: when last (now)" },
+    { "comment", "TEXT", "with add: what others should know" },
+    { "observed", "TYPE=VALUE", "with add: ipv4-addr, ipv6-addr, domain-name or url that was met" },
+    { "tlp", "LEVEL", "with add: how far it may go (amber); never further than what was seen" },
+    { "named", NULL, "with add: it may name this node and what is in it" },
+    { 0 },
+};
+static const struct kp_word sightings_words[] = {
+    { "list", "", "", "what was seen, and what became of it", "koppel sightings" },
+    { "add", "ID", "to count first last comment observed tlp named", "say that this object was seen here", "koppel sightings add indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f --to centre --count 3" },
+    { "remove", "NUMBER", "", "take back one that has not gone out", "koppel sightings remove 4" },
+    { 0 },
+};
 static const struct kp_flag shield_flags[] = {
     { "inventory", "FILE", "a CSV file of devices: id, manufacturer, product, order_number, firmware" },
     { "advisories", "DIR", "a folder of advisories (CSAF 2.0)" },
@@ -550,6 +567,8 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_advisories, advisories_flags, 0, -1, advisories_words },
     { "feed", "list | show | add | set | pull | remove | collection ...", "where threat information is brought from, and what is shared", "koppel feed pull centre",
       kp_verb_feed, feed_flags, 0, -1, feed_words },
+    { "sightings", "list | add | remove ...", "what was seen here of what others warn of", "koppel sightings add indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f --to centre",
+      kp_verb_sightings, sightings_flags, 0, -1, sightings_words },
     { "shield", "match", "which devices of a list the advisories of a folder are about, without a node",
       "koppel shield match --inventory devices.csv --advisories csaf/", kp_verb_shield, shield_flags, 1, 1, NULL },
     { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1, NULL },

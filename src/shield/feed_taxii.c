@@ -6,6 +6,7 @@
 
 #include "core/url.h"
 #include "net/json_memory.h"
+#include "shield/sighting.h"
 #include "shield/taxii.h"
 
 #include <stdio.h>
@@ -117,23 +118,26 @@ static enum kp_code resolve(const char *from, const char *to, char out[URL_MAX],
 }
 
 /* ---- what is asked for ---- */
-static bool is_wanted(const struct pull *p, const json_t *collection)
+/* Whether a list with commas names it. */
+static bool is_named(const char *list, const json_t *collection)
 {
-    const char *id = json_string_value(json_object_get(collection, "id")),
-               *alias = json_string_value(json_object_get(collection, "alias")),
-               *title = json_string_value(json_object_get(collection, "title"));
-    const char *wanted = kp_feed_text(p->v->settings, "collections");
-    if (!id || !json_is_true(json_object_get(collection, "can_read")))
-        return false;
-    for (const char *at = wanted; at && *at;) {
+    const char *const keys[] = { "id", "alias", "title" };
+    for (const char *at = list; at && *at;) {
         size_t n = strcspn(at, ",");
-        const char *const names[] = { id, alias, title };
-        for (int i = 0; i < 3; i++)
-            if (names[i] && strlen(names[i]) == n && memcmp(names[i], at, n) == 0)
+        for (int i = 0; i < 3; i++) {
+            const char *name = json_string_value(json_object_get(collection, keys[i]));
+            if (name && strlen(name) == n && memcmp(name, at, n) == 0)
                 return true;
+        }
         at += n + (at[n] != 0);
     }
-    return !wanted;
+    return false;
+}
+
+static bool may(const json_t *collection, const char *what)
+{
+    return json_is_string(json_object_get(collection, "id")) &&
+           json_is_true(json_object_get(collection, what));
 }
 
 /* ---- pages ---- */
@@ -333,19 +337,35 @@ static bool ends_all(enum kp_code code)
     return code == KP_ESTOPPED || code == KP_ENOMEM || code == KP_EIO;
 }
 
-static enum kp_code read_collection(struct pull *p, const char *root, const json_t *c,
+/* What is left for it goes first, then what is there comes. */
+static enum kp_code do_collection(struct pull *p, const char *url, const json_t *c,
+                                  struct kp_err *err)
+{
+    const char *wanted = kp_feed_text(p->v->settings, "collections");
+    struct reading r = { .p = p, .url = url, .limit = limit_of(p) };
+    if (may(c, "can_write") && is_named(kp_feed_text(p->v->settings, "post"), c)) {
+        p->collections_met = true;
+        if (sightings_send(p->v, p->fetcher, url, err))
+            return err->code;
+    }
+    if (!may(c, "can_read") || (wanted && !is_named(wanted, c)))
+        return KP_OK;
+    p->collections_met = true;
+    return (r.place = place_of(p, url, err)) ? read_pages(&r, err) : err->code;
+}
+
+static enum kp_code take_collection(struct pull *p, const char *root, const json_t *c,
                                     struct kp_err *err)
 {
     struct kp_buf url;
     struct kp_err own = { 0 };
-    struct reading r = { .p = p, .limit = limit_of(p) };
+    const char *id = json_string_value(json_object_get(c, "id"));
     kp_buf_init(&url, URL_MAX + 1000);
     kp_buf_printf(&url, "%scollections/", root);
-    kp_url_escape(&url, json_string_value(json_object_get(c, "id")), KP_URL_UNRESERVED);
+    kp_url_escape(&url, id ? id : "", KP_URL_UNRESERVED);
     kp_buf_str(&url, "/objects/");
-    r.url = kp_buf_text(&url);
-    if (!url.failed && (r.place = place_of(p, r.url, &own)))
-        read_pages(&r, &own);
+    if (!url.failed)
+        do_collection(p, kp_buf_text(&url), c, &own);
     kp_buf_free(&url);
     if (ends_all(own.code) || p->v->wait)
         return kp_fail(err, own.code, "%s", own.text);
@@ -365,10 +385,7 @@ static enum kp_code read_root(struct pull *p, const char *root, struct kp_err *e
     {
         if (err->code || i == COLLECTIONS_MAX)
             break;
-        if (!is_wanted(p, c))
-            continue;
-        p->collections_met = true;
-        read_collection(p, root, c, err);
+        take_collection(p, root, c, err);
     }
     json_decref(j);
     return err->code;
@@ -427,19 +444,25 @@ static enum kp_code pull(struct kp_feed_visit *v, struct kp_err *err)
 
 static enum kp_code begin(struct kp_feed_visit *v, struct kp_err *err)
 {
-    static const char *const texts[] = { "collections", "root", "into", "limit", NULL };
+    static const char *const texts[] = { "collections", "root",  "into", "limit",
+                                         "post",        "share", NULL };
     int64_t id;
     for (size_t i = 0; texts[i]; i++) {
         const json_t *t = json_object_get(v->settings, texts[i]);
         if (t && !json_is_string(t))
             return kp_fail(err, KP_EINVALID, "settings.%s: must be a text", texts[i]);
     }
+    const char *share = kp_feed_text(v->settings, "share");
+    if (share && kp_tlp_find(share) != KP_TLP_GREEN && kp_tlp_find(share) != KP_TLP_AMBER)
+        return kp_fail(err, KP_EINVALID, "settings.share: '%.40s' is neither green nor amber",
+                       share);
     if (kp_web_url_check(v->url, err))
         return kp_context(err, "url");
     return kp_collection_find(v->store, kp_feed_text(v->settings, "into"), &id, err);
 }
 
-static const char *const settings[] = { "collections", "root", "into", "limit", NULL };
+static const char *const settings[] = { "collections", "root",  "into", "limit",
+                                        "post",        "share", NULL };
 const struct kp_feed_kind kp_feed_taxii = {
     .name = "taxii", .settings = settings, .every = 3600 * KP_SECOND, .begin = begin, .pull = pull
 };

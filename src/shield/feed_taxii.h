@@ -5,6 +5,7 @@
 
 /* Settings: collections (ids or titles, with commas; all that may be read), root (a part of the API
  * root's address; all), into (a collection of this node's where they go in too), limit (objects of
- * a page). */
+ * a page), post (the collection there that sightings are left in), share (green or amber: how far
+ * what is left may be labelled; green). */
 extern const struct kp_feed_kind kp_feed_taxii;
 #endif

@@ -84,7 +84,10 @@ void exits_write(struct kp_shield *s, bool now)
 {
     struct exits *e = s->exits;
     struct kp_err err = { 0 };
-    struct writing *w = kp_alloc(sizeof *w);
+    pthread_mutex_lock(&e->lock);
+    bool any = e->n;
+    pthread_mutex_unlock(&e->lock);
+    struct writing *w = any ? kp_alloc(sizeof *w) : NULL;
     if (!w)
         return;
     w->day = kp_utc(s->clock) / KP_SECOND / 86400;

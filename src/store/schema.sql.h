@@ -303,5 +303,11 @@ static const char schema_v10[] =
     "create index stix_status_at on stix_status(at);"
     /* What went out to whom: requests and objects a day */
     "create table stix_exit(day integer not null, collection integer not null, who text not null, requests integer not null,"
-    "  objects integer not null, last integer not null, primary key(day, collection, who)) without rowid;";
+    "  objects integer not null, last integer not null, primary key(day, collection, who)) without rowid;"
+    /* What was seen here of what is known (shield/sighting.h). sighted: the object it is of; object: its sighting, text: what goes out,
+     * a list of objects; feed: where it goes, sent: when it went; fault: why it did not */
+    "create table sighting(id integer primary key autoincrement, sighted text not null, object text not null, text text not null,"
+    "  tlp integer not null, summary text, count integer not null, named integer not null, feed integer, who text, made integer not null,"
+    "  sent integer, fault text);"
+    "create index sighting_waiting on sighting(feed, id) where sent is null;";
 #endif
