@@ -75,6 +75,16 @@ static enum kp_code refuse(const char *what, struct kp_err *err)
                    what);
 }
 
+/* Of "hall/press" the press, of an address of a machine its host. */
+static void own_part(const char *name, char *out, size_t size)
+{
+    const char *host = name ? strstr(name, "://") : NULL, *last = name ? strrchr(name, '/') : NULL;
+    if (host)
+        snprintf(out, size, "%.*s", (int)strcspn(host + 3, ":/?"), host + 3);
+    else
+        snprintf(out, size, "%s", last ? last + 1 : name ? name : "");
+}
+
 /* Names of assets, and of devices with their serial numbers. */
 static enum kp_code check_rows(struct kp_shield *s, const char *text, struct kp_err *err)
 {
@@ -86,13 +96,8 @@ static enum kp_code check_rows(struct kp_shield *s, const char *text, struct kp_
                                             err)
                             : NULL;
     while (st && kp_step(st, err)) {
-        const char *name = kp_column_text(st, 0);
-        const char *host = name ? strstr(name, "://") : NULL;
         char own[256];
-        snprintf(own, sizeof own, "%.*s", host ? (int)strcspn(host + 3, ":/?") : 200,
-                 host   ? host + 3
-                 : name ? name
-                        : "");
+        own_part(kp_column_text(st, 0), own, sizeof own);
         if (names(text, own)) {
             refuse(own, err);
             break;
