@@ -9,6 +9,7 @@ import uuid
 import pytest
 import requests
 from conftest import ROOT, Node, wait_for
+from ports import free_port
 from stix_kit import MEDIA, TLP, Member, bundle, indicator
 from web_client import Api
 
@@ -81,6 +82,26 @@ def test_a_members_token_opens_nothing_else(centre):
     for token in (centre.node.token, centre.tokens["acme"]):
         r = requests.get(f"{centre.node.url}/taxii2/", headers={"Authorization": f"Bearer {token}", "Accept": MEDIA}, timeout=10)
         assert r.status_code == 200
+
+
+def test_a_partner_asks_at_the_partners_listener_with_what_it_shows_there(centre, tmp_path):
+    node, port, secret = centre.node, free_port(), "a-secret-that-both-sides-know-0001"
+    name = centre.collection("partners", "acme")
+    green, amber = indicator(tlp="green"), indicator(tlp="amber")
+    centre.take(tmp_path, green, amber, collection=name)
+    node.cli("listen", "--partners", "--plain", "--port", port, "--address", "127.0.0.1")
+    centre.api.ok("POST", "partners", {"name": "buyer", "id": "urn:company:buyer", "url": "https://buyer.example/dsp/2025-1", "token": secret})
+    buyer, acme = Member(f"http://127.0.0.1:{port}", secret, name), Member(f"http://127.0.0.1:{port}", centre.tokens["acme"], name)
+    assert buyer.ask("GET").status_code == 404
+    node.cli("feed", "collection", "allow", name, "--partner", "buyer")
+    for who in (buyer, acme):
+        assert who.objects() == [green]
+        assert who.ask("GET", f"{who.url}/taxii2/").json()["default"] == f"{who.url}/taxii2/api/"
+        assert requests.get(f"{who.url}/taxii2/api/", headers={"Authorization": f"Bearer {who.token}"}, timeout=10).status_code == 200
+    assert centre.member("acme", name).objects() == [green]
+    assert Member(centre.node.url, secret, name).ask("GET").status_code == 401  # partners have a door of their own
+    assert requests.get(f"{buyer.url}/api/v1/status", headers={"Authorization": f"Bearer {centre.node.token}"}, timeout=10).status_code == 404
+    node.cli("listen", "--partners", "--off")
 
 
 def test_a_status_is_told_to_who_left_the_objects_alone(centre):
