@@ -2,8 +2,8 @@
 #ifndef KOPPEL_SHIELD_KEEP_H
 #define KOPPEL_SHIELD_KEEP_H
 /* For the files that keep the inventory and the findings: inventory.c (devices as people see and
- * change them), inventory_take.c (from the model and from files), finding.c (matching and what
- * becomes of it), finding_show.c. */
+ * change them), inventory_take.c (from the model and from files), advisory_take.c, matching.c and
+ * finding.c (advisories matched, and what becomes of it), exploit.c, finding_show.c. */
 #include "shield/match.h"
 #include "shield/shield.h"
 
@@ -76,6 +76,9 @@ enum kp_code device_put(struct kp_db *, struct device_put *, struct kp_err *);
 
 /* `work` held. Devices have changed: they are matched anew with all advisories. */
 enum kp_code findings_devices_changed(struct kp_shield *, struct kp_err *);
+/* EPSS (CSV) or KEV (JSON). Writes an object of counts; the text is changed. */
+enum kp_code shield_take_exploits(struct kp_shield *, char *text, size_t len, struct kp_json *,
+                                  struct kp_err *);
 /* Opens or closes the alarm of a device. */
 enum kp_code device_alarm(struct kp_shield *, int64_t device, kp_asset, int64_t interval,
                           const char *text, struct kp_err *);

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Advisories taken and kept, and matched with the devices, again when these change. */
+#include "net/json_memory.h"
+#include "shield/matching.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+/* ---- one ---- */
+/* What of a document stays: neither notes nor acknowledgments. */
+static json_t *extract(const json_t *root)
+{
+    static const char *const of_document[] = { "title",        "tracking",   "publisher",
+                                               "distribution", "references", NULL };
+    static const char *const of_hole[] = { "cve",          "ids",    "title", "product_status",
+                                           "remediations", "scores", NULL };
+    json_t *out = json_object(), *document = json_object(), *holes = json_array(), *hole;
+    size_t i;
+    for (size_t k = 0; of_document[k]; k++)
+        if (json_object_get(json_object_get(root, "document"), of_document[k]))
+            json_object_set(document, of_document[k],
+                            json_object_get(json_object_get(root, "document"), of_document[k]));
+    json_array_foreach(json_object_get(root, "vulnerabilities"), i, hole)
+    {
+        json_t *kept = json_object();
+        for (size_t k = 0; of_hole[k]; k++)
+            if (json_object_get(hole, of_hole[k]))
+                json_object_set(kept, of_hole[k], json_object_get(hole, of_hole[k]));
+        json_array_append_new(holes, kept);
+    }
+    json_object_set_new(out, "document", document);
+    if (json_object_get(root, "product_tree"))
+        json_object_set(out, "product_tree", json_object_get(root, "product_tree"));
+    json_object_set_new(out, "vulnerabilities", holes);
+    return out;
+}
+
+static enum kp_code refuse_older(struct kp_db *db, struct matching *m, struct kp_err *err)
+{
+    struct kp_stmt *s =
+        kp_db_prepare(db, "select changed, version, extract = ? from advisory where id = ?", err);
+    int64_t here, coming;
+    if (!s)
+        return err->code;
+    kp_bind_text(s, 1, m->extract);
+    kp_bind_text(s, 2, m->a->id);
+    if (!kp_step(s, err))
+        return err->code;
+    m->known = kp_column_int(s, 2);
+    const char *changed = kp_column_text(s, 0);
+    if (changed && kp_time_parse(changed, &here) && kp_time_parse(m->a->changed, &coming) &&
+        coming < here)
+        kp_fail(err, KP_EEXISTS, "%.60s: version %.20s of %s is here, which is newer", m->a->id,
+                kp_column_text(s, 1) ? kp_column_text(s, 1) : "", changed);
+    kp_reset(s);
+    return err->code;
+}
+
+static enum kp_code put_advisory(struct kp_db *db, struct matching *m, struct kp_err *err)
+{
+    struct kp_stmt *s = kp_db_prepare(
+        db,
+        "insert into advisory(id, publisher, title, version, changed, url, tlp, extract, made)"
+        " select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 where (select count(*) from advisory) < ?10"
+        " or exists(select 1 from advisory where id = ?1)"
+        " on conflict(id) do update set publisher = ?2, title = ?3, version = ?4, changed = ?5,"
+        " url = ?6, tlp = ?7, extract = ?8",
+        err);
+    if (!s)
+        return err->code;
+    const char *const texts[] = { m->a->id,      m->a->publisher, m->a->title, m->a->version,
+                                  m->a->changed, m->a->url,       m->a->tlp,   m->extract };
+    for (int i = 0; i < 8; i++)
+        kp_bind_text(s, i + 1, texts[i]);
+    kp_bind_int(s, 9, kp_utc(m->s->clock));
+    kp_bind_int(s, 10, KP_SHIELD_ADVISORIES_MAX);
+    if (!kp_run(s, err) && !kp_db_changes(db))
+        kp_fail(err, KP_EFULL, "there are %d advisories; no more are kept",
+                KP_SHIELD_ADVISORIES_MAX);
+    return err->code;
+}
+
+static enum kp_code write_advisory(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    struct matching *m = arg;
+    if (refuse_older(db, m, err) || put_advisory(db, m, err))
+        return err->code;
+    return findings_put(db, m, err);
+}
+
+static void put_taken(const struct matching *m, struct kp_json *j)
+{
+    kp_json_begin(j, '{');
+    kp_json_put_text(j, "kind", "advisory");
+    kp_json_put_text(j, "id", m->a->id);
+    kp_json_put_bool(j, "known", m->known);
+    kp_json_put_int(j, "affected", (int64_t)m->affected);
+    kp_json_put_int(j, "review", (int64_t)m->review);
+    kp_json_put_int(j, "opened", (int64_t)m->opened);
+    kp_json_put_int(j, "closed", (int64_t)m->closed);
+    kp_json_put_int(j, "matchMicroseconds", m->took / 1000);
+    kp_json_end(j, '}');
+}
+
+/* Keeps what stays of it, and what was found. */
+static enum kp_code take_document(struct matching *m, const json_t *json, struct kp_json *j,
+                                  struct kp_err *err)
+{
+    json_t *kept = extract(json);
+    char *dumped = kept ? kp_json_dump(kept, JSON_COMPACT) : NULL;
+    m->extract = dumped;
+    if (!dumped)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    else if (!kp_store_do(m->s->store, write_advisory, m, err))
+        put_taken(m, j);
+    kp_free(dumped);
+    json_decref(kept);
+    return err->code;
+}
+
+static enum kp_code take_csaf(struct kp_shield *s, const char *text, size_t len, struct kp_json *j,
+                              struct kp_err *err)
+{
+    struct kp_arena arena = { 0 };
+    struct kp_advisory a;
+    struct matching m = { .s = s, .a = &a, .arena = &arena };
+    json_t *json = NULL;
+    int64_t begun = kp_mono(s->clock);
+    if (!matching_ready(s, err) &&
+        !kp_advisory_load(text, len, s->aliases, &arena, &json, &a, err) && !matching_do(&m, err)) {
+        m.took = kp_mono(s->clock) - begun;
+        take_document(&m, json, j, err);
+    }
+    kp_free(m.found);
+    json_decref(json);
+    kp_arena_free(&arena);
+    return err->code;
+}
+
+/* ---- all of them anew ---- */
+static enum kp_code write_findings(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    return findings_put(db, arg, err);
+}
+
+static enum kp_code rematch(struct kp_shield *s, const char *text, struct kp_err *err)
+{
+    struct kp_arena arena = { 0 };
+    struct kp_advisory a;
+    struct matching m = { .s = s, .a = &a, .arena = &arena };
+    json_t *json = NULL;
+    if (!matching_ready(s, err) &&
+        !kp_advisory_load(text, strlen(text), s->aliases, &arena, &json, &a, err) &&
+        !matching_do(&m, err)) {
+        struct kp_db *db = kp_store_reader(s->store, err);
+        bool news = db && findings_differ(db, &m, err);
+        kp_store_reader_done(s->store, db);
+        if (news)
+            kp_store_do(s->store, write_findings, &m, err);
+    }
+    kp_free(m.found);
+    json_decref(json);
+    kp_arena_free(&arena);
+    return err->code;
+}
+
+/* The one after `id`, in the order of ids; NULL: none. The connection is not kept meanwhile. */
+static const char *next_advisory(struct kp_shield *s, char id[128], struct kp_arena *arena,
+                                 struct kp_err *err)
+{
+    const char *text = NULL;
+    struct kp_db *db = kp_store_reader(s->store, err);
+    struct kp_stmt *q = db ? kp_db_prepare(db,
+                                           "select id, extract from advisory where id > ?"
+                                           " order by id limit 1",
+                                           err)
+                           : NULL;
+    if (q) {
+        kp_bind_text(q, 1, id);
+        if (kp_step(q, err)) {
+            text = kp_column_copy(q, 1, arena);
+            snprintf(id, 128, "%s", kp_column_text(q, 0));
+            kp_reset(q);
+        }
+    }
+    kp_store_reader_done(s->store, db);
+    return text;
+}
+
+enum kp_code findings_devices_changed(struct kp_shield *s, struct kp_err *err)
+{
+    struct kp_arena arena = { 0 };
+    char id[128] = "";
+    const char *text;
+    matching_forget(s);
+    while (!err->code && (text = next_advisory(s, id, &arena, err))) {
+        rematch(s, text, err);
+        kp_arena_reset(&arena);
+    }
+    kp_arena_free(&arena);
+    return err->code;
+}
+
+/* ---- what comes ---- */
+enum kp_code kp_shield_take(struct kp_shield *s, char *text, size_t len, struct kp_json *j,
+                            struct kp_err *err)
+{
+    size_t blank = strspn(text, " \t\r\n\xef\xbb\xbf");
+    bool kev =
+        len < KP_CSAF_BYTES_MAX && strstr(text, "\"catalogVersion\"") && strstr(text, "\"cveID\"");
+    if (text[blank] != '{' || kev)
+        return shield_take_exploits(s, text + blank, len - blank, j, err);
+    pthread_mutex_lock(&s->work);
+    take_csaf(s, text, len, j, err);
+    pthread_mutex_unlock(&s->work);
+    return err->code;
+}
