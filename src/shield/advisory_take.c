@@ -85,57 +85,64 @@ static enum kp_code put_advisory(struct kp_db *db, struct matching *m, struct kp
 static enum kp_code write_advisory(struct kp_db *db, void *arg, struct kp_err *err)
 {
     struct matching *m = arg;
-    if (refuse_older(db, m, err) || put_advisory(db, m, err))
+    if (refuse_older(db, m, err) || put_advisory(db, m, err) || findings_put(db, m, err))
         return err->code;
-    return findings_put(db, m, err);
-}
-
-static void put_taken(const struct matching *m, struct kp_json *j)
-{
-    kp_json_begin(j, '{');
-    kp_json_put_text(j, "kind", "advisory");
-    kp_json_put_text(j, "id", m->a->id);
-    kp_json_put_bool(j, "known", m->known);
-    kp_json_put_int(j, "affected", (int64_t)m->affected);
-    kp_json_put_int(j, "review", (int64_t)m->review);
-    kp_json_put_int(j, "opened", (int64_t)m->opened);
-    kp_json_put_int(j, "closed", (int64_t)m->closed);
-    kp_json_put_int(j, "matchMicroseconds", m->took / 1000);
-    kp_json_end(j, '}');
+    return m->taking->also ? m->taking->also(db, m->taking->arg, m->a, err) : KP_OK;
 }
 
 /* Keeps what stays of it, and what was found. */
-static enum kp_code take_document(struct matching *m, const json_t *json, struct kp_json *j,
-                                  struct kp_err *err)
+static enum kp_code keep_document(struct matching *m, const json_t *json, struct kp_err *err)
 {
     json_t *kept = extract(json);
     char *dumped = kept ? kp_json_dump(kept, JSON_COMPACT) : NULL;
     m->extract = dumped;
     if (!dumped)
         kp_fail(err, KP_ENOMEM, "out of memory");
-    else if (!kp_store_do(m->s->store, write_advisory, m, err))
-        put_taken(m, j);
+    else
+        kp_store_do(m->s->store, write_advisory, m, err);
     kp_free(dumped);
     json_decref(kept);
     return err->code;
 }
 
-static enum kp_code take_csaf(struct kp_shield *s, const char *text, size_t len, struct kp_json *j,
-                              struct kp_err *err)
+static void tell(const struct matching *m, struct advisory_taking *t)
+{
+    snprintf(t->id, sizeof t->id, "%s", m->a->id);
+    t->known = m->known;
+    t->affected = m->affected;
+    t->review = m->review;
+    t->opened = m->opened;
+    t->closed = m->closed;
+    t->took = m->took;
+}
+
+static enum kp_code take_document(struct kp_shield *s, struct advisory_taking *t,
+                                  struct kp_err *err)
 {
     struct kp_arena arena = { 0 };
     struct kp_advisory a;
-    struct matching m = { .s = s, .a = &a, .arena = &arena };
+    struct matching m = { .s = s, .a = &a, .arena = &arena, .taking = t };
     json_t *json = NULL;
     int64_t begun = kp_mono(s->clock);
     if (!matching_ready(s, err) &&
-        !kp_advisory_load(text, len, s->aliases, &arena, &json, &a, err) && !matching_do(&m, err)) {
+        !kp_advisory_load(t->text, t->len, s->aliases, &arena, &json, &a, err) &&
+        !(t->judge && t->judge(t->arg, &a, err)) && !matching_do(&m, err)) {
         m.took = kp_mono(s->clock) - begun;
-        take_document(&m, json, j, err);
+        if (!keep_document(&m, json, err))
+            tell(&m, t);
     }
     kp_free(m.found);
     json_decref(json);
     kp_arena_free(&arena);
+    return err->code;
+}
+
+enum kp_code shield_take_advisory(struct kp_shield *s, struct advisory_taking *t,
+                                  struct kp_err *err)
+{
+    pthread_mutex_lock(&s->work);
+    take_document(s, t, err);
+    pthread_mutex_unlock(&s->work);
     return err->code;
 }
 
@@ -204,6 +211,20 @@ enum kp_code findings_devices_changed(struct kp_shield *s, struct kp_err *err)
 }
 
 /* ---- what comes ---- */
+void shield_put_taken(const struct advisory_taking *t, struct kp_json *j)
+{
+    kp_json_begin(j, '{');
+    kp_json_put_text(j, "kind", "advisory");
+    kp_json_put_text(j, "id", t->id);
+    kp_json_put_bool(j, "known", t->known);
+    kp_json_put_int(j, "affected", (int64_t)t->affected);
+    kp_json_put_int(j, "review", (int64_t)t->review);
+    kp_json_put_int(j, "opened", (int64_t)t->opened);
+    kp_json_put_int(j, "closed", (int64_t)t->closed);
+    kp_json_put_int(j, "matchMicroseconds", t->took / 1000);
+    kp_json_end(j, '}');
+}
+
 enum kp_code kp_shield_take(struct kp_shield *s, char *text, size_t len, struct kp_json *j,
                             struct kp_err *err)
 {
@@ -212,8 +233,8 @@ enum kp_code kp_shield_take(struct kp_shield *s, char *text, size_t len, struct 
         len < KP_CSAF_BYTES_MAX && strstr(text, "\"catalogVersion\"") && strstr(text, "\"cveID\"");
     if (text[blank] != '{' || kev)
         return shield_take_exploits(s, text + blank, len - blank, j, err);
-    pthread_mutex_lock(&s->work);
-    take_csaf(s, text, len, j, err);
-    pthread_mutex_unlock(&s->work);
+    struct advisory_taking t = { .text = text, .len = len };
+    if (!shield_take_advisory(s, &t, err))
+        shield_put_taken(&t, j);
     return err->code;
 }

@@ -76,6 +76,23 @@ enum kp_code device_put(struct kp_db *, struct device_put *, struct kp_err *);
 
 /* `work` held. Devices have changed: they are matched anew with all advisories. */
 enum kp_code findings_devices_changed(struct kp_shield *, struct kp_err *);
+/* A document that comes. */
+struct advisory_taking {
+    const char *text;
+    size_t len;
+    /* May be NULL: whether it is taken at all; what is written beside it, in its transaction. */
+    enum kp_code (*judge)(void *arg, const struct kp_advisory *, struct kp_err *);
+    enum kp_code (*also)(struct kp_db *, void *arg, const struct kp_advisory *, struct kp_err *);
+    void *arg;
+    /* out */
+    char id[128];
+    bool known;   /* the same document was here */
+    int64_t took; /* ns, reading and matching it */
+    size_t affected, review, opened, closed;
+};
+/* KP_EEXISTS: a newer one is here. */
+enum kp_code shield_take_advisory(struct kp_shield *, struct advisory_taking *, struct kp_err *);
+void shield_put_taken(const struct advisory_taking *, struct kp_json *);
 /* EPSS (CSV) or KEV (JSON). Writes an object of counts; the text is changed. */
 enum kp_code shield_take_exploits(struct kp_shield *, char *text, size_t len, struct kp_json *,
                                   struct kp_err *);

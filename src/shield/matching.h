@@ -14,6 +14,7 @@ struct found {
 struct matching {
     struct kp_shield *s;
     const struct kp_advisory *a;
+    const struct advisory_taking *taking; /* NULL: it is here already */
     struct kp_arena *arena;
     struct found *found;
     size_t n, room, affected, review;
