@@ -70,8 +70,9 @@ static enum kp_code put_advisory(struct kp_db *db, struct matching *m, struct kp
         err);
     if (!s)
         return err->code;
+    const char *tlp = *m->a->tlp || !m->taking->tlp ? m->a->tlp : m->taking->tlp;
     const char *const texts[] = { m->a->id,      m->a->publisher, m->a->title, m->a->version,
-                                  m->a->changed, m->a->url,       m->a->tlp,   m->extract };
+                                  m->a->changed, m->a->url,       tlp,         m->extract };
     for (int i = 0; i < 8; i++)
         kp_bind_text(s, i + 1, texts[i]);
     kp_bind_int(s, 9, kp_utc(m->s->clock));

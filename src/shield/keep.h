@@ -80,6 +80,7 @@ enum kp_code findings_devices_changed(struct kp_shield *, struct kp_err *);
 struct advisory_taking {
     const char *text;
     size_t len;
+    const char *tlp; /* how it is labelled when it does not say so itself; may be NULL */
     /* May be NULL: whether it is taken at all; what is written beside it, in its transaction. */
     enum kp_code (*judge)(void *arg, const struct kp_advisory *, struct kp_err *);
     enum kp_code (*also)(struct kp_db *, void *arg, const struct kp_advisory *, struct kp_err *);

@@ -309,5 +309,11 @@ static const char schema_v10[] =
     "create table sighting(id integer primary key autoincrement, sighted text not null, object text not null, text text not null,"
     "  tlp integer not null, summary text, count integer not null, named integer not null, feed integer, who text, made integer not null,"
     "  sent integer, fault text);"
-    "create index sighting_waiting on sighting(feed, id) where sent is null;";
+    "create index sighting_waiting on sighting(feed, id) where sent is null;"
+    /* What was brought from an address by a feed (shield/feed_csaf.h), or is a list of it. updated: as the list said; tag, since: as
+     * the server said; advisory, version, hash (SHA-256): what was in it; state: enum csaf_state; why: in words */
+    "create table feed_document(feed integer not null, url text not null, updated integer, tag text, since text, advisory text,"
+    "  version text, hash blob, state integer not null, why text, at integer not null, primary key(feed, url)) without rowid;"
+    "create index feed_document_advisory on feed_document(advisory) where advisory is not null;"
+    "create index feed_document_state on feed_document(feed, state);";
 #endif
