@@ -4,7 +4,7 @@
  * costs no more than that. */
 #include "share/data.h"
 #include "share/share.h"
-#include "web/gzip.h"
+#include "net/gzip.h"
 #include "web/pool.h"
 #include "web/routes.h"
 
