@@ -235,17 +235,22 @@ static enum kp_code take_body(struct said *s, const json_t *body, struct kp_err 
     return s->f.url ? KP_OK : kp_fail(err, KP_EINVALID, "url is missing");
 }
 
+static struct kp_feed_visit visit(const struct said *s)
+{
+    return (struct kp_feed_visit){ .shield = s->shield,
+                                   .store = s->shield->store,
+                                   .clock = s->shield->clock,
+                                   .id = s->f.id,
+                                   .name = s->f.name,
+                                   .url = s->f.url,
+                                   .settings = s->f.settings,
+                                   .secrets = s->secrets,
+                                   .state = s->f.state };
+}
+
 static enum kp_code begin(struct said *s, struct kp_err *err)
 {
-    struct kp_feed_visit v = { .shield = s->shield,
-                               .store = s->shield->store,
-                               .clock = s->shield->clock,
-                               .id = s->f.id,
-                               .name = s->f.name,
-                               .url = s->f.url,
-                               .settings = s->f.settings,
-                               .secrets = s->secrets,
-                               .state = s->f.state };
+    struct kp_feed_visit v = visit(s);
     if (s->anew && s->kind->begin && s->kind->begin(&v, err))
         return err->code;
     if (!(s->settings_text = kp_json_dump(s->f.settings, JSON_COMPACT)) ||
@@ -318,35 +323,54 @@ static enum kp_code update(struct kp_db *db, void *arg, struct kp_err *err)
                              : kp_fail(err, KP_ENOTFOUND, "the feed has been removed");
 }
 
-enum kp_code kp_feed_add(struct kp_shield *shield, const json_t *body, int64_t *id,
-                         struct kp_err *err)
+/* One that is about to be made. */
+static enum kp_code read_new(struct said *s, const json_t *body, struct kp_err *err)
 {
     static const char *const known[] = { "name",    "kind",     "url",     "every",
                                          "enabled", "settings", "secrets", NULL };
-    struct said s = { .shield = shield, .now = kp_utc(shield->clock), .anew = true };
     const char *kind = NULL;
     if (kp_members_known(body, "body", known, err) ||
-        kp_member_text(body, "body", "name", true, &s.f.name, err) ||
         kp_member_text(body, "body", "kind", true, &kind, err))
         return err->code;
-    s.kind = feed_kind_find(kind);
-    if (!s.kind)
+    s->kind = feed_kind_find(kind);
+    if (!s->kind)
         return kp_fail(err, KP_EINVALID, "kind: there are no feeds of kind '%.40s'", kind);
-    if (!kp_name_valid(s.f.name, strlen(s.f.name)))
-        return kp_fail(err, KP_EINVALID, "name: '%.60s' is no name", s.f.name);
-    s.f.every = s.kind->every;
-    s.f.enabled = true;
-    s.f.settings = json_object();
-    s.f.state = json_object();
-    s.secrets = json_object();
-    if (!s.f.settings || !s.f.state || !s.secrets)
-        kp_fail(err, KP_ENOMEM, "out of memory");
-    else if (!take_body(&s, body, err) && !begin(&s, err) &&
-             !kp_store_do(shield->store, insert, &s, err))
+    s->f.every = s->kind->every;
+    s->f.enabled = true;
+    s->f.settings = json_object();
+    s->f.state = json_object();
+    s->secrets = json_object();
+    if (!s->f.settings || !s->f.state || !s->secrets)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    return take_body(s, body, err);
+}
+
+enum kp_code kp_feed_add(struct kp_shield *shield, const json_t *body, int64_t *id,
+                         struct kp_err *err)
+{
+    struct said s = { .shield = shield, .now = kp_utc(shield->clock), .anew = true };
+    if (!read_new(&s, body, err) && !kp_member_text(body, "body", "name", true, &s.f.name, err) &&
+        !kp_name_valid(s.f.name, strlen(s.f.name)))
+        kp_fail(err, KP_EINVALID, "name: '%.60s' is no name", s.f.name);
+    if (!err->code && !begin(&s, err) && !kp_store_do(shield->store, insert, &s, err))
         feeds_look(shield->feeds);
     *id = s.f.id;
     forget(&s);
     return err->code;
+}
+
+json_t *kp_feed_look(struct kp_shield *shield, const json_t *body, struct kp_err *err)
+{
+    struct said s = { .shield = shield, .now = kp_utc(shield->clock) };
+    json_t *found = NULL;
+    if (!read_new(&s, body, err)) {
+        struct kp_feed_visit v = visit(&s);
+        found = s.kind->look ? s.kind->look(&v, err) : json_object();
+        if (!found)
+            kp_fail(err, KP_ENOMEM, "out of memory");
+    }
+    forget(&s);
+    return found;
 }
 
 enum kp_code kp_feed_change(struct kp_shield *shield, const char *name, const json_t *body,

@@ -35,6 +35,8 @@ struct kp_feed_kind {
     /* Checks settings that are new or changed, and may ask the server and add to them; may be NULL.
      */
     enum kp_code (*begin)(struct kp_feed_visit *, struct kp_err *);
+    /* What the server shows a person who has to say whether he trusts it; may be NULL. */
+    json_t *(*look)(struct kp_feed_visit *, struct kp_err *);
     /* Brings what is new. KP_EREFUSED: a person must mend it; it is tried seldom then. */
     enum kp_code (*pull)(struct kp_feed_visit *, struct kp_err *);
     /* Forgets what it keeps of a feed that is removed, in that transaction; may be NULL. */
@@ -54,6 +56,9 @@ const char *kp_feed_text(const json_t *, const char *key);
 enum kp_code kp_feeds_show(struct kp_shield *, const char *name, struct kp_json *, struct kp_err *);
 /* A body with name, kind, url, every, enabled, settings {}, secrets {}. */
 enum kp_code kp_feed_add(struct kp_shield *, const json_t *body, int64_t *id, struct kp_err *);
+/* What a server shows before it becomes a feed, from a body as for kp_feed_add without a name: for
+ * kinds that ask a person whether he trusts it. NULL: err says why. */
+json_t *kp_feed_look(struct kp_shield *, const json_t *body, struct kp_err *);
 /* url, every, enabled, settings, secrets: those that are there; a setting of null is taken away. */
 enum kp_code kp_feed_change(struct kp_shield *, const char *name, const json_t *body,
                             struct kp_err *);

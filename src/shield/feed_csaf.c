@@ -426,7 +426,7 @@ static enum kp_code pull_lists(struct kp_csaf_pull *p, const struct kp_csaf_prov
 {
     for (size_t i = 0; i < now->lists && !err->code; i++) {
         struct kp_err why = { 0 };
-        if (kp_tlp_rank(now->list[i].tlp) > 1 && !p->desk.members)
+        if (kp_tlp_rank(now->list[i].tlp) > p->desk.tlp_most)
             note(p, "lists of AMBER or RED are not asked for without a login");
         else if (pull_list(p, &now->list[i], &why) &&
                  (is_over(why.code) || why.code == KP_EPEER || now->lists == 1))

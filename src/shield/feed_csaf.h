@@ -52,7 +52,7 @@ struct kp_csaf_paper {
 struct kp_csaf_desk { /* where documents of one feed are taken, one after the other */
     struct kp_shield *shield;
     int64_t feed;
-    bool members;            /* this node has shown who it is: AMBER and RED may come too */
+    int tlp_most;            /* the highest label it may bring (kp_tlp_rank) */
     bool proof_needed;       /* a document without digest and signature is refused */
     struct kp_openpgp *keys; /* NULL: no key is trusted, signatures are not looked at */
     /* out */

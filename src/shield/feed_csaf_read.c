@@ -283,9 +283,7 @@ enum kp_code kp_csaf_rolie_read(const char *text, size_t len, struct kp_csaf_ent
     return err->code;
 }
 
-/* "2024/icsa-24-046-01.json": below its folder, and nothing that a server or a disk reads
- * otherwise. */
-static bool good_path(const char *path, struct kp_err *err)
+bool kp_csaf_path_good(const char *path, struct kp_err *err)
 {
     for (const unsigned char *c = (const unsigned char *)path; *c; c++)
         if (!isalnum(*c) && !strchr("-_.+~/", *c))
@@ -323,7 +321,7 @@ static enum kp_code read_line(char *line, const char *folder, bool dates, struct
     struct kp_csaf_entry one = { .updated = KP_NO_TIME };
     struct kp_err why = { 0 };
     const char *path = dates ? field(&line) : line;
-    if (!good_path(path, &why)) {
+    if (!kp_csaf_path_good(path, &why)) {
         refuse(e, &why);
         return KP_OK;
     }

@@ -67,6 +67,9 @@ enum kp_code kp_csaf_hash_check(const char *text, size_t len, const char *digest
                                 int bits, struct kp_err *);
 /* What a document of that tracking id is called: "icsa-24-046-01.json". */
 void kp_csaf_file_name(const char *id, char *out, size_t size);
+/* "2024/icsa-24-046-01.json": below its folder, and nothing that a server or a disk reads
+ * otherwise. */
+bool kp_csaf_path_good(const char *path, struct kp_err *);
 /* The last part of an address or path. */
 const char *kp_csaf_base_name(const char *url);
 

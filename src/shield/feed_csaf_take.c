@@ -59,9 +59,9 @@ static enum kp_code judge(void *arg, const struct kp_advisory *a, struct kp_err 
     if (label > of_list && p->tlp && *p->tlp)
         return kp_fail(err, KP_EDENIED, "it is labelled %.20s and lies in a list of %.20s", a->tlp,
                        p->tlp);
-    if (label > 1 && !t->desk->members)
-        return kp_fail(err, KP_EDENIED,
-                       "it is labelled %.20s, and this feed shows nobody who we are", a->tlp);
+    if (label > t->desk->tlp_most)
+        return kp_fail(err, KP_EDENIED, "it is labelled %.20s, which may not come this way",
+                       a->tlp);
     return KP_OK;
 }
 

@@ -6,7 +6,11 @@
 
 extern const struct kp_feed_kind kp_feed_csaf, kp_feed_epss, kp_feed_kev;
 
-/* What a provider of advisories shows, before anybody trusts it: as kp_csaf_find has it, from the
- * visit's url, settings and secrets. json_decref it. */
-json_t *kp_csaf_look(struct kp_feed_visit *, struct kp_err *);
+/* Documents from a folder, [{path, text, sha256?, sha512?, signature?}], proved as those that this
+ * feed brings; writes what became of each. */
+enum kp_code kp_csaf_hand_in(struct kp_shield *, const char *feed, const json_t *documents,
+                             struct kp_json *, struct kp_err *);
+/* Those of a feed that were refused, or are not valid. */
+enum kp_code kp_csaf_documents(struct kp_shield *, const char *feed, struct kp_json *,
+                               struct kp_err *);
 #endif
