@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* feed: where threat information is brought from. */
-#include "cli/client.h"
+#include "cli/feed_csaf.h"
 #include "cli/stix.h"
 #include "core/text.h"
 
@@ -145,7 +145,11 @@ static int add(struct kp_cli *c)
         json_object_set_new(body, "name", json_string(c->argv[1]));
         json_object_set_new(body, "url", json_string(c->argv[2]));
         json_object_set_new(body, "kind", json_string(kind ? kind : "taxii"));
-        reply = kp_client_at(c, "POST", "feeds", NULL, NULL, body, &err);
+        bool asks = kind && strcmp(kind, "csaf") == 0;
+        if (asks && kp_feed_ask_trust(c, body, &err))
+            json_decref(body);
+        else
+            reply = kp_client_at(c, "POST", "feeds", NULL, NULL, body, &err);
     }
     return done(c, reply, &err);
 }
@@ -212,11 +216,15 @@ int kp_verb_feed(struct kp_cli *c)
     if (name && strcmp(act, "show") == 0)
         return kp_client_show(c, kp_client_at(c, "GET", "feeds", name, NULL, NULL, &err),
                               print_feed, &err);
+    if (strcmp(act, "import") == 0)
+        return kp_feed_import(c);
+    if (name && strcmp(act, "documents") == 0)
+        return kp_feed_documents(c, name);
     if (name && strcmp(act, "pull") == 0)
         return pull(c, name);
     if (name && strcmp(act, "remove") == 0)
         return done(c, kp_client_at(c, "DELETE", "feeds", name, NULL, NULL, &err), &err);
     return kp_complain(c, KP_MISUSE,
-                       "it takes: list, show NAME, add NAME URL, set NAME, pull NAME or"
-                       " remove NAME");
+                       "it takes: list, show NAME, add NAME URL, set NAME, pull NAME,"
+                       " documents NAME, import DIR or remove NAME");
 }
