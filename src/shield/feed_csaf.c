@@ -257,6 +257,8 @@ static enum kp_code handle(struct pull *g, const struct kp_csaf_entry *e, struct
     struct kp_err why = { 0 };
     if (look_up(g->p, e->url, &k, err))
         return err->code;
+    if (e->updated == KP_NO_TIME)
+        g->whole = false; /* the list may stay the same when this changes */
     if (k.there && k.state < CSAF_REFUSED && e->updated != KP_NO_TIME && k.updated == e->updated)
         return KP_OK;
     if (!bring(g, e, &k, &why)) {

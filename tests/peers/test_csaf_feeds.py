@@ -5,7 +5,9 @@ import gzip
 import json
 import os
 import shutil
+import socket
 import subprocess
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from conftest import Node, wait_for
@@ -127,7 +129,7 @@ def test_each_wrong_document_is_refused_for_its_reason_and_the_others_are_taken(
     feed = plant.pull("mixed")
     why = {name: d["why"] for name, d in plant.documents("mixed").items() if d["state"] == "refused"}
     for number, word in {21: "SHA-512 digest is another one", 22: "SHA-512 digest is another one", 23: f"signed by {gpg.keys['other']}", 24: "no signature",
-                         25: "signature is wrong", 26: "labelled RED", 27: "larger than", 28: "deep", 29: "does not belong", 30: "no OpenPGP signature", 31: "status 404",
+                         25: "signature is wrong", 26: "labelled RED", 27: "larger than", 28: "depth", 29: "does not belong", 30: "no OpenPGP signature", 31: "status 404",
                          32: "another server", 34: "did not name"}.items():
         assert word in why[f"g-{number}.json"], f"{number}: {why.get(f'g-{number}.json')}"
     assert "G-20" in plant.advisories() and "G-35" in plant.advisories()
@@ -180,13 +182,19 @@ def test_amber_is_asked_for_only_by_members(plant, site):
     assert '"acme"' in next(line for line in reversed(site.log()) if "/amber/" in line)
 
 
+def listens(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_it_goes_through_a_proxy_and_leaves_a_server_alone_that_asks_for_it(plant, site, tmp_path):
     port = free_port()
-    (tmp_path / "conf").write_text(f'Port {port}\nListen 127.0.0.1\nLogFile "{tmp_path}/log"\nLogLevel Connect\nTimeout 60\nMaxClients 10\nAllow 127.0.0.1\n')
-    proxy = subprocess.Popen([shutil.which("tinyproxy"), "-d", "-c", tmp_path / "conf"], stdout=subprocess.DEVNULL)
+    (tmp_path / "conf").write_text(f'Port {port}\nListen 127.0.0.1\nLogLevel Connect\nTimeout 60\nMaxClients 10\nAllow 127.0.0.1\n')
+    with (tmp_path / "log").open("w") as log:
+        proxy = subprocess.Popen(["tinyproxy", "-d", "-c", tmp_path / "conf"], stdout=log, stderr=log)
     site.describe(site.rolie("proxied"), role="csaf_provider")
     site.publish(60, folder="proxied", key=None)
-    wait_for(lambda: (tmp_path / "log").exists() and "Accepting connections" in (tmp_path / "log").read_text(), 20, "tinyproxy")
+    wait_for(lambda: listens(port), 20, "tinyproxy")
     plant.add("proxied", site, proxy=f"http://127.0.0.1:{port}")
     assert plant.pull("proxied")["taken"] == 1
     assert f"CONNECT localhost:{site.port}" in (tmp_path / "log").read_text()
@@ -197,7 +205,7 @@ def test_it_goes_through_a_proxy_and_leaves_a_server_alone_that_asks_for_it(plan
     plant.add("busy", site)
     feed = plant.pull("busy")
     assert "asks to be left alone" in feed["fault"]
-    assert "02:0" <= feed["next"][11:15] or feed["next"]
+    assert datetime.fromisoformat(feed["next"]) > datetime.now(timezone.utc) + timedelta(seconds=7000)
 
 
 def test_a_node_that_is_killed_goes_on_where_it_was(site, gpg, tmp_path):
@@ -268,15 +276,14 @@ def test_what_gocsafs_provider_publishes_is_brought(plant, site, gpg, tmp_path):
     (tmp_path / "private.asc").write_text(gpg.run("--armor", "--export-secret-keys", gpg.keys["psirt"]))
     shutil.rmtree(site.www / ".well-known")
     (tmp_path / "data").mkdir()
-    (tmp_path / "conf.toml").write_text(f'password = "secret"\nopenpgp_public_key = "{tmp_path}/public.asc"\nopenpgp_private_key = "{tmp_path}/private.asc"\n'
-                                        f'folder = "{tmp_path}/data"\nweb = "{site.www}"\ncanonical_url_prefix = "{site.url}"\nno_passphrase = true\ntlps = ["csaf"]\nwrite_indices = true\n'
+    (tmp_path / "conf.toml").write_text(f'openpgp_public_key = "{tmp_path}/public.asc"\nopenpgp_private_key = "{tmp_path}/private.asc"\n'
+                                        f'folder = "{tmp_path}/data"\nweb = "{site.www}"\ncanonical_url_prefix = "{site.url}"\nno_passphrase = true\nwrite_indices = true\n'
                                         '[provider_metadata.publisher]\ncategory = "vendor"\nname = "Gears"\nnamespace = "https://gears.example"\n')
 
     def cgi(path, body=b"", kind="application/x-www-form-urlencoded"):
-        auth = subprocess.run(["htpasswd", "-bnBC", "4", "", "secret"], capture_output=True, text=True).stdout if shutil.which("htpasswd") else None
         done = subprocess.run([os.environ["CSAF_PROVIDER"]], input=body, capture_output=True, env={
             "CSAF_CONFIG": f"{tmp_path}/conf.toml", "REQUEST_METHOD": "POST" if body else "GET", "PATH_INFO": path, "SCRIPT_NAME": "/cgi-bin/csaf_provider.go", "SERVER_PROTOCOL": "HTTP/1.1",
-            "REQUEST_URI": "/cgi-bin/csaf_provider.go" + path, "HTTP_HOST": "localhost", "SERVER_NAME": "localhost", "CONTENT_TYPE": kind, "CONTENT_LENGTH": str(len(body)), "HTTP_X_CSAF_PROVIDER_AUTH": auth or ""})
+            "REQUEST_URI": "/cgi-bin/csaf_provider.go" + path, "HTTP_HOST": "localhost", "SERVER_NAME": "localhost", "SSL_CLIENT_VERIFY": "SUCCESS", "CONTENT_TYPE": kind, "CONTENT_LENGTH": str(len(body))})
         assert b'"errors"' not in done.stdout and b"200" in done.stdout.split(b"\n")[0], done.stdout + done.stderr
     cgi("/api/create")
     for n in (90, 91):
