@@ -17,13 +17,13 @@
 
 #include "core/ban.h"
 
-enum { KEYS_MAX = 16, DEEP = 3 };
+enum { KEYS_MAX = 16, SIGNERS_MAX = 64, DEEP = 3 };
 
 struct kp_openpgp {
     gpgme_ctx_t context;
     char *folder;
-    char trusted[KEYS_MAX][KP_FINGERPRINT];
-    size_t n;
+    char signer[SIGNERS_MAX][KP_FINGERPRINT]; /* trusted keys and their subkeys, which sign */
+    size_t keys, n;
 };
 
 static void begin(void)
@@ -185,12 +185,19 @@ static enum kp_code take_key(struct kp_openpgp *g, const char *key, size_t len,
                : kp_fail(err, KP_EDENIED, "it is no key with the fingerprint %s", fingerprint);
 }
 
+static void add_signers(struct kp_openpgp *g, gpgme_key_t key)
+{
+    for (gpgme_subkey_t k = key->subkeys; k && g->n < SIGNERS_MAX; k = k->next)
+        if (k->fpr && strlen(k->fpr) < KP_FINGERPRINT)
+            snprintf(g->signer[g->n++], KP_FINGERPRINT, "%s", k->fpr);
+}
+
 enum kp_code kp_openpgp_trust(struct kp_openpgp *g, const char *key, size_t len,
                               const char *fingerprint, char owner[128], struct kp_err *err)
 {
     gpgme_key_t taken = NULL;
-    char *f = g->trusted[g->n];
-    if (g->n == KEYS_MAX || len > KP_OPENPGP_KEY_MAX)
+    char f[KP_FINGERPRINT];
+    if (g->keys == KEYS_MAX || len > KP_OPENPGP_KEY_MAX)
         return kp_fail(err, KP_EFULL, "more than %d keys, or one larger than 1 MiB", KEYS_MAX);
     if (!kp_fingerprint_read(fingerprint, f))
         return kp_fail(err, KP_EINVALID, "'%.80s' is no fingerprint", fingerprint);
@@ -201,23 +208,22 @@ enum kp_code kp_openpgp_trust(struct kp_openpgp *g, const char *key, size_t len,
         return failed(e, "the key", err);
     if (taken->revoked || taken->expired)
         kp_fail(err, KP_EDENIED, "the key %s %s", f, taken->revoked ? "is revoked" : "has expired");
+    else
+        add_signers(g, taken);
     if (owner)
         name_of(taken, owner);
     gpgme_key_unref(taken);
-    g->n += !err->code;
+    g->keys += !err->code;
     return err->code;
 }
 
 /* ---- signatures ---- */
-static bool is_trusted(struct kp_openpgp *g, const char *fingerprint)
+static bool is_trusted(const struct kp_openpgp *g, const char *fingerprint)
 {
-    gpgme_key_t key = NULL;
-    bool is = false;
-    if (fingerprint && !gpgme_get_key(g->context, fingerprint, &key, 0))
-        for (size_t i = 0; i < g->n && !is; i++) /* a subkey may have signed */
-            is = key->fpr && strcmp(key->fpr, g->trusted[i]) == 0;
-    gpgme_key_unref(key);
-    return is;
+    for (size_t i = 0; fingerprint && i < g->n; i++)
+        if (strcmp(fingerprint, g->signer[i]) == 0)
+            return true;
+    return false;
 }
 
 static enum kp_code judge(struct kp_openpgp *g, const gpgme_signature_t s, struct kp_err *err)
