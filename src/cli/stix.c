@@ -18,7 +18,6 @@ struct observations {
     char *file;
     struct kp_buf text;
     struct kp_arena arena;
-    json_t *json;
     struct kp_tree *tree;
 };
 
@@ -34,7 +33,6 @@ struct matching {
 static void let_go(struct observations *o)
 {
     kp_free(o->file);
-    json_decref(o->json);
     kp_arena_free(&o->arena);
     kp_buf_free(&o->text);
     *o = (struct observations){ 0 };
@@ -47,7 +45,7 @@ static enum kp_code read_tree(const char *file, struct observations *o, struct k
     let_go(o);
     kp_buf_init(&o->text, FILE_MAX);
     if (kp_read_document(file, &o->text, err) ||
-        kp_tree_read(kp_buf_text(&o->text), o->text.len, &o->arena, &o->json, &o->tree, err)) {
+        kp_tree_read(kp_buf_text(&o->text), o->text.len, &o->arena, &o->tree, err)) {
         kp_context(err, "%s", file);
         let_go(o);
         return err->code;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Advisories taken and kept, and matched with the devices, again when these change. */
-#include "net/json_memory.h"
 #include "shield/matching.h"
 
 #include <stdio.h>
@@ -8,33 +7,45 @@
 
 #include "core/ban.h"
 
+enum { EXTRACT_MAX = 3 * KP_CSAF_BYTES_MAX }; /* control characters take six bytes again */
+
 /* ---- one ---- */
+static void put_members(struct kp_json *j, const struct kp_tree *object, const char *const *keys)
+{
+    kp_json_begin(j, '{');
+    for (; *keys; keys++) {
+        const struct kp_tree *v = kp_tree_get(object, *keys);
+        if (v) {
+            kp_json_key(j, *keys);
+            kp_tree_write(v, j);
+        }
+    }
+    kp_json_end(j, '}');
+}
+
 /* What of a document stays: neither notes nor acknowledgments. */
-static json_t *extract(const json_t *root)
+static void extract(const struct kp_tree *root, struct kp_buf *out)
 {
     static const char *const of_document[] = { "title",        "tracking",   "publisher",
                                                "distribution", "references", NULL };
     static const char *const of_hole[] = { "cve",          "ids",    "title", "product_status",
                                            "remediations", "scores", NULL };
-    json_t *out = json_object(), *document = json_object(), *holes = json_array(), *hole;
-    size_t i;
-    for (size_t k = 0; of_document[k]; k++)
-        if (json_object_get(json_object_get(root, "document"), of_document[k]))
-            json_object_set(document, of_document[k],
-                            json_object_get(json_object_get(root, "document"), of_document[k]));
-    json_array_foreach(json_object_get(root, "vulnerabilities"), i, hole)
-    {
-        json_t *kept = json_object();
-        for (size_t k = 0; of_hole[k]; k++)
-            if (json_object_get(hole, of_hole[k]))
-                json_object_set(kept, of_hole[k], json_object_get(hole, of_hole[k]));
-        json_array_append_new(holes, kept);
+    struct kp_json j = kp_json(out);
+    const struct kp_tree *products = kp_tree_get(root, "product_tree");
+    kp_json_begin(&j, '{');
+    kp_json_key(&j, "document");
+    put_members(&j, kp_tree_get(root, "document"), of_document);
+    if (products) {
+        kp_json_key(&j, "product_tree");
+        kp_tree_write(products, &j);
     }
-    json_object_set_new(out, "document", document);
-    if (json_object_get(root, "product_tree"))
-        json_object_set(out, "product_tree", json_object_get(root, "product_tree"));
-    json_object_set_new(out, "vulnerabilities", holes);
-    return out;
+    kp_json_key(&j, "vulnerabilities");
+    kp_json_begin(&j, '[');
+    for (const struct kp_tree *hole = kp_tree_list(root, "vulnerabilities"); hole;
+         hole = hole->next)
+        put_members(&j, hole, of_hole);
+    kp_json_end(&j, ']');
+    kp_json_end(&j, '}');
 }
 
 static enum kp_code refuse_older(struct kp_db *db, struct matching *m, struct kp_err *err)
@@ -92,17 +103,18 @@ static enum kp_code write_advisory(struct kp_db *db, void *arg, struct kp_err *e
 }
 
 /* Keeps what stays of it, and what was found. */
-static enum kp_code keep_document(struct matching *m, const json_t *json, struct kp_err *err)
+static enum kp_code keep_document(struct matching *m, const struct kp_tree *root,
+                                  struct kp_err *err)
 {
-    json_t *kept = extract(json);
-    char *dumped = kept ? kp_json_dump(kept, JSON_COMPACT) : NULL;
-    m->extract = dumped;
-    if (!dumped)
+    struct kp_buf kept;
+    kp_buf_init(&kept, EXTRACT_MAX);
+    extract(root, &kept);
+    m->extract = kp_buf_text(&kept);
+    if (kept.failed)
         kp_fail(err, KP_ENOMEM, "out of memory");
     else
         kp_store_do(m->s->store, write_advisory, m, err);
-    kp_free(dumped);
-    json_decref(kept);
+    kp_buf_free(&kept);
     return err->code;
 }
 
@@ -123,17 +135,16 @@ static enum kp_code take_document(struct kp_shield *s, struct advisory_taking *t
     struct kp_arena arena = { 0 };
     struct kp_advisory a;
     struct matching m = { .s = s, .a = &a, .arena = &arena, .taking = t };
-    json_t *json = NULL;
+    const struct kp_tree *root = NULL;
     int64_t begun = kp_mono(s->clock);
     if (!matching_ready(s, err) &&
-        !kp_advisory_load(t->text, t->len, s->aliases, &arena, &json, &a, err) &&
+        !kp_advisory_load(t->text, t->len, s->aliases, &arena, &root, &a, err) &&
         !(t->judge && t->judge(t->arg, &a, err)) && !matching_do(&m, err)) {
         m.took = kp_mono(s->clock) - begun;
-        if (!keep_document(&m, json, err))
+        if (!keep_document(&m, root, err))
             tell(&m, t);
     }
     kp_free(m.found);
-    json_decref(json);
     kp_arena_free(&arena);
     return err->code;
 }
@@ -158,9 +169,8 @@ static enum kp_code rematch(struct kp_shield *s, const char *text, struct kp_err
     struct kp_arena arena = { 0 };
     struct kp_advisory a;
     struct matching m = { .s = s, .a = &a, .arena = &arena };
-    json_t *json = NULL;
     if (!matching_ready(s, err) &&
-        !kp_advisory_load(text, strlen(text), s->aliases, &arena, &json, &a, err) &&
+        !kp_advisory_load(text, strlen(text), s->aliases, &arena, NULL, &a, err) &&
         !matching_do(&m, err)) {
         struct kp_db *db = kp_store_reader(s->store, err);
         bool news = db && findings_differ(db, &m, err);
@@ -169,7 +179,6 @@ static enum kp_code rematch(struct kp_shield *s, const char *text, struct kp_err
             kp_store_do(s->store, write_findings, &m, err);
     }
     kp_free(m.found);
-    json_decref(json);
     kp_arena_free(&arena);
     return err->code;
 }

@@ -129,7 +129,7 @@ def test_each_wrong_document_is_refused_for_its_reason_and_the_others_are_taken(
     feed = plant.pull("mixed")
     why = {name: d["why"] for name, d in plant.documents("mixed").items() if d["state"] == "refused"}
     for number, word in {21: "SHA-512 digest is another one", 22: "SHA-512 digest is another one", 23: f"signed by {gpg.keys['other']}", 24: "no signature",
-                         25: "signature is wrong", 26: "labelled RED", 27: "larger than", 28: "depth", 29: "does not belong", 30: "no OpenPGP signature", 31: "status 404",
+                         25: "signature is wrong", 26: "labelled RED", 27: "larger than", 28: "nested deeper", 29: "does not belong", 30: "no OpenPGP signature", 31: "status 404",
                          32: "another server", 34: "did not name"}.items():
         assert word in why[f"g-{number}.json"], f"{number}: {why.get(f'g-{number}.json')}"
     assert "G-20" in plant.advisories() and "G-35" in plant.advisories()
