@@ -35,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (code == KP_OK) {
         assert(other);
         compare(tree, other);
-    } else if (code != KP_EFULL && !strstr(err.text, "a number is too long")) {
+    } else if (code != KP_EFULL && !strstr(err.text, "a number is too long") &&
+               !memchr(data, 0, size)) { /* jansson takes a zero behind a number for its end */
         assert(!other);
     }
     json_decref(other);
