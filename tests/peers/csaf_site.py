@@ -50,13 +50,17 @@ def document(number, version=1, tlp="WHITE", **tracking):
 class Gpg:
     """A key ring of its own."""
 
-    def __init__(self, folder, *names, expire="0"):
+    def __init__(self, folder, *names):
         self.home, self.keys = folder, {}
         folder.mkdir(mode=0o700)
         for name in names:
-            self.run("--quick-gen-key", f"{name} <{name}@gears.example>", "ed25519", "sign", expire)
-            listed = self.run("--with-colons", "--fingerprint", f"{name}@gears.example")
-            self.keys[name] = re.search(r"^fpr:+([0-9A-F]+):", listed, re.M).group(1)
+            self.make(name)
+        self.run("--quick-add-key", self.keys[names[0]], "ed25519", "sign")  # a subkey, which signs from now on
+
+    def make(self, name, *options, expire="0"):
+        self.run(*options, "--quick-gen-key", f"{name} <{name}@gears.example>", "ed25519", "sign", expire)
+        listed = self.run("--with-colons", "--fingerprint", f"{name}@gears.example")
+        self.keys[name] = re.search(r"^fpr:+([0-9A-F]+):", listed, re.M).group(1)
 
     def run(self, *words):
         done = subprocess.run(["gpg", "--homedir", self.home, "--batch", "--yes", "--pinentry-mode", "loopback", "--passphrase", "", *map(str, words)],

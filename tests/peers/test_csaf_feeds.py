@@ -128,7 +128,7 @@ def test_each_wrong_document_is_refused_for_its_reason_and_the_others_are_taken(
     plant.add("mixed", site, [gpg.keys["psirt"]])
     feed = plant.pull("mixed")
     why = {name: d["why"] for name, d in plant.documents("mixed").items() if d["state"] == "refused"}
-    for number, word in {21: "SHA-512 digest is another one", 22: "SHA-512 digest is another one", 23: f"signed by {gpg.keys['other']}", 24: "no signature",
+    for number, word in {21: "SHA-512 digest is another one", 22: "SHA-512 digest is another one", 23: "which is not trusted", 24: "no signature",
                          25: "signature is wrong", 26: "labelled RED", 27: "larger than", 28: "nested deeper", 29: "does not belong", 30: "no OpenPGP signature", 31: "status 404",
                          32: "another server", 34: "did not name"}.items():
         assert word in why[f"g-{number}.json"], f"{number}: {why.get(f'g-{number}.json')}"
@@ -143,13 +143,20 @@ def test_each_wrong_document_is_refused_for_its_reason_and_the_others_are_taken(
     assert {"G-21", "G-22"} <= set(plant.advisories())
 
 
-def test_keys_that_are_gone_or_were_never_trusted_count_for_nothing(plant, site, gpg, tmp_path):
+def test_keys_that_are_gone_or_were_never_trusted_count_for_nothing(plant, site, gpg):
     site.describe(site.rolie("white"), keys=["other"])
     feed = plant.pull("gears")
     assert "does not show the key" in feed["fault"] and gpg.keys["psirt"] in feed["fault"]
     site.describe(site.rolie("white"), keys=["psirt", "other"])
     feed = plant.pull("gears")
     assert feed["fault"] is None and "shows a key that is not trusted" in feed["note"]
+    gpg.make("old", "--faked-system-time", "20240101T000000", expire="30d")
+    site.describe(site.rolie("white"), keys=["psirt", "old"])
+    shown = plant.api.ok("POST", "feeds/look", {"kind": "csaf", "url": site.metadata, "settings": {"ca": (site.dir / "cert.pem").read_text()}})
+    assert [k["fingerprint"] for k in shown["keys"]] == [gpg.keys["psirt"]] and "has expired" in shown["notes"][0] and gpg.keys["old"] in shown["notes"][0]
+    site.write("openpgp/psirt.asc", gpg.armour("other"))
+    shown = plant.api.ok("POST", "feeds/look", {"kind": "csaf", "url": site.metadata, "settings": {"ca": (site.dir / "cert.pem").read_text()}})
+    assert not shown["keys"] and "no key with the fingerprint" in shown["notes"][0]
     site.describe(site.rolie("white"), keys=["psirt"])
 
 
