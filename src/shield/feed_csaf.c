@@ -14,8 +14,9 @@
 
 enum {
     PROOF_MAX = KP_OPENPGP_SIGNATURE_MAX,
-    PATIENCE = 3,    /* documents in a row that do not come, then the server is left alone */
-    TRIES = 2,       /* of what is asked to come later */
+    PATIENCE = 3, /* documents in a row that do not come, then the server is left alone */
+    TRIES = 2,    /* of what is asked to come later */
+    TLP_STRICT = 3,
     WAIT_MAX_S = 60, /* that a pull waits for by itself */
     ADDRESS = 2100
 };
@@ -428,8 +429,10 @@ static enum kp_code pull_lists(struct kp_csaf_pull *p, const struct kp_csaf_prov
 {
     for (size_t i = 0; i < now->lists && !err->code; i++) {
         struct kp_err why = { 0 };
-        if (kp_tlp_rank(now->list[i].tlp) > p->desk.tlp_most)
-            note(p, "lists of AMBER or RED are not asked for without a login");
+        int label = kp_tlp_rank(now->list[i].tlp);
+        if (label > p->desk.tlp_most)
+            note(p, label > TLP_STRICT ? "lists of RED are not asked for"
+                                       : "lists of AMBER are not asked for without a login");
         else if (pull_list(p, &now->list[i], &why) &&
                  (is_over(why.code) || why.code == KP_EPEER || now->lists == 1))
             kp_fail(err, why.code, "%s", why.text);

@@ -14,7 +14,8 @@
 #include "core/ban.h"
 
 static const int64_t pause = 100 * KP_MILLISECOND;
-enum { TLP_GREEN = 1, TLP_STRICT = 3, TLP_RED = 4 };
+/* What is RED is for the persons it was given to, and a node is none. */
+enum { TLP_GREEN = 1, TLP_STRICT = 3 };
 static const char *const settings[] = { "trust", "metadata", "keys", NULL };
 
 /* ---- over the network ---- */
@@ -158,8 +159,8 @@ static enum kp_code pull_from(struct kp_feed_visit *v, struct line *l, json_t *p
     const struct kp_fetcher_options *o = &l->options;
     struct kp_csaf_pull p = { .desk = { .shield = v->shield,
                                         .feed = v->id,
-                                        .tlp_most =
-                                            o->user || o->token || o->key ? TLP_RED : TLP_GREEN },
+                                        .tlp_most = o->user || o->token || o->key ? TLP_STRICT
+                                                                                  : TLP_GREEN },
                               .io = &l->io,
                               .trust = provider,
                               .folder = folder };
