@@ -47,15 +47,6 @@ static bool open_line(struct line *l, const struct kp_feed_visit *v, const char 
     return l->fetcher;
 }
 
-/* A folder for keys that nobody else uses now. */
-static void folder_of(const struct kp_store *store, char *out, size_t size)
-{
-    unsigned char number[8];
-    kp_random(number, sizeof number);
-    snprintf(out, size, "%s/gnupg-%02x%02x%02x%02x", kp_store_dir(store), number[0], number[1],
-             number[2], number[3]);
-}
-
 /* ---- beginning ---- */
 static const char *key_of(void *arg, const char *url, size_t *len)
 {
@@ -70,7 +61,7 @@ static json_t *look(struct kp_feed_visit *v, struct kp_err *err)
     char folder[600];
     json_t *found = NULL;
     const char *here = kp_feed_text(v->settings, "metadata");
-    folder_of(v->store, folder, sizeof folder);
+    kp_openpgp_folder(kp_store_dir(v->store), folder, sizeof folder);
     if (here)
         found = kp_csaf_find_here(here, strlen(here), key_of, json_object_get(v->settings, "keys"),
                                   folder, err);
@@ -164,7 +155,7 @@ static enum kp_code pull_from(struct kp_feed_visit *v, struct line *l, json_t *p
                               .io = &l->io,
                               .trust = provider,
                               .folder = folder };
-    folder_of(v->store, folder, sizeof folder);
+    kp_openpgp_folder(kp_store_dir(v->store), folder, sizeof folder);
     kp_csaf_pull(&p, err);
     tell(v, &p);
     if (p.trust_changed && was && (is = kp_json_dump(v->settings, JSON_COMPACT))) {
@@ -263,7 +254,7 @@ static enum kp_code hand_in_all(struct kp_shield *s, const struct known_feed *f,
     char folder[600];
     json_t *one;
     size_t i;
-    folder_of(s->store, folder, sizeof folder);
+    kp_openpgp_folder(kp_store_dir(s->store), folder, sizeof folder);
     d.keys = kp_csaf_keys(json_object_get(f->settings, "provider"), folder, err);
     kp_json_begin(j, '{');
     kp_json_key(j, "documents");

@@ -6,6 +6,7 @@
 #include "net/json_memory.h"
 #include "shield/feed_keep.h"
 #include "shield/keep.h"
+#include "shield/openpgp.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -529,6 +530,7 @@ struct kp_shield *kp_shield_new(struct kp_hub *hub, struct kp_store *store,
 
 enum kp_code kp_shield_start(struct kp_shield *s, struct kp_err *err)
 {
+    kp_openpgp_clean(kp_store_dir(s->store));
     s->stopping = false;
     if (pthread_create(&s->thread, NULL, watch, s) != 0)
         return kp_fail(err, KP_EIO, "the system gives no thread for the inventory");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shield/openpgp.h"
 
+#include "core/clock.h"
 #include "core/mem.h"
 #include "core/text.h"
 
@@ -17,6 +18,7 @@
 
 #include "core/ban.h"
 
+#define FOLDER "gnupg-"
 enum { KEYS_MAX = 16, SIGNERS_MAX = 64, DEEP = 3 };
 
 struct kp_openpgp {
@@ -72,6 +74,24 @@ static void clear(int at, const char *name, unsigned depth)
     if (d)
         closedir(d);
     unlinkat(at, name, AT_REMOVEDIR);
+}
+
+void kp_openpgp_folder(const char *below, char *out, size_t size)
+{
+    unsigned char n[6];
+    kp_random(n, sizeof n);
+    snprintf(out, size, "%s/" FOLDER "%02x%02x%02x%02x%02x%02x", below, n[0], n[1], n[2], n[3],
+             n[4], n[5]);
+}
+
+void kp_openpgp_clean(const char *below)
+{
+    DIR *d = opendir(below);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (strncmp(e->d_name, FOLDER, sizeof FOLDER - 1) == 0)
+            clear(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
 }
 
 /* Nothing is looked for elsewhere, no agent is started, and what SHA-1 signs counts for nothing. */

@@ -16,6 +16,10 @@ struct kp_openpgp;
  * there is no gpg. */
 struct kp_openpgp *kp_openpgp_new(const char *folder, struct kp_err *);
 void kp_openpgp_free(struct kp_openpgp *); /* NULL is allowed */
+/* A folder for one that nobody else uses, below this one; what a crash left of such is removed when
+ * nobody uses any. */
+void kp_openpgp_folder(const char *below, char *out, size_t size);
+void kp_openpgp_clean(const char *below);
 /* Takes a key, armoured or not, whose fingerprint has to be this one (any case, blanks allowed);
  * all other keys in the text are not taken. KP_EPARSE, KP_EDENIED (another key). `owner` (may be
  * NULL) gets the name it says. */

@@ -229,10 +229,12 @@ def test_a_node_that_is_killed_goes_on_where_it_was(site, gpg, tmp_path):
     begun = len(site.log())
     wait_for(lambda: len(plant.advisories()) >= 3, 30, "some documents")
     plant.node.kill()
+    left = {p.name for p in plant.node.dir.glob("gnupg-*")}
     plant.node.start()
     plant.api = Api(plant.node)
     wait_for(lambda: plant.feed("long")["pulled"], 30, "the rest")
     assert len(plant.advisories()) == 12
+    assert left and not left & {p.name for p in plant.node.dir.glob("gnupg-*")}, "keys that a crash left are removed"
     asked = [p for _, p in site.asked(begun) if p.endswith(".json") and "/2026/" in p]
     assert len(asked) <= 13 and len(set(asked)) == 12, "at most the one it was at is asked for again"
     plant.node.stop()
