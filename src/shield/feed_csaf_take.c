@@ -56,6 +56,11 @@ static enum kp_code judge(void *arg, const struct kp_advisory *a, struct kp_err 
     if (strcmp(name, kp_csaf_base_name(p->url)) != 0)
         return kp_fail(err, KP_EDENIED,
                        "it is %.60s, which does not belong into a file of that name", a->id);
+    int64_t changed;
+    if (kp_time_parse(a->changed, &changed) &&
+        changed > kp_utc(t->desk->shield->clock) + 86400 * KP_SECOND)
+        return kp_fail(err, KP_EDENIED, "it says that it was changed in the future, at %.40s",
+                       a->changed);
     if (label > of_list && p->tlp && *p->tlp)
         return kp_fail(err, KP_EDENIED, "it is labelled %.20s and lies in a list of %.20s", a->tlp,
                        p->tlp);

@@ -209,10 +209,12 @@ static struct kp_csaf_pull pull_as(struct stage *g, int64_t feed, bool members, 
     if (!g->trust)
         g->trust = kp_csaf_find(&io, META, g->folder, &err);
     kit_ok(&err);
-    struct kp_csaf_pull p = { .desk = { .shield = g->shield, .feed = feed, .tlp_most = members ? 4 : 1 },
-                              .io = &io,
-                              .trust = g->trust,
-                              .folder = g->folder };
+    struct kp_csaf_pull p = {
+        .desk = { .shield = g->shield, .feed = feed, .tlp_most = members ? 4 : 1 },
+        .io = &io,
+        .trust = g->trust,
+        .folder = g->folder
+    };
     g->site.asked = 0;
     assert_int_equal(kp_csaf_pull(&p, &err), want);
     if (want)
@@ -400,6 +402,19 @@ static void one_version_has_one_text_and_one_feed_the_word(void **state)
     assert_int_equal(p.desk.state[CSAF_OLDER], 1);
 }
 
+static void what_is_of_the_future_is_refused(void **state)
+{
+    struct stage *g = *state;
+    char text[1000], *year;
+    snprintf(text, sizeof text, "%s", document("G-1", "2", "WHITE", "a"));
+    while ((year = strstr(text, "2026-01-02")))
+        memcpy(year, "2099", 4);
+    add(&g->site, "g-1.json", text, "2026-01-02T00:00:00Z");
+    struct kp_csaf_pull p = pull(g);
+    assert_non_null(strstr(p.desk.why, "in the future, at 2099-01-02"));
+    assert_int_equal(stored(g), 0);
+}
+
 static void a_trusted_provider_owes_digests(void **state)
 {
     struct stage *g = *state;
@@ -522,6 +537,7 @@ int main(void)
         TEST(addresses_that_lead_elsewhere_are_not_asked),
         TEST(a_document_has_to_be_what_its_name_and_label_say),
         TEST(one_version_has_one_text_and_one_feed_the_word),
+        TEST(what_is_of_the_future_is_refused),
         TEST(a_trusted_provider_owes_digests),
         TEST(a_server_that_asks_for_peace_gets_it),
         TEST(metadata_of_another_is_not_followed),
