@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: the work is in tools/ and in CMakePresets.json.
-.PHONY: help build run check fuzz torture power tck interop network check-ubl csaf match stix eval bench format analyze clean
+.PHONY: help build run check fuzz torture power tck interop network check-ubl csaf match stix taxii eval bench format analyze clean
 help:
 	@echo "make run      install what is missing, build, start a demo shop and a node coupled to it"
 	@echo "make check    install what the tests need and pass them all"
@@ -17,6 +17,7 @@ help:
 	@echo "make csaf     advisories judged as the test files of OASIS want it (KOPPEL_DATA)"
 	@echo "make stix     patterns of threat information held against vectors (KOPPEL_DATA)"
 	@echo "make eval     what watches find in public time series with labels (KOPPEL_DATA), and in scripted days of a machine"
+	@echo "make taxii    a node asked the 60 things a TAXII 2.1 server has to do"
 	@echo "make analyze  gcc's static analyser over everything"
 	@echo "make format   clang-format over everything"
 	@echo "make clean    remove build/"
@@ -67,6 +68,8 @@ csaf: build
 	@tests/csaf/agree build/release/koppel $${CSAF_DOCUMENTS:-1000} $${CSAF_SEED:-1}
 stix: build
 	@tests/shield/stix-vectors build/release/koppel
+taxii: build
+	@tests/shield/taxii build/release/koppel
 match: build
 	@tests/match/check build/release/koppel
 eval: build
@@ -89,6 +92,7 @@ bench: build
 	@bench/stix
 	@bench/watch
 	@bench/shield
+	@bench/taxii
 	@bench/console
 	@bench/http
 format:

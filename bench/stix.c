@@ -30,13 +30,12 @@ static struct kp_tree *read_json(const char *file, struct kp_arena *arena)
     struct kp_buf b;
     struct kp_tree *tree = NULL;
     struct kp_err err = { 0 };
-    json_t *json; /* lives as long as the program */
     FILE *f = fopen(file, "rb");
     kp_buf_init(&b, 64 << 20);
     size_t n = f != NULL;
     for (char *room; n && (room = kp_buf_room(&b, 1 << 16)); b.len += n)
         n = fread(room, 1, 1 << 16, f);
-    if (!f || kp_tree_read(kp_buf_text(&b), b.len, arena, &json, &tree, &err)) {
+    if (!f || kp_tree_read(kp_buf_text(&b), b.len, arena, &tree, &err)) {
         fprintf(stderr, "%s: %s\n", file, f ? err.text : "it cannot be read");
         exit(1);
     }

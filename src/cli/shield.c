@@ -100,9 +100,8 @@ static void match_file(void *arg, const char *path)
     struct kp_err err = { 0 };
     struct kp_arena arena = { 0 };
     struct kp_advisory a;
-    json_t *json = NULL;
     if (!kp_read_document(path, &m->text, &err) &&
-        !kp_advisory_load(kp_buf_text(&m->text), m->text.len, NULL, &arena, &json, &a, &err)) {
+        !kp_advisory_load(kp_buf_text(&m->text), m->text.len, NULL, &arena, NULL, &a, &err)) {
         m->advisory = &a;
         kp_devices_match(m->devices, &a, print, m, &err);
     }
@@ -110,7 +109,6 @@ static void match_file(void *arg, const char *path)
         m->unusable++;
         fprintf(stderr, "%s: %s\n", path, err.text);
     }
-    json_decref(json);
     kp_arena_free(&arena);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stix: patterns of STIX 2.1 checked, and held against observations in files. Needs no node. */
+/* stix: patterns of STIX 2.1 checked, and held against observations in files; that needs no node. Objects the node keeps: stix_objects.c. */
 #include "shield/stix_pattern.h"
 
-#include "cli/cli.h"
+#include "cli/stix.h"
 #include "core/json.h"
 #include "net/json_memory.h"
 
@@ -18,7 +18,6 @@ struct observations {
     char *file;
     struct kp_buf text;
     struct kp_arena arena;
-    json_t *json;
     struct kp_tree *tree;
 };
 
@@ -34,7 +33,6 @@ struct matching {
 static void let_go(struct observations *o)
 {
     kp_free(o->file);
-    json_decref(o->json);
     kp_arena_free(&o->arena);
     kp_buf_free(&o->text);
     *o = (struct observations){ 0 };
@@ -47,7 +45,7 @@ static enum kp_code read_tree(const char *file, struct observations *o, struct k
     let_go(o);
     kp_buf_init(&o->text, FILE_MAX);
     if (kp_read_document(file, &o->text, err) ||
-        kp_tree_read(kp_buf_text(&o->text), o->text.len, &o->arena, &o->json, &o->tree, err)) {
+        kp_tree_read(kp_buf_text(&o->text), o->text.len, &o->arena, &o->tree, err)) {
         kp_context(err, "%s", file);
         let_go(o);
         return err->code;
@@ -184,5 +182,10 @@ int kp_verb_stix(struct kp_cli *c)
         return match_batch(c);
     if (strcmp(c->argv[0], "check-pattern") == 0)
         return check_pattern(c);
-    return kp_complain(c, KP_MISUSE, "'%s' is none of match, match-batch, check-pattern", c->argv[0]);
+    static const char *const kept[] = { "import", "list", "show", "remove", NULL };
+    for (size_t i = 0; kept[i]; i++)
+        if (strcmp(c->argv[0], kept[i]) == 0)
+            return kp_stix_objects(c);
+    return kp_complain(c, KP_MISUSE, "'%s' is none of import, list, show, remove, match, match-batch, check-pattern",
+                       c->argv[0]);
 }

@@ -490,15 +490,16 @@ enum kp_code kp_advisory_read(const struct kp_tree *root, const char *aliases,
 }
 
 enum kp_code kp_advisory_load(const char *text, size_t len, const char *aliases,
-                              struct kp_arena *arena, json_t **json, struct kp_advisory *a,
-                              struct kp_err *err)
+                              struct kp_arena *arena, const struct kp_tree **root,
+                              struct kp_advisory *a, struct kp_err *err)
 {
-    struct kp_tree *root = NULL;
-    *json = NULL;
+    struct kp_tree *tree = NULL;
     if (len > KP_CSAF_BYTES_MAX)
         return kp_fail(err, KP_EFULL, "the document is larger than %d MiB",
                        KP_CSAF_BYTES_MAX >> 20);
-    if (kp_tree_read(text, len, arena, json, &root, err))
+    if (kp_tree_read(text, len, arena, &tree, err))
         return err->code;
-    return kp_advisory_read(root, aliases, arena, a, err);
+    if (root)
+        *root = tree;
+    return kp_advisory_read(tree, aliases, arena, a, err);
 }

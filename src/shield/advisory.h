@@ -72,8 +72,7 @@ struct kp_advisory {
  * no id; KP_EFULL; KP_ENOMEM. `aliases` as kp_vendor_keys has them. */
 enum kp_code kp_advisory_read(const struct kp_tree *document, const char *aliases,
                               struct kp_arena *, struct kp_advisory *, struct kp_err *);
-/* From the text of a document, in an arena; drop *json with json_decref when the advisory is not
- * needed any more. */
+/* From the text of a document, all of it in the arena; `root` (may be NULL) gets its tree. */
 enum kp_code kp_advisory_load(const char *text, size_t len, const char *aliases, struct kp_arena *,
-                              json_t **json, struct kp_advisory *, struct kp_err *);
+                              const struct kp_tree **root, struct kp_advisory *, struct kp_err *);
 #endif

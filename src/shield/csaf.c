@@ -200,7 +200,6 @@ enum kp_code kp_csaf_check(const char *text, size_t len, bool mandatory_only, st
 {
     struct kp_arena arena = { 0 };
     struct kp_tree *root;
-    json_t *json = NULL;
     *head = (struct kp_csaf_head){ 0 };
     if (len > KP_CSAF_BYTES_MAX)
         return kp_fail(err, KP_EFULL, "the document is larger than %d MiB",
@@ -212,11 +211,10 @@ enum kp_code kp_csaf_check(const char *text, size_t len, bool mandatory_only, st
                                .arena = &arena,
                                .size = len,
                                .mandatory_only = mandatory_only };
-    if (!kp_tree_read(text, len, &arena, &json, &root, err)) {
+    if (!kp_tree_read(text, len, &arena, &root, err)) {
         c.root = root;
         check(&c);
     }
     kp_arena_free(&arena);
-    json_decref(json);
     return err->code;
 }

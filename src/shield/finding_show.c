@@ -169,25 +169,43 @@ struct showing {
     struct kp_arena arena;
     struct line *lines;
     size_t n, room;
+    const struct device_row *row; /* of the device looked at last, and what it does; NULL: of none */
+    struct place place;
+    bool may;
 };
+
+static enum kp_code look_at(struct showing *w, int64_t device, struct kp_err *err)
+{
+    struct device_row *r;
+    size_t n;
+    if (w->row && w->row->id == device)
+        return KP_OK;
+    if (device_rows(w->db, device, &w->arena, &r, &n, err))
+        return err->code;
+    w->row = r;
+    kp_model_lock(w->s->model);
+    w->may = device_may_go(w->s->model, w->to, r);
+    w->place = place_of(w->s->model, r);
+    kp_model_unlock(w->s->model);
+    return KP_OK;
+}
 
 /* False: it is not for the recipient. */
 static bool place_line(struct showing *w, struct line *l, struct kp_err *err)
 {
-    struct device_row *r;
     double epss;
-    bool kev, may;
-    size_t n;
-    if (device_rows(w->db, l->device, &w->arena, &r, &n, err) ||
-        exploited(w->db, l->holes, &epss, &kev, err))
+    bool kev;
+    if (look_at(w, l->device, err) || !w->may || exploited(w->db, l->holes, &epss, &kev, err))
         return false;
-    l->name = r->name;
-    kp_model_lock(w->s->model);
-    may = device_may_go(w->s->model, w->to, r);
-    struct place p = place_of(w->s->model, r);
-    kp_model_unlock(w->s->model);
-    l->urgency = urgency(l->score, epss, kev, &p);
-    return may;
+    l->name = w->row->name;
+    l->urgency = urgency(l->score, epss, kev, &w->place);
+    return true;
+}
+
+static int by_device(const void *a, const void *b)
+{
+    const struct line *x = a, *y = b;
+    return x->device < y->device ? -1 : x->device > y->device;
 }
 
 static enum kp_code read_lines(struct showing *w, const char *advisory, bool all,
@@ -216,6 +234,8 @@ static enum kp_code read_lines(struct showing *w, const char *advisory, bool all
         read_line(s, &w->arena, &w->lines[w->n++]);
     }
     size_t kept = 0;
+    if (w->n) /* so that each device is looked at once */
+        qsort(w->lines, w->n, sizeof *w->lines, by_device);
     for (size_t i = 0; i < w->n && !err->code; i++)
         if (place_line(w, &w->lines[i], err))
             w->lines[kept++] = w->lines[i];

@@ -13,6 +13,9 @@ const char *const device_field_keys[] = { "manufacturer", "product",  "orderCode
                                           "cpe",          "purl",     NULL };
 enum { ALIASES_MAX = 64 << 10 };
 #define COLUMNS "manufacturer, product, order_code, serial, hardware, firmware, cpe, purl"
+#define ROWS                                                                                       \
+    "select id, name, coalesce(asset, 0), coalesce(host, 0), source, by_hand, weight, expected,"   \
+    " coalesce(expected_until, 0), coalesce(alarm, 0), made, changed, " COLUMNS " from device"
 
 /* ---- rows ---- */
 static void read_row(struct kp_stmt *s, struct kp_arena *arena, struct device_row *r)
@@ -39,15 +42,11 @@ enum kp_code device_rows(struct kp_db *db, int64_t id, struct kp_arena *arena,
     struct device_row *list = NULL;
     size_t room = 0;
     *n = 0;
-    struct kp_stmt *s = kp_db_prepare(
-        db,
-        "select id, name, coalesce(asset, 0), coalesce(host, 0), source, by_hand, weight, expected,"
-        " coalesce(expected_until, 0), coalesce(alarm, 0), made, changed, " COLUMNS
-        " from device where ?1 = 0 or id = ?1 order by name",
-        err);
+    struct kp_stmt *s = kp_db_prepare(db, id ? ROWS " where id = ?" : ROWS " order by name", err);
     if (!s)
         return err->code;
-    kp_bind_int(s, 1, id);
+    if (id)
+        kp_bind_int(s, 1, id);
     while (kp_step(s, err)) {
         if (!kp_grow(&list, &room, *n + 1, sizeof *list)) {
             kp_reset(s);

@@ -4,7 +4,9 @@
 #include "core/csv.h"
 #include "core/log.h"
 #include "net/json_memory.h"
+#include "shield/feed_keep.h"
 #include "shield/keep.h"
+#include "shield/openpgp.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -489,12 +491,15 @@ static void *watch(void *arg)
         if (kp_shield_sync(s, &err))
             kp_warn("shield", "the inventory could not be taken from the model", "why=%s",
                     kp_log_quote(err.text));
+        feeds_turn(s->feeds);
+        exits_write(s, false);
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += 2;
         pthread_mutex_lock(&s->lock);
-        if (!s->stopping)
-            pthread_cond_timedwait(&s->wake, &s->lock, &until);
+        for (int over = 0; !s->stopping && !s->woken && !over;)
+            over = pthread_cond_timedwait(&s->wake, &s->lock, &until);
+        s->woken = false;
     }
     pthread_mutex_unlock(&s->lock);
     return NULL;
@@ -516,11 +521,16 @@ struct kp_shield *kp_shield_new(struct kp_hub *hub, struct kp_store *store,
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->work, NULL);
     pthread_cond_init(&s->wake, NULL);
-    return s;
+    if ((s->feeds = feeds_new(s)) && (s->exits = exits_new()))
+        return s;
+    kp_shield_free(s);
+    kp_fail(err, KP_ENOMEM, "out of memory");
+    return NULL;
 }
 
 enum kp_code kp_shield_start(struct kp_shield *s, struct kp_err *err)
 {
+    kp_openpgp_clean(kp_store_dir(s->store));
     s->stopping = false;
     if (pthread_create(&s->thread, NULL, watch, s) != 0)
         return kp_fail(err, KP_EIO, "the system gives no thread for the inventory");
@@ -537,7 +547,17 @@ void kp_shield_stop(struct kp_shield *s)
     pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
+    feeds_stop(s->feeds);
+    exits_write(s, true);
     s->running = false;
+}
+
+void kp_shield_wake(struct kp_shield *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->woken = true;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
 }
 
 void kp_shield_free(struct kp_shield *s)
@@ -546,6 +566,8 @@ void kp_shield_free(struct kp_shield *s)
         return;
     kp_devices_free(s->devices);
     kp_arena_free(&s->texts);
+    feeds_free(s->feeds);
+    exits_free(s->exits);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->work);
     pthread_mutex_destroy(&s->lock);

@@ -2,8 +2,8 @@
 #ifndef KOPPEL_SHIELD_KEEP_H
 #define KOPPEL_SHIELD_KEEP_H
 /* For the files that keep the inventory and the findings: inventory.c (devices as people see and
- * change them), inventory_take.c (from the model and from files), finding.c (matching and what
- * becomes of it), finding_show.c. */
+ * change them), inventory_take.c (from the model and from files), advisory_take.c, matching.c and
+ * finding.c (advisories matched, and what becomes of it), exploit.c, finding_show.c. */
 #include "shield/match.h"
 #include "shield/shield.h"
 
@@ -40,7 +40,16 @@ struct kp_shield {
     struct kp_arena texts;      /* and their nameplates */
     struct device_row *rows;    /* in the order of its devices */
     const char *aliases;        /* makers' other names, as the user has them; NULL: none */
+    struct feeds *feeds;        /* who brings what (feed_keep.h) */
+    struct exits *exits;
+    bool woken;                 /* by the lock `lock`: somebody wants a turn of the thread */
 };
+void kp_shield_wake(struct kp_shield *);
+
+/* What went out of collections (taxii_exit.c). */
+struct exits *exits_new(void);
+void exits_free(struct exits *);
+void exits_write(struct kp_shield *, bool now); /* now: what has not waited long, too */
 
 struct device_row {
     int64_t id, asset, host, made, changed, expected_until, alarm, weight, by_hand;
@@ -67,6 +76,27 @@ enum kp_code device_put(struct kp_db *, struct device_put *, struct kp_err *);
 
 /* `work` held. Devices have changed: they are matched anew with all advisories. */
 enum kp_code findings_devices_changed(struct kp_shield *, struct kp_err *);
+/* A document that comes. */
+struct advisory_taking {
+    const char *text;
+    size_t len;
+    const char *tlp; /* how it is labelled when it does not say so itself; may be NULL */
+    /* May be NULL: whether it is taken at all; what is written beside it, in its transaction. */
+    enum kp_code (*judge)(void *arg, const struct kp_advisory *, struct kp_err *);
+    enum kp_code (*also)(struct kp_db *, void *arg, const struct kp_advisory *, struct kp_err *);
+    void *arg;
+    /* out */
+    char id[128];
+    bool known;   /* the same document was here */
+    int64_t took; /* ns, reading and matching it */
+    size_t affected, review, opened, closed;
+};
+/* KP_EEXISTS: a newer one is here. */
+enum kp_code shield_take_advisory(struct kp_shield *, struct advisory_taking *, struct kp_err *);
+void shield_put_taken(const struct advisory_taking *, struct kp_json *);
+/* EPSS (CSV) or KEV (JSON). Writes an object of counts; the text is changed. */
+enum kp_code shield_take_exploits(struct kp_shield *, char *text, size_t len, struct kp_json *,
+                                  struct kp_err *);
 /* Opens or closes the alarm of a device. */
 enum kp_code device_alarm(struct kp_shield *, int64_t device, kp_asset, int64_t interval,
                           const char *text, struct kp_err *);

@@ -3,112 +3,11 @@
 
 #include "core/hash.h"
 #include "core/text.h"
-#include "net/json_memory.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
-
-struct taking {
-    struct kp_arena *arena;
-    struct kp_err *err;
-    uint32_t values;
-};
-
-static enum kp_code full(struct taking *t, const struct kp_tree *at, const char *why, int most)
-{
-    char pointer[256];
-    kp_tree_pointer(at, pointer, sizeof pointer);
-    return kp_fail(t->err, KP_EFULL, "%s: %s %d", pointer, why, most);
-}
-
-static enum kp_code take(struct taking *, json_t *, const char *key, unsigned depth,
-                         struct kp_tree *parent, struct kp_tree **);
-
-static enum kp_code take_members(struct taking *t, json_t *j, unsigned depth, struct kp_tree *v)
-{
-    struct kp_tree **at = &v->first, *last = NULL;
-    v->n = (uint32_t)json_object_size(j);
-    if (v->n > KP_TREE_KEYS_MAX)
-        return full(t, v, "an object with more keys than", KP_TREE_KEYS_MAX);
-    for (void *i = json_object_iter(j); i; i = json_object_iter_next(j, i)) {
-        const char *key = json_object_iter_key(i);
-        if (take(t, json_object_iter_value(i), key, depth, v, at))
-            return t->err->code;
-        v->unsorted |= last && strcmp(last->key, key) > 0;
-        last = *at;
-        at = &last->next;
-    }
-    return KP_OK;
-}
-
-static enum kp_code take_items(struct taking *t, json_t *j, unsigned depth, struct kp_tree *v)
-{
-    struct kp_tree **at = &v->first;
-    v->n = (uint32_t)json_array_size(j);
-    for (size_t i = 0; i < v->n; i++, at = &(*at)->next)
-        if (take(t, json_array_get(j, i), NULL, depth, v, at))
-            return t->err->code;
-    return KP_OK;
-}
-
-static enum kp_code take(struct taking *t, json_t *j, const char *key, unsigned depth,
-                         struct kp_tree *parent, struct kp_tree **out)
-{
-    static const uint8_t types[] = {
-        [JSON_NULL] = KP_TREE_NULL,    [JSON_FALSE] = KP_TREE_FALSE, [JSON_TRUE] = KP_TREE_TRUE,
-        [JSON_REAL] = KP_TREE_NUMBER,  [JSON_STRING] = KP_TREE_TEXT, [JSON_ARRAY] = KP_TREE_LIST,
-        [JSON_OBJECT] = KP_TREE_OBJECT
-    };
-    struct kp_tree *v = *out = kp_arena_alloc(t->arena, sizeof *v);
-    if (!v)
-        return kp_fail(t->err, KP_ENOMEM, "out of memory reading the document");
-    *v = (struct kp_tree){ .key = key,
-                           .key_len = key ? (uint32_t)strlen(key) : 0,
-                           .parent = parent,
-                           .order = t->values++,
-                           .type = types[json_typeof(j)] };
-    if (depth > KP_TREE_DEPTH_MAX)
-        return full(t, v, "the document is nested deeper than", KP_TREE_DEPTH_MAX);
-    if (v->type == KP_TREE_OBJECT)
-        return take_members(t, j, depth + 1, v);
-    if (v->type == KP_TREE_LIST)
-        return take_items(t, j, depth + 1, v);
-    if (v->type == KP_TREE_NUMBER)
-        v->number = json_real_value(j);
-    else if (v->type == KP_TREE_TEXT)
-        v->text = json_string_value(j), v->n = (uint32_t)json_string_length(j);
-    return KP_OK;
-}
-
-/* Before each value but the first stands one of these. jansson has no such limit, and "[],"
- * takes dozens of times its bytes there. */
-static bool too_many(const char *text, size_t len)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++)
-        n += text[i] == ',' || text[i] == '[' || text[i] == '{';
-    return n > KP_TREE_VALUES_MAX;
-}
-
-enum kp_code kp_tree_read(const char *text, size_t len, struct kp_arena *arena, json_t **json,
-                          struct kp_tree **out, struct kp_err *err)
-{
-    struct taking t = { arena, err, 0 };
-    json_error_t why;
-    size_t mark = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    *json = NULL;
-    if (too_many(text, len))
-        return kp_fail(err, KP_EFULL, "the document has more than %d values", KP_TREE_VALUES_MAX);
-    *json = kp_json_load(text + mark, len - mark, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL,
-                         &why);
-    if (!*json && kp_json_starved())
-        return kp_fail(err, KP_ENOMEM, "out of memory reading the document");
-    if (!*json)
-        return kp_fail(err, KP_EPARSE, "line %d: %s", why.line, why.text);
-    return take(&t, *json, NULL, 1, NULL, out);
-}
 
 /* ---- walking ---- */
 const struct kp_tree *kp_tree_get(const struct kp_tree *object, const char *key)
@@ -196,4 +95,32 @@ bool kp_tree_same(const struct kp_tree *a, const struct kp_tree *b)
             return false;
     }
     return true;
+}
+
+void kp_tree_write(const struct kp_tree *v, struct kp_json *j)
+{
+    switch ((enum kp_tree_type)v->type) {
+    case KP_TREE_NULL:
+        kp_json_null(j);
+        break;
+    case KP_TREE_FALSE:
+    case KP_TREE_TRUE:
+        kp_json_bool(j, v->type == KP_TREE_TRUE);
+        break;
+    case KP_TREE_NUMBER:
+        kp_json_double(j, v->number);
+        break;
+    case KP_TREE_TEXT:
+        kp_json_textn(j, v->text, v->n);
+        break;
+    case KP_TREE_LIST:
+    case KP_TREE_OBJECT:
+        kp_json_begin(j, v->type == KP_TREE_LIST ? '[' : '{');
+        for (const struct kp_tree *m = v->first; m; m = m->next) {
+            if (m->key)
+                kp_json_keyn(j, m->key, m->key_len);
+            kp_tree_write(m, j);
+        }
+        kp_json_end(j, v->type == KP_TREE_LIST ? ']' : '}');
+    }
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_SHIELD_TREE_H
 #define KOPPEL_SHIELD_TREE_H
-/* A JSON document for judging: jansson's values as a tree that knows where each stands and in which
- * order keys came, of bounded depth and number of values. */
+/* A JSON document for judging: a tree that knows where each value stands and in which order keys
+ * came, of bounded depth and number of values. */
 #include "core/err.h"
+#include "core/json.h"
 #include "core/mem.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,17 +30,17 @@ struct kp_tree {
         const char *text;
         double number;
     };
-    uint32_t n; /* bytes of the text, members of the object, items of the list */
+    uint32_t n;              /* bytes of the text, members of the object, items of the list */
     uint32_t key_len, order; /* of all values, as they came */
     uint8_t type;
     bool unsorted; /* an object: its keys do not stand in the order of the alphabet */
 };
 
-/* The tree lies in the arena, its texts in *json, which the caller drops behind it (json_decref;
- * NULL when there is none). KP_EPARSE "line 7: why" (no JSON, not UTF-8, a key twice), KP_EFULL (too
- * deep, too many values; commas and brackets in texts count as such), KP_ENOMEM. */
-enum kp_code kp_tree_read(const char *text, size_t len, struct kp_arena *, json_t **json,
-                          struct kp_tree **, struct kp_err *);
+/* All of it lies in the arena. KP_EPARSE "line 7: why" (no JSON, not UTF-8, a key twice, a text
+ * with \u0000), KP_EFULL (too deep, too many values or keys), KP_ENOMEM. */
+enum kp_code kp_tree_read(const char *text, size_t len, struct kp_arena *, struct kp_tree **,
+                          struct kp_err *);
+void kp_tree_write(const struct kp_tree *, struct kp_json *);
 
 /* All of these take NULL and values of another type for nothing there. */
 const struct kp_tree *kp_tree_get(const struct kp_tree *object, const char *key);

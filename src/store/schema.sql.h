@@ -268,5 +268,52 @@ static const char schema_v10[] =
     "drop index share_offer_dataset;"
     "create index share_offer_dataset on share_offer(dataset, partner);"
     /* what went out lately is judged each minute */
-    "create index share_exit_at on share_exit(at);";
+    "create index share_exit_at on share_exit(at);"
+    /* Feeds of threat information (shield/feed.h). kind: of kp_feed_kinds; settings, state: JSON, of what a person says and of how far it
+     * is; every, next: ns; fault: why the last pull failed, note: what a person should know; taken, refused: in all pulls. Passwords
+     * and keys are the secret "feed/ID" */
+    "create table feed(id integer primary key autoincrement, name text not null unique, kind text not null, url text not null,"
+    "  settings text not null default '{}', state text not null default '{}', every integer not null, enabled integer not null default 1,"
+    "  next integer not null default 0, tries integer not null default 0, fault text, note text, pulled integer,"
+    "  taken integer not null default 0, refused integer not null default 0, made integer not null);"
+    /* Objects of STIX (shield/stix_store.h), each version a row. version, created: ns (created null: it says none), stamp: version as it
+     * was written; tlp: enum kp_tlp, marked: it says so itself; marks: of a marking definition, what it stands for (-1: no level);
+     * source: who brought it; body: its text as it came */
+    "create table stix_object(id integer primary key, stix text not null, version integer not null, type text not null,"
+    "  spec text not null, stamp text not null, created integer, creator text, revoked integer not null, tlp integer not null,"
+    "  marked integer not null, marks integer, source text not null, made integer not null, body text not null);"
+    "create unique index stix_object_version on stix_object(stix, version);"
+    "create index stix_object_type on stix_object(type, id);"
+    "create index stix_object_red on stix_object(id) where tlp >= 4;"
+    /* What is shared over TAXII (shield/taxii.h): collections, below one root of the API; tlp: nothing above that goes out of it */
+    "create table stix_collection(id integer primary key autoincrement, uuid text not null unique, name text not null unique,"
+    "  root text not null, title text not null, description text, tlp integer not null, made integer not null);"
+    /* who: 'token NAME', 'partner NAME' or '*'; amber: it is named as one who needs to know */
+    "create table stix_member(collection integer not null, who text not null, reads integer not null, writes integer not null,"
+    "  amber integer not null, made integer not null, primary key(collection, who)) without rowid;"
+    /* added: us, never twice in a collection. flags: 1 the first and 2 the last of its versions there, among those of one version of the
+     * standard, 4 of the newest version of the standard */
+    "create table stix_entry(collection integer not null, added integer not null, object integer not null, flags integer not null,"
+    "  primary key(collection, added)) without rowid;"
+    "create unique index stix_entry_object on stix_entry(object, collection);"
+    "create index stix_entry_new on stix_entry(collection, added, object) where flags & 6 = 6;"
+    /* What became of what was posted; body: JSON */
+    "create table stix_status(id text primary key, collection integer not null, who text not null, at integer not null,"
+    "  body text not null) without rowid;"
+    "create index stix_status_at on stix_status(at);"
+    /* What went out to whom: requests and objects a day */
+    "create table stix_exit(day integer not null, collection integer not null, who text not null, requests integer not null,"
+    "  objects integer not null, last integer not null, primary key(day, collection, who)) without rowid;"
+    /* What was seen here of what is known (shield/sighting.h). sighted: the object it is of; object: its sighting, text: what goes out,
+     * a list of objects; feed: where it goes, sent: when it went; fault: why it did not */
+    "create table sighting(id integer primary key autoincrement, sighted text not null, object text not null, text text not null,"
+    "  tlp integer not null, summary text, count integer not null, named integer not null, feed integer, who text, made integer not null,"
+    "  sent integer, fault text);"
+    "create index sighting_waiting on sighting(feed, id) where sent is null;"
+    /* What was brought from an address by a feed (shield/feed_csaf.h), or is a list of it. updated: as the list said; tag, since: as
+     * the server said; advisory, version, hash (SHA-256): what was in it; state: enum csaf_state; why: in words */
+    "create table feed_document(feed integer not null, url text not null, updated integer, tag text, since text, advisory text,"
+    "  version text, hash blob, state integer not null, why text, at integer not null, primary key(feed, url)) without rowid;"
+    "create index feed_document_advisory on feed_document(advisory) where advisory is not null;"
+    "create index feed_document_state on feed_document(feed, state);";
 #endif

@@ -36,6 +36,7 @@ struct kp_token_view {
     const char *writes; /* it may post values to the signals that match, and nothing else; NULL: what its role may */
     enum kp_role role;  /* KP_NOBODY: with writes */
     int64_t expires;    /* ns UTC, from then on it opens nothing; 0 = never */
+    bool member;        /* it opens the collections it is named for (shield/taxii.h), and nothing else */
 };
 /* As `wanted` says (`created` is set here): with a pattern or a role, with neither for an owner. */
 enum kp_code kp_token_create_for(struct kp_store *, const struct kp_token_view *wanted, char out[KP_TOKEN_TEXT],
@@ -43,6 +44,8 @@ enum kp_code kp_token_create_for(struct kp_store *, const struct kp_token_view *
 /* What it may do: KP_NOBODY for one that is not known, has expired, or may only post values. Constant time in the token.
  * Copies the token's name when it is known. Cached in memory. */
 enum kp_role kp_token_check(struct kp_store *, const char *token, char *name, size_t size);
+/* True for one that may be a member of collections: of a role, or made for that alone. Copies its name. */
+bool kp_token_joins(struct kp_store *, const char *token, char *name, size_t size);
 /* True for one that may only post values: copies the pattern of where. */
 bool kp_token_writes(struct kp_store *, const char *token, char *pattern, size_t size);
 enum kp_code kp_token_list(struct kp_store *, bool (*each)(void *, const struct kp_token_view *), void *arg, struct kp_err *);

@@ -302,6 +302,11 @@ enum kp_code kp_store_seal_all(struct kp_store *s, struct kp_err *err)
     return a.err.code ? kp_fail(err, a.err.code, "%s", a.err.text) : KP_OK;
 }
 
+const char *kp_store_dir(const struct kp_store *s)
+{
+    return s->dir;
+}
+
 struct kp_store_stats kp_store_stats(struct kp_store *s)
 {
     pthread_mutex_lock(&s->mutex);

@@ -100,6 +100,7 @@ struct kp_store_stats {
     char stalled_why[KP_ERR_TEXT];
 };
 struct kp_store_stats kp_store_stats(struct kp_store *);
+const char *kp_store_dir(const struct kp_store *); /* the folder of the data file */
 
 /* Whether anything in the file is labelled secret, or was when it was removed. */
 enum kp_code kp_store_holds_secret(struct kp_store *, bool *any, struct kp_err *);

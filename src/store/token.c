@@ -14,9 +14,18 @@ struct kp_token {
     unsigned char hash[crypto_hash_sha256_BYTES];
     char *writes; /* NULL: what the role may */
     enum kp_role role;
+    bool member;
     int64_t expires; /* 0 = never */
     char name[];
 };
+
+/* In place of a role: it opens the collections it is named for, and nothing else. */
+static const char member_word[] = "member";
+
+static bool is_member(const char *role)
+{
+    return role && strcmp(role, member_word) == 0;
+}
 
 const char *const kp_role_words[] = { "nobody", "viewer", "operator", "engineer", "owner", NULL };
 
@@ -62,6 +71,7 @@ static enum kp_code add_token(struct kp_store *s, struct kp_stmt *row)
         return KP_ENOMEM;
     }
     t->role = role_of(writes, kp_column_text(row, 3));
+    t->member = is_member(kp_column_text(row, 3));
     t->expires = kp_column_int(row, 4);
     memcpy(t->hash, hash, sizeof t->hash);
     memcpy(t->name, name, strlen(name) + 1);
@@ -142,6 +152,17 @@ bool kp_token_writes(struct kp_store *s, const char *token, char *pattern, size_
     return find_token(s, token, take_writes, pattern, size);
 }
 
+static int take_member(const struct kp_token *t, char *out, size_t size)
+{
+    take_name(t, out, size);
+    return !t->writes && (t->member || t->role);
+}
+
+bool kp_token_joins(struct kp_store *s, const char *token, char *name, size_t size)
+{
+    return find_token(s, token, take_member, name, size);
+}
+
 /* ---- the list ---- */
 
 enum kp_code kp_token_list(struct kp_store *s, bool (*each)(void *, const struct kp_token_view *), void *arg, struct kp_err *err)
@@ -151,8 +172,8 @@ enum kp_code kp_token_list(struct kp_store *s, bool (*each)(void *, const struct
     bool more = get;
     while (more && kp_step(get, err)) {
         const char *name = kp_column_text(get, 0);
-        struct kp_token_view v = { name ? name : "", kp_column_int(get, 1), kp_column_text(get, 2), KP_NOBODY,
-                                   kp_column_int(get, 4) };
+        struct kp_token_view v = { .name = name ? name : "", .created = kp_column_int(get, 1), .writes = kp_column_text(get, 2),
+                                   .expires = kp_column_int(get, 4), .member = is_member(kp_column_text(get, 3)) };
         v.role = role_of(v.writes, kp_column_text(get, 3));
         more = each(arg, &v);
     }
@@ -180,7 +201,7 @@ static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
     kp_bind_blob(put, 2, e->hash, sizeof e->hash);
     kp_bind_int(put, 3, e->token.created);
     kp_bind_text(put, 4, e->token.writes);
-    kp_bind_text(put, 5, e->token.role ? kp_role_words[e->token.role] : NULL);
+    kp_bind_text(put, 5, e->token.member ? member_word : e->token.role ? kp_role_words[e->token.role] : NULL);
     if (e->token.expires)
         kp_bind_int(put, 6, e->token.expires);
     return kp_run(put, err);
@@ -220,7 +241,7 @@ static enum kp_code check_wanted(const struct kp_token_view *t, struct kp_err *e
         return kp_fail(err, KP_EINVALID, "'%.64s' is no name for a token", name);
     if (writes && (!*writes || strlen(writes) >= KP_PATH_MAX || !kp_pattern_valid(writes)))
         return kp_fail(err, KP_EINVALID, "'%.100s' is no pattern of paths such as hall/oven", writes);
-    if (writes && t->role)
+    if (writes && (t->role || t->member))
         return kp_fail(err, KP_EINVALID, "a token has a role, or a pattern of signals it may post values to: not both");
     if (t->expires && t->expires <= t->created)
         return kp_fail(err, KP_EINVALID, "the token '%.64s' would have expired already: give a time to come", name);
@@ -235,7 +256,7 @@ enum kp_code kp_token_create_for(struct kp_store *s, const struct kp_token_view 
     struct kp_err failure = { 0 };
     const char *name = wanted->name;
     e.token.created = kp_utc(s->clock);
-    if (!e.token.writes && !e.token.role)
+    if (!e.token.writes && !e.token.role && !e.token.member)
         e.token.role = KP_OWNER;
     if (check_wanted(&e.token, err))
         return err->code;

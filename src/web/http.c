@@ -13,9 +13,9 @@
 #include "web/routes.h"
 
 #include "core/log.h"
+#include "net/gzip.h"
 #include "share/share.h"
 #include "web/body.h"
-#include "web/gzip.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>

@@ -62,6 +62,10 @@ static void reply_error(struct kp_request *r, int status, const char *word, cons
     kp_buf_init(&r->reply.body, KP_REPLY_MAX);
     r->reply.status = status;
     struct kp_json j = kp_reply_json(r);
+    if (r->taxii) {
+        kp_reply_taxii_error(r, &j, status, word, message);
+        return;
+    }
     if (r->client.partner) {
         kp_reply_dsp_error(r, &j, word, message);
         return;
@@ -138,19 +142,21 @@ static int cut_path(char *path, char *segment[SEGMENTS_MAX], struct kp_err *err)
     return n;
 }
 
-static bool matches(const char *template, char *const *segment, int n, const char **name)
+/* An empty name is none. */
+static bool matches(const char *template, char *const *segment, int n, const char *names[KP_ROUTE_NAMES])
 {
     const char *t = template + 1;
-    *name = NULL;
+    int k = 0;
+    memset(names, 0, KP_ROUTE_NAMES * sizeof *names);
     for (int i = 0; i < n; i++) {
         size_t len = strcspn(t, "/");
-        if (*t == '{')
-            *name = segment[i];
+        if (*t == '{' && *segment[i] && k < KP_ROUTE_NAMES)
+            names[k++] = segment[i];
         else if (strlen(segment[i]) != len || memcmp(segment[i], t, len) != 0)
             return false;
         t += len;
         if (!*t)
-            return i == n - 1 && (!*name || **name);
+            return i == n - 1;
         t++;
     }
     return false;
@@ -180,22 +186,24 @@ static bool find_route(struct kp_request *r, const char *method, char *path)
     char allow[64] = "";
     size_t len = 0;
     bool literal = false; /* a word with a route of its own, which stands first, is no name */
-    for (const struct kp_route *route = r->client.partner ? kp_dsp_routes : kp_routes; n > 0 && route->path; route++) {
-        const char *name;
-        if (!matches(route->path, segment, n, &name) || (literal && name))
+    const struct kp_route *route = r->taxii ? kp_taxii_routes : r->client.partner ? kp_dsp_routes : kp_routes;
+    for (; n > 0 && route->path; route++) {
+        const char *names[KP_ROUTE_NAMES];
+        if (!matches(route->path, segment, n, names) || (literal && *names))
             continue;
-        literal |= !name;
+        literal |= !*names;
         if ((int)route->method == wanted && !(r->head && route->needs & KP_FLOWS)) {
             r->route = route;
             r->method = route->method;
-            r->name = name;
+            r->name = *names;
+            memcpy(r->names, names, sizeof names);
             return true;
         }
         len += (size_t)snprintf(allow + len, sizeof allow - len, "%s%s", len ? ", " : "",
                                 kp_method_names[route->method]);
     }
     if (!len) {
-        kp_reply_error(r, 404, "not-found", r->client.partner ? "there is nothing at this address" : "there is nothing at this address; see /api/v1/openapi.json");
+        kp_reply_error(r, 404, "not-found", r->client.partner || r->taxii ? "there is nothing at this address" : "there is nothing at this address; see /api/v1/openapi.json");
         return false;
     }
     kp_reply_header(r, "Allow", kp_arena_strdup(&r->arena, allow));
@@ -214,7 +222,7 @@ static bool deny(struct kp_request *r, const char *why)
 
 static bool unauthorized(struct kp_request *r, const char *why)
 {
-    kp_reply_header(r, "WWW-Authenticate", "Bearer realm=\"koppel\"");
+    kp_reply_header(r, "WWW-Authenticate", r->taxii ? "Basic realm=\"koppel\", charset=\"UTF-8\"" : "Bearer realm=\"koppel\"");
     kp_reply_error(r, 401, "unauthorized", "%s", why);
     return false;
 }
@@ -343,8 +351,20 @@ static bool check_shown(struct kp_request *r)
     return check_bearer(r) && check_role(r);
 }
 
+/* Who is a member of collections shows it with each request, and gets there what a company that is not this one may have. */
+static bool check_member(struct kp_request *r)
+{
+    if (!r->client.partner && !r->client.local && !check_host(r))
+        return false;
+    r->to = KP_TO_PARTNER;
+    r->showed = r->client.authorization;
+    return kp_taxii_enter(r) || unauthorized(r, "give a token of this node as the password: Authorization: Basic or Bearer");
+}
+
 static bool check_access(struct kp_request *r)
 {
+    if (r->taxii)
+        return check_member(r);
     if (r->client.partner)
         return check_partner(r);
     if (r->route->needs & KP_AS_SHOWN && r->client.local && r->client.authorization)
@@ -466,6 +486,7 @@ bool kp_request_begin(struct kp_request *r, const char *method, char *target)
     char *query = strchr(target, '?');
     if (query)
         *query++ = 0;
+    r->taxii = strncmp(target, KP_TAXII_PATH, sizeof KP_TAXII_PATH - 1) == 0;
     if (!find_route(r, method, target))
         return false;
     if (!check_access(r)) {

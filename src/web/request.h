@@ -21,6 +21,7 @@ enum {
     KP_REPLY_HEADERS = 4,
 };
 
+enum { KP_ROUTE_NAMES = 3 };
 struct kp_heard; /* share/share.h */
 struct kp_request;
 typedef enum kp_code kp_handler(struct kp_request *, struct kp_err *);
@@ -43,7 +44,7 @@ enum kp_needs {
 
 struct kp_route {
     enum kp_method method;
-    const char *path; /* "/api/v1/couplings/{name}/nodes": at most one {...} */
+    const char *path; /* "/api/v1/couplings/{name}/nodes": at most KP_ROUTE_NAMES {...} */
     kp_handler *handler;
     enum kp_role role;             /* the least that may; KP_NOBODY: with KP_OPEN */
     unsigned needs;                /* enum kp_needs bits */
@@ -116,7 +117,9 @@ struct kp_request {
     const char *partner;  /* who asks there: a name; NULL = not known */
     const struct kp_heard *heard; /* the process an error there is about, or NULL */
     const char *only;     /* the pattern of signals that the token may post to; NULL = any */
-    const char *name;     /* what stands for {...} in the route, decoded */
+    bool taxii;           /* asked as a member of collections: another table of routes, other words for errors */
+    const char *name;     /* what stands for the first {...} in the route, decoded */
+    const char *names[KP_ROUTE_NAMES]; /* and for all of them */
     struct kp_query query;
     struct kp_arg args[KP_PARAMS_MAX]; /* beside route->params */
     const char *body;
@@ -156,6 +159,8 @@ void kp_reply_id(struct kp_request *, int64_t id, int status); /* {"id": N}, of 
 struct kp_json kp_reply_json(struct kp_request *); /* the body, for writing; the status stays 200 */
 /* The body of an error in the words of the Dataspace Protocol (route_dsp.c). */
 void kp_reply_dsp_error(struct kp_request *, struct kp_json *, const char *word, const char *message);
+/* The body of an error as TAXII wants it (route_taxii.c). */
+void kp_reply_taxii_error(struct kp_request *, struct kp_json *, int status, const char *word, const char *message);
 void kp_reply_header(struct kp_request *, const char *name, const char *value);
 void kp_reply_error(struct kp_request *, int status, const char *word, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

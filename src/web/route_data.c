@@ -2,9 +2,9 @@
 /* The data of transfers, for partners who pull it. Pieces are made by the workers and wait, two at
  * most, for the listener's thread to send them: a partner who reads slowly holds no worker and
  * costs no more than that. */
+#include "net/gzip.h"
 #include "share/data.h"
 #include "share/share.h"
-#include "web/gzip.h"
 #include "web/pool.h"
 #include "web/routes.h"
 

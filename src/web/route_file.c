@@ -93,7 +93,7 @@ static enum kp_code check_sql(struct kp_request *r, struct kp_err *err)
     bool secret = false;
     if (kp_gate_label(r->to, KP_SECRET) || kp_store_holds_secret(kp_node_store(r->node), &secret, err) || !secret)
         return err->code;
-    return kp_fail(err, KP_EDENIED, "something on this node is labelled secret, and SQL sees everything: a token may not use "
+    return kp_fail(err, KP_EDENIED, "something on this node is labelled secret or TLP:RED, and SQL sees everything: a token may not use "
                                     "it; koppel sql on the node can");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Points and intervals from elsewhere: CSV and line protocol, also at the addresses where InfluxDB takes them. */
+#include "net/gzip.h"
 #include "node/import.h"
-#include "web/gzip.h"
 #include "web/routes.h"
 
 #include <string.h>

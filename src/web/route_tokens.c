@@ -12,7 +12,7 @@ static void put_rights(struct kp_json *j, const struct kp_token_view *t)
 {
     kp_json_put_text(j, "name", t->name);
     kp_json_put_text(j, "write", t->writes);
-    kp_json_put_text(j, "role", t->role ? kp_role_words[t->role] : NULL);
+    kp_json_put_text(j, "role", t->member ? "member" : t->role ? kp_role_words[t->role] : NULL);
     kp_json_put_time(j, "expires", t->expires ? t->expires : KP_NO_TIME);
 }
 
@@ -44,11 +44,12 @@ static enum kp_code read_wanted(const json_t *body, struct kp_token_view *t, str
     if (kp_body_text(body, "name", true, &t->name, err) || kp_body_text(body, "write", false, &t->writes, err) ||
         kp_body_text(body, "role", false, &role, err) || kp_body_text(body, "expires", false, &expires, err))
         return err->code;
-    if (role && !(t->role = kp_role_find(role)))
-        return kp_fail(err, KP_EINVALID, "'%.40s' is no role: viewer, operator, engineer or owner", role);
+    t->member = role && strcmp(role, "member") == 0;
+    if (role && !t->member && !(t->role = kp_role_find(role)))
+        return kp_fail(err, KP_EINVALID, "'%.40s' is no role: member, viewer, operator, engineer or owner", role);
     if (expires && (!kp_time_parse(expires, &t->expires) || t->expires <= 0))
         return kp_fail(err, KP_EINVALID, "expires: '%.40s' is no time such as 2027-01-31T00:00:00Z", expires);
-    if (!t->writes && !t->role)
+    if (!t->writes && !t->role && !t->member)
         t->role = KP_OWNER;
     return KP_OK;
 }

@@ -47,7 +47,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct kp_err err = { 0 }, checked = { 0 };
     struct kp_arena arena = { 0 };
     struct kp_tree *tree;
-    json_t *json;
     kp_json_memory_init();
     kp_stix_pattern_check((const char *)data, size, &checked);
     assert(!checked.code || (*checked.text && kp_utf8_valid(checked.text, strlen(checked.text))));
@@ -55,10 +54,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(!r.pattern == (err.code != KP_OK));
     if (!r.pattern)
         return 0;
-    enum kp_code code = kp_tree_read(seen, strlen(seen), &arena, &json, &tree, &err);
+    enum kp_code code = kp_tree_read(seen, strlen(seen), &arena, &tree, &err);
     assert(!code && !kp_stix_observations(tree, &arena, take, &r, &err));
     kp_stix_pattern_free(r.pattern);
-    json_decref(json);
     kp_arena_free(&arena);
     return 0;
 }

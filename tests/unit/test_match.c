@@ -201,19 +201,17 @@ static enum kp_code match_text(const char *text, const struct kp_device *list, s
     struct kp_arena arena = { 0 };
     struct kp_err err = { 0 };
     struct kp_advisory a;
-    json_t *json = NULL;
     const char *of[16] = { 0 };
     struct kp_devices *d = kp_devices_new(list, n, NULL);
     if (!d)
         return KP_ENOMEM;
-    if (!kp_advisory_load(text, strlen(text), NULL, &arena, &json, &a, &err))
+    if (!kp_advisory_load(text, strlen(text), NULL, &arena, NULL, &a, &err))
         kp_devices_match(d, &a, see, of, &err);
     verdicts[0] = 0;
     for (size_t i = 0, at = 0; i < n; i++)
         at += (size_t)snprintf(verdicts + at, sizeof verdicts - at, "%s%s", i ? " " : "",
                                of[i] ? of[i] : "-");
     kp_devices_free(d);
-    json_decref(json);
     kp_arena_free(&arena);
     return failure = err.code;
 }

@@ -79,7 +79,6 @@ static struct taking hits(const char *pattern, const struct seen *seen, size_t n
     struct kp_arena arena = { 0 };
     struct kp_tree *tree;
     struct kp_err err = { 0 };
-    json_t *json;
     struct kp_buf b;
     kp_buf_init(&b, 1 << 20);
     for (size_t i = 0; i < n; i++)
@@ -92,10 +91,9 @@ static struct taking hits(const char *pattern, const struct seen *seen, size_t n
                       i ? "," : "[", i, seen[i].first / 60, seen[i].first % 60, seen[i].last / 60,
                       seen[i].last % 60, seen[i].count, i, i, seen[i].object);
     kp_buf_str(&b, "]");
-    assert_int_equal(kp_tree_read(kp_buf_text(&b), b.len, &arena, &json, &tree, &err), KP_OK);
+    assert_int_equal(kp_tree_read(kp_buf_text(&b), b.len, &arena, &tree, &err), KP_OK);
     assert_int_equal(kp_stix_observations(tree, &arena, take, &t, &err), KP_OK);
     kp_stix_pattern_free(t.pattern);
-    json_decref(json);
     kp_arena_free(&arena);
     kp_buf_free(&b);
     return t;

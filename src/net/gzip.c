@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "web/gzip.h"
+#include "net/gzip.h"
 
 #include <zlib.h>
 

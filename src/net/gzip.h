@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef KOPPEL_WEB_GZIP_H
-#define KOPPEL_WEB_GZIP_H
+#ifndef KOPPEL_NET_GZIP_H
+#define KOPPEL_NET_GZIP_H
 #include "core/err.h"
 #include "core/mem.h"
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_SHIELD_SIGHTING_H
+#define KOPPEL_SHIELD_SIGHTING_H
+/* Sightings: what this factory saw of what others warn of, told to the centre it trusts. Nobody is
+ * named in one unless a person allows it: it is made by an identity without a name that is this
+ * node's for good, and whatever names a device, an asset, this node or an address of its own
+ * networks is refused. It is labelled at least as strictly as what was seen. */
+#include "shield/feed.h"
+
+enum { KP_SIGHTINGS_MAX = 10000 };
+
+/* The newest first: {sightings [...]}. */
+enum kp_code kp_sightings_show(struct kp_shield *, enum kp_recipient, struct kp_json *,
+                               struct kp_err *);
+/* {of, feed, count, first, last, summary, tlp, observed {type, value}, named}: the object that was
+ * seen must be here; without a feed it is only kept. `node`: this node's name. */
+enum kp_code kp_sighting_add(struct kp_shield *, const json_t *body, const char *who,
+                             const char *node, int64_t *id, struct kp_err *);
+/* One that has not gone out. */
+enum kp_code kp_sighting_remove(struct kp_shield *, int64_t id, struct kp_err *);
+
+/* Of a pull: what waits for this feed is posted to the collection whose objects are at `url`. What
+ * the other side refuses is noted and not said again; a failure of the line is an error. */
+enum kp_code sightings_send(struct kp_feed_visit *, struct kp_fetcher *, const char *url,
+                            struct kp_err *);
+#endif
