@@ -419,7 +419,7 @@ static const struct kp_word advisories_words[] = {
     { 0 },
 };
 static const struct kp_flag feed_flags[] = {
-    { "kind", "KIND", "with add: what the server speaks (taxii)" },
+    { "kind", "KIND", "with add: what the server speaks: taxii (without it), misp" },
     { "every", "TIME", "how often it is pulled (1h)" },
     { "set", "KEY=VALUE", "a setting of its kind; an empty value takes it away" },
     { "user", "NAME", "whom the password is of" },

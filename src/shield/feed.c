@@ -3,6 +3,7 @@
 #include "net/json_members.h"
 #include "net/json_memory.h"
 #include "shield/feed_keep.h"
+#include "shield/feed_misp.h"
 #include "shield/feed_taxii.h"
 #include "shield/keep.h"
 #include "store/secret.h"
@@ -15,7 +16,7 @@
 enum { SETTINGS_TEXT = 256 << 10, SECRETS_TEXT = 64 << 10, URL_TEXT = 2000 };
 static const int64_t every_least = 60 * KP_SECOND, every_most = INT64_C(90) * 86400 * KP_SECOND;
 
-const struct kp_feed_kind *const kp_feed_kinds[] = { &kp_feed_taxii, NULL };
+const struct kp_feed_kind *const kp_feed_kinds[] = { &kp_feed_taxii, &kp_feed_misp, NULL };
 
 const struct kp_feed_kind *feed_kind_find(const char *name)
 {
