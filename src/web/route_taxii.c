@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE /* strcasestr */
 /* TAXII 2.1 over HTTP: the media type, who asks, and the answers of shield/taxii.h. */
-#include "shield/taxii.h"
 #include "core/encoding.h"
 #include "share/share.h"
+#include "shield/taxii.h"
 #include "web/routes.h"
 
 #include <stdio.h>
