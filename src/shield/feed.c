@@ -4,6 +4,7 @@
 #include "net/json_memory.h"
 #include "shield/feed_keep.h"
 #include "shield/feed_kinds.h"
+#include "shield/feed_misp.h"
 #include "shield/feed_taxii.h"
 #include "shield/keep.h"
 #include "store/secret.h"
@@ -18,6 +19,7 @@ static const int64_t every_least = 60 * KP_SECOND, every_most = INT64_C(90) * 86
 
 const struct kp_feed_kind *const kp_feed_kinds[] = {
     &kp_feed_taxii,
+    &kp_feed_misp,
     &kp_feed_csaf,
     &kp_feed_epss,
     &kp_feed_kev,

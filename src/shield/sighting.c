@@ -245,21 +245,11 @@ static void begin_object(struct making *m, struct kp_json *j, const char *type, 
     put_refs(j, "object_marking_refs", kp_tlp_marking((enum kp_tlp)m->tlp));
 }
 
-/* STIX times have three decimals. */
-static void put_time(struct kp_json *j, const char *key, int64_t at)
-{
-    char text[KP_TIME_TEXT], out[KP_TIME_TEXT + 8];
-    kp_time_print(at / KP_SECOND * KP_SECOND, text);
-    text[strcspn(text, ".Z")] = 0;
-    snprintf(out, sizeof out, "%s.%03dZ", text, (int)(at % KP_SECOND / KP_MILLISECOND));
-    kp_json_put_text(j, key, out);
-}
-
 static void put_made(struct making *m, struct kp_json *j, int64_t at)
 {
     kp_json_put_text(j, "created_by_ref", m->identity);
-    put_time(j, "created", at);
-    put_time(j, "modified", at);
+    kp_stix_put_time(j, "created", at);
+    kp_stix_put_time(j, "modified", at);
 }
 
 static void make_id(const char *type, char out[KP_STIX_ID])
@@ -278,8 +268,8 @@ static void put_identity(struct making *m, struct kp_json *j)
     kp_json_put_text(j, "id", m->identity);
     if (!m->named)
         put_refs(j, "object_marking_refs", kp_tlp_marking(KP_TLP_CLEAR));
-    put_time(j, "created", INT64_C(1767225600) * KP_SECOND);
-    put_time(j, "modified", INT64_C(1767225600) * KP_SECOND);
+    kp_stix_put_time(j, "created", INT64_C(1767225600) * KP_SECOND);
+    kp_stix_put_time(j, "modified", INT64_C(1767225600) * KP_SECOND);
     kp_json_put_text(j, "name", m->named ? m->node : "a manufacturer");
     kp_json_put_text(j, "identity_class", "organization");
     kp_json_end(j, '}');
@@ -292,8 +282,8 @@ static void put_observed(struct making *m, struct kp_json *j, const char *data, 
     kp_json_end(j, '}');
     begin_object(m, j, "observed-data", data);
     put_made(m, j, m->now);
-    put_time(j, "first_observed", m->first);
-    put_time(j, "last_observed", m->last);
+    kp_stix_put_time(j, "first_observed", m->first);
+    kp_stix_put_time(j, "last_observed", m->last);
     kp_json_put_int(j, "number_observed", m->count);
     put_refs(j, "object_refs", object);
     kp_json_end(j, '}');
@@ -314,8 +304,8 @@ static enum kp_code write_text(struct making *m, struct kp_err *err)
     }
     begin_object(m, &j, "sighting", m->object);
     put_made(m, &j, m->now);
-    put_time(&j, "first_seen", m->first);
-    put_time(&j, "last_seen", m->last);
+    kp_stix_put_time(&j, "first_seen", m->first);
+    kp_stix_put_time(&j, "last_seen", m->last);
     kp_json_put_int(&j, "count", m->count);
     kp_json_put_text(&j, "sighting_of_ref", m->of);
     put_refs(&j, "where_sighted_refs", m->identity);

@@ -5,6 +5,7 @@
 #include "core/encoding.h"
 #include "net/json_memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
@@ -85,6 +86,15 @@ void kp_stix_uuid(char out[KP_STIX_UUID])
     *out = 0;
 }
 
+void kp_stix_put_time(struct kp_json *j, const char *key, int64_t at)
+{
+    char text[KP_TIME_TEXT], out[KP_TIME_TEXT + 8];
+    kp_time_print(at / KP_SECOND * KP_SECOND, text);
+    text[strcspn(text, ".Z")] = 0;
+    snprintf(out, sizeof out, "%s.%03dZ", text, (int)(at % KP_SECOND / KP_MILLISECOND));
+    kp_json_put_text(j, key, out);
+}
+
 /* ---- properties ---- */
 static enum kp_code text_of(const json_t *o, const char *key, const char **out, struct kp_err *err)
 {
@@ -119,7 +129,7 @@ static enum kp_code ref_of(const json_t *o, const char *key, const char *type, c
                    type ? type : "");
 }
 
-static enum kp_code check_required(const struct kp_stix_object *s, struct kp_err *err)
+static enum kp_code check_required(const struct kp_stix_judged *s, struct kp_err *err)
 {
     int i = 0;
     while (i < TYPES && strcmp(required[i].type, s->type) != 0)
@@ -137,7 +147,7 @@ static enum kp_code check_required(const struct kp_stix_object *s, struct kp_err
     return KP_OK;
 }
 
-static enum kp_code check_refs(const struct kp_stix_object *s, struct kp_err *err)
+static enum kp_code check_refs(const struct kp_stix_judged *s, struct kp_err *err)
 {
     static const char *const keys[] = { "source_ref", "target_ref", "sighting_of_ref", "object_ref",
                                         NULL };
@@ -153,7 +163,7 @@ static enum kp_code check_refs(const struct kp_stix_object *s, struct kp_err *er
 }
 
 /* ---- who may see it ---- */
-static enum kp_code add_marking(struct kp_stix_object *s, const json_t *ref, struct kp_err *err)
+static enum kp_code add_marking(struct kp_stix_judged *s, const json_t *ref, struct kp_err *err)
 {
     const char *id = json_string_value(ref);
     if (!id || !kp_stix_id_valid(id, "marking-definition"))
@@ -164,7 +174,7 @@ static enum kp_code add_marking(struct kp_stix_object *s, const json_t *ref, str
     return KP_OK;
 }
 
-static enum kp_code read_markings(struct kp_stix_object *s, struct kp_err *err)
+static enum kp_code read_markings(struct kp_stix_judged *s, struct kp_err *err)
 {
     json_t *whole = json_object_get(s->json, "object_marking_refs"), *one;
     json_t *parts = json_object_get(s->json, "granular_markings");
@@ -201,7 +211,7 @@ static int level_meant(const json_t *o, const char *id)
 }
 
 /* ---- the whole ---- */
-static enum kp_code read_identity(struct kp_stix_object *s, struct kp_err *err)
+static enum kp_code read_identity(struct kp_stix_judged *s, struct kp_err *err)
 {
     if (text_of(s->json, "type", &s->type, err) || text_of(s->json, "id", &s->id, err))
         return err->code;
@@ -217,7 +227,7 @@ static enum kp_code read_identity(struct kp_stix_object *s, struct kp_err *err)
     return ref_of(s->json, "created_by_ref", "identity", &s->creator, err);
 }
 
-static enum kp_code read_times(struct kp_stix_object *s, int64_t now, struct kp_err *err)
+static enum kp_code read_times(struct kp_stix_judged *s, int64_t now, struct kp_err *err)
 {
     const char *created;
     bool marking = strcmp(s->type, "marking-definition") == 0;
@@ -237,7 +247,7 @@ static enum kp_code read_times(struct kp_stix_object *s, int64_t now, struct kp_
     return KP_OK;
 }
 
-static enum kp_code read_spec(struct kp_stix_object *s, struct kp_err *err)
+static enum kp_code read_spec(struct kp_stix_judged *s, struct kp_err *err)
 {
     const json_t *revoked = json_object_get(s->json, "revoked");
     if (text_of(s->json, "spec_version", &s->spec, err))
@@ -252,10 +262,10 @@ static enum kp_code read_spec(struct kp_stix_object *s, struct kp_err *err)
     return KP_OK;
 }
 
-enum kp_code kp_stix_judge(const struct kp_stix_part *part, int64_t now, struct kp_stix_object *s,
+enum kp_code kp_stix_judge(const struct kp_stix_part *part, int64_t now, struct kp_stix_judged *s,
                            struct kp_err *err)
 {
-    *s = (struct kp_stix_object){ .part = *part, .marks = -1 };
+    *s = (struct kp_stix_judged){ .part = *part, .marks = -1 };
     if (!part->text)
         return kp_fail(err, KP_EINVALID, "it is no object");
     if (part->len > KP_STIX_OBJECT_MAX)
@@ -269,7 +279,7 @@ enum kp_code kp_stix_judge(const struct kp_stix_part *part, int64_t now, struct 
     return read_markings(s, err);
 }
 
-void kp_stix_object_free(struct kp_stix_object *s)
+void kp_stix_judged_free(struct kp_stix_judged *s)
 {
     json_decref(s->json);
     s->json = NULL;

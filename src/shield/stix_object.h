@@ -3,13 +3,14 @@
 #define KOPPEL_SHIELD_STIX_OBJECT_H
 /* One object of STIX 2.1 (or 2.0) judged by itself: what it says it is, and whether it can be that.
  */
+#include "core/json.h"
 #include "core/text.h"
 #include "gate/tlp.h"
 #include "shield/stix_cut.h"
 
 enum { KP_STIX_ID = 300, KP_STIX_TYPE = 251, KP_STIX_STAMP = 48, KP_STIX_MARKINGS = 100 };
 
-struct kp_stix_object {
+struct kp_stix_judged {
     struct kp_stix_part part;
     json_t *json;          /* json_decref it */
     const char *id, *type; /* in json */
@@ -25,12 +26,14 @@ struct kp_stix_object {
 
 /* The far future begins a day after `now`. Whatever is wrong is said in one sentence that names the
  * property: KP_EPARSE no JSON, KP_EINVALID, KP_EFULL too large or deep, KP_ENOMEM. */
-enum kp_code kp_stix_judge(const struct kp_stix_part *, int64_t now, struct kp_stix_object *,
+enum kp_code kp_stix_judge(const struct kp_stix_part *, int64_t now, struct kp_stix_judged *,
                            struct kp_err *);
-void kp_stix_object_free(struct kp_stix_object *);
+void kp_stix_judged_free(struct kp_stix_judged *);
 /* A new one at random. */
 enum { KP_STIX_UUID = 37 };
 void kp_stix_uuid(char out[KP_STIX_UUID]);
+/* As the standard wants times: with three decimals. */
+void kp_stix_put_time(struct kp_json *, const char *key, int64_t at);
 /* "type--UUID"; type NULL: of any. */
 bool kp_stix_id_valid(const char *id, const char *type);
 #endif

@@ -19,7 +19,7 @@ struct known {
     char creator[KP_STIX_ID], source[KP_STIX_ID];
 };
 
-static void note_row(struct kp_stmt *s, const struct kp_stix_object *o, struct known *k)
+static void note_row(struct kp_stmt *s, const struct kp_stix_judged *o, struct known *k)
 {
     int64_t version = kp_column_int(s, 1);
     const char *creator = kp_column_text(s, 3), *source = kp_column_text(s, 7);
@@ -43,7 +43,7 @@ static void note_row(struct kp_stmt *s, const struct kp_stix_object *o, struct k
         k->before = (enum kp_tlp)kp_column_int(s, 4);
 }
 
-static enum kp_code look(struct kp_db *db, const struct kp_stix_object *o, struct known *k,
+static enum kp_code look(struct kp_db *db, const struct kp_stix_judged *o, struct known *k,
                          struct kp_err *err)
 {
     *k = (struct known){ 0 };
@@ -60,7 +60,7 @@ static enum kp_code look(struct kp_db *db, const struct kp_stix_object *o, struc
 }
 
 /* Whatever the order of keys and blanks. */
-static enum kp_code same_body(struct kp_db *db, int64_t id, const struct kp_stix_object *o,
+static enum kp_code same_body(struct kp_db *db, int64_t id, const struct kp_stix_judged *o,
                               bool *same, struct kp_err *err)
 {
     struct kp_stmt *s = kp_db_prepare(db, "select body from stix_object where id = ?", err);
@@ -99,7 +99,7 @@ static enum kp_code level_of(struct kp_db *db, const char *marking, int *level, 
     return err->code;
 }
 
-static enum kp_code find_tlp(struct kp_db *db, const struct kp_stix_object *o, enum kp_tlp *tlp,
+static enum kp_code find_tlp(struct kp_db *db, const struct kp_stix_judged *o, enum kp_tlp *tlp,
                              bool *marked, struct kp_err *err)
 {
     int most = o->marks >= 0 && kp_tlp_of_marking(o->id) >= 0 ? KP_TLP_CLEAR : -1, level;
@@ -119,7 +119,7 @@ struct putting {
     int64_t now;
 };
 
-static enum kp_code may_follow(const struct kp_stix_object *o, const struct known *k,
+static enum kp_code may_follow(const struct kp_stix_judged *o, const struct known *k,
                                const struct putting *p, enum kp_tlp tlp, struct kp_err *err)
 {
     if (!k->any)
@@ -143,7 +143,7 @@ static enum kp_code may_follow(const struct kp_stix_object *o, const struct know
 }
 
 /* `at`: the version of one that says none. */
-static enum kp_code insert(struct kp_db *db, const struct kp_stix_object *o,
+static enum kp_code insert(struct kp_db *db, const struct kp_stix_judged *o,
                            const struct putting *p, int64_t at, enum kp_tlp tlp, bool marked,
                            int64_t *id, struct kp_err *err)
 {
@@ -195,7 +195,7 @@ static enum kp_code mend_tlp(struct kp_db *db, int64_t id, enum kp_tlp tlp, stru
 }
 
 /* An error of `why`: it is refused. An error of `err`: nothing more can be written. */
-static enum kp_code put(struct kp_db *db, const struct kp_stix_object *o, const struct putting *p,
+static enum kp_code put(struct kp_db *db, const struct kp_stix_judged *o, const struct putting *p,
                         enum kp_stix_fate *fate, struct kp_err *why, struct kp_err *err)
 {
     struct known k;
@@ -231,7 +231,7 @@ static enum kp_code put(struct kp_db *db, const struct kp_stix_object *o, const 
 /* ---- many ---- */
 struct slice {
     struct kp_stix_batch *batch;
-    const struct kp_stix_object *object;
+    const struct kp_stix_judged *object;
     struct kp_stix_result **result;
     size_t n;
     int64_t now;
@@ -304,7 +304,7 @@ static void settle(struct slice *s, struct kp_err *err)
 }
 
 struct work {
-    struct kp_stix_object object[SLICE];
+    struct kp_stix_judged object[SLICE];
     struct kp_stix_result *result[SLICE];
     struct kp_err why[SLICE];
     struct slice slice;
@@ -316,7 +316,7 @@ static enum kp_code flush(struct kp_store *store, struct work *w, struct kp_err 
     if (s->n && !err->code && !kp_store_do(store, put_slice, s, err))
         settle(s, err);
     for (size_t i = 0; i < s->n; i++)
-        kp_stix_object_free(&w->object[i]);
+        kp_stix_judged_free(&w->object[i]);
     s->n = 0;
     return err->code;
 }
@@ -325,7 +325,7 @@ static enum kp_code add(struct kp_store *store, struct work *w, const struct kp_
                         struct kp_stix_result *r, struct kp_err *err)
 {
     struct slice *s = &w->slice;
-    struct kp_stix_object *o = &w->object[s->n];
+    struct kp_stix_judged *o = &w->object[s->n];
     struct kp_err why = { 0 };
     bool bad = kp_stix_judge(part, s->now, o, &why);
     bool known = o->id && kp_utf8_valid(o->id, strlen(o->id)) && strlen(o->id) < KP_STIX_ID;
@@ -333,7 +333,7 @@ static enum kp_code add(struct kp_store *store, struct work *w, const struct kp_
     r->stamp = keep(s->arena, o->stamp && strlen(o->stamp) < KP_STIX_STAMP ? o->stamp : "", err);
     if (bad) {
         refuse(s->arena, s->batch, r, &why, err);
-        kp_stix_object_free(o);
+        kp_stix_judged_free(o);
         return why.code == KP_ENOMEM ? kp_fail(err, KP_ENOMEM, "out of memory") : err->code;
     }
     s->result[s->n++] = r;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE /* strcasestr */
 /* TAXII 2.1 over HTTP: the media type, who asks, and the answers of shield/taxii.h. */
-#include "shield/taxii.h"
 #include "core/encoding.h"
 #include "share/share.h"
+#include "shield/taxii.h"
 #include "web/routes.h"
 
 #include <stdio.h>
@@ -323,7 +323,7 @@ const struct kp_route kp_taxii_routes[] = {
     { KP_HTTP_GET, ONE "", kp_route_taxii_collections, KP_NOBODY, 0, NULL },
     { KP_HTTP_GET, ONE "manifest/", kp_route_taxii_objects, KP_NOBODY, 0, objects_params },
     { KP_HTTP_GET, ONE "objects/", kp_route_taxii_objects, KP_NOBODY, 0, objects_params },
-    { KP_HTTP_POST, ONE "objects/", kp_route_taxii_post, KP_NOBODY, 0, NULL },
+    { KP_HTTP_POST, ONE "objects/", kp_route_taxii_post, KP_NOBODY, KP_SLOW, NULL },
     { KP_HTTP_GET, ONE "objects/{object}/", kp_route_taxii_objects, KP_NOBODY, 0, object_params },
     { KP_HTTP_DELETE, ONE "objects/{object}/", kp_route_taxii_delete, KP_NOBODY, 0, delete_params },
     { KP_HTTP_GET, ONE "objects/{object}/versions/", kp_route_taxii_objects, KP_NOBODY, 0,

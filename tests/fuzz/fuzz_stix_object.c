@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void judge(const struct kp_stix_part *part)
 {
     struct kp_err err = { 0 };
-    struct kp_stix_object o;
+    struct kp_stix_judged o;
     enum kp_code code = kp_stix_judge(part, INT64_C(1795514400) * KP_SECOND, &o, &err);
     assert(code == err.code && (!code || *err.text));
     assert(kp_utf8_valid(err.text, strlen(err.text)));
@@ -22,7 +22,7 @@ static void judge(const struct kp_stix_part *part)
         for (size_t i = 0; i < o.markings; i++)
             assert(kp_stix_id_valid(o.marking[i], "marking-definition"));
     }
-    kp_stix_object_free(&o);
+    kp_stix_judged_free(&o);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
