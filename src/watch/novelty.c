@@ -5,7 +5,7 @@
 
 #include "core/ban.h"
 
-enum { SCALES = KP_NOVELTY_SCALES, KNOWN = KP_NOVELTY_KNOWN, SETTLE = 6, FEW = 100 };
+enum { SCALES = KP_NOVELTY_SCALES, KNOWN = KP_NOVELTY_KNOWN, SETTLE = 6, FEW = 100, FAULTS = 16 };
 static const double radius = 0.7, /* a point further than this from all known ones is a new one */
     follow = 0.05,                /* a known point moves this far towards what it is met by */
     adapt = 0.0005,               /* of means and spreads, once there is enough of a past */
@@ -64,6 +64,12 @@ static unsigned nearest(const struct kp_novelty *k, const double at[SCALES], dou
     return found;
 }
 
+/* A fault is remembered, though it is met seldom. */
+static float weight(const struct kp_novelty *k, unsigned p)
+{
+    return k->doubt[p] == KP_DOUBT_FAULT ? INFINITY : k->weight[p];
+}
+
 static unsigned keep(struct kp_novelty *k, const double at[SCALES])
 {
     unsigned p = 0;
@@ -71,7 +77,7 @@ static unsigned keep(struct kp_novelty *k, const double at[SCALES])
         p = k->n++;
     else
         for (unsigned i = 1; i < KNOWN; i++) /* in place of the one met least */
-            p = k->weight[i] < k->weight[p] ? i : p;
+            p = weight(k, i) < weight(k, p) ? i : p;
     for (int i = 0; i < SCALES; i++)
         k->known[i][p] = (float)at[i];
     k->weight[p] = 1;
@@ -82,7 +88,7 @@ static unsigned keep(struct kp_novelty *k, const double at[SCALES])
 static void meet(struct kp_novelty *k, unsigned p, const double at[SCALES])
 {
     k->weight[p]++;
-    if (k->weight[p] > (float)k->settle)
+    if (k->weight[p] > (float)k->settle && k->doubt[p] != KP_DOUBT_FAULT)
         k->doubt[p] = KP_DOUBT_NONE;
     double pull = fmax(follow, 1 / (double)k->weight[p]);
     for (int i = 0; i < SCALES; i++)
@@ -129,7 +135,20 @@ enum kp_doubt kp_novelty_here(const struct kp_novelty *k)
 void kp_novelty_trust(struct kp_novelty *k)
 {
     for (unsigned p = 0; p < KNOWN; p++)
-        k->doubt[p] = KP_DOUBT_NONE;
+        if (k->doubt[p] != KP_DOUBT_FAULT)
+            k->doubt[p] = KP_DOUBT_NONE;
+}
+
+void kp_novelty_blame(struct kp_novelty *k)
+{
+    unsigned faults = 0;
+    for (unsigned p = 0; p < KNOWN; p++)
+        faults += k->doubt[p] == KP_DOUBT_FAULT;
+    for (unsigned p = 0; p < KNOWN && faults < FAULTS; p++)
+        if (k->doubt[p] == KP_DOUBT_BEGINS) {
+            k->doubt[p] = KP_DOUBT_FAULT;
+            faults++;
+        }
 }
 
 void kp_novelty_resume(struct kp_novelty *k)
@@ -151,7 +170,7 @@ bool kp_novelty_sound(const struct kp_novelty *k)
     bool ok = k->n <= KNOWN && k->last < KNOWN && k->kept <= KNOWN && isfinite(k->origin) &&
               isfinite(k->expected);
     for (unsigned p = 0; p < KNOWN; p++)
-        ok &= k->weight[p] >= 0 && isfinite(k->weight[p]) && k->doubt[p] <= KP_DOUBT_BEGINS;
+        ok &= k->weight[p] >= 0 && isfinite(k->weight[p]) && k->doubt[p] <= KP_DOUBT_FAULT;
     for (int i = 0; i < SCALES; i++)
         ok &= sound_scale(k, i);
     return ok;

@@ -76,7 +76,7 @@ static void judge(struct kp_watch_signal *s, double value)
         s->ratio = 0;
         return;
     }
-    s->ratio = fmax((novelty + shape) / 2, here == KP_DOUBT_BEGINS ? limit(s) : 0);
+    s->ratio = fmax((novelty + shape) / 2, here >= KP_DOUBT_BEGINS ? limit(s) : 0);
     bool high = s->ratio >= limit(s);
     enum kp_doubt doubt = high ? KP_DOUBT_BEGINS : s->alarm ? KP_DOUBT_LASTS : KP_DOUBT_NONE;
     kp_novelty_doubt(&s->novelty, doubt);
@@ -147,6 +147,11 @@ void kp_watch_signal_accept(struct kp_watch_signal *s)
     s->lenient = LENIENT;
     s->alarm = false;
     s->ratio = s->drift = 0;
+}
+
+void kp_watch_signal_reject(struct kp_watch_signal *s)
+{
+    kp_novelty_blame(&s->novelty);
 }
 
 /* ---- keeping ---- */

@@ -58,6 +58,32 @@ static void what_is_seen_again_is_not_new(void **state)
     assert_true(kp_novelty_sound(&k));
 }
 
+/* What is thought in the end of a spike in each of 40 rounds, of which the first made an alarm. */
+static enum kp_doubt doubt_after_rounds(bool blamed)
+{
+    struct kp_novelty k = { .settle = 20 };
+    enum kp_doubt here = KP_DOUBT_NONE;
+    for (int i = 0; i < 41 * 200; i++) {
+        kp_novelty_step(&k, i % 200 == 100 && i > 200 ? 30 : i % 5);
+        if (i == 300) {
+            kp_novelty_doubt(&k, KP_DOUBT_BEGINS);
+            if (blamed)
+                kp_novelty_blame(&k);
+        }
+        here = i % 200 == 100 ? kp_novelty_here(&k) : here;
+    }
+    kp_novelty_trust(&k); /* of that a person said it is normal, it was not */
+    assert_true(kp_novelty_sound(&k));
+    return here;
+}
+
+static void a_fault_a_person_named_stays_one_however_often_it_comes(void **state)
+{
+    (void)state;
+    assert_int_equal(doubt_after_rounds(false), KP_DOUBT_NONE);
+    assert_int_equal(doubt_after_rounds(true), KP_DOUBT_FAULT);
+}
+
 static void a_stretch_is_as_long_as_the_period(void **state)
 {
     static double x[3000];
@@ -210,6 +236,7 @@ int main(void)
         cmocka_unit_test(a_tail_tells_multiples_of_what_one_in_200_reached),
         cmocka_unit_test(a_tail_forgets_by_halves_and_takes_any_score),
         cmocka_unit_test(what_is_seen_again_is_not_new),
+        cmocka_unit_test(a_fault_a_person_named_stays_one_however_often_it_comes),
         cmocka_unit_test(a_stretch_is_as_long_as_the_period),
         cmocka_unit_test(a_discord_is_what_its_definition_says_also_when_the_past_is_full),
         cmocka_unit_test(matrices_are_factored_and_solved_and_those_that_cannot_be_are_told),
