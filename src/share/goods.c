@@ -59,6 +59,10 @@ enum kp_code share_check_goods(struct kp_share *s, const json_t *patterns, enum 
     kp_model_unlock(s->model);
     if (!w.stays)
         return KP_OK;
+    if (named && kp_gate_label(KP_TO_PARTNER, label))
+        return kp_fail(err, KP_EDENIED,
+                       "signals: %.200s is another company's, which does not permit that it goes on",
+                       w.path);
     return named ? kp_fail(err, KP_EDENIED,
                            "signals: %.200s is labelled %s and stays in this company; to offer it, "
                            "koppel set '%.200s' --label partner",

@@ -99,6 +99,8 @@ def market(tmp_path_factory):
 @pytest.fixture
 def deal(market):
     """deal(dataset) makes an agreement; its coupling and its data plane end with the test."""
+    global NOW
+    NOW = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     made = []
 
     def make(dataset, rules=USE):
