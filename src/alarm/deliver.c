@@ -594,8 +594,7 @@ enum kp_code kp_alarms_delivered(struct kp_db *db, size_t limit,
                                     .tries = kp_column_int(s, 5),
                                     .state = kp_column_text(s, 6),
                                     .error = kp_column_text(s, 7),
-                                    .done =
-                                        kp_column_null(s, 8) ? KP_NO_TIME : kp_column_int(s, 8) };
+                                    .done = kp_column_time(s, 8) };
         if (!each(arg, &one)) {
             kp_reset(s);
             break;

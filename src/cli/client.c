@@ -176,6 +176,19 @@ int kp_client_show(struct kp_cli *c, json_t *reply, void (*print)(const json_t *
     return KP_DONE;
 }
 
+int kp_client_list(struct kp_cli *c, json_t *reply, void (*print)(const struct kp_cli *, const json_t *),
+                   const struct kp_err *err)
+{
+    if (!reply)
+        return kp_fault(c, err);
+    if (c->json)
+        kp_print_json(reply);
+    else
+        print(c, reply);
+    json_decref(reply);
+    return KP_DONE;
+}
+
 bool kp_client_running(struct kp_cli *c)
 {
     struct kp_err err = { 0 };

@@ -49,6 +49,8 @@ bool kp_client_running(struct kp_cli *); /* whether the node answers */
 
 /* A reply (taken over; NULL: err says why) as JSON or as `print` does; returns the exit code. */
 int kp_client_show(struct kp_cli *, json_t *reply, void (*print)(const json_t *), const struct kp_err *);
+/* The same where `print` makes a table. */
+int kp_client_list(struct kp_cli *, json_t *reply, void (*print)(const struct kp_cli *, const json_t *), const struct kp_err *);
 
 void kp_print_json(const json_t *); /* on one line of stdout */
 /* "a copy is being made: 43 % of 1.2 GB", of what the node says of its backups; false: none is (backup.c). */

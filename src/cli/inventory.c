@@ -46,11 +46,7 @@ static int list(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
     json_t *j = kp_client_get(c, "/api/v1/inventory", &err);
-    if (!j)
-        return kp_fault(c, &err);
-    c->json ? kp_print_json(j) : print_list(c, j);
-    json_decref(j);
-    return KP_DONE;
+    return kp_client_list(c, j, print_list, &err);
 }
 
 /* ---- one ---- */

@@ -138,11 +138,7 @@ static int list(struct kp_cli *c)
             kp_url_add(&url, flags[i], kp_flag(c, flags[i]));
     json_t *j = kp_client_get(c, kp_buf_text(&url), &err);
     kp_buf_free(&url);
-    if (!j)
-        return kp_fault(c, &err);
-    c->json ? kp_print_json(j) : print_list(c, j);
-    json_decref(j);
-    return KP_DONE;
+    return kp_client_list(c, j, print_list, &err);
 }
 
 static void print_object(const json_t *j)

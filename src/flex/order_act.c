@@ -110,7 +110,7 @@ static enum kp_code find_at_machine(struct kp_db *db, kp_asset machine, struct g
         return err->code;
     kp_bind_int(s, 1, machine);
     if (kp_step(s, err)) {
-        *last = kp_column_null(s, 0) ? KP_NO_TIME : kp_column_int(s, 0);
+        *last = kp_column_time(s, 0);
         read_going(s, 1, g);
         kp_reset(s);
     }

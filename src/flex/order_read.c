@@ -49,11 +49,6 @@ static const char *text_at(struct asking *a, struct kp_stmt *s, int column)
     return copy;
 }
 
-static int64_t time_at(struct kp_stmt *s, int column)
-{
-    return kp_column_null(s, column) ? KP_NO_TIME : kp_column_int(s, column);
-}
-
 static const char *path_of(struct asking *a, kp_asset id)
 {
     char path[KP_PATH_MAX] = "";
@@ -112,15 +107,15 @@ static void read_operation(struct asking *a, struct kp_stmt *s, struct kp_operat
                                 .quantity = kp_column_double(s, 9),
                                 .cycle = kp_column_int(s, 10),
                                 .setup = kp_column_int(s, 11),
-                                .due = time_at(s, 12),
+                                .due = kp_column_time(s, 12),
                                 .good = kp_column_int(s, 13),
                                 .scrap = kp_column_int(s, 14),
                                 .worked = kp_column_int(s, 15),
                                 .setup_done = kp_column_int(s, 16),
-                                .started = time_at(s, 17),
+                                .started = kp_column_time(s, 17),
                                 .open = kp_column_int(s, 19) };
     bool finished = o->state && strcmp(o->state, "finished") == 0;
-    o->finished = finished ? time_at(s, 18) : KP_NO_TIME;
+    o->finished = finished ? kp_column_time(s, 18) : KP_NO_TIME;
     *r = (struct running){ kp_column_int(s, 20), (kp_asset)kp_column_int(s, 21) };
     if (!a->err->code)
         o->asset = path_of(a, (kp_asset)o->asset_id);
@@ -199,10 +194,10 @@ static void read_order(struct asking *a, struct kp_stmt *s, struct kp_order *o)
                             .description = text_at(a, s, 6),
                             .unit = text_at(a, s, 7),
                             .quantity = kp_column_double(s, 8),
-                            .due = time_at(s, 9),
+                            .due = kp_column_time(s, 9),
                             .state = text_at(a, s, 10),
                             .confirmation = text_at(a, s, 11),
-                            .promised = time_at(s, 12),
+                            .promised = kp_column_time(s, 12),
                             .comment = text_at(a, s, 13),
                             .folder = text_at(a, s, 14),
                             .source = text_at(a, s, 15),
@@ -210,7 +205,7 @@ static void read_order(struct asking *a, struct kp_stmt *s, struct kp_order *o)
                             .received = kp_column_int(s, 17),
                             .changed = kp_column_int(s, 18),
                             .told = text_at(a, s, 19),
-                            .sent = time_at(s, 20) };
+                            .sent = kp_column_time(s, 20) };
     bool living = o->state && (strcmp(o->state, "open") == 0 || strcmp(o->state, "started") == 0);
     o->late = living && o->due != KP_NO_TIME && o->due < a->now;
 }
@@ -476,7 +471,7 @@ static void read_booking(struct asking *a, struct kp_stmt *s, struct kp_booking 
                               .operation = kp_column_int(s, 2),
                               .start = kp_column_int(s, 3),
                               .end = kp_column_null(s, 4) ? KP_FOREVER : kp_column_int(s, 4),
-                              .written = time_at(s, 5),
+                              .written = kp_column_time(s, 5),
                               .sender = text_at(a, s, 6),
                               .number = text_at(a, s, 7),
                               .operation_number = text_at(a, s, 8),

@@ -117,7 +117,7 @@ static void differ_time(struct differences *d, const char *what, struct kp_stmt 
                         int64_t is)
 {
     char before[KP_TIME_TEXT], now[KP_TIME_TEXT];
-    int64_t was = kp_column_null(s, column) ? KP_NO_TIME : kp_column_int(s, column);
+    int64_t was = kp_column_time(s, column);
     if (was == is)
         return;
     time_words(was, before);

@@ -2,6 +2,7 @@
 #include "net/courier.h"
 
 #include "core/url.h"
+#include "net/header.h"
 #include "net/http.h"
 
 #include <arpa/inet.h>
@@ -14,7 +15,7 @@
 
 #include "core/ban.h"
 
-enum { NEXT = 1000, CONNECT_S = 10, CONNECTIONS_KEPT = 32, PER_HOST = 8 };
+enum { NEXT = 1000, CONNECT_S = 10, CONNECTIONS_KEPT = 32, PER_HOST = 8, HEADER_MAX = 64 << 10 };
 
 struct trip {
     struct trip *next, **prev;
@@ -110,17 +111,7 @@ static size_t hear_header(char *data, size_t size, size_t n, void *arg)
 
 static bool add_header(struct trip *t, const char *name, const char *value)
 {
-    struct kp_buf line;
-    kp_buf_init(&line, 64 << 10);
-    kp_buf_printf(&line, "%s: %s", name, value);
-    struct curl_slist *longer =
-        line.failed ? NULL : curl_slist_append(t->headers, kp_buf_text(&line));
-    if (longer)
-        t->headers = longer;
-    if (line.data)
-        explicit_bzero(line.data, line.len);
-    kp_buf_free(&line);
-    return longer;
+    return kp_header_add(&t->headers, name, value, HEADER_MAX);
 }
 
 static bool trust(CURL *e, const char *ca, bool stranger)

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/text.h"
 #include "core/url.h"
+#include "net/header.h"
 #include "net/http.h"
 
 #include <curl/curl.h>
@@ -14,7 +15,15 @@
 
 #include "core/ban.h"
 
-enum { CONNECT_S = 15, WHOLE_S = 600, SLOW_S = 30, SLOW_BYTES = 200, SLICE_MS = 100, HOPS = 4 };
+enum {
+    CONNECT_S = 15,
+    WHOLE_S = 600,
+    SLOW_S = 30,
+    SLOW_BYTES = 200,
+    SLICE_MS = 100,
+    HOPS = 4,
+    HEADER_MAX = 16 << 10
+};
 
 struct kp_fetcher {
     const struct kp_fetcher_options *o;
@@ -117,18 +126,7 @@ enum kp_code kp_fetcher_wait(struct kp_fetcher *f, int64_t ns, struct kp_err *er
 /* ---- one request ---- */
 static bool add(struct curl_slist **list, const char *name, const char *value)
 {
-    struct kp_buf line;
-    if (!given(value))
-        return true;
-    kp_buf_init(&line, 16 << 10);
-    kp_buf_printf(&line, "%s: %s", name, value);
-    struct curl_slist *longer = line.failed ? NULL : curl_slist_append(*list, kp_buf_text(&line));
-    if (longer)
-        *list = longer;
-    if (line.data)
-        explicit_bzero(line.data, line.len);
-    kp_buf_free(&line);
-    return longer;
+    return !given(value) || kp_header_add(list, name, value, HEADER_MAX);
 }
 
 /* Who this is, to the server it is for; to all others nothing. */

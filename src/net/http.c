@@ -2,6 +2,7 @@
 #include "net/http.h"
 
 #include "core/text.h"
+#include "net/header.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -9,7 +10,7 @@
 
 #include "core/ban.h"
 
-enum { SLICE_MS = 200 };
+enum { SLICE_MS = 200, HEADER_MAX = 64 << 10 };
 
 struct kp_http {
     CURLM *multi;
@@ -52,16 +53,7 @@ static bool given(const char *text)
 
 static bool add_header(struct kp_http *h, const char *name, const char *value)
 {
-    struct kp_buf line;
-    kp_buf_init(&line, 64 << 10);
-    kp_buf_printf(&line, "%s: %s", name, value);
-    struct curl_slist *longer = line.failed ? NULL : curl_slist_append(h->headers, kp_buf_text(&line));
-    if (longer)
-        h->headers = longer;
-    if (line.data)
-        explicit_bzero(line.data, line.len);
-    kp_buf_free(&line);
-    return longer;
+    return kp_header_add(&h->headers, name, value, HEADER_MAX);
 }
 
 static bool furnish_more(struct kp_http *h, const struct kp_http_options *o)

@@ -55,8 +55,7 @@ static void of_row(struct kp_stmt *row, struct share_brought *b)
 {
     *b = (struct share_brought){ .coupling = (uint16_t)kp_column_int(row, 0),
                                  .onward = kp_column_int(row, 2),
-                                 .upto =
-                                     kp_column_null(row, 3) ? KP_NO_TIME : kp_column_int(row, 3) };
+                                 .upto = kp_column_time(row, 3) };
     snprintf(b->agreement, sizeof b->agreement, "%s", kp_column_text(row, 1));
 }
 

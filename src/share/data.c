@@ -408,12 +408,7 @@ static enum kp_code prepare(struct kp_data *d, struct kp_err *err)
 {
     const struct kp_terms *t = &d->grant.grant.terms;
     d->follows = d->wish.form == KP_DATA_EVENTS && !t->delay && !t->every;
-    d->writer = (struct data_writer){ .form = d->wish.form,
-                                      .model = d->share->model,
-                                      .functions =
-                                          t->every ? (unsigned)__builtin_popcount(t->functions) : 0,
-                                      .which = t->functions };
-    kp_buf_init(&d->writer.before, 8 * KP_PATH_MAX);
+    data_writer_begin(&d->writer, d->wish.form, d->share->model, t);
     d->in = kp_batch_new(0);
     d->out = kp_batch_new(0);
     share_exit_begin(&d->exit, &d->grant, d->wish.form == KP_DATA_EVENTS ? "live" : "pull",

@@ -92,6 +92,8 @@ struct kp_data {
 };
 
 /* ---- data_write.c ---- */
+void data_writer_begin(struct data_writer *, enum kp_data_form, const struct kp_model *,
+                       const struct kp_terms *);
 void data_put_head(struct data_writer *, struct kp_buf *);
 void data_put_values(struct data_writer *, const struct kp_batch *, struct kp_buf *);
 void data_put_interval(struct data_writer *, const struct kp_interval *, bool removed,

@@ -20,6 +20,17 @@ static void put(struct kp_buf *out, const char *text, size_t n)
 }
 #define PUT(out, text) put(out, text, sizeof(text) - 1)
 
+void data_writer_begin(struct data_writer *w, enum kp_data_form form, const struct kp_model *m,
+                       const struct kp_terms *t)
+{
+    *w = (struct data_writer){ .form = form,
+                               .model = m,
+                               .functions =
+                                   t->every ? (unsigned)__builtin_popcount(t->functions) : 0,
+                               .which = t->functions };
+    kp_buf_init(&w->before, 8 * KP_PATH_MAX);
+}
+
 /* ---- values ---- */
 void data_put_head(struct data_writer *w, struct kp_buf *out)
 {

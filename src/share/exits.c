@@ -42,7 +42,7 @@ static void put_signals(struct listing *l, const char *list)
 
 static void put_time(struct kp_json *j, const char *key, struct kp_stmt *row, int column)
 {
-    kp_json_put_time(j, key, kp_column_null(row, column) ? KP_NO_TIME : kp_column_int(row, column));
+    kp_json_put_time(j, key, kp_column_time(row, column));
 }
 
 static void put_sum(struct listing *l, struct kp_stmt *row)

@@ -355,10 +355,13 @@ static void look_at_those(struct share_keeper *k, const char *agreement, const c
 
 void share_keep(struct kp_share *s, const struct share_process *p)
 {
-    if (p->deal == KP_TRANSFER && p->side == KP_PROVIDER && p->pid)
+    if (p->deal == KP_TRANSFER && p->side == KP_PROVIDER && p->pid) {
         look(s->keeper, p->pid);
-    else if (p->deal == KP_NEGOTIATION && p->agreement)
+        if (share_pushes(p))
+            share_push_wake(s);
+    } else if (p->deal == KP_NEGOTIATION && p->agreement) {
         share_keep_agreement(s, p->agreement);
+    }
 }
 
 void share_keep_agreement(struct kp_share *s, const char *id)

@@ -141,7 +141,7 @@ static void put_agreement(struct kp_json *j, struct kp_stmt *row)
                      : kp_column_null(row, 8) ? "pending"
                                               : "ended");
     kp_json_put_time(j, "made", kp_column_int(row, 7));
-    kp_json_put_time(j, "ended", kp_column_null(row, 8) ? KP_NO_TIME : kp_column_int(row, 8));
+    kp_json_put_time(j, "ended", kp_column_time(row, 8));
     kp_json_put_text(j, "why", kp_column_text(row, 9));
 }
 

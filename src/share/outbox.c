@@ -60,7 +60,6 @@ void share_wake(struct kp_share *s)
     s->news = true;
     if (s->courier)
         kp_courier_wake(s->courier);
-    share_push_wake(s);
 }
 
 /* ---- writing the message ---- */
@@ -106,7 +105,7 @@ static bool is_here(const struct flight *f)
     size_t len;
     const struct share_process *p = &f->process;
     if (f->said.word != KP_SAY_START || f->extra || p->side != KP_PROVIDER ||
-        !p->format || strcmp(p->format, "HttpData-PULL") != 0)
+        !p->format || strcmp(p->format, share_formats[0]) != 0)
         return false;
     share_address_name(p, name);
     bool elsewhere = !kp_secret_get(f->share->store, name, &arena, &data, &len, &none);

@@ -59,15 +59,17 @@ struct last_word {
     int64_t id;
     enum kp_word word;
     const json_t *why;
+    struct share_process process; /* where it stands then */
 };
 
+/* Only of one that still runs: what was paused meanwhile is not ours to end. */
 static enum kp_code say_last(struct kp_db *db, void *arg, struct kp_err *err)
 {
     struct last_word *l = arg;
-    struct share_process p;
-    if (share_process_by_id(db, l->id, l->step.arena, &p, err) || p.state != KP_STARTED)
+    struct share_process *p = &l->process;
+    if (share_process_by_id(db, l->id, l->step.arena, p, err) || p->state != KP_STARTED)
         return err->code;
-    return share_say(db, &l->step, &p, l->word, l->why, err);
+    return share_say(db, &l->step, p, l->word, l->why, err);
 }
 
 /* Complete, or terminated with the reason. */
@@ -78,12 +80,14 @@ static void say_end(struct push *p)
     struct kp_arena arena = { 0 };
     json_t *why = p->exit.why ? json_string(p->exit.why) : NULL;
     if (!share_self(p->share, &arena, &self, &err)) {
-        struct last_word l = { { p->share, &arena, &self, kp_utc(p->share->clock) },
-                               p->id,
-                               p->exit.why ? KP_SAY_TERMINATE : KP_SAY_COMPLETE,
-                               why };
-        if (!kp_store_do(p->share->store, say_last, &l, &err))
+        struct last_word l = { .step = { p->share, &arena, &self, kp_utc(p->share->clock) },
+                               .id = p->id,
+                               .word = p->exit.why ? KP_SAY_TERMINATE : KP_SAY_COMPLETE,
+                               .why = why };
+        if (!kp_store_do(p->share->store, say_last, &l, &err)) {
+            share_keep(p->share, &l.process);
             share_wake(p->share);
+        }
     }
     if (err.code && err.code != KP_ESTOPPED)
         kp_error("share", "the end of a push cannot be told", "why=%s", kp_log_quote(err.text));
@@ -235,6 +239,7 @@ static enum kp_code read_push(struct push *p, const char *pid, struct kp_err *er
 {
     if (share_grant(p->share, pid, &p->arena, &p->grant, err))
         return err->code;
+    data_writer_begin(&p->writer, KP_DATA_LINES, p->share->model, &p->grant.grant.terms);
     share_exit_begin(&p->exit, &p->grant, "push", kp_utc(p->share->clock));
     if (!p->exit.signals)
         return share_starved(err);

@@ -2,7 +2,7 @@
 #ifndef KOPPEL_SHARE_PUSH_H
 #define KOPPEL_SHARE_PUSH_H
 /* A transfer that this node pushes: what its values are, and what was written of them. */
-#include "share/private.h"
+#include "share/data_private.h"
 
 enum {
     PUSH_BATCH = 256 << 10, /* bytes of JSON lines at once */
@@ -20,7 +20,7 @@ struct push {
     struct share_signals signals; /* of the part [from, to) of time that is being pushed */
     size_t at;                    /* the signal whose turn it is */
     int64_t from, to, next_value;
-    unsigned turn;      /* of the functions of steps, which one comes next */
+    struct data_writer writer;
     bool flushing;      /* the part's signals are done, steps may be over */
     struct kp_buf body; /* the batch that is on its way */
     bool waiting, ended, whole; /* whole: what was agreed is sent */
@@ -28,7 +28,7 @@ struct push {
     struct share_exit exit;
 };
 
-/* ---- feed.c ---- */
+/* ---- push_fill.c ---- */
 /* Fills body with the next lines, as far as there are any by now; sets ended and why it is so, or whole. */
 enum kp_code push_fill(struct push *, struct kp_err *);
 void push_close(struct push *);

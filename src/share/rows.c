@@ -186,7 +186,7 @@ enum kp_code share_agreement(struct kp_db *db, const char *id, struct kp_arena *
         .automatic = kp_column_int(s, 8),
         .process = kp_column_int(s, 5),
         .made = kp_column_int(s, 6),
-        .ended = kp_column_null(s, 7) ? KP_NO_TIME : kp_column_int(s, 7),
+        .ended = kp_column_time(s, 7),
     };
     kp_reset(s);
     return a->partner && a->dataset && a->text ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory");

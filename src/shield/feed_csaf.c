@@ -65,7 +65,7 @@ static enum kp_code look_up(const struct kp_csaf_pull *p, const char *url, struc
         kp_bind_text(s, 2, url);
         if (kp_step(s, err)) {
             k->there = true;
-            k->updated = kp_column_null(s, 0) ? KP_NO_TIME : kp_column_int(s, 0);
+            k->updated = kp_column_time(s, 0);
             k->state = (enum csaf_state)kp_column_int(s, 1);
             copy_column(s, 2, k->tag, sizeof k->tag);
             copy_column(s, 3, k->since, sizeof k->since);

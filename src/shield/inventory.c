@@ -486,7 +486,7 @@ static enum kp_code put_history(struct kp_db *db, int64_t id, struct kp_json *j,
         kp_json_put_text(j, "new", kp_column_text(s, 2));
         kp_json_put_text(j, "via", kp_column_text(s, 3));
         kp_json_put_bool(j, "expected", kp_column_int(s, 4));
-        kp_json_put_time(j, "confirmed", kp_column_null(s, 5) ? KP_NO_TIME : kp_column_int(s, 5));
+        kp_json_put_time(j, "confirmed", kp_column_time(s, 5));
         kp_json_put_text(j, "who", kp_column_text(s, 6));
         kp_json_end(j, '}');
     }

@@ -428,7 +428,7 @@ static enum kp_code show(struct kp_db *db, enum kp_recipient to, struct kp_json 
         kp_json_put_text(j, "feed", kp_column_text(s, 7));
         kp_json_put_text(j, "who", kp_column_text(s, 8));
         kp_json_put_time(j, "made", kp_column_int(s, 9));
-        kp_json_put_time(j, "sent", kp_column_null(s, 10) ? KP_NO_TIME : kp_column_int(s, 10));
+        kp_json_put_time(j, "sent", kp_column_time(s, 10));
         kp_json_put_text(j, "fault", kp_column_text(s, 11));
         kp_json_key(j, "objects");
         kp_json_raw(j, kp_column_text(s, 12));

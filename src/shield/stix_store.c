@@ -26,7 +26,7 @@ static void note_row(struct kp_stmt *s, const struct kp_stix_judged *o, struct k
     if (!k->any) {
         snprintf(k->creator, sizeof k->creator, "%s", creator ? creator : "");
         snprintf(k->source, sizeof k->source, "%s", source ? source : "");
-        k->created = kp_column_null(s, 2) ? KP_NO_TIME : kp_column_int(s, 2);
+        k->created = kp_column_time(s, 2);
     }
     k->any = true;
     k->last_id = kp_column_int(s, 0);

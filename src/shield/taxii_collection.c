@@ -305,7 +305,7 @@ static enum kp_code put_members(struct kp_db *db, int64_t id, struct kp_json *j,
         kp_json_put_bool(j, "amber", kp_column_int(s, 3));
         kp_json_put_int(j, "requests", kp_column_int(s, 4));
         kp_json_put_int(j, "objects", kp_column_int(s, 5));
-        kp_json_put_time(j, "last", kp_column_null(s, 6) ? KP_NO_TIME : kp_column_int(s, 6));
+        kp_json_put_time(j, "last", kp_column_time(s, 6));
         kp_json_end(j, '}');
     }
     kp_json_end(j, ']');

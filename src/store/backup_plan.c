@@ -171,7 +171,7 @@ enum kp_code kp_backup_runs(struct kp_db *db, bool (*each)(void *, const struct 
                                    .bytes = kp_column_int(get, 2),
                                    .ms = kp_column_int(get, 3),
                                    .error = kp_column_null(get, 4) ? NULL : kp_column_text(get, 4),
-                                   .proven = kp_column_null(get, 5) ? KP_NO_TIME : kp_column_int(get, 5) };
+                                   .proven = kp_column_time(get, 5) };
         if (!each(arg, &r))
             break;
     }

@@ -269,6 +269,11 @@ const char *kp_column_text(struct kp_stmt *s, int column)
     return (const char *)sqlite3_column_text(s->handle, column);
 }
 
+int64_t kp_column_time(struct kp_stmt *s, int column)
+{
+    return kp_column_null(s, column) ? KP_NO_TIME : kp_column_int(s, column);
+}
+
 const char *kp_column_copy(struct kp_stmt *s, int column, struct kp_arena *arena)
 {
     const char *text = kp_column_text(s, column);

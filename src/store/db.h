@@ -35,6 +35,7 @@ void kp_reset(struct kp_stmt *); /* when leaving a row early */
 int64_t kp_column_int(struct kp_stmt *, int column);
 double kp_column_double(struct kp_stmt *, int column);
 const char *kp_column_text(struct kp_stmt *, int column); /* NULL for null */
+int64_t kp_column_time(struct kp_stmt *, int column); /* ns UTC; KP_NO_TIME: null */
 const char *kp_column_copy(struct kp_stmt *, int column, struct kp_arena *); /* the text, lasting; NULL: null, or no memory */
 const void *kp_column_blob(struct kp_stmt *, int column, size_t *len);
 bool kp_column_null(struct kp_stmt *, int column);

@@ -157,7 +157,7 @@ static void take_row(struct kp_stmt *s, struct row *row)
     u->totp = row->totp == TOTP_ASKED;
     u->epoch = kp_column_int(s, 10);
     u->created = kp_column_int(s, 11);
-    u->seen = kp_column_null(s, 12) ? KP_NO_TIME : kp_column_int(s, 12);
+    u->seen = kp_column_time(s, 12);
 }
 
 /* False: there is none, or err says what failed. */

@@ -16,53 +16,9 @@
 #define SETTLES   (3 * KP_SECOND)
 #define LIVE_PART KP_SECOND
 
-static enum kp_code out_of_memory(struct kp_err *err)
-{
-    return kp_fail(err, KP_ENOMEM, "out of memory");
-}
-
-/* ---- lines ---- */
-static const char *function_of(struct push *p)
-{
-    unsigned at = p->turn;
-    for (unsigned f = 0; f < KP_FUNCTIONS; f++)
-        if (p->grant.grant.terms.functions >> f & 1 && !at--) {
-            p->turn = p->grant.grant.terms.functions >> (f + 1) ? p->turn + 1 : 0;
-            return kp_function_words[f];
-        }
-    p->turn = 0;
-    return NULL;
-}
-
-static void put_line(struct push *p, const struct kp_sample *s, const char *path)
-{
-    struct kp_json j = kp_json(&p->body);
-    kp_json_begin(&j, '{');
-    kp_json_put_text(&j, "path", path);
-    kp_json_put_time(&j, "time", s->at);
-    kp_json_key(&j, "value");
-    kp_json_value(&j, &s->value);
-    if (s->status)
-        kp_json_put_int(&j, "status", s->status);
-    if (p->grant.grant.terms.every)
-        kp_json_put_text(&j, "function", function_of(p));
-    kp_json_end(&j, '}');
-    kp_buf_str(&p->body, "\n");
-}
-
 static void put_lines(struct push *p, const struct kp_batch *b)
 {
-    char path[KP_PATH_MAX];
-    kp_signal known = 0;
-    for (unsigned i = 0; i < b->n; i++) {
-        if (b->s[i].signal != known) {
-            kp_model_lock(p->share->model);
-            kp_model_signal_path(p->share->model, b->s[i].signal, path, sizeof path);
-            kp_model_unlock(p->share->model);
-            known = b->s[i].signal;
-        }
-        put_line(p, &b->s[i], path);
-    }
+    data_put_values(&p->writer, b, &p->body);
     share_exit_count(&p->exit, p->share, b);
 }
 
@@ -78,7 +34,7 @@ static enum kp_code pass(struct push *p, const struct kp_batch *in, struct kp_er
     for (unsigned at = 0; at < in->n && !p->ended;) {
         struct kp_batch *out = kp_batch_new(0);
         if (!out)
-            return out_of_memory(err);
+            return share_starved(err);
         if (kp_gate_pass(p->cursor, in, &at, out) == KP_DENY)
             stop(p);
         else
@@ -92,7 +48,7 @@ static enum kp_code flush(struct push *p, struct kp_err *err)
 {
     struct kp_batch *out = kp_batch_new(0);
     if (!out)
-        return out_of_memory(err);
+        return share_starved(err);
     enum kp_verdict v = kp_gate_flush(p->cursor, out);
     if (v == KP_DENY)
         stop(p);
@@ -115,10 +71,10 @@ static enum kp_code read_some(struct push *p, struct kp_db *db, struct kp_err *e
         s.signal = id;
         p->next_value = s.at + 1;
         if (!kp_batch_add(in, &s))
-            out_of_memory(err);
+            share_starved(err);
     }
     if (!in && !err->code)
-        out_of_memory(err);
+        share_starved(err);
     kp_history_close(h);
     if (!err->code)
         pass(p, in, err);
@@ -173,7 +129,7 @@ enum kp_code push_fill(struct push *p, struct kp_err *err)
     kp_store_reader_done(p->share->store, db);
     if (!err->code && !p->ended && !p->body.len)
         flush(p, err); /* also tells when the agreement has ended meanwhile */
-    return p->body.failed && !err->code ? out_of_memory(err) : err->code;
+    return p->body.failed && !err->code ? share_starved(err) : err->code;
 }
 
 void push_close(struct push *p)
@@ -181,6 +137,7 @@ void push_close(struct push *p)
     kp_gate_close(p->cursor);
     kp_free(p->signals.list);
     share_exit_free(&p->exit);
+    kp_buf_free(&p->writer.before);
     kp_buf_free(&p->body);
     kp_arena_free(&p->arena);
     kp_free(p);
