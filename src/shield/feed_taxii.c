@@ -293,7 +293,7 @@ static enum kp_code read_pages(struct reading *r, struct kp_err *err)
 {
     r->more = true;
     while (r->more && !err->code) {
-        struct kp_fetched got;
+        struct kp_fetched got = { 0 };
         struct kp_err own = { 0 };
         struct kp_buf url;
         kp_buf_init(&url, 8 << 10);
@@ -302,8 +302,7 @@ static enum kp_code read_pages(struct reading *r, struct kp_err *err)
             kp_fail(&own, KP_ESTOPPED, "stopping");
         else if (!get(r->p, kp_buf_text(&url), PAGE_MOST, &got, &own))
             take_page(r, &got, err);
-        if (own.code != KP_ESTOPPED)
-            kp_buf_free(&got.text);
+        kp_buf_free(&got.text);
         kp_buf_free(&url);
         if (own.code && !try_again(r, &own, err))
             kp_fail(err, own.code, "%s", own.text);
