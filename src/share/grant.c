@@ -155,14 +155,10 @@ static void put_signal(struct kp_json *j, const struct kp_model *m, kp_signal id
 enum kp_code share_grant_holds(struct kp_share *s, const struct kp_data_token *t,
                                const struct share_grant *g, struct kp_err *err)
 {
-    char why[KP_ERR_TEXT / 2];
     if (strcmp(g->participant, t->participant) != 0 ||
         strcmp(g->grant.agreement, t->agreement) != 0)
         return kp_fail(err, KP_EDENIED, "the token is of another partner or agreement");
-    if (share_runs(s, t->transfer, why, sizeof why))
-        return KP_OK;
-    const char *note = kp_deal_over(g->process.state) ? g->process.note : NULL;
-    return kp_fail(err, KP_EDENIED, "%.200s%s%.200s", why, note ? ": " : "", note ? note : "");
+    return share_must_run(s, &g->process, err);
 }
 
 static enum kp_code may_list(struct kp_share *s, const struct kp_data_token *t,

@@ -129,6 +129,15 @@ bool share_runs(struct kp_share *s, const char *pid, char *why, size_t size)
     return yes;
 }
 
+enum kp_code share_must_run(struct kp_share *s, const struct share_process *p, struct kp_err *err)
+{
+    char why[KP_ERR_TEXT / 2];
+    if (share_runs(s, p->pid, why, sizeof why))
+        return KP_OK;
+    const char *note = kp_deal_over(p->state) && p->note && !strstr(why, p->note) ? p->note : NULL;
+    return kp_fail(err, KP_EDENIED, "%.200s%s%.200s", why, note ? ": " : "", note ? note : "");
+}
+
 struct beginning {
     const char *agreement, *transfer;
     int64_t most, now;

@@ -264,6 +264,8 @@ void share_keep_partner(struct kp_share *, const char *name);
 enum kp_code share_keep_all(struct kp_share *, struct kp_err *);
 /* Whether data of this transfer goes out; else why not. Never waits for the disk. */
 bool share_runs(struct kp_share *, const char *pid, char *why, size_t size);
+/* The same for who has read it from the file: KP_EDENIED with what was said when it ended. */
+enum kp_code share_must_run(struct kp_share *, const struct share_process *, struct kp_err *);
 
 struct share_stream { /* data that is going out */
     struct share_stream *next, *prev;

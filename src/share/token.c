@@ -119,7 +119,6 @@ static enum kp_code find_transfer(struct kp_share *s, const char *partner, const
                                   struct kp_arena *arena, struct share_process *p,
                                   struct kp_err *err)
 {
-    char why[KP_ERR_TEXT / 2];
     struct kp_db *db = kp_store_reader(s->store, err);
     if (db)
         share_process_by_pid(db, KP_TRANSFER, pid, arena, p, err);
@@ -128,7 +127,7 @@ static enum kp_code find_transfer(struct kp_share *s, const char *partner, const
         return err->code;
     if (strcmp(p->partner, partner) != 0 || p->side != KP_PROVIDER)
         return kp_fail(err, KP_ENOTFOUND, "there is no transfer of that number or id");
-    return share_runs(s, pid, why, sizeof why) ? KP_OK : kp_fail(err, KP_EDENIED, "%s", why);
+    return share_must_run(s, p, err);
 }
 
 enum kp_code kp_data_token_new(struct kp_share *s, const char *partner, const char *pid,

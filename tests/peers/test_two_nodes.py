@@ -98,12 +98,13 @@ def test_the_end_of_an_agreement_stops_it_at_once_and_says_why(two):
     agreement = two.agree("ends")
     state = two.couple("ends", "ends-feed")
     wait_for(lambda: len(signals(two.buyer, "ends-feed/**")) == SIGNALS, 30, "the signals")
+    path = signals(two.buyer, "ends-feed/**")[0]
+    wait_for(lambda: two.values(two.buyer, path, moment()), 30, "a value of it")
     two.maker.node.cli("agreements", "end", agreement, "--reason", "not paid")
     ended = time.time()
     said = wait_for(lambda: (s := state())["state"] != "online" and s, 10, "the end at the buyer")
     assert "not paid" in said["detail"], said
     time.sleep(1.5)
-    path = signals(two.buyer, "ends-feed/**")[0]
     newest = two.values(two.buyer, path, moment())[-1][0]
     assert newest[:19] <= time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ended + 1)), newest
     assert "not paid" in two.buyer.node.cli("pull", agreement, check=False).stderr
