@@ -13,11 +13,6 @@
 enum { COLUMN_SIGNAL, COLUMN_TIME, COLUMN_VALUE, COLUMN_STATUS };
 enum { PLAN_LOW = 1, PLAN_HIGH = 2 }; /* which bounds of time xFilter is given after the signal */
 
-struct table {
-    sqlite3_vtab base;
-    struct kp_db *db;
-};
-
 struct cursor {
     sqlite3_vtab_cursor base;
     struct kp_db *db;
@@ -33,20 +28,7 @@ static int connect(sqlite3 *handle, void *arg, int argc, const char *const *argv
     (void)argc;
     (void)argv;
     (void)error;
-    int rc = sqlite3_declare_vtab(handle, "create table x(signal, time integer, value, status integer)");
-    struct table *t = rc == SQLITE_OK ? kp_alloc(sizeof *t) : NULL;
-    if (!t)
-        return rc == SQLITE_OK ? SQLITE_NOMEM : rc;
-    sqlite3_vtab_config(handle, SQLITE_VTAB_INNOCUOUS);
-    t->db = arg;
-    *out = &t->base;
-    return SQLITE_OK;
-}
-
-static int disconnect(sqlite3_vtab *table)
-{
-    kp_free(table);
-    return SQLITE_OK;
+    return kp_vtable_connect(handle, arg, "create table x(signal, time integer, value, status integer)", out);
 }
 
 /* ---- planning ---- */
@@ -111,30 +93,14 @@ static int best_index(sqlite3_vtab *table, sqlite3_index_info *info)
 
 /* ---- which signal ---- */
 
-static int64_t find_child(struct kp_db *db, const char *sql, int64_t parent, const char *name, size_t len)
-{
-    char text[KP_NAME_MAX];
-    if (!len || len >= sizeof text)
-        return -1;
-    snprintf(text, sizeof text, "%.*s", (int)len, name);
-    struct kp_stmt *get = kp_db_prepare(db, sql, NULL);
-    if (!get)
-        return -1;
-    kp_bind_int(get, 1, parent);
-    kp_bind_text(get, 2, text);
-    int64_t id = kp_step(get, NULL) ? kp_column_int(get, 0) : -1;
-    kp_reset(get);
-    return id;
-}
-
 /* 0 when there is none. */
 static kp_signal find_signal(struct kp_db *db, const char *path)
 {
     int64_t at = 0;
     for (const char *slash; at >= 0 && (slash = strchr(path, '/')); path = slash + 1)
-        at = find_child(db, "select id from asset where parent = ? and name = ?", at, path, (size_t)(slash - path));
+        at = kp_vtable_child(db, "select id from asset where parent = ? and name = ?", at, path, (size_t)(slash - path), NULL);
     if (at >= 0)
-        at = find_child(db, "select id from signal where asset = ? and name = ?", at, path, strlen(path));
+        at = kp_vtable_child(db, "select id from signal where asset = ? and name = ?", at, path, strlen(path), NULL);
     return at > 0 ? (kp_signal)at : 0;
 }
 
@@ -171,7 +137,7 @@ static int open_cursor(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
     struct cursor *c = kp_alloc(sizeof *c);
     if (!c)
         return SQLITE_NOMEM;
-    c->db = ((struct table *)table)->db;
+    c->db = ((struct kp_vtable *)table)->db;
     *out = &c->base;
     return SQLITE_OK;
 }
@@ -337,7 +303,7 @@ static int column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, int i)
 static const sqlite3_module module = {
     .xConnect = connect,
     .xBestIndex = best_index,
-    .xDisconnect = disconnect,
+    .xDisconnect = kp_vtable_disconnect,
     .xOpen = open_cursor,
     .xClose = close_cursor,
     .xFilter = filter,

@@ -34,16 +34,10 @@ static const char declaration[] =
     "sum real, first real, last real, time_mean real, good_ns integer, bad_ns integer, signal hidden, start hidden, "
     "stop hidden, step hidden)";
 
-struct table {
-    sqlite3_vtab base;
-    struct kp_db *db;
-};
-
 struct cursor {
-    sqlite3_vtab_cursor base;
-    struct kp_db *db;
+    struct kp_vtable_rows rows;
     struct kp_bucket *buckets;
-    size_t n, room, i;
+    size_t room;
     bool full, no_memory;
 };
 
@@ -52,62 +46,26 @@ static int connect(sqlite3 *handle, void *arg, int argc, const char *const *argv
     (void)argc;
     (void)argv;
     (void)error;
-    int rc = sqlite3_declare_vtab(handle, declaration);
-    struct table *t = rc == SQLITE_OK ? kp_alloc(sizeof *t) : NULL;
-    if (!t)
-        return rc == SQLITE_OK ? SQLITE_NOMEM : rc;
-    sqlite3_vtab_config(handle, SQLITE_VTAB_INNOCUOUS);
-    t->db = arg;
-    *out = &t->base;
-    return SQLITE_OK;
-}
-
-static int disconnect(sqlite3_vtab *table)
-{
-    kp_free(table);
-    return SQLITE_OK;
+    return kp_vtable_connect(handle, arg, declaration, out);
 }
 
 static int best_index(sqlite3_vtab *table, sqlite3_index_info *info)
 {
-    int argument[ARGUMENTS] = { -1, -1, -1, -1 }, n = 1;
-    bool asked = false;
-    for (int i = 0; i < info->nConstraint; i++) {
-        int k = info->aConstraint[i].iColumn - COLUMN_SIGNAL;
-        if (k < 0 || info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ)
-            continue;
-        if (!info->aConstraint[i].usable)
-            return SQLITE_CONSTRAINT; /* another order of joins */
-        asked |= k == 0;
-        argument[k] = i;
-    }
-    if (!asked) {
+    if (!kp_vtable_plan(info, COLUMN_SIGNAL, ARGUMENTS))
+        return SQLITE_CONSTRAINT; /* another order of joins */
+    if (!(info->idxNum & 1)) {
         sqlite3_free(table->zErrMsg);
         table->zErrMsg = sqlite3_mprintf("history_agg needs a signal: history_agg('area/machine/signal', from, to, "
                                          "step), times and step in ns (kp_ns('-1d'))");
         return SQLITE_ERROR;
     }
-    for (int k = 0; k < ARGUMENTS; k++) {
-        if (argument[k] < 0)
-            continue;
-        info->aConstraintUsage[argument[k]].argvIndex = n++;
-        info->aConstraintUsage[argument[k]].omit = 1;
-        info->idxNum |= 1 << k;
-    }
-    info->estimatedRows = 1000;
-    info->estimatedCost = 1000;
     info->orderByConsumed = info->nOrderBy == 1 && info->aOrderBy[0].iColumn == COLUMN_TIME && !info->aOrderBy[0].desc;
     return SQLITE_OK;
 }
 
 static int open_cursor(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
 {
-    struct cursor *c = kp_alloc(sizeof *c);
-    if (!c)
-        return SQLITE_NOMEM;
-    c->db = ((struct table *)table)->db;
-    *out = &c->base;
-    return SQLITE_OK;
+    return kp_vtable_open(table, sizeof(struct cursor), out);
 }
 
 static int close_cursor(sqlite3_vtab_cursor *cursor)
@@ -120,11 +78,11 @@ static int close_cursor(sqlite3_vtab_cursor *cursor)
 static bool keep(void *arg, const struct kp_bucket *b)
 {
     struct cursor *c = arg;
-    c->full = c->n == BUCKETS_MAX;
-    c->no_memory = !kp_grow(&c->buckets, &c->room, c->n + 1, sizeof *c->buckets);
+    c->full = c->rows.n == BUCKETS_MAX;
+    c->no_memory = !kp_grow(&c->buckets, &c->room, c->rows.n + 1, sizeof *c->buckets);
     if (c->full || c->no_memory)
         return false;
-    c->buckets[c->n++] = *b;
+    c->buckets[c->rows.n++] = *b;
     return true;
 }
 
@@ -139,18 +97,16 @@ static int filter(sqlite3_vtab_cursor *cursor, int plan, const char *name, int a
     (void)argc;
     struct cursor *c = (struct cursor *)cursor;
     struct kp_err err = { 0 };
-    sqlite3_value *given[ARGUMENTS] = { 0 };
+    sqlite3_value *given[KP_VTABLE_ARGUMENTS];
     kp_signal signal;
-    for (int k = 0, n = 0; k < ARGUMENTS; k++)
-        if (plan & 1 << k)
-            given[k] = argv[n++];
-    c->n = c->i = 0;
+    kp_vtable_given(plan, argv, given);
+    c->rows.n = c->rows.i = 0;
     c->full = c->no_memory = false;
-    if (!kp_vtable_signal(c->db, cursor->pVtab, given[0], &signal))
+    if (!kp_vtable_signal(c->rows.db, cursor->pVtab, given[0], &signal))
         return SQLITE_ERROR;
     if (!signal)
         return SQLITE_OK;
-    kp_history_aggregate(c->db, signal, argument(given[1], INT64_MIN), argument(given[2], INT64_MAX),
+    kp_history_aggregate(c->rows.db, signal, argument(given[1], INT64_MIN), argument(given[2], INT64_MAX),
                          argument(given[3], INT64_MAX), keep, c, &err);
     if (c->no_memory)
         kp_fail(&err, KP_ENOMEM, "out of memory");
@@ -159,28 +115,10 @@ static int filter(sqlite3_vtab_cursor *cursor, int plan, const char *name, int a
     return err.code ? kp_vtable_fail(cursor->pVtab, &err) : SQLITE_OK;
 }
 
-static int next(sqlite3_vtab_cursor *cursor)
-{
-    ((struct cursor *)cursor)->i++;
-    return SQLITE_OK;
-}
-
-static int at_end(sqlite3_vtab_cursor *cursor)
-{
-    const struct cursor *c = (struct cursor *)cursor;
-    return c->i >= c->n;
-}
-
-static int rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *out)
-{
-    *out = (sqlite3_int64)((struct cursor *)cursor)->i;
-    return SQLITE_OK;
-}
-
 static int column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, int i)
 {
     const struct cursor *c = (struct cursor *)cursor;
-    const struct kp_bucket *b = &c->buckets[c->i];
+    const struct kp_bucket *b = &c->buckets[c->rows.i];
     const struct kp_chunk_summary *p = &b->points;
     const int64_t ints[] = { [COLUMN_TIME] = b->from,         [COLUMN_UNTIL] = b->to,
                              [COLUMN_N] = (int64_t)p->n,      [COLUMN_GOOD] = (int64_t)p->good,
@@ -202,14 +140,14 @@ static int column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, int i)
 static const sqlite3_module module = {
     .xConnect = connect,
     .xBestIndex = best_index,
-    .xDisconnect = disconnect,
+    .xDisconnect = kp_vtable_disconnect,
     .xOpen = open_cursor,
     .xClose = close_cursor,
     .xFilter = filter,
-    .xNext = next,
-    .xEof = at_end,
+    .xNext = kp_vtable_next,
+    .xEof = kp_vtable_at_end,
     .xColumn = column,
-    .xRowid = rowid,
+    .xRowid = kp_vtable_rowid,
 };
 
 enum kp_code kp_vtable_register_aggregates(struct kp_db *db, struct kp_err *err)

@@ -31,16 +31,10 @@ static const char declaration[] = "create table x(asset integer, time integer, u
                                   "open integer, kind hidden, at hidden, start hidden, stop "
                                   "hidden, step hidden, attribute hidden)";
 
-struct table {
-    sqlite3_vtab base;
-    struct kp_db *db;
-};
-
 struct cursor {
-    sqlite3_vtab_cursor base;
-    struct kp_db *db;
-    struct kp_sum *rows;
-    size_t n, room, i;
+    struct kp_vtable_rows rows;
+    struct kp_sum *sums;
+    size_t room;
     struct kp_arena text;
     enum kp_code failed;
     kp_asset asset;
@@ -52,40 +46,13 @@ static int connect(sqlite3 *handle, void *arg, int argc, const char *const *argv
     (void)argc;
     (void)argv;
     (void)error;
-    int rc = sqlite3_declare_vtab(handle, declaration);
-    struct table *t = rc == SQLITE_OK ? kp_alloc(sizeof *t) : NULL;
-    if (!t)
-        return rc == SQLITE_OK ? SQLITE_NOMEM : rc;
-    sqlite3_vtab_config(handle, SQLITE_VTAB_INNOCUOUS);
-    t->db = arg;
-    *out = &t->base;
-    return SQLITE_OK;
-}
-
-static int disconnect(sqlite3_vtab *table)
-{
-    kp_free(table);
-    return SQLITE_OK;
+    return kp_vtable_connect(handle, arg, declaration, out);
 }
 
 static int best_index(sqlite3_vtab *table, sqlite3_index_info *info)
 {
-    int argument[ARGUMENTS] = { -1, -1, -1, -1, -1, -1 }, n = 1;
-    for (int i = 0; i < info->nConstraint; i++) {
-        int k = info->aConstraint[i].iColumn - COLUMN_KIND;
-        if (k < 0 || info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ)
-            continue;
-        if (!info->aConstraint[i].usable)
-            return SQLITE_CONSTRAINT; /* another order of joins */
-        argument[k] = i;
-    }
-    for (int k = 0; k < ARGUMENTS; k++) {
-        if (argument[k] < 0)
-            continue;
-        info->aConstraintUsage[argument[k]].argvIndex = n++;
-        info->aConstraintUsage[argument[k]].omit = 1;
-        info->idxNum |= 1 << k;
-    }
+    if (!kp_vtable_plan(info, COLUMN_KIND, ARGUMENTS))
+        return SQLITE_CONSTRAINT; /* another order of joins */
     if ((info->idxNum & NEEDED) != NEEDED) {
         sqlite3_free(table->zErrMsg);
         table->zErrMsg = sqlite3_mprintf(
@@ -93,27 +60,20 @@ static int best_index(sqlite3_vtab *table, sqlite3_index_info *info)
             "'area/machine', kp_ns('-1d'), kp_ns('now'), '1h')");
         return SQLITE_ERROR;
     }
-    info->estimatedRows = 1000;
-    info->estimatedCost = 1000;
     return SQLITE_OK;
 }
 
 static int open_cursor(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
 {
-    struct cursor *c = kp_alloc(sizeof *c);
-    if (!c)
-        return SQLITE_NOMEM;
-    c->db = ((struct table *)table)->db;
-    *out = &c->base;
-    return SQLITE_OK;
+    return kp_vtable_open(table, sizeof(struct cursor), out);
 }
 
 static void forget(struct cursor *c)
 {
-    kp_free(c->rows);
+    kp_free(c->sums);
     kp_arena_free(&c->text);
-    c->rows = NULL;
-    c->n = c->room = c->i = 0;
+    c->sums = NULL;
+    c->rows.n = c->rows.i = c->room = 0;
     c->failed = KP_OK;
 }
 
@@ -164,24 +124,6 @@ static enum kp_code read_step(sqlite3_value *v, struct kp_sum_query *q, struct k
                          "or month");
 }
 
-static int64_t child_of(struct kp_db *db, int64_t parent, const char *name, int len,
-                        struct kp_err *err)
-{
-    char text[KP_NAME_MAX];
-    struct kp_stmt *s =
-        len < (int)sizeof text
-            ? kp_db_prepare(db, "select id from asset where parent = ? and name = ?", err)
-            : NULL;
-    if (!s)
-        return -1;
-    snprintf(text, sizeof text, "%.*s", len, name);
-    kp_bind_int(s, 1, parent);
-    kp_bind_text(s, 2, text);
-    int64_t id = kp_step(s, err) ? kp_column_int(s, 0) : -1;
-    kp_reset(s);
-    return id;
-}
-
 /* By number, or by path, where '' is the node itself. */
 static enum kp_code read_asset(struct kp_db *db, sqlite3_value *v, kp_asset *out,
                                struct kp_err *err)
@@ -194,7 +136,7 @@ static enum kp_code read_asset(struct kp_db *db, sqlite3_value *v, kp_asset *out
         at = -1;
     for (const char *p = path; p && *p && at >= 0;) {
         size_t n = strcspn(p, "/");
-        at = child_of(db, at, p, n < KP_NAME_MAX ? (int)n : KP_NAME_MAX, err);
+        at = kp_vtable_child(db, "select id from asset where parent = ? and name = ?", at, p, n, err);
         p += n + (p[n] == '/');
     }
     *out = (kp_asset)at;
@@ -204,7 +146,7 @@ static enum kp_code read_asset(struct kp_db *db, sqlite3_value *v, kp_asset *out
                          path ? path : "");
 }
 
-static enum kp_code read_query(struct kp_db *db, sqlite3_value *const given[ARGUMENTS],
+static enum kp_code read_query(struct kp_db *db, sqlite3_value *const given[],
                                struct kp_sum_query *q, struct kp_err *err)
 {
     const char *kind = text_of(given[0]);
@@ -235,17 +177,17 @@ static const char *keep_text(struct cursor *c, const char *text, const char *las
 static bool keep(void *arg, const struct kp_sum *row)
 {
     struct cursor *c = arg;
-    if (!kp_grow(&c->rows, &c->room, c->n + 1, sizeof *c->rows))
+    if (!kp_grow(&c->sums, &c->room, c->rows.n + 1, sizeof *c->sums))
         c->failed = KP_ENOMEM;
-    if (kp_arena_size(&c->text) + c->room * sizeof *c->rows > TEXT_MAX)
+    if (kp_arena_size(&c->text) + c->room * sizeof *c->sums > TEXT_MAX)
         c->failed = KP_EFULL;
     if (c->failed)
         return false;
-    const struct kp_sum *last = c->n ? &c->rows[c->n - 1] : NULL;
-    c->rows[c->n] = *row;
-    c->rows[c->n].name = keep_text(c, row->name, last ? last->name : NULL);
-    c->rows[c->n].value = keep_text(c, row->value, last ? last->value : NULL);
-    c->n++;
+    const struct kp_sum *last = c->rows.n ? &c->sums[c->rows.n - 1] : NULL;
+    c->sums[c->rows.n] = *row;
+    c->sums[c->rows.n].name = keep_text(c, row->name, last ? last->name : NULL);
+    c->sums[c->rows.n].value = keep_text(c, row->value, last ? last->value : NULL);
+    c->rows.n++;
     return !c->failed;
 }
 
@@ -257,13 +199,11 @@ static int filter(sqlite3_vtab_cursor *cursor, int plan, const char *name, int a
     struct cursor *c = (struct cursor *)cursor;
     struct kp_err err = { 0 };
     struct kp_sum_query q;
-    sqlite3_value *given[ARGUMENTS] = { 0 };
-    for (int k = 0, n = 0; k < ARGUMENTS; k++)
-        if (plan & 1 << k)
-            given[k] = argv[n++];
+    sqlite3_value *given[KP_VTABLE_ARGUMENTS];
+    kp_vtable_given(plan, argv, given);
     forget(c);
-    if (!read_query(c->db, given, &q, &err))
-        kp_interval_sum(c->db, &q, keep, c, &err);
+    if (!read_query(c->rows.db, given, &q, &err))
+        kp_interval_sum(c->rows.db, &q, keep, c, &err);
     c->asset = q.asset;
     if (c->failed)
         kp_fail(&err, c->failed,
@@ -272,28 +212,10 @@ static int filter(sqlite3_vtab_cursor *cursor, int plan, const char *name, int a
     return err.code ? kp_vtable_fail(cursor->pVtab, &err) : SQLITE_OK;
 }
 
-static int next(sqlite3_vtab_cursor *cursor)
-{
-    ((struct cursor *)cursor)->i++;
-    return SQLITE_OK;
-}
-
-static int at_end(sqlite3_vtab_cursor *cursor)
-{
-    const struct cursor *c = (struct cursor *)cursor;
-    return c->i >= c->n;
-}
-
-static int rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *out)
-{
-    *out = (sqlite3_int64)((struct cursor *)cursor)->i;
-    return SQLITE_OK;
-}
-
 static int column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, int i)
 {
     const struct cursor *c = (struct cursor *)cursor;
-    const struct kp_sum *s = &c->rows[c->i];
+    const struct kp_sum *s = &c->sums[c->rows.i];
     const int64_t ints[] = { [COLUMN_ASSET] = c->asset,
                              [COLUMN_TIME] = s->from,
                              [COLUMN_UNTIL] = s->to,
@@ -312,14 +234,14 @@ static int column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, int i)
 static const sqlite3_module module = {
     .xConnect = connect,
     .xBestIndex = best_index,
-    .xDisconnect = disconnect,
+    .xDisconnect = kp_vtable_disconnect,
     .xOpen = open_cursor,
     .xClose = close_cursor,
     .xFilter = filter,
-    .xNext = next,
-    .xEof = at_end,
+    .xNext = kp_vtable_next,
+    .xEof = kp_vtable_at_end,
     .xColumn = column,
-    .xRowid = rowid,
+    .xRowid = kp_vtable_rowid,
 };
 
 enum kp_code kp_vtable_register_intervals(struct kp_db *db, struct kp_err *err)
