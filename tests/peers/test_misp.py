@@ -117,7 +117,7 @@ def test_events_become_indicators_and_only_what_is_new_comes_again(node, site):
     site.asked.clear()
     node.cli("feed", "pull", "misp")
     assert site.asked == ["manifest.json"]
-    first.timestamp = first.attributes[0].timestamp = NOW + timedelta(minutes=5)
+    first.timestamp = first.attributes[0].timestamp = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(minutes=5)
     first.attributes[0].deleted = True
     site.put(first)
     node.cli("feed", "pull", "misp")
