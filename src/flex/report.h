@@ -4,7 +4,7 @@
 /* What an owner reads in a minute: the shift report (from one mail to the next, each on the days
  * and at the time of the settings) and the report of a calendar month, in Dutch or English. The
  * figures are those of kp_shop_oee, summed up in report_sum.c; report_page.c says them in words,
- * and report_html.c, report_text.c and report_pdf.c show the same page. */
+ * and page_html.c, page_text.c and page_pdf.c show the same page. */
 #include "flex/shop.h"
 
 struct kp_alarms;

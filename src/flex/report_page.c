@@ -4,153 +4,54 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
 
-enum { TEXT = 600, BARS_MAX = 8 };
+enum { BARS_MAX = 8 };
 #define HOUR      (3600.0 * (double)KP_SECOND)
-#define NOT_KNOWN "\u2013"
+#define NOT_KNOWN KP_NOT_KNOWN
 /* A macro, for the compiler looks into formats that it sees. */
-#define IN(w, en, nl) ((w)->r->dutch ? (nl) : (en))
+#define IN(w, en, nl) KP_IN(&(w)->pen, en, nl)
+#define SAY(w, ...)   kp_pen_say(&(w)->pen, __VA_ARGS__)
 
 struct writing {
+    struct kp_pen pen;
     struct report *r;
-    struct page *page;
     const char *strip; /* what all paths begin with */
-    struct kp_err *err;
 };
-
-/* ---- texts ---- */
-static const char *keep(struct writing *w, const char *text)
-{
-    const char *copy = kp_arena_strdup(&w->r->arena, text);
-    if (!copy)
-        kp_fail(w->err, KP_ENOMEM, "out of memory");
-    return copy ? copy : "";
-}
-
-__attribute__((format(printf, 2, 3))) static const char *say(struct writing *w, const char *fmt,
-                                                             ...)
-{
-    char text[TEXT];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    kp_utf8_trim(text);
-    return keep(w, text);
-}
-
-/* "12,345.6", in Dutch "12.345,6". */
-static const char *number(struct writing *w, double v, int digits)
-{
-    char raw[64], text[96];
-    size_t n = 0;
-    if (!isfinite(v) || fabs(v) >= 1e15)
-        return NOT_KNOWN;
-    double unit = pow(10, digits);
-    snprintf(raw, sizeof raw, "%.*f", digits, round(v * unit) / unit + 0.0);
-    const char *dot = strchr(raw, '.'), *end = dot ? dot : raw + strlen(raw);
-    for (const char *p = raw; *p; p++) {
-        ptrdiff_t left = end - p;
-        if (p == end)
-            text[n++] = w->r->dutch ? ',' : '.';
-        else
-            text[n++] = *p;
-        if (left > 1 && left % 3 == 1 && *p != '-')
-            text[n++] = w->r->dutch ? '.' : ',';
-    }
-    text[n] = 0;
-    return keep(w, text);
-}
 
 static const char *whole(struct writing *w, int64_t v)
 {
-    return number(w, (double)v, 0);
+    return kp_pen_number(&w->pen, (double)v, 0);
 }
 
 static const char *percent(struct writing *w, double v)
 {
-    return isfinite(v) ? say(w, "%s%%", number(w, 100 * v, 1)) : NOT_KNOWN;
+    return isfinite(v) ? SAY(w, "%s%%", kp_pen_number(&w->pen, 100 * v, 1)) : NOT_KNOWN;
 }
 
 static const char *hours(struct writing *w, int64_t ns)
 {
-    return number(w, (double)ns / HOUR, 1);
+    return kp_pen_number(&w->pen, (double)ns / HOUR, 1);
 }
 
 static const char *hours_unit(struct writing *w, int64_t ns)
 {
-    return say(w, "%s\u00a0%s", hours(w, ns), IN(w, "h", "uur"));
+    return SAY(w, "%s\u00a0%s", hours(w, ns), IN(w, "h", "uur"));
 }
 
 static const char *money(struct writing *w, double v)
 {
-    return say(w, "%s\u00a0%s", w->r->rules.settings.report.currency, number(w, v, 2));
-}
-
-/* ---- times ---- */
-static const char *const months[2][12] = {
-    { "January", "February", "March", "April", "May", "June", "July", "August", "September",
-      "October", "November", "December" },
-    { "januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september",
-      "oktober", "november", "december" },
-};
-static const char *const weekdays[2][7] = {
-    { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" },
-    { "zondag", "maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag" },
-};
-
-static struct tm local(int64_t at)
-{
-    struct tm tm;
-    kp_time_local(at, &tm);
-    return tm;
-}
-
-static const char *date_text(struct writing *w, int64_t at)
-{
-    struct tm tm = local(at);
-    return say(w, "%s %d %s %d", weekdays[w->r->dutch][tm.tm_wday], tm.tm_mday,
-               months[w->r->dutch][tm.tm_mon], tm.tm_year + 1900);
-}
-
-static const char *month_text(struct writing *w, int64_t at, bool year)
-{
-    struct tm tm = local(at);
-    const char *name = months[w->r->dutch][tm.tm_mon];
-    return year ? say(w, "%s %d", name, tm.tm_year + 1900) : name;
-}
-
-/* "Fri 27 14:05" */
-static const char *moment(struct writing *w, int64_t at)
-{
-    struct tm tm = local(at);
-    return say(w, "%.*s %d %02d:%02d", w->r->dutch ? 2 : 3, weekdays[w->r->dutch][tm.tm_wday],
-               tm.tm_mday, tm.tm_hour, tm.tm_min);
-}
-
-/* "27 Nov 2026" */
-static const char *day_text(struct writing *w, int64_t at)
-{
-    struct tm tm = local(at);
-    return say(w, "%d %.3s %d", tm.tm_mday, months[w->r->dutch][tm.tm_mon], tm.tm_year + 1900);
-}
-
-static const char *clock_text(struct writing *w, int64_t at)
-{
-    struct tm tm = local(at);
-    return say(w, "%02d:%02d", tm.tm_hour, tm.tm_min);
+    return SAY(w, "%s\u00a0%s", w->r->rules.settings.report.currency, kp_pen_number(&w->pen, v, 2));
 }
 
 static const char *lasted(struct writing *w, int64_t ns)
 {
     int64_t minutes = ns / (60 * KP_SECOND);
-    return minutes < 60 ? say(w, "%" PRId64 " min", minutes)
-                        : say(w, "%" PRId64 " %s %02" PRId64 " min", minutes / 60,
+    return minutes < 60 ? SAY(w, "%" PRId64 " min", minutes)
+                        : SAY(w, "%" PRId64 " %s %02" PRId64 " min", minutes / 60,
                               IN(w, "h", "uur"), minutes % 60);
 }
 
@@ -168,7 +69,7 @@ static const char *shared_path(struct writing *w)
         while (n && strncmp(first, r->machines[i].path, n) != 0)
             for (n--; n && first[n - 1] != '/';)
                 n--;
-    return say(w, "%.*s", (int)n, first);
+    return SAY(w, "%.*s", (int)n, first);
 }
 
 static const char *machine_name(const struct writing *w, const char *path)
@@ -180,7 +81,7 @@ static const char *machine_name(const struct writing *w, const char *path)
 static const char *reason_name(struct writing *w, const char *name)
 {
     const struct kp_reason *known = kp_settings_reason(&w->r->rules.settings, name);
-    const char *word = known ? (w->r->dutch ? known->nl : known->en) : NULL;
+    const char *word = known ? (w->pen.dutch ? known->nl : known->en) : NULL;
     return !*name ? IN(w, "no reason given", "geen reden gegeven") : word ? word : name;
 }
 
@@ -189,7 +90,7 @@ static const char *state_word(struct writing *w, uint8_t state)
     static const char *const dutch[KP_STATES] = { "onbekend",  "draait",  "omstellen",
                                                   "onderhoud", "gestopt", "staat stil",
                                                   "uit" };
-    return w->r->dutch && state < KP_STATES ? dutch[state] : kp_state_name(state);
+    return w->pen.dutch && state < KP_STATES ? dutch[state] : kp_state_name(state);
 }
 
 /* ---- blocks ---- */
@@ -198,61 +99,23 @@ static double oee_of(const struct figures *f)
     return figures_availability(f) * figures_effectiveness(f) * figures_quality(f);
 }
 
-/* A block with room for n rows (or tiles, bars, days); one that is thrown away when there is no
- * memory. */
-static struct block *block(struct writing *w, enum block_kind kind, const char *title, size_t n)
-{
-    static const size_t sizes[] = { [BLOCK_TEXT] = 1,
-                                    [BLOCK_TILES] = sizeof(struct tile),
-                                    [BLOCK_DAYS] = sizeof(struct day_bar),
-                                    [BLOCK_TABLE] = sizeof(struct row),
-                                    [BLOCK_BARS] = sizeof(struct bar) };
-    void *rows = kp_arena_alloc(&w->r->arena, (n + 1) * sizes[kind]);
-    if (!rows)
-        kp_fail(w->err, KP_ENOMEM, "out of memory");
-    if (!rows || w->page->n == BLOCKS_MAX)
-        return NULL;
-    struct block *b = &w->page->blocks[w->page->n++];
-    *b = (struct block){ .kind = kind, .title = title, .n = n, .rows = rows };
-    return b;
-}
-
-static void text_block(struct writing *w, const char *title, const char *text)
-{
-    struct block *b = block(w, BLOCK_TEXT, title, 0);
-    if (b)
-        b->text = text;
-}
-
-static void column(struct block *b, const char *head, unsigned width)
-{
-    b->columns[b->n_columns] = (struct column){ head, width, b->n_columns == 0 };
-    b->n_columns++;
-}
-
-static void words_column(struct block *b, const char *head, unsigned width)
-{
-    column(b, head, width);
-    b->columns[b->n_columns - 1].left = true;
-}
-
 /* ---- the first lines ---- */
 /* A hundredth more or less is a point; "" where one of both is not known. */
 static const char *more(struct writing *w, double now, double before)
 {
     double d = 100 * (now - before);
     return !isfinite(d) ? ""
-                        : say(w, "%s%s",
+                        : SAY(w, "%s%s",
                               d < -0.05   ? NOT_KNOWN
                               : d >= 0.05 ? "+"
                                           : "\u00b1",
-                              number(w, fabs(d), 1));
+                              kp_pen_number(&w->pen, fabs(d), 1));
 }
 
 static const char *points(struct writing *w, double now, double before)
 {
     const char *text = more(w, now, before);
-    return *text ? say(w, "%s %s", text, IN(w, "points", "punten")) : "";
+    return *text ? SAY(w, "%s %s", text, IN(w, "points", "punten")) : "";
 }
 
 static int8_t mood(double now, double before)
@@ -263,7 +126,7 @@ static int8_t mood(double now, double before)
 
 static const char *before_name(struct writing *w)
 {
-    return w->r->kind == KP_REPORT_MONTH ? month_text(w, w->r->was, false)
+    return w->r->kind == KP_REPORT_MONTH ? kp_pen_month(&w->pen, w->r->was, false)
                                          : IN(w, "the report before", "het rapport ervoor");
 }
 
@@ -277,16 +140,16 @@ static const char *about_oee(struct writing *w)
         return IN(w, "No parts were made in planned time, so there is no OEE.",
                   "Er zijn in geplande tijd geen delen gemaakt, dus er is geen OEE.");
     if (!isfinite(d))
-        return say(w, IN(w, "OEE was %s.", "De OEE was %s."), percent(w, now));
+        return SAY(w, IN(w, "OEE was %s.", "De OEE was %s."), percent(w, now));
     if (fabs(d) < 0.05)
-        return say(w, IN(w, "OEE was %s, the same as in %s.", "De OEE was %s, gelijk aan %s."),
+        return SAY(w, IN(w, "OEE was %s, the same as in %s.", "De OEE was %s, gelijk aan %s."),
                    percent(w, now), before_name(w));
-    return say(w,
+    return SAY(w,
                d > 0 ? IN(w, "OEE was %s, %s points more than in %s.",
                           "De OEE was %s, %s punten meer dan in %s.")
                      : IN(w, "OEE was %s, %s points less than in %s.",
                           "De OEE was %s, %s punten minder dan in %s."),
-               percent(w, now), number(w, fabs(d), 1), before_name(w));
+               percent(w, now), kp_pen_number(&w->pen, fabs(d), 1), before_name(w));
 }
 
 static const struct report_reason *dearest(const struct report *r)
@@ -312,20 +175,19 @@ static void put_summary(struct writing *w)
     const char *first = about_oee(w), *second = "", *third = "", *fourth = "";
     double idle = w->r->total.idle_joules / 3.6e6 * s->price;
     if (most)
-        second = say(
-            w, IN(w, " Most time was lost to %s: %s.", " De meeste tijd ging verloren aan %s: %s."),
+        second = SAY(w, IN(w, " Most time was lost to %s: %s.", " De meeste tijd ging verloren aan %s: %s."),
             reason_name(w, most->name), hours_unit(w, most->ns));
     if (none)
-        third = say(w,
+        third = SAY(w,
                     IN(w, " Of %s of standing still nobody has given the reason yet.",
                        " Van %s stilstand is nog geen reden gegeven."),
                     hours_unit(w, none->ns));
     if (idle >= 1)
-        fourth = say(w,
+        fourth = SAY(w,
                      IN(w, " Energy drawn while nothing ran cost %s.",
                         " Energie die werd verbruikt terwijl er niets draaide kostte %s."),
                      money(w, idle));
-    text_block(w, NULL, say(w, "%s%s%s%s", first, second, third, fourth));
+    kp_pen_text(&w->pen, NULL, SAY(w, "%s%s%s%s", first, second, third, fourth));
 }
 
 static void put_tiles(struct writing *w)
@@ -333,27 +195,27 @@ static void put_tiles(struct writing *w)
     const struct figures *f = &w->r->total, *was = &w->r->before;
     double kwh = f->joules / 3.6e6,
            parts = (double)(f->good + f->scrap + f->overtime_good + f->overtime_scrap);
-    struct block *b = block(w, BLOCK_TILES, NULL, f->metered ? 6 : 5);
+    struct kp_page_block *b = kp_pen_block(&w->pen, KP_BLOCK_TILES, NULL, f->metered ? 6 : 5);
     if (!b)
         return;
-    b->tiles[0] = (struct tile){ "OEE", percent(w, oee_of(f)), points(w, oee_of(f), oee_of(was)),
+    b->tiles[0] = (struct kp_page_tile){ "OEE", percent(w, oee_of(f)), points(w, oee_of(f), oee_of(was)),
                                  mood(oee_of(f), oee_of(was)) };
-    b->tiles[1] = (struct tile){ IN(w, "Availability", "Beschikbaarheid"),
+    b->tiles[1] = (struct kp_page_tile){ IN(w, "Availability", "Beschikbaarheid"),
                                  percent(w, figures_availability(f)),
                                  points(w, figures_availability(f), figures_availability(was)),
                                  mood(figures_availability(f), figures_availability(was)) };
-    b->tiles[2] = (struct tile){ IN(w, "Effectiveness", "Effectiviteit"),
+    b->tiles[2] = (struct kp_page_tile){ IN(w, "Effectiveness", "Effectiviteit"),
                                  percent(w, figures_effectiveness(f)),
                                  points(w, figures_effectiveness(f), figures_effectiveness(was)),
                                  mood(figures_effectiveness(f), figures_effectiveness(was)) };
-    b->tiles[3] = (struct tile){ IN(w, "Quality", "Kwaliteit"), percent(w, figures_quality(f)),
+    b->tiles[3] = (struct kp_page_tile){ IN(w, "Quality", "Kwaliteit"), percent(w, figures_quality(f)),
                                  points(w, figures_quality(f), figures_quality(was)),
                                  mood(figures_quality(f), figures_quality(was)) };
-    b->tiles[4] = (struct tile){ IN(w, "Good parts", "Goede delen"), whole(w, f->good),
-                                 say(w, "%s %s", whole(w, f->scrap), IN(w, "scrap", "afkeur")), 0 };
+    b->tiles[4] = (struct kp_page_tile){ IN(w, "Good parts", "Goede delen"), whole(w, f->good),
+                                 SAY(w, "%s %s", whole(w, f->scrap), IN(w, "scrap", "afkeur")), 0 };
     if (f->metered)
-        b->tiles[5] = (struct tile){ IN(w, "Energy (kWh)", "Energie (kWh)"), number(w, kwh, 0),
-                                     parts > 0 ? say(w, "%s %s", number(w, kwh / parts, 3),
+        b->tiles[5] = (struct kp_page_tile){ IN(w, "Energy (kWh)", "Energie (kWh)"), kp_pen_number(&w->pen, kwh, 0),
+                                     parts > 0 ? SAY(w, "%s %s", kp_pen_number(&w->pen, kwh / parts, 3),
                                                      IN(w, "a part", "per deel"))
                                                : "",
                                      0 };
@@ -366,32 +228,32 @@ static void put_days(struct writing *w)
     size_t n = 0, k = 0;
     for (int64_t day = r->from; day < r->to && n < 31; day = kp_day_after(day))
         n++;
-    struct block *b = block(w, BLOCK_DAYS, IN(w, "OEE day by day", "OEE per dag"), n);
+    struct kp_page_block *b = kp_pen_block(&w->pen, KP_BLOCK_DAYS, IN(w, "OEE day by day", "OEE per dag"), n);
     int64_t day = r->from;
     for (size_t i = 0; b && i < n; i++, day = kp_day_after(day)) {
         while (k < r->n_steps && r->steps[k].key < day)
             k++;
         bool there = k < r->n_steps && r->steps[k].key == day;
         double oee = there ? oee_of(&r->steps[k].f) : NAN;
-        b->days[i] = (struct day_bar){ say(w, "%d", local(day).tm_mday), percent(w, oee), oee };
+        b->days[i] = (struct kp_page_day){ SAY(w, "%d", kp_pen_local(day).tm_mday), percent(w, oee), oee };
     }
 }
 
 /* `was`: with a column for how much it was before. */
-static void oee_columns(struct writing *w, struct block *b, bool was)
+static void oee_columns(struct writing *w, struct kp_page_block *b, bool was)
 {
-    column(b, "OEE", 9);
+    kp_page_column(b, "OEE", 9);
     if (was)
-        column(b, IN(w, "Change", "Verschil"), 8);
-    column(b, IN(w, "Availability", "Beschikb."), 10);
-    column(b, "Effectiv.", 9);
-    column(b, IN(w, "Quality", "Kwaliteit"), 9);
-    column(b, IN(w, "Good", "Goed"), 8);
-    column(b, IN(w, "Scrap", "Afkeur"), 7);
+        kp_page_column(b, IN(w, "Change", "Verschil"), 8);
+    kp_page_column(b, IN(w, "Availability", "Beschikb."), 10);
+    kp_page_column(b, "Effectiv.", 9);
+    kp_page_column(b, IN(w, "Quality", "Kwaliteit"), 9);
+    kp_page_column(b, IN(w, "Good", "Goed"), 8);
+    kp_page_column(b, IN(w, "Scrap", "Afkeur"), 7);
 }
 
 /* From the second cell on; where the next one is. */
-static size_t oee_cells(struct writing *w, struct row *row, const struct figures *f,
+static size_t oee_cells(struct writing *w, struct kp_page_row *row, const struct figures *f,
                         const struct figures *was)
 {
     size_t n = 1;
@@ -410,24 +272,24 @@ static size_t oee_cells(struct writing *w, struct row *row, const struct figures
 static void put_shifts(struct writing *w)
 {
     const struct report *r = w->r;
-    struct block *b =
-        r->n_steps ? block(w, BLOCK_TABLE, IN(w, "Shift by shift", "Per ploeg"), r->n_steps) : NULL;
+    struct kp_page_block *b =
+        r->n_steps ? kp_pen_block(&w->pen, KP_BLOCK_TABLE, IN(w, "Shift by shift", "Per ploeg"), r->n_steps) : NULL;
     if (!b)
         return;
-    column(b, IN(w, "Shift", "Ploeg"), 30);
+    kp_page_column(b, IN(w, "Shift", "Ploeg"), 30);
     oee_columns(w, b, false);
-    column(b, IN(w, "Running (h)", "Draaide (u)"), 10);
+    kp_page_column(b, IN(w, "Running (h)", "Draaide (u)"), 10);
     for (size_t i = 0; i < r->n_steps; i++) {
         const struct report_step *s = &r->steps[i];
-        struct row *row = &b->rows[i];
-        row->cell[0] = say(w, "%s%s%s\u2013%s", s->shift, *s->shift ? ", " : "", moment(w, s->from),
-                           clock_text(w, s->to));
+        struct kp_page_row *row = &b->rows[i];
+        row->cell[0] = SAY(w, "%s%s%s\u2013%s", s->shift, *s->shift ? ", " : "", kp_pen_moment(&w->pen, s->from),
+                           kp_pen_clock(&w->pen, s->to));
         row->cell[oee_cells(w, row, &s->f, NULL)] = hours(w, s->f.ns[KP_STATE_RUNNING]);
     }
 }
 
 /* ---- machines ---- */
-static void machine_row(struct writing *w, struct row *row, const char *name,
+static void machine_row(struct writing *w, struct kp_page_row *row, const char *name,
                         const struct report_machine *m)
 {
     size_t n = oee_cells(w, row, &m->f, &m->before);
@@ -442,14 +304,14 @@ static void put_machines(struct writing *w)
     const struct report *r = w->r;
     struct report_machine all = { .f = r->total, .before = r->before };
     bool total = r->n > 1;
-    struct block *b = r->n ? block(w, BLOCK_TABLE, "Machines", r->n + total) : NULL;
+    struct kp_page_block *b = r->n ? kp_pen_block(&w->pen, KP_BLOCK_TABLE, "Machines", r->n + total) : NULL;
     if (!b)
         return;
-    column(b, "Machine", 22);
+    kp_page_column(b, "Machine", 22);
     oee_columns(w, b, true);
-    column(b, IN(w, "Lost (h)", "Verloren (u)"), 9);
-    column(b, IN(w, "No reason (h)", "Zonder reden (u)"), 10);
-    column(b, IN(w, "Alarms", "Alarmen"), 9);
+    kp_page_column(b, IN(w, "Lost (h)", "Verloren (u)"), 9);
+    kp_page_column(b, IN(w, "No reason (h)", "Zonder reden (u)"), 10);
+    kp_page_column(b, IN(w, "Alarms", "Alarmen"), 9);
     for (size_t i = 0; i < r->n; i++) {
         const struct report_machine *m = &r->machines[i];
         machine_row(w, &b->rows[i], machine_name(w, m->path), m);
@@ -470,8 +332,8 @@ static void put_reasons(struct writing *w)
     size_t n = r->n_reasons < BARS_MAX ? r->n_reasons : BARS_MAX;
     bool others = r->n_reasons > n;
     int64_t all = 0, rest = 0, times = 0;
-    struct block *b =
-        n ? block(w, BLOCK_BARS, IN(w, "Time lost, by reason", "Verloren tijd per reden"),
+    struct kp_page_block *b =
+        n ? kp_pen_block(&w->pen, KP_BLOCK_BARS, IN(w, "Time lost, by reason", "Verloren tijd per reden"),
                   n + others)
           : NULL;
     for (size_t i = 0; i < r->n_reasons; i++) {
@@ -482,11 +344,11 @@ static void put_reasons(struct writing *w)
     for (size_t i = 0; b && all && i < b->n; i++) {
         bool last = i == n;
         int64_t ns = last ? rest : r->reasons[i].ns, count = last ? times : r->reasons[i].n;
-        b->bars[i] = (struct bar){
+        b->bars[i] = (struct kp_page_bar){
             .label = last ? IN(w, "other reasons", "andere redenen")
                           : reason_name(w, r->reasons[i].name),
             .value = hours_unit(w, ns),
-            .note = say(w, "%s%%, %s\u00d7", number(w, 100.0 * (double)ns / (double)all, 0),
+            .note = SAY(w, "%s%%, %s\u00d7", kp_pen_number(&w->pen, 100.0 * (double)ns / (double)all, 0),
                         whole(w, count)),
             .part = (double)ns / (double)(rest > r->reasons[0].ns ? rest : r->reasons[0].ns),
             .strong = !last && !*r->reasons[i].name,
@@ -497,74 +359,74 @@ static void put_reasons(struct writing *w)
 static void put_stops(struct writing *w)
 {
     const struct report *r = w->r;
-    struct block *b =
+    struct kp_page_block *b =
         r->n_stops
-            ? block(w, BLOCK_TABLE,
+            ? kp_pen_block(&w->pen, KP_BLOCK_TABLE,
                     IN(w, "Longest stops without a reason", "Langste stilstanden zonder reden"),
                     r->n_stops)
             : NULL;
     if (!b)
         return;
-    column(b, "Machine", 38);
-    words_column(b, IN(w, "Since", "Sinds"), 22);
-    words_column(b, IN(w, "Lasted", "Duurde"), 22);
-    words_column(b, IN(w, "State", "Toestand"), 18);
+    kp_page_column(b, "Machine", 38);
+    kp_page_words_column(b, IN(w, "Since", "Sinds"), 22);
+    kp_page_words_column(b, IN(w, "Lasted", "Duurde"), 22);
+    kp_page_words_column(b, IN(w, "State", "Toestand"), 18);
     for (size_t i = 0; i < r->n_stops; i++) {
         const struct report_stop *s = &r->stops[i];
-        b->rows[i] = (struct row){
+        b->rows[i] = (struct kp_page_row){
             .bar = NAN,
-            .cell = { machine_name(w, s->path), moment(w, s->from),
-                      s->goes_on ? say(w, IN(w, "%s, still", "%s, nog steeds"), lasted(w, s->ns))
+            .cell = { machine_name(w, s->path), kp_pen_moment(&w->pen, s->from),
+                      s->goes_on ? SAY(w, IN(w, "%s, still", "%s, nog steeds"), lasted(w, s->ns))
                                  : lasted(w, s->ns),
                       state_word(w, s->state) }
         };
     }
     if (r->unexplained > (int64_t)r->n_stops)
-        b->text = say(w, IN(w, "and %s shorter ones", "en %s kortere"),
+        b->text = SAY(w, IN(w, "and %s shorter ones", "en %s kortere"),
                       whole(w, r->unexplained - (int64_t)r->n_stops));
 }
 
 /* ---- orders ---- */
 static void put_late(struct writing *w, const struct report_orders *o)
 {
-    struct block *b =
-        o->n ? block(w, BLOCK_TABLE, IN(w, "Late orders", "Orders die te laat zijn"), o->n) : NULL;
+    struct kp_page_block *b =
+        o->n ? kp_pen_block(&w->pen, KP_BLOCK_TABLE, IN(w, "Late orders", "Orders die te laat zijn"), o->n) : NULL;
     if (!b)
         return;
-    words_column(b, "Order", 20);
-    words_column(b, IN(w, "Customer", "Klant"), 30);
-    words_column(b, IN(w, "Item", "Artikel"), 30);
-    words_column(b, IN(w, "Was due", "Moest klaar zijn"), 20);
+    kp_page_words_column(b, "Order", 20);
+    kp_page_words_column(b, IN(w, "Customer", "Klant"), 30);
+    kp_page_words_column(b, IN(w, "Item", "Artikel"), 30);
+    kp_page_words_column(b, IN(w, "Was due", "Moest klaar zijn"), 20);
     for (size_t i = 0; i < o->n; i++)
-        b->rows[i] = (struct row){ .bar = NAN,
+        b->rows[i] = (struct kp_page_row){ .bar = NAN,
                                    .cell = { o->list[i].number, o->list[i].customer,
-                                             o->list[i].item, day_text(w, o->list[i].due) } };
+                                             o->list[i].item, kp_pen_day(&w->pen, o->list[i].due) } };
     if (o->late > (int64_t)o->n)
-        b->text = say(w, IN(w, "and %s more", "en nog %s"), whole(w, o->late - (int64_t)o->n));
+        b->text = SAY(w, IN(w, "and %s more", "en nog %s"), whole(w, o->late - (int64_t)o->n));
 }
 
 static void put_orders(struct writing *w)
 {
     const struct report_orders *o = &w->r->orders;
-    struct block *b = o->finished + o->open ? block(w, BLOCK_TILES, "Orders", 4) : NULL;
+    struct kp_page_block *b = o->finished + o->open ? kp_pen_block(&w->pen, KP_BLOCK_TILES, "Orders", 4) : NULL;
     if (!b)
         return;
-    b->tiles[0] = (struct tile){ IN(w, "Finished", "Klaar"), whole(w, o->finished),
+    b->tiles[0] = (struct kp_page_tile){ IN(w, "Finished", "Klaar"), whole(w, o->finished),
                                  IN(w, "in this time", "in deze tijd"), 0 };
-    b->tiles[1] = (struct tile){
+    b->tiles[1] = (struct kp_page_tile){
         IN(w, "In time", "Op tijd"), whole(w, o->finished - o->finished_late),
         o->finished ? percent(w, (double)(o->finished - o->finished_late) / (double)o->finished)
                     : "",
         0
     };
-    b->tiles[2] = (struct tile){ "Open", whole(w, o->open), IN(w, "now", "nu"), 0 };
-    b->tiles[3] = (struct tile){ IN(w, "Late", "Te laat"), whole(w, o->late), IN(w, "now", "nu"),
+    b->tiles[2] = (struct kp_page_tile){ "Open", whole(w, o->open), IN(w, "now", "nu"), 0 };
+    b->tiles[3] = (struct kp_page_tile){ IN(w, "Late", "Te laat"), whole(w, o->late), IN(w, "now", "nu"),
                                  (int8_t)(o->late ? -1 : 0) };
     put_late(w, o);
 }
 
 /* ---- energy ---- */
-static void energy_row(struct writing *w, struct row *row, const char *name,
+static void energy_row(struct writing *w, struct kp_page_row *row, const char *name,
                        const struct figures *f)
 {
     const struct kp_settings *s = &w->r->rules.settings;
@@ -573,34 +435,34 @@ static void energy_row(struct writing *w, struct row *row, const char *name,
     size_t n = 0;
     row->bar = NAN;
     row->cell[n++] = name;
-    row->cell[n++] = number(w, kwh, 1);
-    row->cell[n++] = parts > 0 ? number(w, kwh / parts, 3) : NOT_KNOWN;
-    row->cell[n++] = number(w, idle, 1);
+    row->cell[n++] = kp_pen_number(&w->pen, kwh, 1);
+    row->cell[n++] = parts > 0 ? kp_pen_number(&w->pen, kwh / parts, 3) : NOT_KNOWN;
+    row->cell[n++] = kp_pen_number(&w->pen, idle, 1);
     if (s->price > 0) {
         row->cell[n++] = money(w, kwh * s->price);
         row->cell[n++] = money(w, idle * s->price);
     }
     if (s->co2 > 0)
-        row->cell[n++] = number(w, kwh * s->co2, 1);
-    row->cell[n++] = f->peak > 0 ? number(w, f->peak / 1000, 1) : "";
-    row->cell[n] = f->peak > 0 ? moment(w, f->peak_at) : "";
+        row->cell[n++] = kp_pen_number(&w->pen, kwh * s->co2, 1);
+    row->cell[n++] = f->peak > 0 ? kp_pen_number(&w->pen, f->peak / 1000, 1) : "";
+    row->cell[n] = f->peak > 0 ? kp_pen_moment(&w->pen, f->peak_at) : "";
 }
 
-static void energy_columns(struct writing *w, struct block *b)
+static void energy_columns(struct writing *w, struct kp_page_block *b)
 {
     const struct kp_settings *s = &w->r->rules.settings;
-    column(b, "Machine", 19);
-    column(b, "kWh", 9);
-    column(b, IN(w, "kWh a part", "kWh per deel"), 10);
-    column(b, IN(w, "kWh idle", "kWh stilstand"), 10);
+    kp_page_column(b, "Machine", 19);
+    kp_page_column(b, "kWh", 9);
+    kp_page_column(b, IN(w, "kWh a part", "kWh per deel"), 10);
+    kp_page_column(b, IN(w, "kWh idle", "kWh stilstand"), 10);
     if (s->price > 0) {
-        column(b, IN(w, "Cost", "Kosten"), 12);
-        column(b, IN(w, "Cost idle", "Kosten stilstand"), 12);
+        kp_page_column(b, IN(w, "Cost", "Kosten"), 12);
+        kp_page_column(b, IN(w, "Cost idle", "Kosten stilstand"), 12);
     }
     if (s->co2 > 0)
-        column(b, "CO2 (kg)", 9);
-    column(b, IN(w, "Peak (kW)", "Piek (kW)"), 8);
-    column(b, IN(w, "Peak at", "Piek op"), 14);
+        kp_page_column(b, "CO2 (kg)", 9);
+    kp_page_column(b, IN(w, "Peak (kW)", "Piek (kW)"), 8);
+    kp_page_column(b, IN(w, "Peak at", "Piek op"), 14);
 }
 
 static void put_energy(struct writing *w)
@@ -610,7 +472,7 @@ static void put_energy(struct writing *w)
     for (size_t i = 0; i < r->n; i++)
         n += r->machines[i].f.metered;
     bool total = n > 1;
-    struct block *b = n ? block(w, BLOCK_TABLE, IN(w, "Energy", "Energie"), n + total) : NULL;
+    struct kp_page_block *b = n ? kp_pen_block(&w->pen, KP_BLOCK_TABLE, IN(w, "Energy", "Energie"), n + total) : NULL;
     if (!b)
         return;
     energy_columns(w, b);
@@ -637,7 +499,7 @@ static void put_remarks(struct writing *w)
     for (size_t i = 0; i < r->n; i++)
         unplanned += !r->machines[i].planned;
     if (unplanned)
-        text = say(w,
+        text = SAY(w,
                    IN(w,
                       "Of %zu of %zu machines the calendar says nothing: all their time counts as "
                       "planned. ",
@@ -645,20 +507,19 @@ static void put_remarks(struct writing *w)
                       "gepland. "),
                    unplanned, r->n);
     if (unknown > (int64_t)(0.01 * (double)f->pbt))
-        text = say(w,
+        text = SAY(w,
                    IN(w, "%sOf %s of planned time it is not known what the machines did. ",
                       "%sVan %s geplande tijd is niet bekend wat de machines deden. "),
                    text, hours_unit(w, unknown));
     if (f->doubtful)
-        text = say(
-            w,
+        text = SAY(w,
             IN(w,
                "%s%s parts are not counted: a counter jumped by more than its machine can make. ",
                "%s%s delen zijn niet geteld: een teller versprong meer dan de machine kan "
                "maken. "),
             text, whole(w, f->doubtful));
     if (without > 0)
-        text = say(w,
+        text = SAY(w,
                    IN(w,
                       "%s%s parts are of programs whose cycle is not known; they are taken to be "
                       "made as well as the others. ",
@@ -666,41 +527,40 @@ static void put_remarks(struct writing *w)
                       "als even vlot gemaakt. "),
                    text, whole(w, without));
     if (f->overtime_good + f->overtime_scrap)
-        text = say(w,
+        text = SAY(w,
                    IN(w, "%s%s parts were made outside planned time; they count for energy only. ",
                       "%s%s delen zijn buiten geplande tijd gemaakt; die tellen alleen voor "
                       "energie. "),
                    text, whole(w, f->overtime_good + f->overtime_scrap));
     if (*text)
-        text_block(w, IN(w, "Remarks", "Opmerkingen"), text);
+        kp_pen_text(&w->pen, IN(w, "Remarks", "Opmerkingen"), text);
 }
 
 /* ---- the whole ---- */
 static void put_title(struct writing *w)
 {
     struct report *r = w->r;
-    const char *machines = r->n == 1 ? r->machines[0].path : say(w, "%zu machines", r->n);
+    const char *machines = r->n == 1 ? r->machines[0].path : SAY(w, "%zu machines", r->n);
     if (r->kind == KP_REPORT_MONTH) {
-        w->page->title =
-            say(w, "%s %s", IN(w, "Monthly report", "Maandrapport"), month_text(w, r->from, true));
-        w->page->subtitle =
-            say(w, "%s \u00b7 %s%s", r->node, machines,
-                r->to > r->now ? say(w, IN(w, " \u00b7 until %s, %s", " \u00b7 tot %s, %s"),
-                                     date_text(w, r->now), clock_text(w, r->now))
+        w->pen.page->title =
+            SAY(w, "%s %s", IN(w, "Monthly report", "Maandrapport"), kp_pen_month(&w->pen, r->from, true));
+        w->pen.page->subtitle =
+            SAY(w, "%s \u00b7 %s%s", r->node, machines,
+                r->to > r->now ? SAY(w, IN(w, " \u00b7 until %s, %s", " \u00b7 tot %s, %s"),
+                                     kp_pen_date(&w->pen, r->now), kp_pen_clock(&w->pen, r->now))
                                : "");
         return;
     }
-    w->page->title =
-        say(w, "%s %s", IN(w, "Shift report", "Ploegenrapport"), date_text(w, r->from));
-    w->page->subtitle =
-        say(w, IN(w, "%s \u00b7 %s \u00b7 %s to %s", "%s \u00b7 %s \u00b7 %s tot %s"), r->node,
-            machines, moment(w, r->from), moment(w, r->to));
+    w->pen.page->title =
+        SAY(w, "%s %s", IN(w, "Shift report", "Ploegenrapport"), kp_pen_date(&w->pen, r->from));
+    w->pen.page->subtitle =
+        SAY(w, IN(w, "%s \u00b7 %s \u00b7 %s to %s", "%s \u00b7 %s \u00b7 %s tot %s"), r->node,
+            machines, kp_pen_moment(&w->pen, r->from), kp_pen_moment(&w->pen, r->to));
 }
 
-enum kp_code report_page(struct report *r, struct page *page, struct kp_err *err)
+enum kp_code report_page(struct report *r, struct kp_page *page, struct kp_err *err)
 {
-    struct writing w = { .r = r, .page = page, .err = err };
-    *page = (struct page){ .language = r->dutch ? "nl" : "en" };
+    struct writing w = { .pen = kp_pen(&r->arena, page, r->dutch, err), .r = r };
     w.strip = shared_path(&w);
     put_title(&w);
     put_summary(&w);

@@ -3,6 +3,7 @@
 #define KOPPEL_FLEX_REPORT_PRIVATE_H
 /* What the files of a report share: its figures, and the page that is made of them. */
 #include "flex/oee.h"
+#include "flex/page.h"
 #include "flex/report.h"
 
 /* ---- figures: report_sum.c ---- */
@@ -63,56 +64,8 @@ void report_orders(struct kp_shop *, const struct kp_shop_query *, struct report
 int64_t report_due(const struct kp_report_plan *, int64_t at);
 
 /* ---- the page: report_page.c ---- */
-enum block_kind { BLOCK_TEXT, BLOCK_TILES, BLOCK_DAYS, BLOCK_TABLE, BLOCK_BARS };
-enum { COLUMNS_MAX = 12 };
-struct tile {
-    const char *label, *value, *note;
-    int8_t mood; /* 1: better than before; -1: worse */
-};
-struct bar {
-    const char *label, *value, *note;
-    double part; /* of the longest */
-    bool strong; /* somebody must look at it */
-};
-struct day_bar {
-    const char *label, *value;
-    double part; /* of 1; NaN: nothing was planned */
-};
-struct column {
-    const char *head;
-    unsigned width; /* of a hundred, about */
-    bool left;
-};
-struct row {
-    const char *cell[COLUMNS_MAX];
-    double bar; /* below the second cell, of 1; NaN: none */
-    bool total;
-};
-struct block {
-    enum block_kind kind;
-    const char *title, *text; /* NULL: none */
-    size_t n, n_columns;
-    struct column columns[COLUMNS_MAX];
-    union {
-        struct tile *tiles;
-        struct bar *bars;
-        struct day_bar *days;
-        struct row *rows;
-    };
-};
-enum { BLOCKS_MAX = 16 };
-struct page {
-    const char *language, *title, *subtitle, *about; /* about: what the words mean, at the end */
-    size_t n;
-    struct block blocks[BLOCKS_MAX];
-};
 /* Texts and lists live in the report's arena. */
-enum kp_code report_page(struct report *, struct page *, struct kp_err *);
-
-/* ---- shown ---- */
-void report_html(const struct page *, struct kp_buf *out);
-void report_text(const struct page *, struct kp_buf *out);
-enum kp_code report_pdf(const struct page *, struct kp_buf *out, struct kp_err *);
+enum kp_code report_page(struct report *, struct kp_page *, struct kp_err *);
 
 /* ---- report_send.c ---- */
 /* Sends what is due; when to look again, in ms at most `most`. The shop's thread. */

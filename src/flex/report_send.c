@@ -88,7 +88,7 @@ static bool was_sent(const json_t *state, const char *to)
 /* ---- one mail ---- */
 struct mail {
     struct report r;
-    struct page page;
+    struct kp_page page;
     struct kp_buf text, html, pdf;
     char file[NAME];
 };
@@ -109,8 +109,8 @@ static enum kp_code make_mail(struct kp_shop *s, const struct kp_report_query *q
     kp_buf_init(&m->pdf, 4 * MAIL_MAX);
     if (report_sum(s, &own, &m->r, err) || report_page(&m->r, &m->page, err))
         return err->code;
-    report_text(&m->page, &m->text);
-    report_html(&m->page, &m->html);
+    kp_page_text(&m->page, &m->text);
+    kp_page_html(&m->page, &m->html);
     if (m->text.failed || m->html.failed)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     if (q->kind == KP_REPORT_SHIFT)
@@ -118,7 +118,7 @@ static enum kp_code make_mail(struct kp_shop *s, const struct kp_report_query *q
     struct tm tm;
     kp_time_local(m->r.from, &tm);
     snprintf(m->file, sizeof m->file, "koppel-%04d-%02d.pdf", tm.tm_year + 1900, tm.tm_mon + 1);
-    return report_pdf(&m->page, &m->pdf, err);
+    return kp_page_pdf(&m->page, &m->pdf, err);
 }
 
 static void free_mail(struct mail *m)

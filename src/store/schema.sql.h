@@ -316,4 +316,26 @@ static const char schema_v10[] =
     "  version text, hash blob, state integer not null, why text, at integer not null, primary key(feed, url)) without rowid;"
     "create index feed_document_advisory on feed_document(advisory) where advisory is not null;"
     "create index feed_document_state on feed_document(feed, state);";
+
+/* Version 11: incidents (src/shield/incident.h). */
+static const char schema_v11[] =
+    /* aware: when somebody here noticed it, from which clocks count; began: when it did; fixed: when a remedy was there; handled: when it
+     * was closed. Words of shield/incident_clock.h */
+    "create table incident(id integer primary key autoincrement, title text not null, what text, impact text, cause text, measures text,"
+    "  indicators text, contact text, states text, category text not null, severity text not null, status text not null,"
+    "  significant text not null, product text not null, malicious text not null, cross_border text not null, aware integer not null,"
+    "  began integer, fixed integer, handled integer, made integer not null, changed integer not null, who text not null);"
+    "create index incident_living on incident(id) where status <> 'closed';"
+    /* What it is about: kind 'device' or 'alarm' */
+    "create table incident_thing(incident integer not null, kind text not null, thing integer not null, primary key(incident, kind, thing))"
+    "  without rowid;"
+    /* What was done, by whom and when (at: as he says; noted: when he said it). Nobody changes it afterwards. */
+    "create table incident_log(id integer primary key autoincrement, incident integer not null, at integer not null, noted integer not null,"
+    "  who text not null, kind text not null, text text not null);"
+    "create index incident_log_of on incident_log(incident, id);"
+    "create trigger incident_log_change before update on incident_log begin select raise(abort, 'what was noted is not changed'); end;"
+    "create trigger incident_log_remove before delete on incident_log begin select raise(abort, 'what was noted is not removed'); end;"
+    /* What goes to whom by law: texts as people edited them (JSON), and that and when a person sent it */
+    "create table incident_stage(incident integer not null, stage text not null, sent integer, reference text, who text, texts text,"
+    "  primary key(incident, stage)) without rowid;";
 #endif

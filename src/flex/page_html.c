@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A report as one HTML file without anything beside it. Made of tables, and its bars are borders,
+/* A page as one HTML file without anything beside it. Made of tables, and its bars are borders,
  * for programs that read mail know no more and browsers print borders where they leave backgrounds
  * out; the chart of the days is SVG, which mail does not have. */
-#include "flex/report_private.h"
+#include "flex/page.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -38,7 +38,8 @@ static const char style[] =
     ".b td{padding:4px 10px 4px 0;vertical-align:middle}.b .w{width:50%}"
     ".b .x{border-top:14px solid #2563a8;height:0;font-size:0;line-height:0;padding:0}"
     ".b .x.y{border-top-color:#b45309}.b .q{text-align:right;white-space:nowrap}"
-    ".o{overflow-x:auto}"
+    ".o{overflow-x:auto}.w{white-space:pre-line;margin:0;max-width:52em;overflow-wrap:anywhere}"
+    ".d.m td{white-space:normal;overflow-wrap:anywhere}"
     "@media(max-width:640px){.t td{display:inline-block;width:45%;margin-bottom:10px}}"
     "@media print{.r{max-width:none;padding:0}body{font-size:11px}.l{font-size:13px}.k,.n,.f,.d "
     "th{font-"
@@ -70,12 +71,12 @@ static double share(double v)
     return isfinite(v) && v > 0 ? v < 1 ? 100 * v : 100 : 0;
 }
 
-static void put_tiles(struct kp_buf *out, const struct block *b)
+static void put_tiles(struct kp_buf *out, const struct kp_page_block *b)
 {
     static const char *const moods[] = { "n down", "n", "n up" };
     kp_buf_str(out, "<table class=\"t\" role=\"presentation\"><tr>");
     for (size_t i = 0; i < b->n; i++) {
-        const struct tile *t = &b->tiles[i];
+        const struct kp_page_tile *t = &b->tiles[i];
         kp_buf_printf(out, "<td width=\"%zu%%\"><div class=\"p\">", 100 / b->n);
         put_in(out, "<div class=\"k\">", t->label, "</div>");
         put_in(out, "<div class=\"v\">", t->value, "</div>");
@@ -88,7 +89,7 @@ static void put_tiles(struct kp_buf *out, const struct block *b)
 
 enum { CHART_WIDTH = 828, CHART_HEIGHT = 120, CHART_LEFT = 40 };
 
-static void put_days(struct kp_buf *out, const struct block *b)
+static void put_days(struct kp_buf *out, const struct kp_page_block *b)
 {
     double step = (double)(CHART_WIDTH - CHART_LEFT) / (double)(b->n ? b->n : 1);
     kp_buf_printf(out,
@@ -123,7 +124,7 @@ static void put_days(struct kp_buf *out, const struct block *b)
     kp_buf_str(out, "</svg>");
 }
 
-static void put_row(struct kp_buf *out, const struct block *b, const struct row *row)
+static void put_row(struct kp_buf *out, const struct kp_page_block *b, const struct kp_page_row *row)
 {
     kp_buf_str(out, row->total ? "<tr class=\"z\">" : "<tr>");
     for (size_t i = 0; i < b->n_columns; i++) {
@@ -137,9 +138,9 @@ static void put_row(struct kp_buf *out, const struct block *b, const struct row 
     kp_buf_str(out, "</tr>");
 }
 
-static void put_table(struct kp_buf *out, const struct block *b)
+static void put_table(struct kp_buf *out, const struct kp_page_block *b)
 {
-    kp_buf_str(out, "<div class=\"o\"><table class=\"d\"><thead><tr>");
+    kp_buf_printf(out, "<div class=\"o\"><table class=\"d%s\"><thead><tr>", b->wraps ? " m" : "");
     for (size_t i = 0; i < b->n_columns; i++) {
         kp_buf_printf(out, "<th scope=\"col\"%s>", b->columns[i].left ? " class=\"a\"" : "");
         put(out, b->columns[i].head);
@@ -151,11 +152,11 @@ static void put_table(struct kp_buf *out, const struct block *b)
     kp_buf_str(out, "</tbody></table></div>");
 }
 
-static void put_bars(struct kp_buf *out, const struct block *b)
+static void put_bars(struct kp_buf *out, const struct kp_page_block *b)
 {
     kp_buf_str(out, "<table class=\"b\">");
     for (size_t i = 0; i < b->n; i++) {
-        const struct bar *bar = &b->bars[i];
+        const struct kp_page_bar *bar = &b->bars[i];
         double width = share(bar->part);
         put_in(out, "<tr><td>", bar->label, "</td>");
         kp_buf_printf(out,
@@ -168,20 +169,31 @@ static void put_bars(struct kp_buf *out, const struct block *b)
     kp_buf_str(out, "</table>");
 }
 
-static void put_block(struct kp_buf *out, const struct block *b)
+/* Lines end where whoever wrote them ended them. */
+static void put_words(struct kp_buf *out, const struct kp_page_block *b)
+{
+    const char *text = b->text ? b->text : "";
+    kp_buf_str(out, "<p class=\"w\">");
+    put(out, text);
+    kp_buf_str(out, "</p>");
+}
+
+static void put_block(struct kp_buf *out, const struct kp_page_block *b)
 {
     static void (*const kinds[])(struct kp_buf *,
-                                 const struct block *) = { [BLOCK_TILES] = put_tiles,
-                                                           [BLOCK_DAYS] = put_days,
-                                                           [BLOCK_TABLE] = put_table,
-                                                           [BLOCK_BARS] = put_bars };
+                                 const struct kp_page_block *) = { [KP_BLOCK_TILES] = put_tiles,
+                                                           [KP_BLOCK_DAYS] = put_days,
+                                                           [KP_BLOCK_TABLE] = put_table,
+                                                           [KP_BLOCK_BARS] = put_bars,
+                                                           [KP_BLOCK_WORDS] = put_words };
     put_in(out, "<h2>", b->title, "</h2>");
     if (kinds[b->kind])
         kinds[b->kind](out, b);
-    put_in(out, b->title ? "<p class=\"s\">" : "<p class=\"l\">", b->text, "</p>");
+    if (b->kind != KP_BLOCK_WORDS)
+        put_in(out, b->title ? "<p class=\"s\">" : "<p class=\"l\">", b->text, "</p>");
 }
 
-void report_html(const struct page *p, struct kp_buf *out)
+void kp_page_html(const struct kp_page *p, struct kp_buf *out)
 {
     kp_buf_printf(out,
                   "<!doctype html><html lang=\"%s\"><head><meta charset=\"utf-8\"><meta "

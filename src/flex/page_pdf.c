@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A report as PDF, on A4. Text is set in Helvetica, which every reader has; text with letters that
+/* A page as PDF, on A4. Text is set in Helvetica, which every reader has; text with letters that
  * Helvetica has not is set in DejaVu Sans, of which what is used goes into the file, when the
  * machine has that font, and else with the nearest letters. libharu keeps its first error and does
  * nothing after it, so it is asked once, at the end; all its memory comes from a pool that goes
  * with the document. */
-#include "flex/report_private.h"
+#include "flex/page.h"
 
 #include <hpdf.h>
 #include <math.h>
@@ -240,7 +240,7 @@ static const char *line_end(struct drawing *d, const char *text, double room, st
     struct setting s;
     char line[TEXT];
     while (*end) {
-        end += strcspn(end, " ");
+        end += strcspn(end, " \n");
         if ((size_t)(end - text) >= sizeof line - 1)
             return last ? last : end;
         snprintf(line, sizeof line, "%.*s", (int)(end - text), text);
@@ -248,29 +248,57 @@ static const char *line_end(struct drawing *d, const char *text, double room, st
         if (width_of(&s, style.size) > room)
             return last ? last : end;
         last = end;
+        if (*end == '\n')
+            return end;
         end += strspn(end, " ");
     }
     return last ? last : end;
+}
+
+/* Cuts the next line off a text. A word wider than the room, such as an address, goes on below. */
+static void next_line(struct drawing *d, const char **text, double room, struct style style,
+                      char line[TEXT])
+{
+    struct setting s;
+    const char *end = line_end(d, *text, room, style);
+    snprintf(line, TEXT, "%.*s", (int)(end - *text), *text);
+    for (set(d, line, style.bold, &s); width_of(&s, style.size) > room && strlen(line) > 4;
+         set(d, line, style.bold, &s)) {
+        line[strlen(line) - 1] = 0;
+        kp_utf8_trim(line);
+    }
+    bool whole = (size_t)(end - *text) == strlen(line);
+    *text += strlen(line);
+    if (whole)
+        *text += strspn(*text, " ");
+    if (**text == '\n')
+        ++*text;
+}
+
+static int count_lines(struct drawing *d, double room, struct style style, const char *text)
+{
+    char line[TEXT];
+    int n = 0;
+    for (; *text; n++)
+        next_line(d, &text, room, style, line);
+    return n;
 }
 
 /* In lines below one another; how many they are. */
 static int write_lines(struct drawing *d, double x, double y, double room, enum side side,
                        struct style style, const char *text)
 {
+    char line[TEXT];
     int n = 0;
-    while (*text && good(d)) {
-        const char *end = line_end(d, text, room, style);
-        char line[TEXT];
-        snprintf(line, sizeof line, "%.*s", (int)(end - text), text);
+    for (; *text && good(d); n++) {
+        next_line(d, &text, room, style, line);
         write_text(d, x, y + n * style.size * 1.3, room, side, style, line);
-        text = end + strspn(end, " ");
-        n++;
     }
     return n;
 }
 
 /* ---- blocks ---- */
-static void put_text(struct drawing *d, const struct block *b)
+static void put_text(struct drawing *d, const struct kp_page_block *b)
 {
     const struct style style = { b->title ? 9 : 11, b->title ? GREY : INK, false };
     if (!b->text)
@@ -279,14 +307,28 @@ static void put_text(struct drawing *d, const struct block *b)
     d->y += 4 + style.size * 1.3 * write_lines(d, margin, d->y, inner, LEFT, style, b->text);
 }
 
-static void put_tiles(struct drawing *d, const struct block *b)
+/* As many pages as it takes. */
+static void put_words(struct drawing *d, const struct kp_page_block *b)
+{
+    const struct style style = { 10, INK, false };
+    const char *text = b->text ? b->text : "";
+    char line[TEXT];
+    while (*text && good(d)) {
+        need(d, 14);
+        next_line(d, &text, inner, style, line);
+        write_text(d, margin, d->y, inner, LEFT, style, line);
+        d->y += 14;
+    }
+}
+
+static void put_tiles(struct drawing *d, const struct kp_page_block *b)
 {
     static const enum ink moods[] = { RED, GREY, GREEN };
     double step = inner / (double)(b->n ? b->n : 1), room = step - 10;
     need(d, 60);
     d->y += 6;
     for (size_t i = 0; i < b->n; i++) {
-        const struct tile *t = &b->tiles[i];
+        const struct kp_page_tile *t = &b->tiles[i];
         double x = margin + step * (double)i;
         box(d, x, d->y, room, 1.8, INK);
         write_text(d, x, d->y + 7, room, LEFT, (struct style){ 8, GREY, false }, t->label);
@@ -297,7 +339,7 @@ static void put_tiles(struct drawing *d, const struct block *b)
     d->y += 52;
 }
 
-static void put_days(struct drawing *d, const struct block *b)
+static void put_days(struct drawing *d, const struct kp_page_block *b)
 {
     const double height = 80, left = 30;
     double step = (inner - left) / (double)(b->n ? b->n : 1);
@@ -321,7 +363,7 @@ static void put_days(struct drawing *d, const struct block *b)
     d->y += height + 16;
 }
 
-static double column_width(const struct block *b, size_t i)
+static double column_width(const struct kp_page_block *b, size_t i)
 {
     unsigned all = 0;
     for (size_t k = 0; k < b->n_columns; k++)
@@ -329,7 +371,7 @@ static double column_width(const struct block *b, size_t i)
     return inner * b->columns[i].width / (all ? all : 1);
 }
 
-static void put_head(struct drawing *d, const struct block *b)
+static void put_head(struct drawing *d, const struct kp_page_block *b)
 {
     const struct style style = { 7.5, GREY, true };
     double x = margin;
@@ -348,7 +390,35 @@ static void put_head(struct drawing *d, const struct block *b)
     box(d, margin, d->y, inner, 0.7, LINE);
 }
 
-static void put_row(struct drawing *d, const struct block *b, const struct row *row)
+enum { CELL_LINES = 40 };
+static const double cell_line = 11;
+
+/* Of the cell with the most of them; one where cells are cut. */
+static int row_lines(struct drawing *d, const struct kp_page_block *b, const struct kp_page_row *row)
+{
+    int most = 1;
+    for (size_t i = 0; b->wraps && i < b->n_columns; i++) {
+        int n = count_lines(d, column_width(b, i) - 6, (struct style){ 8.5, INK, row->total },
+                            row->cell[i] ? row->cell[i] : "");
+        most = n > most ? n : most;
+    }
+    return most < CELL_LINES ? most : CELL_LINES;
+}
+
+static void put_cell(struct drawing *d, double x, double room, enum side side, struct style style,
+                     const char *text, int lines)
+{
+    char line[TEXT];
+    if (lines == 1)
+        write_text(d, x, d->y + 4.5, room, side, style, text);
+    for (int i = 0; lines > 1 && i < lines && *text; i++) {
+        next_line(d, &text, room, style, line);
+        write_text(d, x, d->y + 4.5 + cell_line * i, room, side, style, line);
+    }
+}
+
+static void put_row(struct drawing *d, const struct kp_page_block *b, const struct kp_page_row *row,
+                    int lines)
 {
     const struct style style = { 8.5, INK, row->total };
     double x = margin;
@@ -356,39 +426,42 @@ static void put_row(struct drawing *d, const struct block *b, const struct row *
         box(d, margin, d->y, inner, 0.7, LINE);
     for (size_t i = 0; i < b->n_columns; i++) {
         double w = column_width(b, i), bar = row->bar < 1 ? row->bar : 1;
-        write_text(d, x, d->y + 4.5, w - 6, b->columns[i].left ? LEFT : RIGHT, style,
-                   row->cell[i] ? row->cell[i] : "");
+        put_cell(d, x, w - 6, b->columns[i].left ? LEFT : RIGHT, style,
+                 row->cell[i] ? row->cell[i] : "", lines);
         if (i == 1 && isfinite(row->bar)) {
             box(d, x + 8, d->y + 14.5, w - 14, 2, FAINT);
             box(d, x + 8, d->y + 14.5, (w - 14) * bar, 2, BLUE);
         }
         x += w;
     }
-    d->y += 19;
+    d->y += 19 + cell_line * (lines - 1);
     if (!row->total)
         box(d, margin, d->y, inner, 0.4, FAINT);
 }
 
-static void put_table(struct drawing *d, const struct block *b)
+static void put_table(struct drawing *d, const struct kp_page_block *b)
 {
     put_head(d, b);
     for (size_t i = 0; i < b->n && good(d); i++) {
-        if (d->y + 20 > bottom) {
+        int lines = row_lines(d, b, &b->rows[i]);
+        if (d->y + 20 + cell_line * (lines - 1) > bottom) {
             new_page(d);
             put_head(d, b);
         }
-        put_row(d, b, &b->rows[i]);
+        put_row(d, b, &b->rows[i], lines);
     }
-    if (b->text)
-        write_text(d, margin, d->y + 4, inner, LEFT, (struct style){ 8.5, GREY, false }, b->text);
-    d->y += b->text ? 16 : 0;
+    if (!b->text)
+        return;
+    need(d, 30);
+    d->y += 4 + 11 * write_lines(d, margin, d->y + 4, inner, LEFT, (struct style){ 8.5, GREY, false },
+                                 b->text);
 }
 
-static void put_bars(struct drawing *d, const struct block *b)
+static void put_bars(struct drawing *d, const struct kp_page_block *b)
 {
     const double labels = 130, bars = 220, values = 70;
     for (size_t i = 0; i < b->n && good(d); i++) {
-        const struct bar *bar = &b->bars[i];
+        const struct kp_page_bar *bar = &b->bars[i];
         need(d, 18);
         write_text(d, margin, d->y + 3, labels - 8, LEFT, (struct style){ 9, INK, bar->strong },
                    bar->label);
@@ -402,18 +475,19 @@ static void put_bars(struct drawing *d, const struct block *b)
     }
 }
 
-static void put_block(struct drawing *d, const struct block *b)
+static void put_block(struct drawing *d, const struct kp_page_block *b)
 {
     static void (*const kinds[])(struct drawing *,
-                                 const struct block *) = { [BLOCK_TEXT] = put_text,
-                                                           [BLOCK_TILES] = put_tiles,
-                                                           [BLOCK_DAYS] = put_days,
-                                                           [BLOCK_TABLE] = put_table,
-                                                           [BLOCK_BARS] = put_bars };
-    double rows = b->kind == BLOCK_TABLE ? 19.0 * (double)b->n + 20 : 18.0 * (double)b->n;
+                                 const struct kp_page_block *) = { [KP_BLOCK_TEXT] = put_text,
+                                                           [KP_BLOCK_TILES] = put_tiles,
+                                                           [KP_BLOCK_DAYS] = put_days,
+                                                           [KP_BLOCK_TABLE] = put_table,
+                                                           [KP_BLOCK_BARS] = put_bars,
+                                                           [KP_BLOCK_WORDS] = put_words };
+    double rows = b->kind == KP_BLOCK_TABLE ? 19.0 * (double)b->n + 20 : 18.0 * (double)b->n;
     if (b->title) { /* none alone at the foot of a page, and a small table in one piece */
-        need(d, b->kind == BLOCK_DAYS   ? 140
-                : b->kind == BLOCK_TEXT ? 70
+        need(d, b->kind == KP_BLOCK_DAYS   ? 140
+                : b->kind == KP_BLOCK_TEXT || b->kind == KP_BLOCK_WORDS ? 70
                                         : 40 + (rows < 280 ? rows : 70));
         d->y += 16;
         write_text(d, margin, d->y, inner, LEFT, (struct style){ 12, INK, true }, b->title);
@@ -423,7 +497,7 @@ static void put_block(struct drawing *d, const struct block *b)
 }
 
 /* ---- the document ---- */
-static void put_feet(struct drawing *d, const struct page *p)
+static void put_feet(struct drawing *d, const struct kp_page *p)
 {
     char text[200];
     for (size_t i = 0; i < d->n && good(d); i++) {
@@ -436,7 +510,7 @@ static void put_feet(struct drawing *d, const struct page *p)
     }
 }
 
-static void draw(struct drawing *d, const struct page *p)
+static void draw(struct drawing *d, const struct kp_page *p)
 {
     const struct style small = { 8, GREY, false };
     char title[TEXT];
@@ -493,7 +567,7 @@ static void HPDF_STDCALL pool_free(void *p)
     kp_free(p);
 }
 
-enum kp_code report_pdf(const struct page *p, struct kp_buf *out, struct kp_err *err)
+enum kp_code kp_page_pdf(const struct kp_page *p, struct kp_buf *out, struct kp_err *err)
 {
     struct drawing *d = kp_alloc(sizeof *d);
     if (d)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A report as plain text, for a mail that shows no HTML and for the terminal. */
-#include "flex/report_private.h"
+/* A page as plain text, for a mail that shows no HTML and for the terminal. */
+#include "flex/page.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -35,12 +35,12 @@ static void put_cell(struct kp_buf *out, const char *text, size_t width, bool le
         pad(out, width - n);
 }
 
-/* In lines that end between words. */
+/* In lines that end between words, or where whoever wrote them ended them. */
 static void put_lines(struct kp_buf *out, const char *text)
 {
     size_t at = 0;
     while (*text) {
-        size_t n = strcspn(text, " ");
+        size_t n = strcspn(text, " \n");
         if (at && at + 1 + n > LINE) {
             kp_buf_str(out, "\n");
             at = 0;
@@ -51,17 +51,19 @@ static void put_lines(struct kp_buf *out, const char *text)
         kp_buf_add(out, text, n);
         at += n;
         text += n + strspn(text + n, " ");
+        for (; *text == '\n'; text++, at = 0)
+            kp_buf_str(out, "\n");
     }
     kp_buf_str(out, "\n");
 }
 
-static void put_tiles(struct kp_buf *out, const struct block *b)
+static void put_tiles(struct kp_buf *out, const struct kp_page_block *b)
 {
     size_t width = 0;
     for (size_t i = 0; i < b->n; i++)
         width = wide(b->tiles[i].label) > width ? wide(b->tiles[i].label) : width;
     for (size_t i = 0; i < b->n; i++) {
-        const struct tile *t = &b->tiles[i];
+        const struct kp_page_tile *t = &b->tiles[i];
         put_cell(out, t->label, width + 2, true);
         put_cell(out, t->value, 9, false);
         kp_buf_printf(out, "%s%s\n", *t->note ? "   " : "", t->note);
@@ -76,7 +78,7 @@ static void put_stars(struct kp_buf *out, double part)
     pad(out, (size_t)(BAR - n));
 }
 
-static void put_days(struct kp_buf *out, const struct block *b)
+static void put_days(struct kp_buf *out, const struct kp_page_block *b)
 {
     for (size_t i = 0; i < b->n; i++) {
         if (!isfinite(b->days[i].part))
@@ -89,7 +91,7 @@ static void put_days(struct kp_buf *out, const struct block *b)
     }
 }
 
-static void put_row(struct kp_buf *out, const struct block *b, const struct row *row,
+static void put_row(struct kp_buf *out, const struct kp_page_block *b, const struct kp_page_row *row,
                     const size_t *width)
 {
     for (size_t i = 0; i < b->n_columns; i++) {
@@ -100,10 +102,10 @@ static void put_row(struct kp_buf *out, const struct block *b, const struct row 
     kp_buf_str(out, "\n");
 }
 
-static void put_table(struct kp_buf *out, const struct block *b)
+static void put_table(struct kp_buf *out, const struct kp_page_block *b)
 {
-    struct row head = { .bar = NAN };
-    size_t width[COLUMNS_MAX] = { 0 };
+    struct kp_page_row head = { .bar = NAN };
+    size_t width[KP_COLUMNS_MAX] = { 0 };
     for (size_t i = 0; i < b->n_columns; i++) {
         head.cell[i] = b->columns[i].head;
         width[i] = wide(head.cell[i]);
@@ -116,7 +118,7 @@ static void put_table(struct kp_buf *out, const struct block *b)
         put_row(out, b, &b->rows[k], width);
 }
 
-static void put_bars(struct kp_buf *out, const struct block *b)
+static void put_bars(struct kp_buf *out, const struct kp_page_block *b)
 {
     size_t width = 0;
     for (size_t i = 0; i < b->n; i++)
@@ -129,13 +131,13 @@ static void put_bars(struct kp_buf *out, const struct block *b)
     }
 }
 
-static void put_block(struct kp_buf *out, const struct block *b)
+static void put_block(struct kp_buf *out, const struct kp_page_block *b)
 {
     static void (*const kinds[])(struct kp_buf *,
-                                 const struct block *) = { [BLOCK_TILES] = put_tiles,
-                                                           [BLOCK_DAYS] = put_days,
-                                                           [BLOCK_TABLE] = put_table,
-                                                           [BLOCK_BARS] = put_bars };
+                                 const struct kp_page_block *) = { [KP_BLOCK_TILES] = put_tiles,
+                                                           [KP_BLOCK_DAYS] = put_days,
+                                                           [KP_BLOCK_TABLE] = put_table,
+                                                           [KP_BLOCK_BARS] = put_bars };
     kp_buf_str(out, "\n");
     if (b->title) {
         kp_buf_printf(out, "%s\n", b->title);
@@ -149,7 +151,7 @@ static void put_block(struct kp_buf *out, const struct block *b)
         put_lines(out, b->text);
 }
 
-void report_text(const struct page *p, struct kp_buf *out)
+void kp_page_text(const struct kp_page *p, struct kp_buf *out)
 {
     kp_buf_printf(out, "%s\n%s\n", p->title, p->subtitle);
     for (size_t i = 0; i < p->n; i++)
