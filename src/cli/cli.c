@@ -442,7 +442,7 @@ static const struct kp_word advisories_words[] = {
     { 0 },
 };
 static const struct kp_flag feed_flags[] = {
-    { "kind", "KIND", "with add: what the server speaks: taxii, misp, csaf, epss, kev (taxii)" },
+    { "kind", "KIND", "with add: what the server speaks: taxii, misp, misp-server, csaf, epss, kev (taxii)" },
     { "every", "TIME", "how often it is pulled (1h)" },
     { "set", "KEY=VALUE", "a setting of its kind; an empty value takes it away" },
     { "trust", "FINGERPRINT", "of advisories: a key whose signatures count (more than one: again)" },

@@ -148,7 +148,7 @@ static bool introduce(struct kp_fetcher *f, const char *url, struct curl_slist *
         return done;
     struct kp_buf bearer;
     kp_buf_init(&bearer, 8 << 10);
-    kp_buf_printf(&bearer, "Bearer %s", o->token);
+    kp_buf_printf(&bearer, "%s%s", o->bare_token ? "" : "Bearer ", o->token);
     done = !bearer.failed && add(headers, "Authorization", kp_buf_text(&bearer));
     if (bearer.data)
         explicit_bzero(bearer.data, bearer.len);

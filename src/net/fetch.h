@@ -15,6 +15,7 @@ struct kp_fetcher_options {              /* must live as long as the fetcher; NU
     const char *ca;                      /* who vouches for the servers, PEM; none: the system's */
     const char *certificate, *key;       /* of this node, PEM */
     const char *user, *password, *token; /* shown to `home` alone, and the certificate too */
+    bool bare_token;                     /* it is shown without the word Bearer, as MISP wants it */
     const char *home;                    /* a URL of the server they are for */
     int64_t pause;                       /* ns between requests */
     bool (*stopping)(void *);            /* asked now and then; may be NULL */

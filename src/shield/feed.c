@@ -20,6 +20,7 @@ static const int64_t every_least = 60 * KP_SECOND, every_most = INT64_C(90) * 86
 const struct kp_feed_kind *const kp_feed_kinds[] = {
     &kp_feed_taxii,
     &kp_feed_misp,
+    &kp_feed_misp_server,
     &kp_feed_csaf,
     &kp_feed_epss,
     &kp_feed_kev,

@@ -4,8 +4,7 @@
 #include "shield/feed_misp.h"
 
 #include "net/json_memory.h"
-#include "shield/misp.h"
-#include "shield/taxii.h"
+#include "shield/misp_take.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,7 @@
 
 #include "core/ban.h"
 
-enum { EVENT_MOST = 32 << 20, EVENTS_MAX = 100000, DEPTH = 24, URL_MAX = 2200 };
+enum { EVENTS_MAX = 100000, URL_MAX = 2200 };
 
 struct entry {
     const char *uuid; /* in the manifest */
@@ -22,8 +21,8 @@ struct entry {
 struct pull {
     struct kp_feed_visit *v;
     struct kp_fetcher *fetcher;
-    char base[URL_MAX], source[KP_NAME_MAX + 8];
-    int64_t into, left_out;
+    char base[URL_MAX];
+    struct misp_into into;
     const struct entry *entry; /* that is being taken */
 };
 
@@ -34,7 +33,7 @@ static json_t *get_json(struct pull *p, const char *file, struct kp_err *err)
     struct kp_fetched got;
     json_t *j = NULL;
     snprintf(url, sizeof url, "%s%s", p->base, file);
-    const struct kp_fetch q = { .url = url, .accept = "application/json", .most = EVENT_MOST };
+    const struct kp_fetch q = { .url = url, .accept = "application/json", .most = MISP_EVENT_MOST };
     if (!kp_fetcher_get(p->fetcher, &q, &got, err)) {
         p->v->wait =
             got.status == 429 || got.status == 503 ? got.wait ? got.wait : 60 * KP_SECOND : 0;
@@ -42,7 +41,7 @@ static json_t *get_json(struct pull *p, const char *file, struct kp_err *err)
             kp_fail(err, got.status == 401 || got.status == 403 ? KP_EREFUSED : KP_EPEER,
                     "%.150s answers with status %ld", url, got.status);
         else
-            j = kp_json_object(kp_buf_text(&got.text), got.text.len, "answer", DEPTH, err);
+            j = kp_json_object(kp_buf_text(&got.text), got.text.len, "answer", MISP_DEPTH, err);
         if (err->code == KP_EPARSE || err->code == KP_EINVALID)
             kp_context(err, "%.120s", url);
     }
@@ -85,47 +84,15 @@ static enum kp_code keep_place(struct kp_db *db, const struct kp_stix_batch *b, 
 }
 
 /* ---- one event ---- */
-static enum kp_code take(struct pull *p, const char *text, size_t len, struct kp_err *err)
-{
-    struct kp_arena arena = { 0 };
-    struct kp_stix_parts parts;
-    struct kp_feed_visit *v = p->v;
-    struct kp_stix_batch b = {
-        .source = p->source, .collection = p->into, .also = keep_place, .arg = p
-    };
-    if (!kp_stix_cut(text, len, &arena, &parts, err) &&
-        !kp_stix_take(v->store, v->clock, &parts, &arena, &b, err)) {
-        v->taken += (int64_t)b.stored;
-        v->refused += (int64_t)b.refused;
-        for (size_t i = 0; i < b.n && b.refused && !*v->note; i++)
-            if (b.result[i].fate == KP_STIX_REFUSED)
-                snprintf(v->note, sizeof v->note, "event %s: %.180s", p->entry->uuid,
-                         b.result[i].why);
-        kp_utf8_trim(v->note);
-    }
-    json_decref(parts.frame);
-    kp_arena_free(&arena);
-    return err->code;
-}
-
 static enum kp_code take_event(struct pull *p, const struct entry *e, struct kp_err *err)
 {
     char file[64];
-    struct kp_buf text;
-    struct kp_misp_sum sum;
     p->entry = e;
     snprintf(file, sizeof file, "%s.json", e->uuid);
     json_t *j = get_json(p, file, err);
     if (!j)
         return err->code;
-    kp_buf_init(&text, 2 * EVENT_MOST);
-    struct kp_json out = kp_json(&text);
-    if (!kp_misp_convert(j, &out, &sum, err)) {
-        p->left_out += (int64_t)sum.left_out;
-        take(p, kp_buf_text(&text), text.len, err);
-    }
-    kp_context(err, "event %s", e->uuid);
-    kp_buf_free(&text);
+    misp_take(&p->into, j, e->uuid, err);
     json_decref(j);
     return err->code;
 }
@@ -172,13 +139,9 @@ static enum kp_code take_all(struct pull *p, json_t *manifest, struct kp_err *er
         struct kp_err own = { 0 };
         if (!take_event(p, &list[i], &own))
             continue;
-        /* one that cannot be read does not hold up the others, and is asked for again when it
-         * changes */
-        bool unreadable = own.code == KP_EPARSE || own.code == KP_EINVALID || own.code == KP_EFULL;
-        if (!unreadable || note_done(p, err))
+        /* one that cannot be read is asked for again when it changes */
+        if (!misp_may_pass(&p->into, &own) || note_done(p, err))
             kp_fail(err, own.code, "%s", own.text);
-        p->v->refused++;
-        snprintf(p->v->note, sizeof p->v->note, "%s", own.text);
     }
     kp_free(list);
     return err->code;
@@ -198,36 +161,25 @@ static enum kp_code pull(struct kp_feed_visit *v, struct kp_err *err)
 {
     struct pull p = { .v = v };
     struct kp_fetcher_options options;
-    snprintf(p.source, sizeof p.source, "feed %s", v->name);
     kp_feed_fetcher(v, &options);
     find_base(&p);
-    if (kp_collection_find(v->store, kp_feed_text(v->settings, "into"), &p.into, err))
+    if (misp_begin(&p.into, v, err))
         return err->code;
+    p.into.also = keep_place;
+    p.into.arg = &p;
     p.fetcher = kp_fetcher_new(&options, err);
     json_t *manifest = p.fetcher ? get_json(&p, "manifest.json", err) : NULL;
     if (manifest)
         take_all(&p, manifest, err);
-    if (p.left_out && !*v->note)
-        snprintf(v->note, sizeof v->note,
-                 "%lld attributes are of types that are not looked for here",
-                 (long long)p.left_out);
+    misp_end(&p.into);
     json_decref(manifest);
     kp_fetcher_free(p.fetcher);
     return err->code;
 }
 
-static enum kp_code begin(struct kp_feed_visit *v, struct kp_err *err)
-{
-    int64_t id;
-    const json_t *into = json_object_get(v->settings, "into");
-    if (into && !json_is_string(into))
-        return kp_fail(err, KP_EINVALID, "settings.into: must be a text");
-    if (kp_web_url_check(v->url, err))
-        return kp_context(err, "url");
-    return kp_collection_find(v->store, kp_feed_text(v->settings, "into"), &id, err);
-}
-
 static const char *const settings[] = { "into", NULL };
-const struct kp_feed_kind kp_feed_misp = {
-    .name = "misp", .settings = settings, .every = 3600 * KP_SECOND, .begin = begin, .pull = pull
-};
+const struct kp_feed_kind kp_feed_misp = { .name = "misp",
+                                           .settings = settings,
+                                           .every = 3600 * KP_SECOND,
+                                           .begin = misp_settings_check,
+                                           .pull = pull };

@@ -146,11 +146,26 @@ static void ended(struct pull *p, const struct kp_feed_visit *v, const struct kp
                 kp_log_quote(why->text));
 }
 
+/* Who is in a hurry from now on wants another pull. */
+static enum kp_code note_begun(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    struct pull *p = arg;
+    struct kp_stmt *s =
+        kp_db_prepare(db, "update feed set next = 1 where id = ? and next = 0", err);
+    if (!s)
+        return err->code;
+    kp_bind_int(s, 1, p->f.id);
+    p->f.next = 1;
+    return kp_run(s, err);
+}
+
 static void *run(void *arg)
 {
     struct pull *p = arg;
     struct kp_shield *s = p->feeds->shield;
     struct kp_err err = { 0 };
+    if (!p->f.next)
+        kp_store_do(s->store, note_begun, p, &err);
     const struct kp_feed_kind *kind = feed_kind_find(p->f.kind);
     struct kp_feed_visit v = { .shield = s,
                                .store = s->store,
@@ -162,7 +177,8 @@ static void *run(void *arg)
                                .state = p->f.state,
                                .stopping = stopping,
                                .arg = p };
-    v.secrets = feed_secrets(s->store, p->f.id, &err);
+    if (!err.code)
+        v.secrets = feed_secrets(s->store, p->f.id, &err);
     if (!err.code && !kind)
         kp_fail(&err, KP_EREFUSED, "this koppel knows no feeds of kind '%.40s'", p->f.kind);
     if (!err.code)

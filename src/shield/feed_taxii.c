@@ -336,6 +336,31 @@ static bool ends_all(enum kp_code code)
     return code == KP_ESTOPPED || code == KP_ENOMEM || code == KP_EIO;
 }
 
+static enum kp_code put_sighting(const json_t *objects, struct kp_buf *url, struct kp_buf *body,
+                                 struct kp_err *err)
+{
+    char *text = kp_json_dump(objects, JSON_COMPACT);
+    (void)url;
+    if (text)
+        kp_buf_printf(body, "{\"objects\":%s}", text);
+    else
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    kp_free(text);
+    return err->code;
+}
+
+/* Why one of the objects was refused (TAXII 2.1, 4.3.1). */
+static bool sighting_refused(const json_t *status, char *why, size_t size)
+{
+    const json_t *failures = json_object_get(status, "failures");
+    if (!json_integer_value(json_object_get(status, "failure_count")))
+        return false;
+    const char *said = json_string_value(json_object_get(json_array_get(failures, 0), "message"));
+    snprintf(why, size, "the other side refused it: %.150s", said ? said : "it does not say why");
+    kp_utf8_trim(why);
+    return true;
+}
+
 /* What is left for it goes first, then what is there comes. */
 static enum kp_code do_collection(struct pull *p, const char *url, const json_t *c,
                                   struct kp_err *err)
@@ -343,8 +368,9 @@ static enum kp_code do_collection(struct pull *p, const char *url, const json_t 
     const char *wanted = kp_feed_text(p->v->settings, "collections");
     struct reading r = { .p = p, .url = url, .limit = limit_of(p) };
     if (may(c, "can_write") && is_named(kp_feed_text(p->v->settings, "post"), c)) {
+        const struct sighting_way way = { media_type, url, put_sighting, sighting_refused };
         p->collections_met = true;
-        if (sightings_send(p->v, p->fetcher, url, err))
+        if (sightings_send(p->v, p->fetcher, &way, err))
             return err->code;
     }
     if (!may(c, "can_read") || (wanted && !is_named(wanted, c)))
@@ -451,10 +477,8 @@ static enum kp_code begin(struct kp_feed_visit *v, struct kp_err *err)
         if (t && !json_is_string(t))
             return kp_fail(err, KP_EINVALID, "settings.%s: must be a text", texts[i]);
     }
-    const char *share = kp_feed_text(v->settings, "share");
-    if (share && kp_tlp_find(share) != KP_TLP_GREEN && kp_tlp_find(share) != KP_TLP_AMBER)
-        return kp_fail(err, KP_EINVALID, "settings.share: '%.40s' is neither green nor amber",
-                       share);
+    if (sightings_share_check(v->settings, err))
+        return err->code;
     if (kp_web_url_check(v->url, err))
         return kp_context(err, "url");
     return kp_collection_find(v->store, kp_feed_text(v->settings, "into"), &id, err);

@@ -207,8 +207,9 @@ static enum kp_code find_feed(struct kp_db *db, struct making *m, struct kp_err 
 {
     struct kp_stmt *s =
         m->feed ? kp_db_prepare(db,
-                                "select id, json_extract(settings, '$.post') from feed where"
-                                " name = ? and kind = 'taxii'",
+                                "select id, json_extract(settings, iif(kind = 'taxii', '$.post',"
+                                " '$.share')), kind = 'taxii' from feed where name = ? and kind in"
+                                " ('taxii', 'misp-server')",
                                 err)
                 : NULL;
     if (!s)
@@ -216,15 +217,16 @@ static enum kp_code find_feed(struct kp_db *db, struct making *m, struct kp_err 
     kp_bind_text(s, 1, m->feed);
     bool there = kp_step(s, err);
     m->feed_id = there ? kp_column_int(s, 0) : 0;
-    bool posts = there && !kp_column_null(s, 1);
+    bool posts = there && !kp_column_null(s, 1), taxii = there && kp_column_int(s, 2);
     kp_reset(s);
     if (err->code || posts)
         return err->code;
-    return kp_fail(err, there ? KP_EINVALID : KP_ENOTFOUND,
-                   there ? "nothing is posted to the feed '%.60s': koppel feed set %.60s --set"
-                           " post=COLLECTION"
-                         : "there is no feed '%.60s' of kind taxii%.0s",
-                   m->feed, m->feed);
+    if (!there)
+        return kp_fail(err, KP_ENOTFOUND, "there is no feed '%.60s' of kind taxii or misp-server",
+                       m->feed);
+    return kp_fail(err, KP_EINVALID,
+                   "nothing is sent to the feed '%.60s': koppel feed set %.60s --set %s", m->feed,
+                   m->feed, taxii ? "post=COLLECTION" : "share=green (or amber)");
 }
 
 /* ---- what goes out ---- */

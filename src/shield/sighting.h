@@ -19,8 +19,24 @@ enum kp_code kp_sighting_add(struct kp_shield *, const json_t *body, const char 
 /* One that has not gone out. */
 enum kp_code kp_sighting_remove(struct kp_shield *, int64_t id, struct kp_err *);
 
-/* Of a pull: what waits for this feed is posted to the collection whose objects are at `url`. What
- * the other side refuses is noted and not said again; a failure of the line is an error. */
-enum kp_code sightings_send(struct kp_feed_visit *, struct kp_fetcher *, const char *url,
-                            struct kp_err *);
+/* How a sighting is told to a server of one kind. */
+struct sighting_way {
+    const char *media_type;
+    const char *url; /* where the feed's server takes them */
+    /* Adds what follows the address, and the body, of the objects that make the sighting.
+     * KP_EDENIED: it is not told there; the error says why. */
+    enum kp_code (*put)(const json_t *objects, struct kp_buf *url, struct kp_buf *body,
+                        struct kp_err *);
+    /* Whether the other side refused it though it answered well, and why. */
+    bool (*refused)(const json_t *answer, char *why, size_t size);
+};
+/* Of a pull: what waits for this feed and may go there is sent, as `share` of its settings says
+ * (green, unless it is amber). What the other side refuses is noted and not said again; a failure
+ * of the line is an error. */
+enum kp_code sightings_send(struct kp_feed_visit *, struct kp_fetcher *,
+                            const struct sighting_way *, struct kp_err *);
+/* Whether any waits for this feed. */
+bool sightings_wait(const struct kp_feed_visit *, struct kp_err *);
+/* A setting `share` that says neither green nor amber: KP_EINVALID. */
+enum kp_code sightings_share_check(const json_t *settings, struct kp_err *);
 #endif

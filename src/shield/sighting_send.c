@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sightings posted to the collection that a feed names: what its label allows to go there. */
+/* Sightings sent to the server of a feed: what their labels allow to go there. */
 #include "net/json_memory.h"
 #include "shield/sighting.h"
 #include "shield/stix_object.h"
@@ -9,8 +9,7 @@
 
 #include "core/ban.h"
 
-enum { MOST = 100, ANSWER_MOST = 1 << 20 };
-static const char media_type[] = "application/taxii+json;version=2.1";
+enum { MOST = 100, ANSWER_MOST = 1 << 20, URL_MOST = 4 << 10 };
 
 struct waiting {
     int64_t id;
@@ -44,63 +43,101 @@ static enum kp_code note(struct kp_feed_visit *v, int64_t id, const char *fault,
     return kp_store_do(v->store, write_told, &t, err);
 }
 
-/* Why the other side refused one of the objects; false: it took all. */
-static bool refused(const json_t *status, char *why, size_t size)
-{
-    const json_t *failures = json_object_get(status, "failures");
-    if (!json_is_integer(json_object_get(status, "failure_count")) ||
-        !json_integer_value(json_object_get(status, "failure_count")))
-        return false;
-    const char *said = json_string_value(json_object_get(json_array_get(failures, 0), "message"));
-    snprintf(why, size, "the other side refused it: %.150s", said ? said : "it does not say why");
-    kp_utf8_trim(why);
-    return true;
-}
-
-static enum kp_code heard(struct kp_feed_visit *v, const struct waiting *w, const char *url,
-                          struct kp_fetched *got, struct kp_err *err)
+static enum kp_code heard(struct kp_feed_visit *v, const struct sighting_way *way,
+                          const struct waiting *w, struct kp_fetched *got, struct kp_err *err)
 {
     char why[KP_ERR_TEXT] = "";
     struct kp_err unread = { 0 };
     if (got->status == 429 || got->status >= 500) {
         v->wait = got->wait ? got->wait : 60 * KP_SECOND;
-        return kp_fail(err, KP_EPEER, "%.120s answers with status %ld", url, got->status);
+        return kp_fail(err, KP_EPEER, "%.120s answers with status %ld", way->url, got->status);
     }
     if (got->status != 202 && got->status != 200)
         snprintf(why, sizeof why, "the other side refused it with status %ld", got->status);
-    json_t *status = *why ? NULL
-                          : kp_json_object(kp_buf_text(&got->text), got->text.len, "status",
+    json_t *answer = *why ? NULL
+                          : kp_json_object(kp_buf_text(&got->text), got->text.len, "answer",
                                            KP_JSON_DEPTH, &unread);
     if (!*why)
-        refused(status, why, sizeof why);
-    json_decref(status);
+        way->refused(answer, why, sizeof why);
+    json_decref(answer);
     return note(v, w->id, *why ? why : NULL, err);
 }
 
-static enum kp_code send_one(struct kp_feed_visit *v, struct kp_fetcher *f, const char *url,
-                             const struct waiting *w, struct kp_err *err)
+static bool is_named(const struct kp_feed_visit *v)
 {
-    const struct kp_fetch q = { .url = url, .accept = media_type, .most = ANSWER_MOST };
-    struct kp_fetched got;
-    struct kp_buf body;
     const char *share = kp_feed_text(v->settings, "share");
-    bool named = share && kp_tlp_find(share) == KP_TLP_AMBER;
-    if (!kp_gate_tlp(KP_TO_PARTNER, w->tlp, named)) {
+    return share && kp_tlp_find(share) == KP_TLP_AMBER;
+}
+
+static enum kp_code send(struct kp_feed_visit *v, struct kp_fetcher *f,
+                         const struct sighting_way *way, const struct waiting *w,
+                         const json_t *objects, struct kp_err *err)
+{
+    struct kp_buf url, body;
+    struct kp_fetched got;
+    struct kp_err denied = { 0 };
+    kp_buf_init(&url, URL_MOST);
+    kp_buf_init(&body, 1 << 20);
+    kp_buf_str(&url, way->url);
+    way->put(objects, &url, &body, &denied);
+    const struct kp_fetch q = { .url = kp_buf_text(&url),
+                                .accept = way->media_type,
+                                .most = ANSWER_MOST };
+    if (denied.code == KP_EDENIED)
+        note(v, w->id, denied.text, err);
+    else if (denied.code || url.failed || body.failed)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    else {
+        if (!kp_fetcher_post(f, &q, way->media_type, body.data, body.len, &got, err))
+            heard(v, way, w, &got, err);
+        kp_buf_free(&got.text);
+    }
+    kp_buf_free(&url);
+    kp_buf_free(&body);
+    return err->code;
+}
+
+static enum kp_code send_one(struct kp_feed_visit *v, struct kp_fetcher *f,
+                             const struct sighting_way *way, const struct waiting *w,
+                             struct kp_err *err)
+{
+    if (!kp_gate_tlp(KP_TO_PARTNER, w->tlp, is_named(v))) {
         char why[120];
         snprintf(why, sizeof why, "it is TLP:%s, which may not go there", kp_tlp_words[w->tlp]);
         return note(v, w->id, why, err);
     }
-    kp_buf_init(&body, 1 << 20);
-    kp_buf_printf(&body, "{\"objects\":%s}", w->text);
-    if (body.failed)
-        kp_fail(err, KP_ENOMEM, "out of memory");
-    else {
-        if (!kp_fetcher_post(f, &q, media_type, body.data, body.len, &got, err))
-            heard(v, w, url, &got, err);
-        kp_buf_free(&got.text);
-    }
-    kp_buf_free(&body);
+    json_t *objects = kp_json_read(w->text, "sighting", err);
+    if (objects)
+        send(v, f, way, w, objects, err);
+    json_decref(objects);
     return err->code;
+}
+
+enum kp_code sightings_share_check(const json_t *settings, struct kp_err *err)
+{
+    const char *share = kp_feed_text(settings, "share");
+    int tlp = share ? kp_tlp_find(share) : KP_TLP_GREEN;
+    return tlp == KP_TLP_GREEN || tlp == KP_TLP_AMBER
+               ? KP_OK
+               : kp_fail(err, KP_EINVALID, "settings.share: '%.40s' is neither green nor amber",
+                         share);
+}
+
+bool sightings_wait(const struct kp_feed_visit *v, struct kp_err *err)
+{
+    bool any = false;
+    struct kp_db *db = kp_store_reader(v->store, err);
+    struct kp_stmt *s =
+        db ? kp_db_prepare(db, "select 1 from sighting where feed = ? and sent is null limit 1",
+                           err)
+           : NULL;
+    if (s) {
+        kp_bind_int(s, 1, v->id);
+        any = kp_step(s, err);
+        kp_reset(s);
+    }
+    kp_store_reader_done(v->store, db);
+    return any;
 }
 
 static size_t read_waiting(struct kp_feed_visit *v, struct waiting *list, struct kp_err *err)
@@ -126,8 +163,8 @@ static size_t read_waiting(struct kp_feed_visit *v, struct waiting *list, struct
     return n;
 }
 
-enum kp_code sightings_send(struct kp_feed_visit *v, struct kp_fetcher *f, const char *url,
-                            struct kp_err *err)
+enum kp_code sightings_send(struct kp_feed_visit *v, struct kp_fetcher *f,
+                            const struct sighting_way *way, struct kp_err *err)
 {
     struct waiting list[MOST];
     size_t n = MOST;
@@ -135,7 +172,7 @@ enum kp_code sightings_send(struct kp_feed_visit *v, struct kp_fetcher *f, const
         n = read_waiting(v, list, err);
         for (size_t i = 0; i < n; i++) {
             if (!err->code)
-                send_one(v, f, url, &list[i], err);
+                send_one(v, f, way, &list[i], err);
             kp_free(list[i].text);
         }
     }
