@@ -2,7 +2,7 @@
 /* A series on stdin: steps a day, the first step's place in the week, 1 if its steps add up, then a value a step ("nan": not
  * known). Forecasts a day and a week from many of its moments, knowing only what came before, and prints how far off they were:
  * beside the same time a week (where there is none, a day) before, and how much of what came lay in the band. */
-#include "watch/forecast.h"
+#include "watch/outlook.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ struct figures {
     size_t n, inside;
 };
 static double value[MOST];
-static uint16_t slot[MOST + KP_FORECAST_AHEAD];
+static uint16_t slot[MOST + KP_OUTLOOK_AHEAD];
 static size_t n, day, first, adds;
 
 static double naive(size_t at, size_t t)
@@ -29,10 +29,10 @@ static double naive(size_t at, size_t t)
 static void one(size_t at, size_t ahead, struct figures *f)
 {
     struct kp_err err = { 0 };
-    struct kp_forecast_step said[KP_FORECAST_AHEAD];
-    size_t from = at > KP_FORECAST_KNOWN ? at - KP_FORECAST_KNOWN : 0;
-    struct kp_forecast_ask ask = { .n = at - from, .ahead = ahead, .day = day, .known = value + from, .slot = slot + from, .share = 0.8, .adds = adds };
-    if (kp_forecast_make(&ask, said, &err)) {
+    struct kp_outlook_step said[KP_OUTLOOK_AHEAD];
+    size_t from = at > KP_OUTLOOK_KNOWN ? at - KP_OUTLOOK_KNOWN : 0;
+    struct kp_outlook_ask ask = { .n = at - from, .ahead = ahead, .day = day, .known = value + from, .slot = slot + from, .share = 0.8, .adds = adds };
+    if (kp_outlook_make(&ask, said, &err)) {
         fprintf(stderr, "%s\n", err.text);
         exit(1);
     }
@@ -53,18 +53,18 @@ static void one(size_t at, size_t ahead, struct figures *f)
 int main(void)
 {
     unsigned a, b, c;
-    if (scanf("%u %u %u", &a, &b, &c) != 3 || a < 4 || a > KP_FORECAST_DAY)
+    if (scanf("%u %u %u", &a, &b, &c) != 3 || a < 4 || a > KP_OUTLOOK_DAY)
         return 2;
     day = a;
     first = b;
     adds = c;
     while (n < MOST && scanf("%lf", &value[n]) == 1)
         n++;
-    for (size_t i = 0; i < n + KP_FORECAST_AHEAD; i++)
+    for (size_t i = 0; i < n + KP_OUTLOOK_AHEAD; i++)
         slot[i] = (uint16_t)((first + i) % (7 * day));
     for (unsigned k = 0; k < 2; k++) {
         struct figures f = { 0 };
-        size_t ahead = (k ? 7 : 1) * day, begin = kp_forecast_needs(day, ahead);
+        size_t ahead = (k ? 7 : 1) * day, begin = kp_outlook_needs(day, ahead);
         begin = begin > n / 3 ? begin : n / 3;
         for (size_t i = 0; i < ORIGINS && begin < n; i++)
             one(begin + i * (n - begin) / ORIGINS, ahead, &f);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "watch/forecast.h"
+#include "watch/outlook.h"
 
 #include "core/mem.h"
 #include "watch/matrix.h"
@@ -17,7 +17,7 @@ enum {
     ORIGINS = 5,    /* earlier forecasts made a day, at all hours in turn */
     FEWEST = 5,     /* of them before the furthest time ahead has a band */
     BEGIN_DAYS = 2, /* nothing is said of what came before */
-    SLOTS = 7 * KP_FORECAST_DAY,
+    SLOTS = 7 * KP_OUTLOOK_DAY,
 };
 static const double follow_week = 0.3, /* a week: how fast what is usual moves */
     follow_day = 0.15,                 /* the same of a day */
@@ -46,8 +46,8 @@ struct past {
     double *reasons, *base, *said, *spread;
 };
 struct maker {
-    const struct kp_forecast_ask *ask;
-    struct usual week[SLOTS], day[2 * KP_FORECAST_DAY], all;
+    const struct kp_outlook_ask *ask;
+    struct usual week[SLOTS], day[2 * KP_OUTLOOK_DAY], all;
     double last, of_day, of_week, before; /* how far off the usual; `before`: of_week a week ago */
     double *weeks;                        /* of_week at each step */
     struct group group[GROUPS];
@@ -55,6 +55,12 @@ struct maker {
     struct past *past;
     double *room;
 };
+
+/* What is no number, and what would not be one any more in a square, counts as not known. */
+static bool is_known(double value)
+{
+    return fabs(value) <= 1e100;
+}
 
 /* ---- what is usual ---- */
 /* Working days are one kind, Saturday and Sunday the other. */
@@ -100,7 +106,7 @@ static void learn_step(struct maker *m, size_t t)
 {
     double value = m->ask->known[t], day = (double)m->ask->day;
     size_t slot = m->ask->slot[t];
-    if (isfinite(value)) {
+    if (is_known(value)) {
         double off = value - (m->all.n ? usual(m, slot) : value), wide = odd * spread(m, slot);
         off = m->all.n > day ? fmax(-wide, fmin(wide, off)) : off;
         m->last += 0.6 * (off - m->last);
@@ -120,7 +126,7 @@ static double earlier(const struct maker *m, size_t at, size_t t, size_t period,
 {
     size_t back = (t - at) / period + 1;
     for (unsigned i = 0; i < 3 && back * period <= t; i++, back++)
-        if (isfinite(m->ask->known[t - back * period]))
+        if (is_known(m->ask->known[t - back * period]))
             return m->ask->known[t - back * period];
     return other;
 }
@@ -240,7 +246,7 @@ static void score(struct maker *m, struct past *p, size_t t, const double *sum)
     const double *x = p->reasons + k * REASONS;
     double own = spread(m, slot), off = m->ask->known[t] - p->base[k], v[REASONS];
     double came = m->ask->adds ? sum[t + 1] - sum[p->at] : m->ask->known[t];
-    if (!isfinite(off))
+    if (!is_known(m->ask->known[t]))
         return;
     off = fmax(-odd * own, fmin(odd * own, off)) / own;
     for (int i = 0; i < REASONS; i++) {
@@ -290,12 +296,12 @@ static void walk(struct maker *m, const double *sum)
     }
 }
 
-static void say(struct maker *m, struct kp_forecast_step *out)
+static void say(struct maker *m, struct kp_outlook_step *out)
 {
-    const struct kp_forecast_ask *a = m->ask;
+    const struct kp_outlook_ask *a = m->ask;
     double sum = 0, wide = 0, x[REASONS], least = INFINITY;
     for (size_t t = 0; t < a->n; t++)
-        least = fmin(least, a->known[t]); /* fmin passes over NaN */
+        least = is_known(a->known[t]) ? fmin(least, a->known[t]) : least;
     for (size_t i = 0; i < m->groups; i++) {
         weigh(m, &m->group[i]);
         make_band(m, &m->group[i]);
@@ -325,24 +331,24 @@ static void say(struct maker *m, struct kp_forecast_step *out)
     }
 }
 
-size_t kp_forecast_needs(size_t day, size_t ahead)
+size_t kp_outlook_needs(size_t day, size_t ahead)
 {
     return BEGIN_DAYS * day + ahead + FEWEST * stride_of(day);
 }
 
-static enum kp_code check(const struct kp_forecast_ask *a, struct kp_err *err)
+static enum kp_code check(const struct kp_outlook_ask *a, struct kp_err *err)
 {
     size_t known = 0, needs;
-    if (a->day < 4 || a->day > KP_FORECAST_DAY || a->ahead < 1 || a->ahead > KP_FORECAST_AHEAD ||
-        a->n > KP_FORECAST_KNOWN || !(a->share >= 0.5 && a->share <= 0.98))
+    if (a->day < 4 || a->day > KP_OUTLOOK_DAY || a->ahead < 1 || a->ahead > KP_OUTLOOK_AHEAD ||
+        a->n > KP_OUTLOOK_KNOWN || !(a->share >= 0.5 && a->share <= 0.98))
         return kp_fail(err, KP_EINVALID, "a forecast of %zu steps of %zu a day is out of range",
                        a->ahead, a->day);
     for (size_t i = 0; i < a->n + a->ahead; i++)
         if (a->slot[i] >= 7 * a->day)
             return kp_fail(err, KP_EINVALID, "step %u is of no week", a->slot[i]);
     for (size_t i = 0; i < a->n; i++)
-        known += isfinite(a->known[i]);
-    needs = kp_forecast_needs(a->day, a->ahead);
+        known += is_known(a->known[i]);
+    needs = kp_outlook_needs(a->day, a->ahead);
     if (a->n < needs || known < needs / 2)
         return kp_fail(err, KP_ENOTFOUND, "so far ahead it takes %.1f days of history, there are %.1f",
                        (double)needs / (double)a->day, (double)known / (double)a->day);
@@ -381,11 +387,11 @@ static bool make_room(struct maker *m, double **sum)
     m->weeks = m->room + m->pasts * a_past + GROUPS * ERRORS;
     *sum = m->weeks + n;
     for (size_t t = 0; t < n; t++)
-        (*sum)[t + 1] = (*sum)[t] + (isfinite(m->ask->known[t]) ? m->ask->known[t] : 0);
+        (*sum)[t + 1] = (*sum)[t] + (is_known(m->ask->known[t]) ? m->ask->known[t] : 0);
     return true;
 }
 
-enum kp_code kp_forecast_make(const struct kp_forecast_ask *a, struct kp_forecast_step *out,
+enum kp_code kp_outlook_make(const struct kp_outlook_ask *a, struct kp_outlook_step *out,
                               struct kp_err *err)
 {
     if (check(a, err))
