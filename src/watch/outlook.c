@@ -22,6 +22,7 @@ enum {
 static const double follow_week = 0.3, /* a week: how fast what is usual moves */
     follow_day = 0.15,                 /* the same of a day */
     odd = 6,                           /* spreads: what is further off counts as that far */
+    wild = 24,                         /* the same for the spread itself */
     floor_share = 0.15, /* of the spread of all: that of a slot at least */
     doubt = 0.02, doubt_days = 3, /* of what a reason explains: how much it takes to be believed */
     forget = 0.985;               /* a day, of what was learnt of reasons */
@@ -77,8 +78,9 @@ static void take(struct usual *u, double value, double follow)
     if (u->n > 3)
         off = fmax(-odd * u->spread, fmin(odd * u->spread, off));
     u->mean += (u->n == 1 ? 1 : share) * off;
+    double far = fabs(value - u->mean);
     if (u->n > 1)
-        u->spread += (u->n == 2 ? 1 : share) * (fabs(value - u->mean) - u->spread);
+        u->spread += (u->n == 2 ? 1 : share) * ((u->n > 3 ? fmin(far, wild * u->spread) : far) - u->spread);
 }
 
 /* The usual of this slot of the week, as far as it was seen often, else that of its day. */
@@ -254,7 +256,7 @@ static void score(struct maker *m, struct past *p, size_t t, const double *sum)
         g->product[i] += v[i] * off;
     }
     kp_matrix_add_products(g->square, v, 1, REASONS);
-    if (k % g->every == 0)
+    if ((k + 1 - (size_t)g->first) % g->every == 0)
         keep_error(g, (came - p->said[k]) / p->spread[k]);
 }
 
@@ -361,9 +363,9 @@ static void make_groups(struct maker *m, double *room)
     size_t ahead = m->ask->ahead;
     for (double first = 1; first <= (double)ahead && m->groups < GROUPS; m->groups++) {
         struct group *g = &m->group[m->groups];
-        double next = fmax(first + 1, floor(first * 1.4));
+        double next = fmin(fmax(first + 1, floor(first * 1.4)), (double)ahead + 1);
         *g = (struct group){ .first = first, .error = room + m->groups * ERRORS };
-        g->middle = (first + fmin(next, (double)ahead + 1) - 1) / 2;
+        g->middle = (first + next - 1) / 2;
         g->every = 1 + (size_t)(next - first) / 5;
         first = next;
     }

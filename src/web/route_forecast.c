@@ -49,7 +49,7 @@ static enum kp_code find_signal(struct forecast *f, const char *path, struct kp_
     if (kp_gate_signal(m, f->r->to, f->id)) {
         const struct kp_signal_info *info = kp_model_signal(m, f->id);
         f->counts = counter(info->role);
-        f->words = info->enums || info->type < KP_INT64 || info->type > KP_DOUBLE;
+        f->words = info->enums || info->type == KP_BOOL || info->type > KP_DOUBLE;
         for (kp_asset a = info->asset; a && f->n_above < ANCESTORS; a = kp_model_asset(m, a)->parent)
             f->above[f->n_above++] = a;
     } else
