@@ -227,6 +227,14 @@ static const struct kp_flag history_flags[] = {
     { "utc", NULL, "times in UTC" },
     { 0 },
 };
+static const struct kp_flag forecast_flags[] = {
+    { "for", "TIME", "how far ahead: 5m to 14d (default 1d)" },
+    { "every", "TIME", "in steps of this length, a part of a day from 5m to 6h" },
+    { "plot", NULL, "draw it, behind as much of what was" },
+    { "csv", NULL, "comma-separated" },
+    { "utc", NULL, "times in UTC" },
+    { 0 },
+};
 static const struct kp_flag intervals_flags[] = {
     { "kind", "KIND", "state, job, program, part, stop, shift, batch, alarm or gap (all; with --sum state)" },
     { "from", "TIME", "-1h, -2d, 14:30, 2026-11-24T08:00:00Z (default -24h)" },
@@ -533,6 +541,8 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_cert, no_flags, 1, 2, NULL },
     { "history", "PATH...", "what was", "koppel history hall/mill/Load --from -8h --plot", kp_verb_history, history_flags, 1,
       -1, NULL },
+    { "forecast", "PATH", "what a signal will do next, and how sure that is", "koppel forecast hall/power --for 7d --plot", kp_verb_forecast,
+      forecast_flags, 1, 1, NULL },
     { "follow", "NAME", "everything that is stored as JSON lines; goes on where it stopped, misses nothing",
       "koppel follow erp | my-program", kp_verb_follow, follow_flags, 1, 1, NULL },
     { "consumers", "", "the programs that follow, and how far they are", "koppel consumers", kp_verb_consumers,

@@ -90,7 +90,7 @@ int kp_verb_couple(struct kp_cli *), kp_verb_couplings(struct kp_cli *), kp_verb
 int kp_verb_token(struct kp_cli *), kp_verb_user(struct kp_cli *), kp_verb_audit(struct kp_cli *);
 int kp_verb_discover(struct kp_cli *), kp_verb_listen(struct kp_cli *), kp_verb_oidc(struct kp_cli *);
 int kp_verb_trust(struct kp_cli *), kp_verb_cert(struct kp_cli *);
-int kp_verb_history(struct kp_cli *), kp_verb_intervals(struct kp_cli *), kp_verb_sql(struct kp_cli *);
+int kp_verb_forecast(struct kp_cli *), kp_verb_history(struct kp_cli *), kp_verb_intervals(struct kp_cli *), kp_verb_sql(struct kp_cli *);
 int kp_verb_backup(struct kp_cli *), kp_verb_restore(struct kp_cli *), kp_verb_apply(struct kp_cli *), kp_verb_export(struct kp_cli *);
 int kp_verb_follow(struct kp_cli *), kp_verb_consumers(struct kp_cli *);
 int kp_verb_retain(struct kp_cli *), kp_verb_usage(struct kp_cli *), kp_verb_quarantine(struct kp_cli *);

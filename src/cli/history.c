@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/client.h"
-#include "cli/plot.h"
+#include "cli/history.h"
 #include "cli/points.h"
 
 #include "core/clock.h"
@@ -196,7 +195,7 @@ static double bucket_number(const json_t *b, const char *key)
     return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
-static char *unit_of(struct kp_cli *c, const char *path)
+char *kp_plot_unit(struct kp_cli *c, const char *path)
 {
     struct kp_err err = { 0 };
     struct kp_buf url;
@@ -218,7 +217,7 @@ static int by_time(const void *a, const void *b)
 
 /* A value holds until the next one, over steps without a point too; but not over a step of bad values nor over a gap
  * that was recorded for the signal's asset or one above it. */
-static size_t collect_points(const json_t *series, const json_t *gaps, struct kp_plot_point *out)
+size_t kp_plot_collect(const json_t *series, const json_t *gaps, struct kp_plot_point *out)
 {
     const char *path = kp_text(series, "path");
     json_t *one;
@@ -244,13 +243,13 @@ static void draw(struct kp_cli *c, const struct asked *a, const json_t *series, 
 {
     size_t most = json_array_size(json_object_get(series, "buckets")) + json_array_size(gaps);
     struct kp_plot_point *points = kp_alloc((most + 1) * sizeof *points);
-    char *unit = unit_of(c, kp_text(series, "path"));
+    char *unit = kp_plot_unit(c, kp_text(series, "path"));
     int64_t now = kp_utc(&kp_clock_system);
     struct kp_buf out;
     struct kp_plot plot = { .title = kp_text(series, "path"), .unit = unit ? unit : "", .from = a->from,
                             .to = a->to > now && a->from < now ? now : a->to, .width = width, .height = PLOT_HEIGHT,
                             .utc = kp_flag(c, "utc"), .points = points,
-                            .n = points ? collect_points(series, gaps, points) : 0 };
+                            .n = points ? kp_plot_collect(series, gaps, points) : 0 };
     kp_buf_init(&out, 1 << 20);
     kp_plot_draw(&plot, &out);
     fputs(kp_buf_text(&out), stdout);
@@ -259,12 +258,12 @@ static void draw(struct kp_cli *c, const struct asked *a, const json_t *series, 
     kp_free(points);
 }
 
-static json_t *fetch_gaps(struct kp_cli *c, const struct asked *a, struct kp_err *err)
+json_t *kp_plot_gaps(struct kp_cli *c, int64_t since, int64_t until, struct kp_err *err)
 {
     char from[KP_TIME_TEXT], to[KP_TIME_TEXT];
     struct kp_buf url;
-    kp_time_print(a->from, from);
-    kp_time_print(a->to, to);
+    kp_time_print(since, from);
+    kp_time_print(until, to);
     kp_buf_init(&url, URL);
     kp_buf_str(&url, "/api/v1/intervals?kind=gap&limit=10000");
     kp_url_add(&url, "from", from);
@@ -280,7 +279,7 @@ static int plot(struct kp_cli *c, const struct asked *a)
     char points[32];
     size_t width = kp_terminal_width(), i;
     snprintf(points, sizeof points, "%zu", width > 30 ? 2 * (width - 12) : 40);
-    json_t *j = fetch(c, a, NULL, "points", points, &err), *series, *gaps = err.code ? NULL : fetch_gaps(c, a, &err);
+    json_t *j = fetch(c, a, NULL, "points", points, &err), *series, *gaps = err.code ? NULL : kp_plot_gaps(c, a->from, a->to, &err);
     json_array_foreach (err.code ? NULL : json_object_get(j, "series"), i, series)
         draw(c, a, series, json_object_get(gaps, "intervals"), width);
     json_decref(j);

@@ -71,13 +71,29 @@ static size_t column_of(const struct kp_plot *p, const struct canvas *k, int64_t
     return (size_t)(fmin(1, fmax(0, share)) * (double)(k->cells * CELL_X - 1));
 }
 
+/* Three dots of four of the line, one of three of each edge of the band. */
+static void draw_ahead(const struct kp_plot *p, struct canvas *k, const struct kp_plot_point *q)
+{
+    size_t end = column_of(p, k, q->to), mean = row_of(k, q->mean), low = row_of(k, q->min), high = row_of(k, q->max);
+    for (size_t x = column_of(p, k, q->from); x <= end; x++) {
+        if (x % 4 < 3)
+            set_dot(k, x, mean);
+        if (x % 3 == 0) {
+            set_dot(k, x, low);
+            set_dot(k, x, high);
+        }
+    }
+}
+
 static void draw_points(const struct kp_plot *p, struct canvas *k)
 {
     size_t last_x = 0, last_y = 0;
     bool joined = false;
     for (size_t i = 0; i < p->n; i++) {
         const struct kp_plot_point *q = &p->points[i];
-        if (q->gap || !isfinite(q->mean)) {
+        if (q->ahead)
+            draw_ahead(p, k, q);
+        if (q->ahead || q->gap || !isfinite(q->mean)) {
             size_t end = column_of(p, k, q->from);
             for (size_t c = last_x; joined && c < end; c++) /* up to where the gap begins */
                 set_dot(k, c, last_y);

@@ -8,7 +8,8 @@
 struct kp_plot_point {
     int64_t from, to; /* ns UTC */
     double min, mean, max;
-    bool gap; /* no number here */
+    bool gap;   /* no number here */
+    bool ahead; /* a forecast: a dashed line, of the band its edges alone */
 };
 struct kp_plot {
     const char *title, *unit;

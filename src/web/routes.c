@@ -40,6 +40,12 @@ PARAMS history_params[] = {
     { .name = "format", .type = KP_PARAM_CHOICE, .choices = history_formats },
     END,
 };
+PARAMS forecast_params[] = {
+    PATH_REQUIRED,
+    { .name = "horizon", .type = KP_PARAM_DURATION, .min = 300 * KP_SECOND, .max = 14 * 86400 * KP_SECOND, .standard = 86400 * KP_SECOND },
+    { .name = "step", .type = KP_PARAM_DURATION, .min = 300 * KP_SECOND, .max = 6 * 3600 * KP_SECOND },
+    END,
+};
 PARAMS pull_params[] = {
     { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
     { .name = "to", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
@@ -309,6 +315,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_DELETE, API "/signal", kp_route_signal_remove, KP_ENGINEER, 0, one_path },
     { KP_HTTP_PUT, API "/value", kp_route_write, KP_OPERATOR, KP_SLOW | KP_BODY_JSON, one_path },
     { KP_HTTP_GET, API "/history", kp_route_history, KP_VIEWER, 0, history_params },
+    { KP_HTTP_GET, API "/forecast", kp_route_forecast, KP_VIEWER, KP_SLOW, forecast_params },
     { KP_HTTP_GET, API "/intervals", kp_route_intervals, KP_VIEWER, 0, interval_params },
     { KP_HTTP_GET, API "/intervals/sum", kp_route_interval_sum, KP_VIEWER, 0, interval_sum_params },
     { KP_HTTP_POST, API "/intervals", kp_route_interval_make, KP_OPERATOR, KP_BODY_JSON, NULL },

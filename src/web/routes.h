@@ -28,6 +28,7 @@ kp_handler kp_route_machines; /* route_machines.c */
 kp_handler kp_route_assets, kp_route_asset_make, kp_route_asset, kp_route_asset_change, kp_route_asset_remove;
 kp_handler kp_route_values, kp_route_signals, kp_route_signal, kp_route_signal_change, kp_route_signal_remove, kp_route_write;
 kp_handler kp_route_history, kp_route_stream;
+kp_handler kp_route_forecast; /* route_forecast.c */
 kp_handler kp_route_interval_sum; /* route_interval_sum.c */
 kp_handler kp_route_intervals, kp_route_interval_make, kp_route_interval_change, kp_route_interval_remove;
 kp_handler kp_route_couplings, kp_route_couple, kp_route_coupling, kp_route_coupling_change, kp_route_uncouple;

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+from datetime import datetime, timezone
 from pathlib import Path
 
 
@@ -145,3 +146,32 @@ def tep(files):
     return sum(rates) / max(1, len(rates)), 100 * false / max(1, normal)
 
 
+# ---- forecasts: series with a usual day or week, and the step in seconds they are looked at in ----
+SEASONAL = {
+    "realKnownCause/nyc_taxi.csv": 1800,
+    "realKnownCause/ambient_temperature_system_failure.csv": 3600,
+    "realKnownCause/machine_temperature_system_failure.csv": 1800,
+    **{f"realTraffic/{name}.csv": 1800 for name in ("occupancy_t4013", "speed_6005", "speed_t4013", "TravelTime_387", "TravelTime_451")},
+    **{f"realTweets/Twitter_volume_{name}.csv": 1800 for name in ("AAPL", "AMZN", "CVS", "FB", "IBM", "KO", "UPS")},
+    **{f"realAdExchange/exchange-{name}_results.csv": 3600 for name in ("2_cpc", "2_cpm", "3_cpm", "4_cpc")},
+    **{f"realAWSCloudwatch/{name}.csv": 1800 for name in ("elb_request_count_8c0756", "ec2_cpu_utilization_c6585a", "rds_cpu_utilization_cc0c53")},
+}
+
+
+def nab_rows(path):
+    with open(path) as f:
+        return [(datetime.fromisoformat(row["timestamp"]).replace(tzinfo=timezone.utc).timestamp(), float(row["value"])) for row in csv.DictReader(f)]
+
+
+def grid(rows, step):
+    """What eval_forecast reads: steps a day, the first one's place in the week, whether they add up; then the mean of each step."""
+    steps = {}
+    for at, value in rows:
+        steps.setdefault(int(at // step), []).append(value)
+    first, last, day = min(steps), max(steps), 86400 // step
+    values = (sum(steps[i]) / len(steps[i]) if i in steps else math.nan for i in range(first, last + 1))
+    return "\n".join([f"{day} {(first + 3 * day) % (7 * day)} 0", *map(repr, values)])  # 1970 began on a Thursday
+
+
+def mean_ratio(ratios):
+    return math.exp(sum(map(math.log, ratios)) / len(ratios))

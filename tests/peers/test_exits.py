@@ -107,7 +107,7 @@ def plant(tmp_path_factory):
 def test_no_question_of_a_token_is_answered_with_something_secret(plant):
     answers = {"match": ["**"], "path": ["hall", "hall/oven"], "asset": ["hall/**", "hall/oven"], "from": ["-1d", None], "to": ["+1d", None],
                "after": ["0"], "depth": ["9"], "signals": ["true"], "state": ["all"], "kind": ["job", "state", "alarm"], "weeks": ["2"],
-               "name": ["far"], "every": ["day", None]}
+               "name": ["far"], "every": ["day", None], "horizon": ["8h"]}
     asked = 0
     for path, methods in SPEC["paths"].items():
         if "get" not in methods or path == "/api/v1/stream":
@@ -132,6 +132,7 @@ def test_what_is_asked_for_by_name_is_not_there(plant):
         assert api.refused(404, "GET", "signal", path=path) == f"there is no signal '{path}'"
         api.refused(404, "GET", "history", path=path)
         api.refused(404, "GET", "history", path=path, format="csv")
+        api.refused(404, "GET", "forecast", path=path)
         api.refused(404, "PATCH", "signal", {"label": "public"}, path=path)
         api.refused(404, "PUT", "value", {"value": 1}, path=path)
         api.refused(404, "DELETE", "signal", path=path)

@@ -207,6 +207,23 @@ static void the_band_from_minimum_to_maximum_is_filled(void **state)
     kp_buf_free(&b);
 }
 
+static void a_forecast_is_a_dashed_line_between_two_dotted_edges(void **state)
+{
+    (void)state;
+    struct kp_plot_point p[2];
+    make(p, 1, ramp, 0);
+    p[1] = (struct kp_plot_point){ .from = start + 10 * KP_SECOND, .to = start + 60 * KP_SECOND, .min = 0, .mean = 50, .max = 100, .ahead = true };
+    struct kp_buf b = draw(p, 2, 60, "");
+    size_t most = 0, least = 9;
+    for (size_t x = COLUMNS / 2; x < COLUMNS; x++) {
+        size_t dots = column_dots(&b, x);
+        most = dots > most ? dots : most;
+        least = dots < least ? dots : least;
+    }
+    assert_true(most <= 6 && least >= 1 && most > least); /* two columns of dots a cell: three lines with holes, nothing filled */
+    kp_buf_free(&b);
+}
+
 static void nothing_to_draw_is_said(void **state)
 {
     (void)state;
@@ -285,6 +302,7 @@ int main(void)
         cmocka_unit_test(a_gap_stays_blank_and_the_line_ends_where_it_begins),
         cmocka_unit_test(steps_without_a_point_do_not_break_the_line),
         cmocka_unit_test(the_band_from_minimum_to_maximum_is_filled),
+        cmocka_unit_test(a_forecast_is_a_dashed_line_between_two_dotted_edges),
         cmocka_unit_test(nothing_to_draw_is_said),
         cmocka_unit_test(no_line_is_wider_than_asked_and_none_has_colours),
         cmocka_unit_test(extreme_numbers_are_drawn_too),

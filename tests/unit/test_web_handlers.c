@@ -231,6 +231,31 @@ static void history_of_nothing_is_empty_and_bad_ranges_are_refused(void **state)
     }
 }
 
+static void a_forecast_says_what_it_lacks_and_bad_steps_are_refused(void **state)
+{
+    json_t *f = ask(state, "GET", "/api/v1/forecast?path=site/mill/spindle/speed&horizon=7d", NULL, 200);
+    assert_string_equal(text(f, "missing"), "short");
+    assert_int_equal(number(f, "stepMs"), 3600000);
+    assert_true(json_number_value(json_object_get(f, "needsDays")) > 9 && json_number_value(json_object_get(f, "hasDays")) == 0);
+    assert_int_equal(json_array_size(json_object_get(f, "steps")), 0);
+    json_decref(f);
+    f = ask(state, "GET", "/api/v1/forecast?path=site/rack/v0001", NULL, 200);
+    assert_string_equal(text(f, "missing"), "words");
+    json_decref(f);
+    refused(state, "GET", "/api/v1/forecast?path=a/b", NULL, 404, "there is no signal 'a/b'");
+    static const struct {
+        const char *more, *said;
+    } wrong[] = {
+        { "horizon=14d&step=5m", "more than 700 steps" }, { "step=7m", "step: take a part of a day" }, { "step=1m", "step must be from" },
+        { "horizon=15d", "horizon must be from" },        { "horizon=soon", "" },                      { "from=-1d", "" },
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char target[200];
+        snprintf(target, sizeof target, "/api/v1/forecast?path=site/rack/v0001&%s", wrong[i].more);
+        refused(state, "GET", target, NULL, 400, wrong[i].said);
+    }
+}
+
 static void sql_answers_rows_cut_at_the_limit(void **state)
 {
     json_t *q = ask(state, "POST", "/api/v1/sql", "{\"sql\":\"select 1 a, 2.5 b, 'x' c, null d, x'00ff' e\"}", 200);
@@ -445,6 +470,7 @@ int main(void)
         cmocka_unit_test(the_tree_goes_as_deep_as_asked_and_counts_quality),
         cmocka_unit_test(status_tells_of_model_hub_and_store),
         cmocka_unit_test(history_of_nothing_is_empty_and_bad_ranges_are_refused),
+        cmocka_unit_test(a_forecast_says_what_it_lacks_and_bad_steps_are_refused),
         cmocka_unit_test(sql_answers_rows_cut_at_the_limit),
         cmocka_unit_test(bad_bodies_change_nothing),
         cmocka_unit_test(a_token_becomes_a_session_that_its_owner_can_close),
