@@ -316,4 +316,15 @@ static const char schema_v10[] =
     "  version text, hash blob, state integer not null, why text, at integer not null, primary key(feed, url)) without rowid;"
     "create index feed_document_advisory on feed_document(advisory) where advisory is not null;"
     "create index feed_document_state on feed_document(feed, state);";
+
+static const char schema_v11[] =
+    /* Indicators that were met (shield/observe.h), a row for each and the thing it was about. name, source, tlp: of the indicator; kind,
+     * what, fields, asset: of what was seen last (enum kp_observed_kind, a sentence, JSON); alarm: its interval while it is open; told: how
+     * many of them sightings have told that are out of this node's hands, told_at: when the last one was made, sighting: that one */
+    "create table stix_hit(id integer primary key autoincrement, object text not null, thing text not null, name text not null,"
+    "  source text not null, tlp integer not null, kind integer not null, what text not null, fields text not null, asset integer not null,"
+    "  count integer not null, first integer not null, last integer not null, alarm integer, told integer not null default 0, told_at integer,"
+    "  sighting integer, ignored integer not null default 0, comment text, who text, unique(object, thing));"
+    "create index stix_hit_sighting on stix_hit(sighting) where sighting is not null;"
+    "create index stix_hit_alarm on stix_hit(alarm) where alarm is not null;";
 #endif
