@@ -489,7 +489,7 @@ static const struct kp_word feed_words[] = {
     { 0 },
 };
 static const struct kp_flag sightings_flags[] = {
-    { "to", "FEED", "with add: post it to the collection this feed names (koppel feed set FEED --set post=COLLECTION)" },
+    { "to", "FEED", "with add, send: post it to the collection this feed names (koppel feed set FEED --set post=COLLECTION)" },
     { "count", "N", "with add: how often (1)" },
     { "first", "TIME", "with add: when first, as RFC 3339 (when last)" },
     { "last", "TIME", "with add: when last (now)" },
@@ -502,7 +502,32 @@ static const struct kp_flag sightings_flags[] = {
 static const struct kp_word sightings_words[] = {
     { "list", "", "", "what was seen, and what became of it", "koppel sightings" },
     { "add", "ID", "to count first last comment observed tlp named", "say that this object was seen here", "koppel sightings add indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f --to centre --count 3" },
+    { "send", "NUMBER", "to", "let one go out that was prepared or stays here", "koppel sightings send 4 --to centre" },
     { "remove", "NUMBER", "", "take back one that has not gone out", "koppel sightings remove 4" },
+    { 0 },
+};
+static const struct kp_flag observations_flags[] = {
+    { "kind", "KIND", "with list: login, login-failed, refused, connection, coupling, certificate, device, firmware, change, partner, flow, alert, dns, tls, http, file or log" },
+    { "address", "ADDRESS", "with list: from or to this address" },
+    { "limit", "N", "with list: how many at most (100)" },
+    { "stix", NULL, "with list --json: as objects of STIX too" },
+    { "open", NULL, "with hits: those with an alarm that is not over" },
+    { "comment", "TEXT", "with ignore, mind: why" },
+    { "watch", "yes|no", "with set: whether what is seen is held against indicators" },
+    { "sightings", "ask|send|off", "with set: prepared for you, sent at once, or none (ask)" },
+    { "feed", "FEED", "with set: where sightings go; - = to the feed that brought the indicator" },
+    { "eve", "PATH", "with set: a file or folder of EVE JSON lines (Suricata) or Zeek's JSON logs to read along; - = none" },
+    { "syslog-file", "PATH", "with set: a log file to read along; - = none" },
+    { "syslog", "ADDRESS:PORT", "with set: take syslog there, by UDP and TCP; - = do not" },
+    { 0 },
+};
+static const struct kp_word observations_words[] = {
+    { "list", "", "kind address limit stix", "the newest, and what is watched", "koppel observations list --kind login-failed" },
+    { "hits", "", "open", "indicators that were met, and by what", "koppel observations hits" },
+    { "ignore", "NUMBER", "comment", "no alarm and no sighting of this hit any more", "koppel observations ignore 7 --comment 'our own scanner'" },
+    { "mind", "NUMBER", "comment", "alarms of it again", "koppel observations mind 7" },
+    { "set", "", "watch sightings feed eve syslog-file syslog", "what becomes of hits, and what other programs tell; alone: as it is",
+      "koppel observations set --sightings send --eve /var/log/suricata/eve.json" },
     { 0 },
 };
 static const struct kp_flag shield_flags[] = {
@@ -608,7 +633,9 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_advisories, advisories_flags, 0, -1, advisories_words },
     { "feed", "list | show | add | set | pull | documents | import | remove | collection ...", "where threat information is brought from, and what is shared", "koppel feed pull centre",
       kp_verb_feed, feed_flags, 0, -1, feed_words },
-    { "sightings", "list | add | remove ...", "what was seen here of what others warn of", "koppel sightings add indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f --to centre",
+    { "observations", "list | hits | ignore | mind | set ...", "what this node sees of others, held against what others warn of", "koppel observations hits",
+      kp_verb_observations, observations_flags, 0, 2, observations_words },
+    { "sightings", "list | add | send | remove ...", "what was seen here of what others warn of", "koppel sightings add indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f --to centre",
       kp_verb_sightings, sightings_flags, 0, -1, sightings_words },
     { "shield", "match", "which devices of a list the advisories of a folder are about, without a node",
       "koppel shield match --inventory devices.csv --advisories csaf/", kp_verb_shield, shield_flags, 1, 1, NULL },

@@ -100,7 +100,7 @@ int kp_verb_csaf(struct kp_cli *), kp_verb_stix(struct kp_cli *);
 int kp_verb_watch(struct kp_cli *);
 int kp_verb_shield(struct kp_cli *);
 int kp_verb_inventory(struct kp_cli *), kp_verb_advisories(struct kp_cli *);
-int kp_verb_feed(struct kp_cli *), kp_verb_sightings(struct kp_cli *);
+int kp_verb_feed(struct kp_cli *), kp_verb_sightings(struct kp_cli *), kp_verb_observations(struct kp_cli *);
 int kp_verb_flex(struct kp_cli *);
 int kp_flex_report(struct kp_cli *); /* flex_report.c */
 int kp_flex_shop(struct kp_cli *); /* what flex says of the shop floor */

@@ -80,6 +80,16 @@ static int add(struct kp_cli *c)
     return KP_DONE;
 }
 
+static int release(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    if (!kp_flag(c, "to"))
+        return kp_complain(c, KP_MISUSE, "send takes --to FEED");
+    json_t *body = json_pack("{s:s}", "feed", kp_flag(c, "to"));
+    json_decref(kp_client_at(c, "POST", "sightings", c->argv[1], "send", body, &err));
+    return err.code ? kp_fault(c, &err) : KP_DONE;
+}
+
 int kp_verb_sightings(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
@@ -88,8 +98,10 @@ int kp_verb_sightings(struct kp_cli *c)
         return list(c);
     if (c->argc == 2 && strcmp(act, "add") == 0)
         return add(c);
+    if (c->argc == 2 && strcmp(act, "send") == 0)
+        return release(c);
     if (c->argc != 2 || strcmp(act, "remove") != 0)
-        return kp_complain(c, KP_MISUSE, "it takes: list, add ID or remove NUMBER");
+        return kp_complain(c, KP_MISUSE, "it takes: list, add ID, send NUMBER or remove NUMBER");
     json_decref(kp_client_at(c, "DELETE", "sightings", c->argv[1], NULL, NULL, &err));
     return err.code ? kp_fault(c, &err) : KP_DONE;
 }

@@ -3,6 +3,7 @@
 #include "core/hub_private.h"
 
 #include "core/log.h"
+#include "core/url.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -260,9 +261,28 @@ static bool let_go(struct kp_coupling *c)
     return go;
 }
 
+/* Where it went, and how that ended. A name was looked up just now when it opened, so it is known here. */
+static void observe(struct kp_coupling *c, bool opened)
+{
+    struct kp_url u;
+    struct kp_err none = { 0 };
+    char address[KP_ADDRESS_TEXT] = "";
+    if (kp_url_parse(c->url, &u, &none) || !u.host[0] || !c->hub->observer.take)
+        return;
+    bool literal = kp_host_address(u.host, opened, address);
+    kp_hub_observe(c->hub, &(struct kp_observed){ .kind = KP_SEEN_COUPLING,
+                                                  .to_port = u.port,
+                                                  .text = { [KP_SEEN_TO] = address,
+                                                            [KP_SEEN_PROTOCOL] = u.scheme,
+                                                            [KP_SEEN_DOMAIN] = literal ? NULL : u.host,
+                                                            [KP_SEEN_COUPLED] = c->name,
+                                                            [KP_SEEN_DETAIL] = opened ? "connected" : "tried" } });
+}
+
 static enum kp_code serve(struct kp_coupling *c, struct kp_err *err)
 {
     enum kp_code code = c->class->open(c, err);
+    observe(c, !code);
     while (!code && !let_go(c)) {
         run_asks(c);
         code = c->class->step(c, err);

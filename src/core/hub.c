@@ -140,6 +140,16 @@ void kp_hub_each_link(struct kp_hub *h, void (*each)(void *, const struct kp_lin
     pthread_mutex_unlock(&h->lock);
 }
 
+void kp_hub_set_observer(struct kp_hub *h, struct kp_observer o)
+{
+    h->observer = o;
+}
+
+bool kp_hub_observe(struct kp_hub *h, const struct kp_observed *o)
+{
+    return h->observer.take && h->observer.take(h->observer.self, o);
+}
+
 void kp_hub_set_share(struct kp_hub *h, void *share)
 {
     h->share = share;

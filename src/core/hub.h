@@ -4,6 +4,7 @@
 /* The hub: one thread that alone changes the model. Couplings push batches in; the history gets
  * every batch; subscribers get what their filter lets through, each at its own pace. */
 #include "core/coupling.h"
+#include "core/observed.h"
 
 enum { KP_COUPLINGS_MAX = 1000, KP_SUBSCRIBERS_MAX = 256 };
 
@@ -127,6 +128,11 @@ void kp_hub_note(struct kp_hub *, kp_asset, uint8_t label, const char *json);
 /* Opens an alarm interval at the root (text = what and what to do) or, with text NULL, closes it.
  * From any thread; repeated calls with the same key and text change nothing. */
 void kp_hub_condition(struct kp_hub *, const char *key, const char *text);
+
+/* ---- what the node sees of others ---- */
+void kp_hub_set_observer(struct kp_hub *, struct kp_observer); /* before start */
+/* From any thread; never waits. False: nobody wants to know, or there was no room. */
+bool kp_hub_observe(struct kp_hub *, const struct kp_observed *);
 
 struct kp_hub_stats {
     uint64_t samples, batches, stored, duplicates, unknown, lost; /* lost: the sink had no room */

@@ -89,6 +89,7 @@ struct kp_hub {
     struct kp_queue *in;
     struct kp_sink sink;
     struct kp_listener listener;
+    struct kp_observer observer;
     void *context, *share;
     int64_t stale_after;
     pthread_t thread;

@@ -2,9 +2,11 @@
 #include "core/url.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "core/ban.h"
 
@@ -86,6 +88,28 @@ bool kp_host_is_own(const char *host)
     struct in_addr address;
     return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
            (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
+}
+
+static bool print_address(const struct sockaddr *a, char out[KP_ADDRESS_TEXT])
+{
+    const void *at = a->sa_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr
+                                              : (const void *)&((const struct sockaddr_in *)(const void *)a)->sin_addr;
+    return inet_ntop(a->sa_family, at, out, KP_ADDRESS_TEXT) != NULL;
+}
+
+bool kp_host_address(const char *host, bool ask, char out[KP_ADDRESS_TEXT])
+{
+    struct in6_addr any;
+    struct addrinfo *list = NULL, want = { .ai_socktype = SOCK_STREAM };
+    int family = inet_pton(AF_INET, host, &any) == 1 ? AF_INET : inet_pton(AF_INET6, host, &any) == 1 ? AF_INET6 : 0;
+    out[0] = 0;
+    if (family)
+        return inet_ntop(family, &any, out, KP_ADDRESS_TEXT) != NULL;
+    if (ask && getaddrinfo(host, NULL, &want, &list) == 0 && !print_address(list->ai_addr, out))
+        out[0] = 0;
+    if (list)
+        freeaddrinfo(list);
+    return false;
 }
 
 void kp_url_escape(struct kp_buf *out, const char *text, const char *plain)

@@ -22,6 +22,10 @@ enum kp_code kp_url_parse(const char *text, struct kp_url *, struct kp_err *);
 bool kp_url_setting(const char *text, const char **at, char key[64], char value[KP_HOST_MAX]);
 /* Whether this host (as kp_url has it) can only be this machine: other names count for nothing, whatever they resolve to. */
 bool kp_host_is_own(const char *host);
+/* The address of IP that a host is, as text, and true; or (ask) what its name stands for, and false.
+ * "" when there is none. Asking may wait for a name server. */
+enum { KP_ADDRESS_TEXT = 46 };
+bool kp_host_address(const char *host, bool ask, char out[KP_ADDRESS_TEXT]);
 /* Adds the text; but for letters, digits and what is `plain` each byte as %XX (RFC 3986, 2.1). */
 #define KP_URL_UNRESERVED "-._~"                /* 2.3 */
 #define KP_URL_SEGMENT "-._~:@!$&'()*+,;="      /* 3.3: of a path */

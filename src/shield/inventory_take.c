@@ -6,6 +6,7 @@
 #include "net/json_memory.h"
 #include "shield/feed_keep.h"
 #include "shield/keep.h"
+#include "shield/observe_keep.h"
 #include "shield/openpgp.h"
 
 #include <stdio.h>
@@ -16,18 +17,6 @@
 enum { BOM_DEPTH = 40, COMPONENTS_DEEP = 8, ALARM_TEXT = 200, STACK = 64 };
 
 /* ---- the alarm ---- */
-struct telling {
-    struct kp_model *model;
-    struct kp_interval v;
-    struct kp_err *err;
-};
-
-static void tell(void *arg)
-{
-    struct telling *t = arg;
-    t->v.id = kp_model_put_interval(t->model, &t->v, t->err);
-}
-
 static enum kp_code keep_alarm(struct kp_db *db, void *arg, struct kp_err *err)
 {
     const int64_t *pair = arg;
@@ -39,50 +28,20 @@ static enum kp_code keep_alarm(struct kp_db *db, void *arg, struct kp_err *err)
     return kp_run(s, err);
 }
 
-static bool find_open(void *arg, const struct kp_interval *v)
-{
-    struct telling *t = arg;
-    if (v->id != t->v.id)
-        return true;
-    t->v.start = v->start;
-    return false;
-}
-
 enum kp_code device_alarm(struct kp_shield *s, int64_t device, kp_asset asset, int64_t interval,
                           const char *text, struct kp_err *err)
 {
-    int64_t now = kp_utc(s->clock);
-    struct telling t = { s->model,
-                         { .id = interval,
-                           .asset = asset,
-                           .kind = KP_INTERVAL_ALARM,
-                           .start = now,
-                           .end = text ? KP_FOREVER : now },
-                         err };
-    struct kp_buf attributes;
-    if (!text) {
-        t.v.start = KP_NO_TIME;
-        kp_model_lock(s->model);
-        kp_model_open_intervals(s->model, asset, find_open, &t);
-        kp_model_unlock(s->model);
-        if (t.v.start == KP_NO_TIME)
-            return KP_OK; /* the alarm has gone with its asset */
-        t.v.end = now > t.v.start ? now : t.v.start;
-    }
-    kp_buf_init(&attributes, 4096);
-    struct kp_json j = kp_json(&attributes);
-    kp_json_begin(&j, '{');
-    kp_json_put_text(&j, "key", "firmware");
-    kp_json_put_text(&j, "text", text ? text : "the firmware changed, and a person has seen it");
-    kp_json_put_int(&j, "severity", 700);
-    kp_json_end(&j, '}');
-    t.v.attributes = kp_buf_text(&attributes);
-    if (kp_hub_call(s->hub, tell, &t))
-        kp_fail(err, KP_ESTOPPED, "the node is stopping");
-    int64_t pair[] = { t.v.id, device };
-    if (!err->code && text)
+    struct shield_alarm a = { .interval = interval,
+                              .asset = asset,
+                              .key = "firmware",
+                              .text = text ? text : "the firmware changed, and a person has seen it",
+                              .severity = 700,
+                              .over = !text };
+    int64_t pair[] = { 0, device };
+    if (!shield_alarm(s, &a, err) && text) {
+        pair[0] = a.interval;
         kp_store_do(s->store, keep_alarm, pair, err);
-    kp_buf_free(&attributes);
+    }
     return err->code;
 }
 
@@ -521,8 +480,10 @@ struct kp_shield *kp_shield_new(struct kp_hub *hub, struct kp_store *store,
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->work, NULL);
     pthread_cond_init(&s->wake, NULL);
-    if ((s->feeds = feeds_new(s)) && (s->exits = exits_new()))
+    if ((s->feeds = feeds_new(s)) && (s->exits = exits_new()) && (s->observing = observing_new(s))) {
+        kp_hub_set_observer(hub, (struct kp_observer){ s->observing->queue, kp_seen_put });
         return s;
+    }
     kp_shield_free(s);
     kp_fail(err, KP_ENOMEM, "out of memory");
     return NULL;
@@ -532,8 +493,12 @@ enum kp_code kp_shield_start(struct kp_shield *s, struct kp_err *err)
 {
     kp_openpgp_clean(kp_store_dir(s->store));
     s->stopping = false;
-    if (pthread_create(&s->thread, NULL, watch, s) != 0)
+    if (observing_start(s->observing, err))
+        return err->code;
+    if (pthread_create(&s->thread, NULL, watch, s) != 0) {
+        observing_stop(s->observing);
         return kp_fail(err, KP_EIO, "the system gives no thread for the inventory");
+    }
     s->running = true;
     return KP_OK;
 }
@@ -548,6 +513,7 @@ void kp_shield_stop(struct kp_shield *s)
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
     feeds_stop(s->feeds);
+    observing_stop(s->observing);
     exits_write(s, true);
     s->running = false;
 }
@@ -568,6 +534,7 @@ void kp_shield_free(struct kp_shield *s)
     kp_arena_free(&s->texts);
     feeds_free(s->feeds);
     exits_free(s->exits);
+    observing_free(s->observing);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->work);
     pthread_mutex_destroy(&s->lock);

@@ -42,6 +42,7 @@ struct kp_shield {
     const char *aliases;        /* makers' other names, as the user has them; NULL: none */
     struct feeds *feeds;        /* who brings what (feed_keep.h) */
     struct exits *exits;
+    struct observing *observing; /* what is seen, and what is known of it (observe.h) */
     bool woken;                 /* by the lock `lock`: somebody wants a turn of the thread */
 };
 void kp_shield_wake(struct kp_shield *);
@@ -97,6 +98,17 @@ void shield_put_taken(const struct advisory_taking *, struct kp_json *);
 /* EPSS (CSV) or KEV (JSON). Writes an object of counts; the text is changed. */
 enum kp_code shield_take_exploits(struct kp_shield *, char *text, size_t len, struct kp_json *,
                                   struct kp_err *);
+/* An alarm interval. */
+struct shield_alarm {
+    int64_t interval; /* 0: it is opened; out: its number */
+    kp_asset asset;
+    uint8_t label;
+    const char *key, *text;
+    const char *from; /* who tells it, when it is about nothing in the model; NULL: a machine does */
+    int severity;     /* 1 .. 1000, as OPC UA has it */
+    bool over;        /* it is closed; one that is not there any more is no error */
+};
+enum kp_code shield_alarm(struct kp_shield *, struct shield_alarm *, struct kp_err *);
 /* Opens or closes the alarm of a device. */
 enum kp_code device_alarm(struct kp_shield *, int64_t device, kp_asset, int64_t interval,
                           const char *text, struct kp_err *);

@@ -342,9 +342,11 @@ static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
         return err->code;
     struct kp_stmt *s = kp_db_prepare(
         db,
-        "insert into sighting(sighted, object, text, tlp, summary, count, named, feed, who, made)"
-        " select ?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, 0), ?9, ?10 where (select count(*) from"
-        " sighting where sent is null) < ?11",
+        "insert into sighting(id, sighted, object, text, tlp, summary, count, named, feed, who, made)"
+        " select nullif(?12, 0), ?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, 0), ?9, ?10 where (select"
+        " count(*) from sighting where sent is null) < ?11 on conflict(id) do update set object = ?2,"
+        " text = ?3, tlp = ?4, summary = ?5, count = ?6, feed = nullif(?8, 0), made = ?10 where"
+        " sent is null and feed is null",
         err);
     if (!s)
         return err->code;
@@ -359,9 +361,10 @@ static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
     kp_bind_text(s, 9, m->who);
     kp_bind_int(s, 10, m->now);
     kp_bind_int(s, 11, KP_SIGHTINGS_MAX);
+    kp_bind_int(s, 12, m->id);
     if (kp_run(s, err))
         return err->code;
-    m->id = kp_db_last_id(db);
+    m->id = m->id ? m->id : kp_db_last_id(db);
     return kp_db_changes(db)
                ? KP_OK
                : kp_fail(err, KP_EFULL, "%d sightings wait to go out already", KP_SIGHTINGS_MAX);
@@ -370,7 +373,7 @@ static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
 enum kp_code kp_sighting_add(struct kp_shield *s, const json_t *body, const char *who,
                              const char *node, int64_t *id, struct kp_err *err)
 {
-    struct making m = { .shield = s, .who = who, .node = node, .now = kp_utc(s->clock) };
+    struct making m = { .shield = s, .who = who, .node = node, .now = kp_utc(s->clock), .id = *id };
     struct kp_err none = { 0 };
     kp_buf_init(&m.text, TEXT_MAX);
     if (!read_body(body, &m, err) && m.summary && strlen(m.summary) > SUMMARY)
@@ -383,6 +386,39 @@ enum kp_code kp_sighting_add(struct kp_shield *s, const json_t *body, const char
     return err->code;
 }
 
+/* ---- letting go ---- */
+struct releasing {
+    int64_t id;
+    struct making m; /* of it the feed alone */
+};
+
+static enum kp_code set_feed(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    struct releasing *r = arg;
+    if (find_feed(db, &r->m, err))
+        return err->code;
+    struct kp_stmt *s = kp_db_prepare(
+        db, "update sighting set feed = ?2, fault = null where id = ?1 and sent is null", err);
+    if (!s)
+        return err->code;
+    kp_bind_int(s, 1, r->id);
+    kp_bind_int(s, 2, r->m.feed_id);
+    if (kp_run(s, err) || kp_db_changes(db))
+        return err->code;
+    return kp_fail(err, KP_ENOTFOUND, "there is no sighting %lld that has not gone out",
+                   (long long)r->id);
+}
+
+enum kp_code kp_sighting_release(struct kp_shield *s, int64_t id, const char *feed,
+                                 struct kp_err *err)
+{
+    struct releasing r = { id, { .feed = feed } };
+    struct kp_err none = { 0 };
+    if (!kp_store_do(s->store, set_feed, &r, err))
+        kp_feed_hurry(s, feed, &none); /* as for one that is made for it */
+    return err->code;
+}
+
 static enum kp_code erase(struct kp_db *db, void *arg, struct kp_err *err)
 {
     int64_t id = *(const int64_t *)arg;
@@ -391,10 +427,18 @@ static enum kp_code erase(struct kp_db *db, void *arg, struct kp_err *err)
     if (!s)
         return err->code;
     kp_bind_int(s, 1, id);
-    if (kp_run(s, err) || kp_db_changes(db))
+    if (kp_run(s, err))
         return err->code;
-    return kp_fail(err, KP_ENOTFOUND, "there is no sighting %lld that has not gone out",
-                   (long long)id);
+    if (!kp_db_changes(db))
+        return kp_fail(err, KP_ENOTFOUND, "there is no sighting %lld that has not gone out",
+                       (long long)id);
+    /* who takes back one that was prepared wants nothing of that to be told */
+    s = kp_db_prepare(db, "update stix_hit set told = count, sighting = null where sighting = ?",
+                      err);
+    if (!s)
+        return err->code;
+    kp_bind_int(s, 1, id);
+    return kp_run(s, err);
 }
 
 enum kp_code kp_sighting_remove(struct kp_shield *s, int64_t id, struct kp_err *err)

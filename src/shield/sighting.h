@@ -13,9 +13,12 @@ enum { KP_SIGHTINGS_MAX = 10000 };
 enum kp_code kp_sightings_show(struct kp_shield *, enum kp_recipient, struct kp_json *,
                                struct kp_err *);
 /* {of, feed, count, first, last, summary, tlp, observed {type, value}, named}: the object that was
- * seen must be here; without a feed it is only kept. `node`: this node's name. */
+ * seen must be here; without a feed it is only kept. `node`: this node's name. *id: 0, or one that
+ * is only kept and is written anew. */
 enum kp_code kp_sighting_add(struct kp_shield *, const json_t *body, const char *who,
                              const char *node, int64_t *id, struct kp_err *);
+/* One that is only kept goes to a feed that posts. */
+enum kp_code kp_sighting_release(struct kp_shield *, int64_t id, const char *feed, struct kp_err *);
 /* One that has not gone out. */
 enum kp_code kp_sighting_remove(struct kp_shield *, int64_t id, struct kp_err *);
 

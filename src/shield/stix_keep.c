@@ -387,7 +387,7 @@ enum kp_code stix_keep(struct kp_stix_pattern *p, const struct kp_stix_observati
         *hit = (struct kp_stix_hit){ 1, &k->single };
         return KP_OK;
     }
-    if (k->n == KP_STIX_HELD_MAX)
+    if (k->n >= (p->hold ? p->hold : KP_STIX_HELD_MAX))
         make_room(k);
     if (!kp_grow(&k->held, &k->capacity, k->n + 1, sizeof *k->held))
         return kp_fail(err, KP_ENOMEM, "out of memory keeping observations");

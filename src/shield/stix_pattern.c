@@ -55,6 +55,11 @@ void kp_stix_pattern_free(struct kp_stix_pattern *p)
     kp_free(p);
 }
 
+void kp_stix_pattern_hold(struct kp_stix_pattern *p, size_t most)
+{
+    p->hold = most < KP_STIX_HELD_MAX ? most : KP_STIX_HELD_MAX;
+}
+
 enum kp_code kp_stix_pattern_take(struct kp_stix_pattern *p, const struct kp_stix_observation *o,
                                   struct kp_stix_hit *hit, struct kp_err *err)
 {

@@ -29,6 +29,9 @@ enum kp_code kp_stix_pattern_check(const char *text, size_t len, struct kp_err *
 struct kp_stix_pattern *kp_stix_pattern_new(const char *text, size_t len, struct kp_err *);
 void kp_stix_pattern_free(struct kp_stix_pattern *);
 
+/* Keeps `most` observations at most instead of KP_STIX_HELD_MAX. */
+void kp_stix_pattern_hold(struct kp_stix_pattern *, size_t most);
+
 /* The observations a hit is made of, each once, the last one given among them. */
 struct kp_stix_hit {
     size_t n;

@@ -143,6 +143,7 @@ struct kp_stix_pattern {
     struct stix_node *root;
     struct stix_plan *plan;
     struct stix_regex *regex; /* all of them */
+    size_t hold;              /* observations it may keep; 0: KP_STIX_HELD_MAX */
     bool single;              /* no plan needs a second observation */
     struct stix_keeping *keeping;
 };

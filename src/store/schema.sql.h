@@ -317,7 +317,6 @@ static const char schema_v10[] =
     "create index feed_document_advisory on feed_document(advisory) where advisory is not null;"
     "create index feed_document_state on feed_document(feed, state);";
 
-/* Version 11: incidents (src/shield/incident.h). */
 static const char schema_v11[] =
     /* aware: when somebody here noticed it, from which clocks count; began: when it did; fixed: when a remedy was there; handled: when it
      * was closed. Words of shield/incident_clock.h */
@@ -337,5 +336,14 @@ static const char schema_v11[] =
     "create trigger incident_log_remove before delete on incident_log begin select raise(abort, 'what was noted is not removed'); end;"
     /* What goes to whom by law: texts as people edited them (JSON), and that and when a person sent it */
     "create table incident_stage(incident integer not null, stage text not null, sent integer, reference text, who text, texts text,"
-    "  primary key(incident, stage)) without rowid;";
+    "  primary key(incident, stage)) without rowid;"
+    /* Indicators that were met (shield/observe.h), a row for each and the thing it was about. name, source, tlp: of the indicator; kind,
+     * what, fields, asset: of what was seen last (enum kp_observed_kind, a sentence, JSON); alarm: its interval while it is open; told: how
+     * many of them sightings have told that are out of this node's hands, told_at: when the last one was made, sighting: that one */
+    "create table stix_hit(id integer primary key autoincrement, object text not null, thing text not null, name text not null,"
+    "  source text not null, tlp integer not null, kind integer not null, what text not null, fields text not null, asset integer not null,"
+    "  count integer not null, first integer not null, last integer not null, alarm integer, told integer not null default 0, told_at integer,"
+    "  sighting integer, ignored integer not null default 0, comment text, who text, unique(object, thing));"
+    "create index stix_hit_sighting on stix_hit(sighting) where sighting is not null;"
+    "create index stix_hit_alarm on stix_hit(alarm) where alarm is not null;";
 #endif

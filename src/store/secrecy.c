@@ -45,7 +45,8 @@ enum kp_code kp_store_holds_secret(struct kp_store *s, bool *any, struct kp_err 
                                    " or exists(select 1 from asset where label = 'secret')"
                                    " or exists(select 1 from signal where label = 'secret')"
                                    " or exists(select 1 from interval where label = 'secret')"
-                                   " or exists(select 1 from stix_object where tlp >= 4)"; /* gate/tlp.h: RED */
+                                   " or exists(select 1 from stix_object where tlp >= 4)"
+                                   " or exists(select 1 from stix_hit where tlp >= 4)"; /* gate/tlp.h: RED */
     int64_t found = 1;
     struct kp_db *db = kp_store_reader(s, err);
     if (db)

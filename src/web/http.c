@@ -630,6 +630,21 @@ static struct kp_guest *guest_new(struct listener *l, struct MHD_Connection *con
     return guest;
 }
 
+/* Of who comes from another machine; behind a proxy it is not known yet who that is. */
+static void observe(const struct listener *l, struct MHD_Connection *connection)
+{
+    char from[KP_FROM_MAX];
+    if (!l->door || !l->tls)
+        return;
+    find_address(connection, from);
+    kp_hub_observe(kp_node_hub(l->web->node),
+                   &(struct kp_observed){ .kind = KP_SEEN_CONNECTION,
+                                          .to_port = (uint16_t)kp_lan_port(l->door->lan),
+                                          .text = { [KP_SEEN_FROM] = from,
+                                                    [KP_SEEN_PROTOCOL] = "https",
+                                                    [KP_SEEN_DETAIL] = l->partners ? "partners" : NULL } });
+}
+
 static void connection_changed(void *cls, struct MHD_Connection *connection, void **context,
                                enum MHD_ConnectionNotificationCode what)
 {
@@ -637,6 +652,7 @@ static void connection_changed(void *cls, struct MHD_Connection *connection, voi
     struct kp_guest *guest = *context;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         *context = guest_new(listener, connection);
+        observe(listener, connection);
     } else if (guest) {
         kp_keeper_remove(listener->web->keeper, guest);
         kp_tls_drop(guest->tls);

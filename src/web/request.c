@@ -431,6 +431,7 @@ static void audit(struct kp_request *r)
     int status = r->reply.status;
     bool refused = status == 401 || status == 403 || status == 429;
     bool changed = status < 400 && (r->method != KP_HTTP_GET || r->action) && !(r->route->needs & KP_DATA) && !kp_arg_int(r, "dryRun");
+    kp_request_observe(r, refused, changed);
     if (!r->guard || (!changed && !(refused && r->showed)))
         return;
     char action[96];

@@ -145,6 +145,9 @@ void kp_request_serve(struct kp_request *);
 /* Whether who began a reply that flows may still have it. Any thread. */
 bool kp_request_allowed(const struct kp_request *);
 
+/* Tells the hub what was seen of who asks (route_observe.c). */
+void kp_request_observe(const struct kp_request *, bool refused, bool changed);
+
 /* While set, `cancel(arg)` is called (from another thread) when the client hangs up. NULL ends that; after it
  * returns no call runs. */
 void kp_request_on_gone(struct kp_request *, void (*cancel)(void *arg), void *arg);

@@ -65,7 +65,7 @@ enum kp_code kp_route_sightings(struct kp_request *r, struct kp_err *err)
 
 enum kp_code kp_route_sighting_add(struct kp_request *r, struct kp_err *err)
 {
-    int64_t id;
+    int64_t id = 0;
     json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
     if (body && !kp_sighting_add(shield(r), body, r->who.user, kp_node_name(r->node), &id, err))
         kp_reply_id(r, id, 201);

@@ -158,6 +158,18 @@ PARAMS stix_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 1000, .standard = 100 },
     END,
 };
+PARAMS observations_params[] = {
+    { .name = "kind", .type = KP_PARAM_TEXT },
+    { .name = "address", .type = KP_PARAM_TEXT },
+    { .name = "after", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 1000, .standard = 100 },
+    { .name = "stix", .type = KP_PARAM_BOOL },
+    END,
+};
+PARAMS hits_params[] = {
+    { .name = "open", .type = KP_PARAM_BOOL },
+    END,
+};
 PARAMS oidc_params[] = { /* the first three are read; providers send the others too */
     { .name = "state", .type = KP_PARAM_TEXT },
     { .name = "code", .type = KP_PARAM_TEXT },
@@ -467,6 +479,12 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, API "/sightings", kp_route_sightings, KP_ENGINEER, 0, NULL },
     { KP_HTTP_POST, API "/sightings", kp_route_sighting_add, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_DELETE, API "/sightings/{id}", kp_route_sighting_remove, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_POST, API "/sightings/{id}/send", kp_route_sighting_release, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/observations", kp_route_observations, KP_ENGINEER, KP_SLOW, observations_params },
+    { KP_HTTP_GET, API "/observations/settings", kp_route_observe_settings, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_PUT, API "/observations/settings", kp_route_observe_settings_put, KP_OWNER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/hits", kp_route_hits, KP_VIEWER, 0, hits_params },
+    { KP_HTTP_PATCH, API "/hits/{id}", kp_route_hit_change, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/sql", kp_route_sql, KP_ENGINEER, KP_SLOW | KP_DATA | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/backup", kp_route_backup, KP_OWNER, KP_LOCAL | KP_SLOW | KP_BODY_JSON | KP_FLOWS, NULL },
     { KP_HTTP_GET, API "/backups", kp_route_backups, KP_ENGINEER, 0, NULL },

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread that holds what was seen against what is known. */
+#include "core/log.h"
+#include "shield/observe_keep.h"
+
+#include <string.h>
+
+#include "core/ban.h"
+
+enum { WAIT_MS = 500 };
+#define SWEEP_EVERY (5 * KP_SECOND)
+
+struct observing *observing_new(struct kp_shield *s)
+{
+    struct observing *o = kp_alloc(sizeof *o);
+    if (!o)
+        return NULL;
+    o->shield = s;
+    o->newest = o->known = -1;
+    pthread_mutex_init(&o->lock, NULL);
+    o->queue = kp_seen_new(s->clock);
+    o->list = kp_watchlist_new();
+    atomic_store(&o->renew, true);
+    atomic_store(&o->settings_changed, true);
+    if (o->queue && o->list)
+        return o;
+    observing_free(o);
+    return NULL;
+}
+
+void observing_free(struct observing *o)
+{
+    if (!o)
+        return;
+    for (size_t i = 0; i < o->hits; i++) {
+        kp_free(o->hit[i].what);
+        kp_free(o->hit[i].fields);
+    }
+    kp_watchlist_free(o->list);
+    kp_seen_free(o->queue);
+    pthread_mutex_destroy(&o->lock);
+    kp_free(o);
+}
+
+/* ---- one observation ---- */
+static const char *text_of(void *arg, int64_t row, struct kp_arena *arena)
+{
+    struct observing *o = arg;
+    return indicator_pattern(o->shield->store, row, arena);
+}
+
+static void met(void *arg, int64_t row, const struct kp_stix_hit *hit)
+{
+    struct observing *o = arg;
+    (void)hit; /* of those it is made of, the last one is what is seen now */
+    kp_seen_hit(o->queue, o->now);
+    hit_note(o, row, o->now);
+}
+
+static void hold_against(struct observing *o, struct kp_seen *seen, struct kp_arena *arena)
+{
+    static const char failed[] = "something that was seen could not be held against indicators";
+    const struct kp_watchlist_user user = { o, text_of, met };
+    struct kp_stix_observation stix;
+    struct kp_err err = { 0 };
+    o->now = seen;
+    if (!kp_seen_observation(seen, arena, false, &stix, &err))
+        kp_watchlist_take(o->list, &stix, &user, &err);
+    if (err.code)
+        kp_warn("shield", failed, "why=%s", kp_log_quote(err.text));
+    kp_arena_reset(arena);
+}
+
+/* ---- the thread ---- */
+static void refresh(struct observing *o)
+{
+    struct observe_settings s;
+    struct kp_err err = { 0 };
+    if (atomic_exchange(&o->settings_changed, false)) {
+        if (observe_settings_load(o->shield, &s, &err))
+            kp_warn("shield", "the settings of what is seen cannot be read", "why=%s",
+                    kp_log_quote(err.text));
+        pthread_mutex_lock(&o->lock);
+        o->settings = s;
+        pthread_mutex_unlock(&o->lock);
+    }
+    if (indicators_renew(o, &err))
+        kp_warn("shield", "the indicators cannot be read", "why=%s", kp_log_quote(err.text));
+}
+
+static void due(struct observing *o)
+{
+    int64_t now = kp_mono(o->shield->clock);
+    bool any = o->hits > 0;
+    hits_write(o);
+    if (any || now - o->swept >= SWEEP_EVERY) {
+        o->swept = now;
+        hits_sweep(o);
+        hits_tell(o);
+    }
+    pthread_mutex_lock(&o->lock);
+    o->counts = kp_watchlist_counts(o->list);
+    pthread_mutex_unlock(&o->lock);
+}
+
+bool observing_turn(struct observing *o, int timeout_ms)
+{
+    struct kp_seen *batch[KP_SEEN_BATCH];
+    struct kp_arena arena = { 0 };
+    refresh(o);
+    size_t n = kp_seen_take(o->queue, batch, timeout_ms);
+    for (size_t i = 0; i < n && o->settings.watch; i++)
+        hold_against(o, batch[i], &arena);
+    kp_arena_free(&arena);
+    due(o);
+    return n > 0;
+}
+
+static void *run(void *arg)
+{
+    struct observing *o = arg;
+    while (!atomic_load(&o->stopping))
+        observing_turn(o, WAIT_MS);
+    while (observing_turn(o, 0)) /* what was seen while it stopped */
+        ;
+    return NULL;
+}
+
+enum kp_code observing_start(struct observing *o, struct kp_err *err)
+{
+    atomic_store(&o->stopping, false);
+    if (pthread_create(&o->thread, NULL, run, o) != 0)
+        return kp_fail(err, KP_EIO, "the system gives no thread for what is seen");
+    o->running = true;
+    return KP_OK;
+}
+
+void observing_stop(struct observing *o)
+{
+    if (!o || !o->running)
+        return;
+    atomic_store(&o->stopping, true);
+    kp_seen_wake(o->queue);
+    pthread_join(o->thread, NULL);
+    o->running = false;
+}
+
+void kp_observe_renew(struct kp_shield *s)
+{
+    atomic_store(&s->observing->renew, true);
+    kp_seen_wake(s->observing->queue);
+}
