@@ -16,6 +16,9 @@ enum kp_code kp_sightings_show(struct kp_shield *, enum kp_recipient, struct kp_
  * seen must be here; without a feed it is only kept. `node`: this node's name. */
 enum kp_code kp_sighting_add(struct kp_shield *, const json_t *body, const char *who,
                              const char *node, int64_t *id, struct kp_err *);
+/* What would go out, of the same body: {tlp, objects [...]}. Nothing is kept. */
+enum kp_code kp_sighting_look(struct kp_shield *, const json_t *body, const char *node,
+                              struct kp_json *, struct kp_err *);
 /* One that has not gone out. */
 enum kp_code kp_sighting_remove(struct kp_shield *, int64_t id, struct kp_err *);
 

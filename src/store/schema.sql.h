@@ -316,4 +316,10 @@ static const char schema_v10[] =
     "  version text, hash blob, state integer not null, why text, at integer not null, primary key(feed, url)) without rowid;"
     "create index feed_document_advisory on feed_document(advisory) where advisory is not null;"
     "create index feed_document_state on feed_document(feed, state);";
+
+static const char schema_v11[] =
+    /* What people answered to findings, each time (shield/shield.h); answer: of kp_shield_answers, 'open': taken back */
+    "create table finding_answer(id integer primary key, device integer not null, advisory text not null, at integer not null,"
+    "  answer text not null, comment text, who text);"
+    "create index finding_answer_of on finding_answer(advisory, device);";
 #endif
