@@ -124,7 +124,7 @@ static int answer(struct kp_cli *c)
     if (c->argc != 4)
         return kp_complain(c, KP_MISUSE,
                            "answer ADVISORY DEVICE affected|not_affected|in_progress|"
-                           "accepted|done");
+                           "accepted|done|open");
     int64_t device = device_of(c, c->argv[1], c->argv[2], &err);
     if (err.code)
         return kp_fault(c, &err);

@@ -446,7 +446,7 @@ static const struct kp_word advisories_words[] = {
     { "list", "", "all", "findings, the most urgent first", "koppel advisories" },
     { "import", "FILE|DIR...", "", "take advisories (CSAF 2.0), or what feeds say of vulnerabilities (EPSS, KEV)", "koppel advisories import /media/usb/csaf" },
     { "show", "ADVISORY", "", "an advisory, which devices it is about and why, and what to do", "koppel advisories show ICSA-24-046-01" },
-    { "answer", "ADVISORY DEVICE ANSWER", "comment", "affected, not_affected, in_progress, accepted or done; it is remembered", "koppel advisories answer ICSA-24-046-01 hall/press not_affected" },
+    { "answer", "ADVISORY DEVICE ANSWER", "comment", "affected, not_affected, in_progress, accepted, done, or open to take back; it is remembered", "koppel advisories answer ICSA-24-046-01 hall/press not_affected" },
     { 0 },
 };
 static const struct kp_flag feed_flags[] = {

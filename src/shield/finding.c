@@ -8,7 +8,8 @@
 #include "core/ban.h"
 
 const char *const kp_shield_answers[] = { "affected", "not_affected", "in_progress",
-                                          "accepted", "done",         NULL };
+                                          "accepted", "done",         "open",
+                                          NULL };
 
 /* ---- rows ---- */
 struct standing { /* what is in the file */
@@ -172,17 +173,49 @@ enum kp_code findings_put(struct kp_db *db, struct matching *m, struct kp_err *e
 }
 
 /* ---- answers ---- */
+enum { ANSWERS_KEPT = 50 }; /* of a finding */
+
 struct answering {
     const char *advisory, *answer, *comment, *who;
     int64_t device, now;
 };
+
+static enum kp_code note_answer(struct kp_db *db, const struct answering *a, struct kp_err *err)
+{
+    struct kp_stmt *s = kp_db_prepare(db,
+                                      "insert into finding_answer(device, advisory, at, answer,"
+                                      " comment, who) values(?, ?, ?, ?, ?, ?)",
+                                      err);
+    if (!s)
+        return err->code;
+    kp_bind_int(s, 1, a->device);
+    kp_bind_text(s, 2, a->advisory);
+    kp_bind_int(s, 3, a->now);
+    kp_bind_text(s, 4, a->answer);
+    kp_bind_text(s, 5, a->comment);
+    kp_bind_text(s, 6, a->who);
+    if (kp_run(s, err))
+        return err->code;
+    s = kp_db_prepare(db,
+                      "delete from finding_answer where device = ?1 and advisory = ?2 and id <="
+                      " (select id from finding_answer where device = ?1 and advisory = ?2"
+                      " order by id desc limit 1 offset ?3)",
+                      err);
+    if (!s)
+        return err->code;
+    kp_bind_int(s, 1, a->device);
+    kp_bind_text(s, 2, a->advisory);
+    kp_bind_int(s, 3, ANSWERS_KEPT);
+    return kp_run(s, err);
+}
 
 static enum kp_code write_answer(struct kp_db *db, void *arg, struct kp_err *err)
 {
     const struct answering *a = arg;
     struct kp_stmt *s = kp_db_prepare(
         db,
-        "update finding set answer = ?1, comment = ?2, who = ?3, answered = ?4, changed = ?4,"
+        "update finding set answer = nullif(?1, 'open'), comment = ?2, who = ?3, answered = ?4,"
+        " changed = ?4,"
         " closed = iif(?1 in ('not_affected', 'accepted', 'done'), ?4, null),"
         " closed_why = iif(?1 in ('not_affected', 'accepted', 'done'), 'a person answered', null)"
         " where device = ?5 and advisory = ?6 and verdict > 0",
@@ -198,7 +231,7 @@ static enum kp_code write_answer(struct kp_db *db, void *arg, struct kp_err *err
     if (!kp_run(s, err) && !kp_db_changes(db))
         kp_fail(err, KP_ENOTFOUND, "%.60s has nothing to do with device %lld", a->advisory,
                 (long long)a->device);
-    return err->code;
+    return err->code ? err->code : note_answer(db, a, err);
 }
 
 enum kp_code kp_shield_answer(struct kp_shield *s, const char *advisory, int64_t device,

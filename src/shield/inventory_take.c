@@ -96,6 +96,7 @@ static enum kp_code drop_others(struct kp_db *db, struct taking *t, struct kp_er
 {
     static const char *const sql[] = {
         "delete from finding where device in (select id from device where changed < 0)",
+        "delete from finding_answer where device in (select id from device where changed < 0)",
         "delete from device_version where device in (select id from device where changed < 0)",
         "update device set host = null where host in (select id from device where changed < 0)",
         "delete from device where changed < 0"

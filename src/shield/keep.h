@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_SHIELD_KEEP_H
 #define KOPPEL_SHIELD_KEEP_H
-/* For the files that keep the inventory and the findings: inventory.c (devices as people see and
- * change them), inventory_take.c (from the model and from files), advisory_take.c, matching.c and
- * finding.c (advisories matched, and what becomes of it), exploit.c, finding_show.c. */
+/* For the files that keep the inventory and the findings: inventory.c (devices as people change
+ * them), inventory_show.c, inventory_take.c (from the model and from files), advisory_take.c, matching.c and
+ * finding.c (advisories matched, and what becomes of it), exploit.c, and those of finding_show.h. */
 #include "shield/match.h"
 #include "shield/shield.h"
 

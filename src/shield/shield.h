@@ -13,7 +13,11 @@
 
 #include <jansson.h>
 
-enum { KP_SHIELD_DEVICES_MAX = 100000, KP_SHIELD_ADVISORIES_MAX = 50000 };
+enum {
+    KP_SHIELD_DEVICES_MAX = 100000,
+    KP_SHIELD_ADVISORIES_MAX = 50000,
+    KP_FINDINGS_SHOWN_MAX = 5000
+};
 
 struct kp_shield;
 struct kp_shield *kp_shield_new(struct kp_hub *, struct kp_store *, const struct kp_clock *,
@@ -25,9 +29,20 @@ void kp_shield_free(struct kp_shield *);
 enum kp_code kp_shield_sync(struct kp_shield *, struct kp_err *);
 
 /* ---- devices ---- */
-/* A list, or (id) one object with its history. What may not go to the recipient is not there. */
-enum kp_code kp_shield_devices(struct kp_shield *, enum kp_recipient, int64_t id, struct kp_json *,
-                               struct kp_err *);
+struct kp_device_query { /* NULL: any */
+    const char *find, *needs;
+    int64_t skip, limit;
+};
+/* "firmware": it is not known, or cannot be read; "product": neither product nor order code are
+ * known; "confirmation": its firmware changed and nobody said so. Ends with NULL. */
+extern const char *const kp_device_needs[];
+/* A list by name: limit of them behind the first skip ones. What may not go to the recipient is not
+ * there. */
+enum kp_code kp_shield_devices(struct kp_shield *, enum kp_recipient,
+                               const struct kp_device_query *, struct kp_json *, struct kp_err *);
+/* One, with its history. */
+enum kp_code kp_shield_device(struct kp_shield *, enum kp_recipient, int64_t id, struct kp_json *,
+                              struct kp_err *);
 /* Fields by hand: of a known device, or (id 0) of a new one, whose name the body says. */
 enum kp_code kp_shield_device_put(struct kp_shield *, int64_t id, const json_t *body,
                                   const char *who, int64_t *made, struct kp_err *);
@@ -52,13 +67,24 @@ enum kp_code kp_shield_aliases_put(struct kp_shield *, const char *text, struct 
  * writes an object that says what came of it. */
 enum kp_code kp_shield_take(struct kp_shield *, char *text, size_t len, struct kp_json *,
                             struct kp_err *);
-/* Findings, the worst first: what is open, or `all`. */
-enum kp_code kp_shield_findings(struct kp_shield *, enum kp_recipient, bool all, struct kp_json *,
-                                struct kp_err *);
-/* An advisory with its findings, their evidence and what to do. */
+struct kp_finding_query { /* NULL, 0: any */
+    const char *advisory, *find, *state, *verdict, *urgency; /* find: in ids, titles and names */
+    int64_t device, skip, limit;
+};
+/* "open" ..., "affected" ..., "urgent" ...; end with NULL. A doubt that a person answered with yes
+ * is affected. */
+extern const char *const kp_finding_states[], *const kp_finding_verdicts[],
+    *const kp_finding_urgencies[];
+/* Findings, the worst first: limit of them behind the first skip ones. */
+enum kp_code kp_shield_findings(struct kp_shield *, enum kp_recipient,
+                                const struct kp_finding_query *, struct kp_json *, struct kp_err *);
+/* What is open, device by device, with the worst of each; counts; when feeds were pulled. */
+enum kp_code kp_shield_concerned(struct kp_shield *, enum kp_recipient, int64_t skip, int64_t limit,
+                                 struct kp_json *, struct kp_err *);
+/* An advisory with its findings, their evidence, what to do, and all that people answered. */
 enum kp_code kp_shield_advisory(struct kp_shield *, enum kp_recipient, const char *id,
                                 struct kp_json *, struct kp_err *);
-extern const char *const kp_shield_answers[]; /* "affected" ...; ends with NULL */
+extern const char *const kp_shield_answers[]; /* "affected" ...; the last, "open", takes back */
 enum kp_code kp_shield_answer(struct kp_shield *, const char *advisory, int64_t device,
                               const char *answer, const char *comment, const char *who,
                               struct kp_err *);

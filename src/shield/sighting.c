@@ -322,16 +322,26 @@ static enum kp_code write_text(struct making *m, struct kp_err *err)
 
 /* ---- keeping ---- */
 /* Who is named is another than who is not: the two are not told to be one. */
+static const char *identity_key(const struct making *m)
+{
+    return m->named ? IDENTITY "-named" : IDENTITY;
+}
+
+/* False: it is a new one. */
+static bool know_identity(struct kp_db *db, struct making *m)
+{
+    const char *known = kp_setting_get(db, &m->arena, identity_key(m));
+    bool good = known && kp_stix_id_valid(known, "identity");
+    if (good)
+        snprintf(m->identity, sizeof m->identity, "%s", known);
+    else
+        make_id("identity", m->identity);
+    return good;
+}
+
 static enum kp_code find_identity(struct kp_db *db, struct making *m, struct kp_err *err)
 {
-    const char *key = m->named ? IDENTITY "-named" : IDENTITY;
-    const char *known = kp_setting_get(db, &m->arena, key);
-    if (known && kp_stix_id_valid(known, "identity")) {
-        snprintf(m->identity, sizeof m->identity, "%s", known);
-        return KP_OK;
-    }
-    make_id("identity", m->identity);
-    return kp_setting_put(db, key, m->identity, err);
+    return know_identity(db, m) ? KP_OK : kp_setting_put(db, identity_key(m), m->identity, err);
 }
 
 static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
@@ -370,15 +380,45 @@ static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
                : kp_fail(err, KP_EFULL, "%d sightings wait to go out already", KP_SIGHTINGS_MAX);
 }
 
+/* Whether it may be said at all. */
+static enum kp_code check(const json_t *body, struct making *m, struct kp_err *err)
+{
+    if (!read_body(body, m, err) && m->summary && strlen(m->summary) > SUMMARY)
+        kp_fail(err, KP_EINVALID, "summary: longer than %d bytes", SUMMARY);
+    return err->code ? err->code : check_names(m, err);
+}
+
+enum kp_code kp_sighting_look(struct kp_shield *s, const json_t *body, const char *node,
+                              struct kp_json *j, struct kp_err *err)
+{
+    struct making m = { .shield = s, .node = node, .now = kp_utc(s->clock) };
+    struct kp_db *db = NULL;
+    kp_buf_init(&m.text, TEXT_MAX);
+    if (!check(body, &m, err) && (db = kp_store_reader(s->store, err)) &&
+        !find_sighted(db, &m, err) && !find_feed(db, &m, err)) {
+        know_identity(db, &m);
+        write_text(&m, err);
+    }
+    kp_store_reader_done(s->store, db);
+    if (!err->code) {
+        kp_json_begin(j, '{');
+        kp_json_put_text(j, "tlp", kp_tlp_words[m.tlp]);
+        kp_json_key(j, "objects");
+        kp_json_raw(j, kp_buf_text(&m.text));
+        kp_json_end(j, '}');
+    }
+    kp_buf_free(&m.text);
+    kp_arena_free(&m.arena);
+    return err->code;
+}
+
 enum kp_code kp_sighting_add(struct kp_shield *s, const json_t *body, const char *who,
                              const char *node, int64_t *id, struct kp_err *err)
 {
     struct making m = { .shield = s, .who = who, .node = node, .now = kp_utc(s->clock), .id = *id };
     struct kp_err none = { 0 };
     kp_buf_init(&m.text, TEXT_MAX);
-    if (!read_body(body, &m, err) && m.summary && strlen(m.summary) > SUMMARY)
-        kp_fail(err, KP_EINVALID, "summary: longer than %d bytes", SUMMARY);
-    if (!err->code && !check_names(&m, err) && !kp_store_do(s->store, insert, &m, err) && m.feed)
+    if (!check(body, &m, err) && !kp_store_do(s->store, insert, &m, err) && m.feed)
         kp_feed_hurry(s, m.feed, &none); /* one that is switched off says it when it is on again */
     *id = m.id;
     kp_buf_free(&m.text);

@@ -345,5 +345,9 @@ static const char schema_v11[] =
     "  count integer not null, first integer not null, last integer not null, alarm integer, told integer not null default 0, told_at integer,"
     "  sighting integer, ignored integer not null default 0, comment text, who text, unique(object, thing));"
     "create index stix_hit_sighting on stix_hit(sighting) where sighting is not null;"
-    "create index stix_hit_alarm on stix_hit(alarm) where alarm is not null;";
+    "create index stix_hit_alarm on stix_hit(alarm) where alarm is not null;"
+    /* What people answered to findings, each time (shield/shield.h); answer: of kp_shield_answers, 'open': taken back */
+    "create table finding_answer(id integer primary key, device integer not null, advisory text not null, at integer not null,"
+    "  answer text not null, comment text, who text);"
+    "create index finding_answer_of on finding_answer(advisory, device);";
 #endif

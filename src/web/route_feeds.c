@@ -73,6 +73,16 @@ enum kp_code kp_route_sighting_add(struct kp_request *r, struct kp_err *err)
     return err->code;
 }
 
+enum kp_code kp_route_sighting_look(struct kp_request *r, struct kp_err *err)
+{
+    struct kp_json j = kp_reply_json(r);
+    json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
+    if (body)
+        kp_sighting_look(shield(r), body, kp_node_name(r->node), &j, err);
+    json_decref(body);
+    return err->code;
+}
+
 enum kp_code kp_route_sighting_remove(struct kp_request *r, struct kp_err *err)
 {
     int64_t id;

@@ -14,17 +14,23 @@ static struct kp_shield *shield(const struct kp_request *r)
     return kp_node_shield(r->node);
 }
 
+static const char *choice(const struct kp_request *r, const char *name, const char *const *of)
+{
+    const struct kp_arg *a = kp_arg_get(r, name);
+    return a->given ? of[a->number] : NULL;
+}
+
 /* ---- devices ---- */
 enum kp_code kp_route_inventory(struct kp_request *r, struct kp_err *err)
 {
     if (kp_shield_sync(shield(r), err))
         return err->code;
+    const struct kp_device_query q = { .find = kp_arg_text(r, "find"),
+                                       .needs = choice(r, "needs", kp_device_needs),
+                                       .skip = kp_arg_int(r, "skip"),
+                                       .limit = kp_arg_int(r, "limit") };
     struct kp_json j = kp_reply_json(r);
-    kp_json_begin(&j, '{');
-    kp_json_key(&j, "devices");
-    if (!kp_shield_devices(shield(r), r->to, 0, &j, err))
-        kp_json_end(&j, '}');
-    return err->code;
+    return kp_shield_devices(shield(r), r->to, &q, &j, err);
 }
 
 static enum kp_code number(const struct kp_request *r, int64_t *id, struct kp_err *err)
@@ -38,7 +44,7 @@ enum kp_code kp_route_device(struct kp_request *r, struct kp_err *err)
     if (number(r, &id, err) || kp_shield_sync(shield(r), err))
         return err->code;
     struct kp_json j = kp_reply_json(r);
-    return kp_shield_devices(shield(r), r->to, id, &j, err);
+    return kp_shield_device(shield(r), r->to, id, &j, err);
 }
 
 static enum kp_code put(struct kp_request *r, int64_t id, int status, struct kp_err *err)
@@ -139,8 +145,23 @@ enum kp_code kp_route_aliases_put(struct kp_request *r, struct kp_err *err)
 /* ---- advisories ---- */
 enum kp_code kp_route_advisories(struct kp_request *r, struct kp_err *err)
 {
+    const char *state = choice(r, "state", kp_finding_states);
+    const struct kp_finding_query q = { .find = kp_arg_text(r, "find"),
+                                        .state = state || kp_arg_int(r, "all") ? state : "open",
+                                        .verdict = choice(r, "verdict", kp_finding_verdicts),
+                                        .urgency = choice(r, "urgency", kp_finding_urgencies),
+                                        .device = kp_arg_int(r, "device"),
+                                        .skip = kp_arg_int(r, "skip"),
+                                        .limit = kp_arg_int(r, "limit") };
     struct kp_json j = kp_reply_json(r);
-    return kp_shield_findings(shield(r), r->to, kp_arg_int(r, "all"), &j, err);
+    return kp_shield_findings(shield(r), r->to, &q, &j, err);
+}
+
+enum kp_code kp_route_security(struct kp_request *r, struct kp_err *err)
+{
+    struct kp_json j = kp_reply_json(r);
+    return kp_shield_concerned(shield(r), r->to, kp_arg_int(r, "skip"), kp_arg_int(r, "limit"), &j,
+                               err);
 }
 
 enum kp_code kp_route_advisory(struct kp_request *r, struct kp_err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/routes.h"
 
+#include "shield/shield.h"
 #include "store/interval_sum.h"
 
 #include "core/ban.h"
@@ -261,7 +262,26 @@ PARAMS profile_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
     END,
 };
-PARAMS findings_params[] = { { .name = "all", .type = KP_PARAM_BOOL }, END };
+#define SKIPPED(standard_, max_)                                                    \
+    { .name = "skip", .type = KP_PARAM_INT, .min = 0, .max = 1000000 },             \
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = (max_), .standard = (standard_) }
+PARAMS findings_params[] = {
+    { .name = "all", .type = KP_PARAM_BOOL },
+    { .name = "state", .type = KP_PARAM_CHOICE, .choices = kp_finding_states },
+    { .name = "verdict", .type = KP_PARAM_CHOICE, .choices = kp_finding_verdicts },
+    { .name = "urgency", .type = KP_PARAM_CHOICE, .choices = kp_finding_urgencies },
+    { .name = "device", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX },
+    { .name = "find", .type = KP_PARAM_TEXT },
+    SKIPPED(KP_FINDINGS_SHOWN_MAX, KP_FINDINGS_SHOWN_MAX),
+    END,
+};
+PARAMS security_params[] = { SKIPPED(20, 200), END };
+PARAMS inventory_params[] = {
+    { .name = "find", .type = KP_PARAM_TEXT },
+    { .name = "needs", .type = KP_PARAM_CHOICE, .choices = kp_device_needs },
+    SKIPPED(KP_SHIELD_DEVICES_MAX, KP_SHIELD_DEVICES_MAX),
+    END,
+};
 PARAMS format_params[] = { { .name = "format", .type = KP_PARAM_CHOICE, .choices = formats }, END };
 PARAMS apply_params[] = {
     { .name = "dryRun", .type = KP_PARAM_BOOL },
@@ -440,7 +460,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/transfers/{id}/suspend", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/transfers/{id}/complete", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/transfers/{id}/terminate", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
-    { KP_HTTP_GET, API "/inventory", kp_route_inventory, KP_VIEWER, KP_SLOW, NULL },
+    { KP_HTTP_GET, API "/inventory", kp_route_inventory, KP_VIEWER, KP_SLOW, inventory_params },
     { KP_HTTP_POST, API "/inventory", kp_route_device_make, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/inventory/import", kp_route_inventory_import, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/inventory/{id}", kp_route_device, KP_VIEWER, KP_SLOW, NULL },
@@ -453,6 +473,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, "/mcp", kp_route_mcp, KP_VIEWER, KP_SLOW | KP_DATA | KP_BODY_JSON | KP_AS_SHOWN, NULL },
     { KP_HTTP_GET, API "/assistants", kp_route_assistants, KP_ENGINEER, 0, NULL },
     { KP_HTTP_PUT, API "/assistants", kp_route_assistants_put, KP_OWNER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/security", kp_route_security, KP_VIEWER, KP_SLOW, security_params },
     { KP_HTTP_GET, API "/advisories", kp_route_advisories, KP_VIEWER, KP_SLOW, findings_params },
     { KP_HTTP_POST, API "/advisories", kp_route_advisory_take, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/advisories/{id}", kp_route_advisory, KP_VIEWER, KP_SLOW, NULL },
@@ -478,6 +499,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/collections/{name}/objects", kp_route_collection_publish, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/sightings", kp_route_sightings, KP_ENGINEER, 0, NULL },
     { KP_HTTP_POST, API "/sightings", kp_route_sighting_add, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/sightings/look", kp_route_sighting_look, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_DELETE, API "/sightings/{id}", kp_route_sighting_remove, KP_ENGINEER, 0, NULL },
     { KP_HTTP_POST, API "/sightings/{id}/send", kp_route_sighting_release, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/observations", kp_route_observations, KP_ENGINEER, KP_SLOW, observations_params },

@@ -60,11 +60,11 @@ kp_handler kp_route_dsp_versions, kp_route_dsp_catalogue, kp_route_dsp_dataset, 
 kp_handler kp_route_data, kp_route_data_signals, kp_route_data_token; /* route_data.c */
 kp_handler kp_route_inventory, kp_route_inventory_import, kp_route_device, kp_route_device_make, kp_route_device_put, kp_route_device_remove, kp_route_device_expect, kp_route_device_confirm, kp_route_aliases, kp_route_aliases_put; /* route_shield.c */
 kp_handler kp_route_mcp, kp_route_assistants, kp_route_assistants_put; /* route_mcp.c */
-kp_handler kp_route_advisories, kp_route_advisory, kp_route_advisory_take, kp_route_advisory_answer; /* the same */
+kp_handler kp_route_security, kp_route_advisories, kp_route_advisory, kp_route_advisory_take, kp_route_advisory_answer; /* the same */
 kp_handler kp_route_exits, kp_route_partner_meet; /* route_partner.c */
 kp_handler kp_route_stix, kp_route_stix_take, kp_route_stix_show, kp_route_stix_remove, kp_route_collections, kp_route_collection_add, kp_route_collection_change, kp_route_collection_remove, kp_route_collection_member, kp_route_collection_publish; /* route_collections.c */
 kp_handler kp_route_taxii_discovery, kp_route_taxii_root, kp_route_taxii_collections, kp_route_taxii_objects, kp_route_taxii_post, kp_route_taxii_delete, kp_route_taxii_status; /* route_taxii.c */
-kp_handler kp_route_feeds, kp_route_feed, kp_route_feed_add, kp_route_feed_change, kp_route_feed_remove, kp_route_feed_pull, kp_route_sightings, kp_route_sighting_add, kp_route_sighting_remove; /* route_feeds.c */
+kp_handler kp_route_feeds, kp_route_feed, kp_route_feed_add, kp_route_feed_change, kp_route_feed_remove, kp_route_feed_pull, kp_route_sightings, kp_route_sighting_add, kp_route_sighting_look, kp_route_sighting_remove; /* route_feeds.c */
 kp_handler kp_route_observations, kp_route_observe_settings, kp_route_observe_settings_put, kp_route_hits, kp_route_hit_change, kp_route_sighting_release; /* route_observe.c */
 kp_handler kp_route_feed_look, kp_route_feed_documents, kp_route_feed_hand_in; /* route_feed_csaf.c */
 kp_handler kp_route_card, kp_route_card_put, kp_route_partners, kp_route_partner_add, kp_route_partner_remove, kp_route_partner_catalogue; /* route_share.c */

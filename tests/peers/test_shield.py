@@ -189,6 +189,48 @@ def test_what_is_secret_is_not_there_for_a_token(plant):
     assert not [name for name, _ in plant.findings() if name == "secret/press"]
 
 
+def test_what_concerns_us_is_told_device_by_device_and_answers_are_kept(plant):
+    plant.load("name,manufacturer,product,firmware\nline/saw,Sawyers,Blade 9,\nline/mill,Sawyers,Blade 9,V1.0\n")
+    plant.take(advisory("Blade 9", "SAW-1", {"P": ("< 2.0", None)}, maker="Sawyers", known_affected=["P"]))
+    sum_ = plant.api.ok("GET", "security", limit=200)
+    by = {c["name"]: c for c in sum_["concerned"]}
+    assert (by["line/mill"]["affected"], by["line/mill"]["review"]) == (1, 0) and (by["line/saw"]["affected"], by["line/saw"]["review"]) == (0, 1)
+    assert sum_["total"] == len(by) and sum_["withoutFirmware"] >= 1 and sum_["feeds"] == []
+    assert [r["is"] for r in by["line/mill"]["findings"][0]["reasons"]] == ["score"] and by["line/mill"]["findings"][0]["firmware"] == "V1.0"
+    assert [c["name"] for c in plant.api.ok("GET", "security", skip=1, limit=1)["concerned"]] == [sum_["concerned"][1]["name"]]
+    saw = by["line/saw"]["device"]
+
+    def say(answer, **more):
+        plant.api.ok("PUT", "advisories/SAW-1/answer", {"device": saw, "answer": answer, **more})
+
+    def listed(**q):
+        return [f["name"] for f in plant.api.ok("GET", "advisories", find="SAW-1", **q)["findings"]]
+
+    assert listed(verdict="review") == ["line/saw"] and listed(verdict="affected") == ["line/mill"] and listed(state="in_hand") == []
+    say("affected")
+    assert sorted(listed(verdict="affected")) == ["line/mill", "line/saw"]
+    say("in_progress", comment="update on Friday")
+    assert listed(state="in_hand") == ["line/saw"] and listed(state="waiting") == ["line/mill"]
+    assert {c["name"]: c for c in plant.api.ok("GET", "security", limit=200)["concerned"]}["line/saw"]["inHand"] == 1
+    say("not_affected")
+    assert listed() == ["line/mill"] and listed(state="closed") == ["line/saw"] and listed(device=saw) == []
+    say("open")
+    assert sorted(listed(state="waiting")) == ["line/mill", "line/saw"] and plant.api.ok("GET", "advisories", find="%%")["total"] == 0 and listed(urgency="urgent") == []
+    told = plant.api.ok("GET", "advisories/SAW-1")["answers"]
+    assert [a["answer"] for a in told] == ["open", "not_affected", "in_progress", "affected"] and told[2]["comment"] == "update on Friday"
+    page = plant.api.ok("GET", "advisories", limit=1, skip=1)
+    assert len(page["findings"]) == 1 and page["total"] == len(plant.findings())
+
+
+def test_the_inventory_is_searched_and_says_what_it_lacks(plant):
+    def names(**q):
+        return [d["name"] for d in plant.api.ok("GET", "inventory", **q)["devices"]]
+    plant.api.ok("POST", "inventory", {"name": "line/box", "manufacturer": "Sawyers", "firmware": "rather new"})
+    assert set(names(find="sawyers")) >= {"line/saw", "line/mill", "line/box"} and names(find="BLADE 9", limit=1) == ["line/mill"]
+    assert set(names(find="line/", needs="firmware")) == {"line/saw", "line/box"} and names(find="line/", needs="product") == ["line/box"]
+    assert names(find="line/", needs="confirmation") == [] and plant.api.ok("GET", "inventory", find="line/", limit=1)["total"] == 3
+
+
 def test_files_are_matched_without_a_node(tmp_path):
     (tmp_path / "csaf").mkdir()
     (tmp_path / "csaf" / "own.json").write_text(json.dumps(advisory("Drive SD-300", "OWN-6", {"P": ("<2.4", None)}, maker="Gearworks", known_affected=["P"])))

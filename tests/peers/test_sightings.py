@@ -5,6 +5,7 @@ import json
 import pytest
 from conftest import Node, wait_for
 from stix_kit import TLP, Member, bundle, indicator
+from web_client import Api
 
 
 class Region:
@@ -125,3 +126,13 @@ def test_a_sighting_waits_for_a_centre_that_is_away_and_for_a_node_that_was_kill
     region.factory.cli("feed", "pull", "centre")
     s = region.became(done)
     assert s["fault"] is None and "sighting" in region.told(s)
+
+
+def test_what_would_go_out_is_seen_before(region):
+    api = Api(region.factory)
+    before = region.factory.json("sightings")["sightings"]
+    told = api.ok("POST", "sightings/look", {"of": region.known["amber"]["id"], "count": 2, "tlp": "green", "observed": {"type": "ipv4-addr", "value": "198.51.100.7"}})
+    assert told["tlp"] == "amber" and [o["type"] for o in told["objects"]] == ["identity", "ipv4-addr", "observed-data", "sighting"]
+    assert told["objects"][0]["name"] == "a manufacturer" and told["objects"][3]["count"] == 2
+    assert "our own" in api.refused(403, "POST", "sightings/look", {"of": region.known["amber"]["id"], "summary": "at 192.168.1.4"})
+    assert region.factory.json("sightings")["sightings"] == before
