@@ -11,7 +11,7 @@
 
 /* migrations[n] brings a file of version n to version n + 1. */
 static const char *const migrations[] = { schema_v1, schema_v2, schema_v3, schema_v4, schema_v5, schema_v6,
-                                          schema_v7, schema_v8, schema_v9, schema_v10 };
+                                          schema_v7, schema_v8, schema_v9, schema_v10, schema_v11 };
 
 int kp_schema_version(void)
 {

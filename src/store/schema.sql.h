@@ -316,4 +316,14 @@ static const char schema_v10[] =
     "  version text, hash blob, state integer not null, why text, at integer not null, primary key(feed, url)) without rowid;"
     "create index feed_document_advisory on feed_document(advisory) where advisory is not null;"
     "create index feed_document_state on feed_document(feed, state);";
+
+static const char schema_v11[] =
+    /* Watches (watch/watches.h): what people set, as JSON; a post is one thing that a watch looks at (subject: "s12" a signal,
+     * "a5" a machine, "g" its group), with what it knows of it. */
+    "create table watch(name text primary key, data text not null) without rowid;"
+    "create table watch_post(id integer primary key autoincrement, watch text not null, subject text not null,"
+    "  kept integer, memory blob, unique(watch, subject));"
+    "create table watch_feedback(id integer primary key, post integer not null, at integer not null, verdict text not null,"
+    "  user text, comment text, score real);"
+    "create index watch_feedback_post on watch_feedback(post, id);";
 #endif
