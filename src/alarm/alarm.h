@@ -2,7 +2,7 @@
 #ifndef KOPPEL_ALARM_ALARM_H
 #define KOPPEL_ALARM_ALARM_H
 /* Alarms: rules judge values in the hub's thread as they come; what machines and the node itself tell as alarm
- * intervals goes the same way. Each alarm is one interval of kind alarm, and a row that says who has seen to it.
+ * intervals goes the same way; watches say what they find (kp_alarms_tell). Each alarm is one interval of kind alarm, and a row that says who has seen to it.
  * The rows are written by one thread; what had no time to be written before a crash follows from the intervals. */
 #include "alarm/rule.h"
 #include "alarm/state.h"
@@ -10,7 +10,7 @@
 #include "gate/gate.h"
 #include "store/store.h"
 
-enum kp_alarm_source { KP_ALARM_RULE, KP_ALARM_MACHINE, KP_ALARM_NODE };
+enum kp_alarm_source { KP_ALARM_RULE, KP_ALARM_MACHINE, KP_ALARM_NODE, KP_ALARM_WATCH, KP_ALARM_SOURCES };
 enum { KP_ALARM_KEY = 400, KP_ALARM_TEXT = 240, KP_ALARM_USER = 64, KP_ALARM_LIVING_MAX = 10000 };
 
 struct kp_alarm {
@@ -81,6 +81,24 @@ bool kp_alarm_may_go(const struct kp_model *, enum kp_recipient, const struct kp
  * for people; not_after KP_NO_TIME: it is no more. */
 enum { KP_OWN_CERTIFICATES = 6 };
 void kp_alarms_certificate(struct kp_alarms *, const char *what, int64_t not_after);
+
+/* ---- what watches find ---- */
+/* The key of an alarm of a watch is "w/WATCH/FINDING/POST", of one signal "w/WATCH/FINDING/POST/sSIGNAL". */
+struct kp_alarm_told {
+    const char *key, *watch, *text;
+    kp_asset asset;
+    uint8_t priority, label; /* label: the strictest of what it tells of */
+    int64_t at;              /* since when; of one that is over: until when */
+    double value, limit;     /* NaN: none */
+};
+/* Raises it, or says more of it while it stands; durable by kp_alarms_flush. Any thread but the hub's. */
+enum kp_code kp_alarms_tell(struct kp_alarms *, const struct kp_alarm_told *, struct kp_err *);
+/* It is over. One that does not stand is no error. */
+enum kp_code kp_alarms_untell(struct kp_alarms *, const char *key, int64_t at, struct kp_err *);
+/* The keys of all of watches that are active, each ended by a 0 and a last empty one; any thread. The caller's. NULL: no memory. */
+char *kp_alarms_of_watches(struct kp_alarms *);
+/* The id of the alarm with this key that is active; 0: none. Any thread. */
+int64_t kp_alarms_find(struct kp_alarms *, const char *key);
 
 /* ---- rules ---- */
 /* Makes (must_be_new) or replaces one. */

@@ -121,6 +121,11 @@ static void group(struct kp_alarms *e, struct kp_alarm *new)
     new->first_out = !last;
 }
 
+bool alarm_is_own(const struct kp_alarm *a)
+{
+    return a->source == KP_ALARM_RULE || a->source == KP_ALARM_WATCH;
+}
+
 /* The signal stands at the end of the key. */
 static kp_signal signal_of(const struct kp_alarm *a)
 {
@@ -136,7 +141,7 @@ static char *attributes(struct kp_alarms *e, const struct kp_alarm *a)
     struct kp_json j = kp_json(&text);
     kp_buf_init(&text, ATTRIBUTES);
     kp_json_begin(&j, '{');
-    kp_json_put_text(&j, "rule", a->rule);
+    kp_json_put_text(&j, a->source == KP_ALARM_WATCH ? "watch" : "rule", a->rule);
     kp_json_put_text(&j, "text", a->text);
     kp_json_put_text(&j, "priority", kp_alarm_priorities[a->priority]);
     if (signal && kp_model_signal(e->model, signal)) {
@@ -159,7 +164,7 @@ static char *attributes(struct kp_alarms *e, const struct kp_alarm *a)
 /* An alarm tells of its signal, so it goes no further than that may. */
 uint8_t kp_alarm_label(const struct kp_model *m, const struct kp_alarm *a)
 {
-    const struct kp_signal_info *s = kp_model_signal(m, a->source == KP_ALARM_RULE ? signal_of(a) : 0);
+    const struct kp_signal_info *s = kp_model_signal(m, alarm_is_own(a) ? signal_of(a) : 0);
     uint8_t own = kp_model_label(m, a->asset, a->label),
             of_signal = s ? kp_model_label(m, s->asset, s->label) : own;
     bool gone = a->asset && !kp_model_asset(m, a->asset); /* nobody knows what it was */
@@ -168,7 +173,7 @@ uint8_t kp_alarm_label(const struct kp_model *m, const struct kp_alarm *a)
 
 bool kp_alarm_may_go(const struct kp_model *m, enum kp_recipient to, const struct kp_alarm *a)
 {
-    kp_signal s = a->source == KP_ALARM_RULE ? signal_of(a) : 0;
+    kp_signal s = alarm_is_own(a) ? signal_of(a) : 0;
     const struct kp_interval v = { .asset = a->asset, .label = kp_alarm_label(m, a) };
     bool gone = !kp_model_signal(m, s); /* its label is in the interval's */
     return kp_gate_label(to, v.label) && kp_gate_interval(m, to, &v) &&
@@ -350,14 +355,14 @@ void alarm_clear(struct kp_alarms *e, int64_t id, int64_t at)
     struct kp_alarm copy = a ? *a : (struct kp_alarm){ 0 };
     if (a && a->active) {
         a->active = false;
-        at = a->source == KP_ALARM_RULE ? usable(e, at) : at;
+        at = alarm_is_own(a) ? usable(e, at) : at;
         a->until = at < a->since ? a->since : at;
         copy.until = a->until;
         kp_alarm_step(&a->state, false, KP_ALARM_CLEAR, NULL);
         alarm_changed(e, a);
     }
     pthread_mutex_unlock(&e->lock);
-    if (copy.active && copy.source == KP_ALARM_RULE && e->attached)
+    if (copy.active && alarm_is_own(&copy) && e->attached)
         close_interval(e, &copy, copy.until);
 }
 
@@ -451,7 +456,7 @@ void alarm_told(struct kp_alarms *e, const struct kp_interval *v)
     struct kp_alarm *a = alarm_find(e, v->id);
     bool open = v->end == KP_FOREVER;
     json_t *o = v->attributes ? kp_json_load(v->attributes, strlen(v->attributes), 0, NULL) : NULL;
-    if (a && a->source != KP_ALARM_RULE && open)
+    if (a && !alarm_is_own(a) && open)
         retell(e, a, o);
     else if (!a && (open || v->end > kp_utc(e->clock) - TOLD_LATE_S * KP_SECOND) &&
              !json_object_get(o, "alarm"))
@@ -572,13 +577,14 @@ static void adopt(struct kp_alarms *e, const struct kp_interval *v)
     json_t *o = kp_json_load(v->attributes, strlen(v->attributes), 0, NULL);
     const char *key = json_string_value(json_object_get(o, "alarm"));
     const json_t *value = json_object_get(o, "value"), *limit = json_object_get(o, "limit");
+    const char *watch = json_string_value(json_object_get(o, "watch"));
     struct raising r = { .asset = v->asset,
-                         .source = KP_ALARM_RULE,
+                         .source = watch ? KP_ALARM_WATCH : KP_ALARM_RULE,
                          .label = v->label,
                          .id = v->id,
                          .at = v->start,
                          .key = key,
-                         .rule = json_string_value(json_object_get(o, "rule")),
+                         .rule = watch ? watch : json_string_value(json_object_get(o, "rule")),
                          .text = json_string_value(json_object_get(o, "text")),
                          .value = value ? json_number_value(value) : NAN,
                          .limit = limit ? json_number_value(limit) : NAN };
@@ -656,9 +662,22 @@ static void put_number(struct kp_json *j, const char *key, double d)
     kp_json_double(j, d);
 }
 
+/* Which watch, what kind of finding, and the post to ask for more. */
+static void put_watch(struct kp_json *j, const struct kp_alarm *a)
+{
+    size_t own = strlen("w/") + strlen(a->rule) + 1;
+    const char *finding = strlen(a->key) > own ? a->key + own : "";
+    size_t n = strcspn(finding, "/");
+    kp_json_put_text(j, "watch", a->rule);
+    kp_json_key(j, "finding");
+    kp_json_textn(j, finding, n);
+    kp_json_put_int(j, "post", finding[n] ? strtoll(finding + n + 1, NULL, 10) : 0);
+}
+
 void kp_alarm_json(struct kp_json *j, const struct kp_model *m, const struct kp_alarm *a)
 {
-    static const char *const sources[] = { "rule", "machine", "node" };
+    static const char *const sources[] = { "rule", "machine", "node", "watch" };
+    bool watch = a->source == KP_ALARM_WATCH;
     char path[KP_PATH_MAX] = "";
     bool known = !a->asset || kp_model_asset(m, a->asset);
     if (known)
@@ -667,7 +686,9 @@ void kp_alarm_json(struct kp_json *j, const struct kp_model *m, const struct kp_
     kp_json_put_int(j, "id", a->id);
     kp_json_put_text(j, "asset", known ? path : NULL);
     kp_json_put_text(j, "source", sources[a->source]);
-    kp_json_put_text(j, "rule", *a->rule ? a->rule : NULL);
+    kp_json_put_text(j, "rule", *a->rule && !watch ? a->rule : NULL);
+    if (watch)
+        put_watch(j, a);
     kp_json_put_text(j, "text", a->text);
     kp_json_put_text(j, "priority", kp_alarm_priorities[a->priority]);
     kp_json_put_text(j, "state", kp_alarm_state_name(a->state));

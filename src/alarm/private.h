@@ -79,6 +79,7 @@ struct kp_alarm *alarm_of(struct kp_alarms *, const char *key);
 void alarm_changed(struct kp_alarms *, struct kp_alarm *);
 void alarm_missed(struct kp_alarms *, const struct kp_interval *); /* it came and ended before a row was written */
 void alarm_rehash(struct kp_alarm *);
+bool alarm_is_own(const struct kp_alarm *); /* by a rule or a watch: the interval is ours */
 void alarms_attach(struct kp_alarms *);
 /* Before the hub runs: what the intervals say beyond the rows, and what ended meanwhile. */
 enum kp_code alarms_resume(struct kp_alarms *, struct kp_err *);

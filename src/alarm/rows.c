@@ -144,7 +144,7 @@ static void read_one(struct kp_stmt *s, struct kp_alarm *a)
     *a = (struct kp_alarm){ .id = kp_column_int(s, 0),
                             .group = kp_column_int(s, 1),
                             .asset = (kp_asset)kp_column_int(s, 3),
-                            .source = (uint8_t)(kp_column_int(s, 4) % 3),
+                            .source = (uint8_t)(kp_column_int(s, 4) % KP_ALARM_SOURCES),
                             .priority = (uint8_t)(priority < 0 || priority >= KP_PRIORITIES
                                                       ? KP_PRIORITY_MEDIUM
                                                       : priority),

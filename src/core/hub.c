@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/text.h"
 
+#include <assert.h>
 #include <time.h>
 
 #include "core/ban.h"
@@ -124,7 +125,8 @@ void kp_hub_set_sink(struct kp_hub *h, struct kp_sink sink)
 
 void kp_hub_listen(struct kp_hub *h, struct kp_listener listener)
 {
-    h->listener = listener;
+    assert(h->n_listeners < KP_LISTENERS_MAX);
+    h->listeners[h->n_listeners++] = listener;
 }
 
 void kp_hub_each_link(struct kp_hub *h, void (*each)(void *, const struct kp_link_view *), void *arg)
@@ -244,8 +246,8 @@ static void take_batch(struct kp_hub *h, struct kp_batch *b)
     if (!b->historic) {
         subscribers_give(h, b, taken.news);
         states_take(h, b, taken.news);
-        if (h->listener.take)
-            h->listener.take(h->listener.self, b, taken.news);
+        for (size_t i = 0; i < h->n_listeners; i++)
+            h->listeners[i].take(h->listeners[i].self, b, taken.news);
     }
     if (c && taken.set_back) {
         char by[32];
@@ -304,8 +306,9 @@ bool kp_hub_turn(struct kp_hub *h, int timeout_ms)
         for (size_t i = 0; (c = hub_nth(h, i)); i++)
             gap_link(h, c);
         states_turn(h);
-        if (h->listener.turn)
-            h->listener.turn(h->listener.self);
+        for (size_t i = 0; i < h->n_listeners; i++)
+            if (h->listeners[i].turn)
+                h->listeners[i].turn(h->listeners[i].self);
     }
     conditions_show(h);
     int soon = subscribers_feed(h);

@@ -106,12 +106,13 @@ struct kp_msg *kp_subscriber_next(struct kp_subscriber *, int timeout_ms);
  * fed the current values again. */
 uint64_t kp_subscriber_behind(const struct kp_subscriber *);
 
-/* Whoever judges values as they come (alarms): called in the hub thread, must not block. One, set before start. */
+/* Whoever judges values as they come (alarms, watches): called in the hub thread, must not block. Added before start. */
 struct kp_listener {
     void *self;
     void (*take)(void *self, const struct kp_batch *, const uint64_t *news); /* news: a bit per sample, as kp_taken */
-    void (*turn)(void *self);                                               /* four times a second */
+    void (*turn)(void *self);                                               /* four times a second; NULL: not */
 };
+enum { KP_LISTENERS_MAX = 2 };
 void kp_hub_listen(struct kp_hub *, struct kp_listener);
 struct kp_link_view {
     uint16_t id;

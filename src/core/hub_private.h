@@ -88,7 +88,8 @@ struct kp_hub {
     struct kp_model *model;
     struct kp_queue *in;
     struct kp_sink sink;
-    struct kp_listener listener;
+    struct kp_listener listeners[KP_LISTENERS_MAX];
+    size_t n_listeners;
     struct kp_observer observer;
     void *context, *share;
     int64_t stale_after;

@@ -136,6 +136,8 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
     if (node->share)
         node->shield = kp_shield_new(node->hub, node->store, node->clock, err);
     if (node->shield)
+        node->watches = kp_watches_new(node->hub, node->store, node->alarms, node->clock, err);
+    if (node->watches)
         node->computed = kp_computed_new(node, err);
     if (node->computed)
         kp_share_watched_by(node->share, node->hub);
@@ -167,7 +169,7 @@ enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
     if (kp_couplings_make_identity(node->store, node->name, err) || kp_alarms_start(node->alarms, err) ||
         kp_shop_start(node->shop, err) || kp_share_start(node->share, err) || kp_hub_start(node->hub, err) ||
         kp_inbox_start(node->inbox, err) || kp_shield_start(node->shield, err) ||
-        kp_computed_start(node->computed, err)) {
+        kp_computed_start(node->computed, err) || kp_watches_start(node->watches, err)) {
         kp_share_stop(node->share);
         kp_shop_stop(node->shop);
         kp_alarms_stop(node->alarms);
@@ -184,6 +186,7 @@ void kp_node_stop(struct kp_node *node)
     if (!node->running)
         return;
     kp_discover_cancel(node->discover);
+    kp_watches_stop(node->watches);
     kp_computed_stop(node->computed);
     kp_inbox_stop(node->inbox);
     kp_shield_stop(node->shield);
@@ -205,6 +208,7 @@ void kp_node_free(struct kp_node *node)
     kp_discover_free(node->discover);
     if (node->hub)
         kp_hub_free(node->hub);
+    kp_watches_free(node->watches);
     kp_alarms_free(node->alarms);
     kp_shop_free(node->shop);
     kp_share_free(node->share);
@@ -241,6 +245,11 @@ struct kp_shop *kp_node_shop(struct kp_node *node)
 struct kp_share *kp_node_share(struct kp_node *node)
 {
     return node->share;
+}
+
+struct kp_watches *kp_node_watches(struct kp_node *node)
+{
+    return node->watches;
 }
 
 struct kp_shield *kp_node_shield(struct kp_node *node)

@@ -36,6 +36,7 @@ struct kp_alarms;
 struct kp_shop;
 struct kp_share;
 struct kp_shield;
+struct kp_watches;
 struct kp_hub *kp_node_hub(struct kp_node *);
 struct kp_store *kp_node_store(struct kp_node *);
 struct kp_discover *kp_node_discover(struct kp_node *); /* looking for machines; couplings/discover/discover.h */
@@ -43,6 +44,7 @@ struct kp_alarms *kp_node_alarms(struct kp_node *); /* alarm/alarm.h */
 struct kp_shop *kp_node_shop(struct kp_node *); /* flex/shop.h */
 struct kp_share *kp_node_share(struct kp_node *); /* share/share.h */
 struct kp_shield *kp_node_shield(struct kp_node *); /* shield/shield.h */
+struct kp_watches *kp_node_watches(struct kp_node *); /* watch/watches.h */
 /* What is offered has changed: what the node works out for partners is looked at again. */
 void kp_node_offers_changed(struct kp_node *);
 const char *kp_node_dir(const struct kp_node *);

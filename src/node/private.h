@@ -8,6 +8,7 @@
 #include "node/node.h"
 #include "share/share.h"
 #include "shield/shield.h"
+#include "watch/watches.h"
 
 #include <pthread.h>
 
@@ -32,6 +33,7 @@ struct kp_node {
     struct kp_share *share;
     struct kp_shield *shield;
     struct kp_computed *computed;
+    struct kp_watches *watches;
     struct kp_discover *discover;
     int64_t started;
     bool running;

@@ -349,5 +349,13 @@ static const char schema_v11[] =
     /* What people answered to findings, each time (shield/shield.h); answer: of kp_shield_answers, 'open': taken back */
     "create table finding_answer(id integer primary key, device integer not null, advisory text not null, at integer not null,"
     "  answer text not null, comment text, who text);"
-    "create index finding_answer_of on finding_answer(advisory, device);";
+    "create index finding_answer_of on finding_answer(advisory, device);"
+    /* Watches (watch/watches.h): what people set, as JSON; a post is one thing that a watch looks at (subject: "s12" a signal,
+     * "a5" a machine, "g" its group), with what it knows of it. */
+    "create table watch(name text primary key, data text not null) without rowid;"
+    "create table watch_post(id integer primary key autoincrement, watch text not null, subject text not null,"
+    "  kept integer, memory blob, unique(watch, subject));"
+    "create table watch_feedback(id integer primary key, post integer not null, at integer not null, verdict text not null,"
+    "  user text, comment text, score real);"
+    "create index watch_feedback_post on watch_feedback(post, id);";
 #endif

@@ -30,6 +30,7 @@ static const double least_duration = 0.01, /* of itself: its spread at least */
     wild = 3,          /* limits of the course: once is enough */
     slack = 1,         /* spreads a cycle that creeping may have */
     crept = 12,        /* spreads in all that are not usual */
+    overdue = 1.5,     /* of the longest that would still be usual */
     highest = 1e6, farthest = 1e30;
 
 /* A number of each cycle, by its logarithm: where it is usually, as a band, for tools wear and are
@@ -102,6 +103,11 @@ void kp_cycles_free(struct kp_cycles *c)
     if (c)
         kp_free(c->channel);
     kp_free(c);
+}
+
+unsigned kp_cycles_channels(const struct kp_cycles *c)
+{
+    return c->channels;
 }
 
 const char *kp_cycle_word(enum kp_cycle_finding finding)
@@ -422,6 +428,22 @@ bool kp_cycle_end(struct kp_cycles *c, int64_t at, struct kp_cycle_judgement *j)
     c->last_end = at;
     c->last_duration = duration;
     return true;
+}
+
+bool kp_cycle_runs(const struct kp_cycles *c)
+{
+    return c->runs;
+}
+
+bool kp_cycle_overdue(const struct kp_cycles *c, int64_t now, double *usual)
+{
+    for (const struct kind *k = c->kind; c->runs && k < c->kind + KINDS; k++) {
+        if (!k->is.used || k->is.key != c->key || k->lesson)
+            continue;
+        *usual = exp(k->is.duration.now);
+        return seconds(c->begin, now) > overdue * exp(k->is.duration.high + far * k->is.duration.spread);
+    }
+    return false;
 }
 
 void kp_cycles_accept(struct kp_cycles *c)

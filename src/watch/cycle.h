@@ -18,6 +18,7 @@ struct kp_cycles; /* its maker's; 16 KiB and 32 KiB a channel; not shared betwee
 /* Channel 0 is the load. NULL with KP_EINVALID: not 1 to KP_CYCLE_CHANNELS. */
 struct kp_cycles *kp_cycles_new(unsigned channels, struct kp_err *);
 void kp_cycles_free(struct kp_cycles *); /* NULL is allowed */
+unsigned kp_cycles_channels(const struct kp_cycles *);
 
 /* A cycle begins at `at`, ns since 1970 UTC. The kind is a number its owner makes of program and
  * tool. Of more than KP_CYCLE_KINDS kinds the one not seen for longest is forgotten. A cycle that
@@ -47,6 +48,10 @@ struct kp_cycle_judgement {
 };
 /* The cycle is over. False, and nothing is judged: none ran, or it took no time. */
 bool kp_cycle_end(struct kp_cycles *, int64_t at, struct kp_cycle_judgement *);
+/* Whether a cycle runs that lasts much longer than those of its kind ever did; *usual: s that they
+ * last. Only of a kind that was learnt. */
+bool kp_cycle_overdue(const struct kp_cycles *, int64_t now, double *usual);
+bool kp_cycle_runs(const struct kp_cycles *);
 /* A person says that the newest kind of cycle is normal as it is now: it is learnt anew from here.
  */
 void kp_cycles_accept(struct kp_cycles *);

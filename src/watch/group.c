@@ -74,6 +74,11 @@ size_t kp_group_signals(const struct kp_group *g)
     return g->signals;
 }
 
+uint32_t kp_group_learnt(const struct kp_group *g)
+{
+    return g->learnt;
+}
+
 static double median(const double recent[SMOOTH])
 {
     double a = recent[0], b = recent[1], c = recent[2];

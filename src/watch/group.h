@@ -29,4 +29,5 @@ void kp_group_save(const struct kp_group *, struct kp_buf *);
 /* NULL with KP_EPARSE: of another version, cut or changed; learn anew. */
 struct kp_group *kp_group_load(const void *, size_t size, struct kp_err *);
 size_t kp_group_signals(const struct kp_group *);
+uint32_t kp_group_learnt(const struct kp_group *); /* rows, of those it learns from */
 #endif

@@ -136,6 +136,20 @@ PARAMS alarm_params[] = {
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
     END,
 };
+PARAMS post_params[] = {
+    { .name = "watch", .type = KP_PARAM_TEXT },
+    { .name = "about", .type = KP_PARAM_PATTERN },
+    { .name = "signal", .type = KP_PARAM_PATH },
+    { .name = "state", .type = KP_PARAM_CHOICE, .choices = kp_post_state_words },
+    { .name = "after", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 10000, .standard = 1000 },
+    END,
+};
+PARAMS post_score_params[] = {
+    { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    { .name = "to", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
+    END,
+};
 PARAMS audit_params[] = {
     { .name = "from", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
     { .name = "to", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
@@ -430,6 +444,16 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, API "/alarm-rules/{name}", kp_route_alarm_rule, KP_VIEWER, 0, NULL },
     { KP_HTTP_PATCH, API "/alarm-rules/{name}", kp_route_alarm_rule_change, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_DELETE, API "/alarm-rules/{name}", kp_route_alarm_rule_remove, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_GET, API "/watches", kp_route_watches, KP_VIEWER, 0, NULL },
+    { KP_HTTP_POST, API "/watches", kp_route_watch_make, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/watches/{name}", kp_route_watch, KP_VIEWER, 0, NULL },
+    { KP_HTTP_PATCH, API "/watches/{name}", kp_route_watch_change, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_DELETE, API "/watches/{name}", kp_route_watch_remove, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_GET, API "/watch-posts", kp_route_posts, KP_VIEWER, 0, post_params },
+    { KP_HTTP_GET, API "/watch-posts/{id}", kp_route_post, KP_VIEWER, 0, NULL },
+    { KP_HTTP_GET, API "/watch-posts/{id}/score", kp_route_post_score, KP_VIEWER, 0, post_score_params },
+    { KP_HTTP_GET, API "/watch-posts/{id}/feedback", kp_route_post_feedback, KP_VIEWER, 0, NULL },
+    { KP_HTTP_POST, API "/watch-posts/{id}/feedback", kp_route_post_say, KP_OPERATOR, KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/share", kp_route_card, KP_ENGINEER, KP_SLOW, NULL },
     { KP_HTTP_PUT, API "/share", kp_route_card_put, KP_OWNER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/partners", kp_route_partners, KP_ENGINEER, 0, NULL },

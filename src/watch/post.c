@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "watch/post_private.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+enum {
+    ODD = 3,        /* values in a row that are no measurement make an alarm */
+    FINE = 20,      /* and so many that are end it */
+    ROWS_MAX = 60,  /* of a group that are made for one pause; a longer one is a gap */
+};
+#define FINE_FOR  (600 * KP_SECOND) /* or so long */
+#define FIRST_RUN (1800 * KP_SECOND) /* lasts no longer, where nothing says that it is over */
+
+static const int64_t latest = INT64_MAX / 2; /* no time of a value is behind it */
+
+const char *kp_post_reason_word(enum kp_post_reason reason)
+{
+    static const char *const words[] = { NULL,        "alarm",     "machine-state", "state-unknown",
+                                         "first-run", "no-values", "disabled" };
+    return words[reason];
+}
+
+const char *kp_post_finding_word(enum kp_post_finding finding)
+{
+    static const char *const words[] = { "unusual", "sensor", "overdue" };
+    return words[finding];
+}
+
+/* ---- making ---- */
+void post_forget(struct memory *m)
+{
+    if (m->signal)
+        kp_watch_signal_free(m->signal);
+    kp_free(m->signal);
+    kp_group_free(m->group);
+    *m = (struct memory){ 0 };
+}
+
+static uint32_t learn_of(const struct kp_post *p)
+{
+    uint32_t most = (uint32_t)(KP_GROUP_CELLS_MAX / (p->n ? p->n : 1));
+    return p->def->kind == KP_WATCH_GROUP && p->def->learn > most ? most : p->def->learn;
+}
+
+enum kp_code post_remember(const struct kp_post *p, struct memory *m, struct kp_err *err)
+{
+    if (p->def->kind == KP_WATCH_GROUP) {
+        m->group = kp_group_new(p->n, learn_of(p), err);
+        return m->group ? KP_OK : err->code;
+    }
+    m->signal = kp_alloc(sizeof *m->signal);
+    if (!m->signal)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    return kp_watch_signal_init(m->signal, p->def->learn, p->def->shape, err);
+}
+
+static enum kp_code make_parts(struct kp_post *p, struct kp_err *err)
+{
+    bool signal = p->def->kind == KP_WATCH_SIGNAL, machine = p->def->kind == KP_WATCH_MACHINE;
+    p->n_memory = machine ? 0 : p->def->by_program ? KP_POST_PROGRAMS : 1;
+    if ((p->n_memory && !(p->memory = kp_alloc(p->n_memory * sizeof *p->memory))) ||
+        (!signal && !(p->channel = kp_alloc(p->n * sizeof *p->channel))) ||
+        (!signal && !(p->row = kp_alloc(p->n * sizeof *p->row))))
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    for (size_t i = 0; i < p->n && !signal; i++)
+        p->channel[i].value = NAN;
+    if (machine) {
+        p->cycles = kp_cycles_new((unsigned)p->n, err);
+        return p->cycles ? KP_OK : err->code;
+    }
+    return post_remember(p, &p->memory[0], err);
+}
+
+struct kp_post *kp_post_new(const struct kp_watch_def *def, const kp_signal *signals, size_t n,
+                            struct kp_err *err)
+{
+    struct kp_post *p = kp_alloc(sizeof *p);
+    if (!p || !(p->signal = kp_alloc(n * sizeof *p->signal))) {
+        kp_free(p);
+        kp_fail(err, KP_ENOMEM, "out of memory");
+        return NULL;
+    }
+    memcpy(p->signal, signals, n * sizeof *signals);
+    p->def = def;
+    p->n = n;
+    p->next_row = p->until = p->at = p->first_run = p->learnt_at = p->fine_since = KP_NO_TIME;
+    for (size_t i = 0; i < KP_POST_FINDINGS; i++)
+        p->since[i] = KP_NO_TIME;
+    if (!make_parts(p, err))
+        return p;
+    kp_post_free(p);
+    return NULL;
+}
+
+void kp_post_free(struct kp_post *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->n_memory && p->memory; i++)
+        post_forget(&p->memory[i]);
+    kp_cycles_free(p->cycles);
+    kp_free(p->memory);
+    kp_free(p->channel);
+    kp_free(p->row);
+    kp_free(p->signal);
+    kp_free(p);
+}
+
+void kp_post_define(struct kp_post *p, const struct kp_watch_def *def)
+{
+    p->def = def;
+}
+
+const struct kp_watch_def *kp_post_def(const struct kp_post *p)
+{
+    return p->def;
+}
+
+const kp_signal *kp_post_signals(const struct kp_post *p, size_t *n)
+{
+    *n = p->n;
+    return p->signal;
+}
+
+/* ---- what is known under the program in force ---- */
+static struct memory *find(struct kp_post *p, uint64_t program)
+{
+    struct memory *oldest = p->memory;
+    for (struct memory *m = p->memory; m < p->memory + p->n_memory; m++) {
+        if ((m->signal || m->group) && m->program == program)
+            return m;
+        oldest = m->used < oldest->used ? m : oldest;
+    }
+    return oldest;
+}
+
+struct memory *post_memory(struct kp_post *p)
+{
+    uint64_t program = p->def->by_program ? p->program : 0;
+    struct memory *m = p->n_memory ? find(p, program) : NULL;
+    if (!m)
+        return NULL;
+    if ((!m->signal && !m->group) || m->program != program) {
+        post_forget(m);
+        m->program = program;
+        if (post_remember(p, m, NULL)) {
+            post_forget(m);
+            return NULL;
+        }
+    }
+    m->used = ++p->clock;
+    return m;
+}
+
+/* ---- findings ---- */
+static void find_it(struct kp_post *p, enum kp_post_finding what, bool stands, int64_t at)
+{
+    bool stood = p->findings >> what & 1;
+    if (stands == stood)
+        return;
+    p->findings ^= (uint8_t)(1u << what);
+    p->since[what] = stands ? at : KP_NO_TIME;
+}
+
+/* A single odd value is none yet; what has stood still or silent for long is one at once. */
+static void take_trouble(struct kp_post *p, enum kp_watch_trouble trouble, size_t nth, int64_t at)
+{
+    bool stands = p->findings >> KP_POST_SENSOR & 1;
+    bool lasting = trouble == KP_TROUBLE_STUCK || trouble == KP_TROUBLE_SILENT;
+    if (trouble == KP_TROUBLE_NONE) {
+        if (!stands || nth != p->troubled) {
+            p->odd = nth == p->troubled ? 0 : p->odd;
+            return;
+        }
+        bool over = p->trouble == KP_TROUBLE_STUCK || p->trouble == KP_TROUBLE_SILENT;
+        p->fine_since = p->fine ? p->fine_since : at;
+        p->fine += p->fine < UINT16_MAX;
+        if (over || p->fine >= FINE || at - p->fine_since > FINE_FOR) {
+            find_it(p, KP_POST_SENSOR, false, at);
+            p->trouble = KP_TROUBLE_NONE;
+            p->odd = 0;
+        }
+        return;
+    }
+    p->fine = 0;
+    if (stands && nth != p->troubled)
+        return; /* the first one is told */
+    p->odd = nth == p->troubled ? (uint16_t)(p->odd + (p->odd < UINT16_MAX)) : 1;
+    p->troubled = (uint32_t)nth;
+    if (!stands && (lasting || p->odd >= ODD)) {
+        p->trouble = (uint8_t)trouble;
+        find_it(p, KP_POST_SENSOR, true, at);
+    }
+}
+
+static void note_score(struct kp_post *p, int64_t at, double score, bool alarm)
+{
+    int64_t step = at / KP_POST_STEP;
+    if (step > p->step + KP_POST_STEPS || !p->step)
+        memset(p->course, 0, sizeof p->course);
+    for (int64_t s = p->step + 1; s <= step && s > step - KP_POST_STEPS; s++)
+        p->course[s % KP_POST_STEPS] = 0;
+    if (step <= p->step - KP_POST_STEPS || step < 0)
+        return;
+    p->step = step > p->step ? step : p->step;
+    uint8_t *now = &p->course[step % KP_POST_STEPS];
+    uint8_t level = (uint8_t)(1 + fmax(0, fmin(1, score)) * 126);
+    uint8_t before = *now & 127;
+    *now = (uint8_t)((*now & 128) | (level > before ? level : before) | (alarm ? 128 : 0));
+}
+
+/* The judgement of a signal or a group. */
+static void take_judgement(struct kp_post *p, const struct kp_judgement *j, int64_t at)
+{
+    p->last = *j;
+    p->at = at;
+    if (j->state == KP_WATCH_LEARNING)
+        return;
+    if (p->learnt_at == KP_NO_TIME) {
+        p->learnt_at = at;
+        p->from = p->from ? p->from : KP_POST_FROM_LIVE;
+    }
+    find_it(p, KP_POST_UNUSUAL, j->alarm, at);
+    note_score(p, at, j->score, j->alarm);
+}
+
+/* ---- whether it judges ---- */
+static enum kp_post_reason silent(const struct kp_post *p)
+{
+    if (p->def->states && p->has_states && p->machine == KP_STATE_UNKNOWN)
+        return KP_POST_UNKNOWN;
+    if (p->def->states && p->has_states && !(p->def->states >> p->machine & 1))
+        return KP_POST_STATE;
+    return p->first_run != KP_NO_TIME ? KP_POST_FIRST_RUN : KP_POST_JUDGES;
+}
+
+void kp_post_state(struct kp_post *p, bool has, enum kp_state state, int64_t at)
+{
+    bool ran = p->machine == KP_STATE_RUNNING, runs = state == KP_STATE_RUNNING;
+    if (ran && !runs && p->first_run != KP_NO_TIME && at > p->first_run)
+        p->first_run = KP_NO_TIME;
+    p->has_states = has;
+    p->machine = (uint8_t)state;
+}
+
+void kp_post_program(struct kp_post *p, uint64_t program, int64_t at)
+{
+    if (program == p->program)
+        return;
+    bool change = p->program && program; /* the first one it hears of may run for long */
+    p->program = program;
+    if (p->def->by_program && p->def->kind != KP_WATCH_MACHINE && change)
+        p->first_run = at;
+    p->next_row = KP_NO_TIME;
+}
+
+/* ---- values ---- */
+static void take_single(struct kp_post *p, int64_t at, double value, bool good)
+{
+    struct memory *m = post_memory(p);
+    if (!m)
+        return;
+    struct kp_judgement j = kp_watch_signal_step(m->signal, at, value, good);
+    take_trouble(p, j.trouble, 0, at);
+    take_judgement(p, &j, at);
+}
+
+static void make_row(struct kp_post *p, int64_t at)
+{
+    struct memory *m = post_memory(p);
+    struct kp_judgement j;
+    for (size_t i = 0; i < p->n; i++)
+        p->row[i] = p->channel[i].value;
+    if (m && !kp_group_step(m->group, p->row, &j, &(struct kp_err){ 0 }))
+        take_judgement(p, &j, at);
+}
+
+/* The rows up to this moment, at an even pace; after a long pause it goes on from here. */
+static void make_rows(struct kp_post *p, int64_t at)
+{
+    int64_t pace = p->def->pace;
+    if (p->next_row == KP_NO_TIME || at - p->next_row > ROWS_MAX * pace || p->next_row - at > pace)
+        p->next_row = at - at % pace + pace;
+    for (; p->next_row <= at; p->next_row += pace)
+        make_row(p, p->next_row);
+}
+
+/* Rows before this value, which the next one then has. */
+static void take_of_several(struct kp_post *p, size_t nth, int64_t at, double value, bool good)
+{
+    struct channel *ch = &p->channel[nth];
+    if (p->def->kind == KP_WATCH_GROUP)
+        make_rows(p, at);
+    struct kp_sensed s = kp_sense_step(&ch->sense, at, value, good);
+    take_trouble(p, s.trouble, nth, at);
+    if (s.usable)
+        ch->value = value;
+    if (p->cycles && s.usable)
+        kp_cycle_value(p->cycles, (unsigned)nth, at, value);
+}
+
+void kp_post_value(struct kp_post *p, size_t nth, int64_t at, double value, bool good)
+{
+    if (at <= p->until || at < 0 || at > latest || nth >= p->n)
+        return;
+    p->values++;
+    if (p->first_run != KP_NO_TIME && at - p->first_run > FIRST_RUN)
+        p->first_run = KP_NO_TIME;
+    p->cut = false;
+    if (silent(p) != KP_POST_JUDGES) {
+        if (p->channel && good && isfinite(value))
+            p->channel[nth].value = value;
+        p->next_row = KP_NO_TIME;
+    } else if (p->def->kind == KP_WATCH_SIGNAL) {
+        take_single(p, at, value, good);
+    } else {
+        take_of_several(p, nth, at, value, good);
+    }
+}
+
+/* ---- cycles ---- */
+void kp_post_cycle(struct kp_post *p, uint64_t kind, int64_t at)
+{
+    if (!p->cycles || at <= p->until)
+        return;
+    find_it(p, KP_POST_OVERDUE, false, at);
+    kp_cycle_begin(p->cycles, kind, at);
+    for (size_t i = 0; i < p->n; i++) /* what they showed before holds */
+        if (!isnan(p->channel[i].value))
+            kp_cycle_value(p->cycles, (unsigned)i, at, p->channel[i].value);
+}
+
+void kp_post_cycle_end(struct kp_post *p, int64_t at)
+{
+    struct kp_cycle_judgement j;
+    if (p->first_run != KP_NO_TIME && at > p->first_run)
+        p->first_run = KP_NO_TIME;
+    if (!p->cycles || !kp_cycle_runs(p->cycles))
+        return;
+    find_it(p, KP_POST_OVERDUE, false, at);
+    if (silent(p) == KP_POST_STATE || !kp_cycle_end(p->cycles, at, &j))
+        return;
+    p->cycle = j;
+    p->at = at;
+    p->last.state = j.state;
+    if (j.state == KP_WATCH_LEARNING)
+        return;
+    if (p->learnt_at == KP_NO_TIME) {
+        p->learnt_at = at;
+        p->from = p->from ? p->from : KP_POST_FROM_LIVE;
+    }
+    p->last.score = j.score;
+    find_it(p, KP_POST_UNUSUAL, j.alarm, at);
+    note_score(p, at, j.score, j.alarm);
+}
+
+/* ---- when nothing comes ---- */
+void kp_post_look(struct kp_post *p, int64_t now, bool cut)
+{
+    p->cut = cut;
+    if (cut || silent(p) != KP_POST_JUDGES)
+        return;
+    if (p->cycles) {
+        bool late = kp_cycle_overdue(p->cycles, now, &p->overdue_usual);
+        if (late)
+            find_it(p, KP_POST_OVERDUE, true, now);
+    }
+    if (p->def->kind == KP_WATCH_SIGNAL) {
+        struct memory *m = find(p, p->def->by_program ? p->program : 0);
+        if (m->signal && p->at != KP_NO_TIME) {
+            struct kp_judgement j = kp_watch_signal_look(m->signal, now);
+            if (j.trouble == KP_TROUBLE_SILENT)
+                take_trouble(p, j.trouble, 0, now);
+            p->last.state = j.state;
+        }
+        return;
+    }
+    for (size_t i = 0; i < p->n; i++)
+        if (p->channel[i].sense.seen && kp_sense_silent(&p->channel[i].sense, now))
+            take_trouble(p, KP_TROUBLE_SILENT, i, now);
+}
+
+void kp_post_begin(struct kp_post *p, int64_t until, enum kp_post_from from)
+{
+    p->until = until;
+    if (p->learnt_at != KP_NO_TIME)
+        p->from = (uint8_t)from;
+}
+
+/* ---- what it says ---- */
+unsigned kp_post_findings(const struct kp_post *p)
+{
+    return p->findings;
+}
+
+static void count_learnt(const struct kp_post *p, struct kp_post_view *v)
+{
+    struct kp_post *at = (struct kp_post *)(uintptr_t)p; /* find changes nothing */
+    v->learn = p->cycles ? KP_CYCLE_LEARN : learn_of(p);
+    if (p->cycles) {
+        v->learnt = p->cycle.known + (p->at != KP_NO_TIME);
+    } else {
+        uint64_t program = p->def->by_program ? p->program : 0;
+        const struct memory *m = find(at, program);
+        if (m->program == program && m->signal)
+            v->learnt = m->signal->learnt;
+        if (m->program == program && m->group)
+            v->learnt = kp_group_learnt(m->group);
+    }
+    v->learnt = v->learnt > v->learn ? v->learn : v->learnt;
+}
+
+struct kp_post_view kp_post_view(const struct kp_post *p)
+{
+    struct kp_post_view v = { .state = p->last.state,
+                              .reason = silent(p),
+                              .findings = p->findings,
+                              .trouble = p->findings >> KP_POST_SENSOR & 1 ? p->trouble : p->last.trouble,
+                              .troubled = p->troubled,
+                              .score = p->last.score,
+                              .drifts = p->last.drifts,
+                              .n_top = p->last.n_top,
+                              .cycle = p->cycle,
+                              .overdue_usual = p->overdue_usual,
+                              .at = p->at,
+                              .learnt_at = p->learnt_at,
+                              .values = p->values,
+                              .from = p->from,
+                              .machine = p->machine,
+                              .program = p->program };
+    memcpy(v.top, p->last.top, sizeof v.top);
+    memcpy(v.since, p->since, sizeof v.since);
+    count_learnt(p, &v);
+    bool learns = v.state == KP_WATCH_LEARNING;
+    if (learns)
+        v.score = NAN;
+    if (!p->def->enabled)
+        v.reason = KP_POST_DISABLED;
+    else if (p->cut || v.state == KP_WATCH_STALE)
+        v.reason = KP_POST_NO_VALUES;
+    else if (v.reason == KP_POST_JUDGES && (p->findings & 1u << KP_POST_UNUSUAL))
+        v.reason = KP_POST_ALARM;
+    if (v.reason == KP_POST_NO_VALUES)
+        v.state = KP_WATCH_STALE;
+    else if (v.reason && !learns)
+        v.state = KP_WATCH_FROZEN;
+    return v;
+}
+
+void kp_post_course(const struct kp_post *p, int64_t from, int64_t to,
+                    void (*each)(void *, int64_t, double, bool), void *arg)
+{
+    for (int64_t s = p->step - KP_POST_STEPS + 1; s <= p->step; s++) {
+        uint8_t level = s > 0 ? p->course[s % KP_POST_STEPS] : 0;
+        int64_t at = s * KP_POST_STEP;
+        if (level && at + KP_POST_STEP > from && at < to)
+            each(arg, at, ((level & 127) - 1) / 126.0, level & 128);
+    }
+}
+
+bool kp_post_accept(struct kp_post *p)
+{
+    if (p->last.state == KP_WATCH_LEARNING)
+        return false;
+    if (p->cycles)
+        kp_cycles_accept(p->cycles);
+    struct memory *m = post_memory(p);
+    if (m && m->signal)
+        kp_watch_signal_accept(m->signal);
+    if (m && m->group)
+        kp_group_accept(m->group);
+    for (size_t i = 0; i < p->n && p->channel; i++)
+        kp_sense_accept(&p->channel[i].sense);
+    p->findings = 0;
+    p->trouble = KP_TROUBLE_NONE;
+    p->odd = p->fine = 0;
+    p->last.alarm = p->last.drifts = false;
+    p->last.state = p->cycles ? KP_WATCH_LEARNING : KP_WATCH_ACTIVE;
+    p->last.score = p->cycle.score = 0;
+    return true;
+}
+
+bool kp_post_reject(struct kp_post *p)
+{
+    struct memory *m = p->last.state == KP_WATCH_LEARNING ? NULL : post_memory(p);
+    if (m && m->signal)
+        kp_watch_signal_reject(m->signal);
+    return p->last.state != KP_WATCH_LEARNING;
+}
+
+size_t kp_post_size(const struct kp_post *p)
+{
+    size_t n = sizeof *p + p->n * sizeof *p->signal + p->n_memory * sizeof *p->memory;
+    for (size_t i = 0; i < p->n_memory; i++)
+        n += p->memory[i].signal ? sizeof *p->memory[i].signal : 0;
+    return n + (p->channel ? p->n * (sizeof *p->channel + sizeof *p->row) : 0);
+}

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What definitions match now becomes posts; what they match no more goes. */
+#include "watch/watches_private.h"
+
+#include "core/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/ban.h"
+
+enum { POSTS_MAX = 20000, SLICE = KP_MODEL_SLICE };
+
+/* What is to have a post. */
+struct want {
+    const struct definition *of;
+    uint64_t subject;
+    kp_asset asset, machine;
+    kp_signal *signal; /* owned */
+    size_t n;
+};
+struct wants {
+    struct kp_watches *w;
+    const struct definition *of;
+    const char *pattern;
+    struct want *list;
+    size_t n, room;
+    kp_signal several[KP_POST_SIGNALS + 1]; /* of a group or a machine */
+    size_t n_several;
+    bool failed;
+};
+
+static uint64_t subject(char letter, uint32_t id)
+{
+    return (uint64_t)(unsigned char)letter << 32 | id;
+}
+
+static void add(struct wants *s, const struct want *new, const kp_signal *signals, size_t n)
+{
+    struct want *at;
+    if (s->failed || !kp_grow(&s->list, &s->room, s->n + 1, sizeof *s->list) ||
+        !((at = &s->list[s->n])->signal = kp_alloc(n * sizeof *signals))) {
+        s->failed = true;
+        return;
+    }
+    kp_signal *own = at->signal;
+    memcpy(own, signals, n * sizeof *signals);
+    *at = *new;
+    at->signal = own;
+    at->n = n;
+    at->of = s->of;
+    s->n++;
+}
+
+/* ---- signals ---- */
+/* Counters, words and switches are no measurements; who means one names it. */
+static bool is_measurement(const struct kp_signal_info *info, bool named)
+{
+    static const char *const others[] = { "state",      "mode",        "program", "program-state",
+                                          "part-count", "scrap-count", "good-count", "tool",
+                                          "alarm",      "energy" };
+    bool number = info->type == KP_INT64 || info->type == KP_UINT64 || info->type == KP_FLOAT ||
+                  info->type == KP_DOUBLE;
+    for (size_t i = 0; info->role && i < sizeof others / sizeof *others && !named; i++)
+        number &= strcmp(info->role, others[i]) != 0;
+    return number || (named && info->type == KP_BOOL);
+}
+
+static void take_signal(void *arg, kp_signal id, const char *path)
+{
+    struct wants *s = arg;
+    const struct kp_signal_info *info = kp_model_signal(s->w->model, id);
+    if (!is_measurement(info, strcmp(path, s->pattern) == 0))
+        return;
+    if (s->of->def.kind == KP_WATCH_GROUP) {
+        for (size_t i = 0; i < s->n_several; i++)
+            if (s->several[i] == id)
+                return;
+        if (s->n_several <= KP_POST_SIGNALS)
+            s->several[s->n_several++] = id;
+        return;
+    }
+    struct want new = { .subject = subject('s', id), .asset = info->asset };
+    new.machine = watches_machine_of(s->w->model, info->asset);
+    add(s, &new, &id, 1);
+}
+
+static void collect_signals(struct wants *s)
+{
+    const char *list = s->of->def.match;
+    char pattern[KP_WATCH_MATCH], after[KP_PATH_MAX];
+    while (kp_watch_next(&list, pattern, sizeof pattern)) {
+        size_t n = SLICE;
+        s->pattern = pattern;
+        *after = 0;
+        while (n == SLICE && !s->failed) {
+            kp_model_lock(s->w->model);
+            n = kp_model_each(s->w->model, pattern, after, SLICE, take_signal, s);
+            kp_model_unlock(s->w->model);
+        }
+    }
+}
+
+/* The asset that all are below. */
+static kp_asset common(const struct kp_model *m, kp_asset a, kp_asset b)
+{
+    for (kp_asset x = a; x; x = kp_model_asset(m, x)->parent)
+        for (kp_asset y = b; y; y = kp_model_asset(m, y)->parent)
+            if (x == y)
+                return x;
+    return 0;
+}
+
+static void add_group(struct wants *s)
+{
+    struct want new = { .subject = subject('g', 0) };
+    if (s->n_several > KP_POST_SIGNALS) {
+        kp_warn("watch", "a group has more signals than it can, the first ones are taken", "watch=%s most=%d",
+                kp_log_quote(s->of->def.name), KP_POST_SIGNALS);
+        s->n_several = KP_POST_SIGNALS;
+    }
+    if (s->n_several < KP_DISTANCE_LEAST)
+        return;
+    kp_model_lock(s->w->model);
+    for (size_t i = 0; i < s->n_several; i++) {
+        const struct kp_signal_info *info = kp_model_signal(s->w->model, s->several[i]);
+        kp_asset asset = info ? info->asset : 0, machine = watches_machine_of(s->w->model, asset);
+        new.asset = i ? common(s->w->model, new.asset, asset) : asset;
+        new.machine = i && machine != new.machine ? 0 : machine;
+    }
+    kp_model_unlock(s->w->model);
+    add(s, &new, s->several, s->n_several);
+}
+
+/* ---- machines ---- */
+static void by_role(struct wants *s, kp_asset asset, const char *role)
+{
+    const struct kp_model *m = s->w->model;
+    const kp_signal *signals;
+    const kp_asset *assets;
+    size_t n = kp_model_child_signals(m, asset, &signals);
+    for (size_t i = 0; i < n && s->n_several < KP_CYCLE_CHANNELS; i++) {
+        const struct kp_signal_info *info = kp_model_signal(m, signals[i]);
+        if (info->role && strcmp(info->role, role) == 0 && is_measurement(info, false))
+            s->several[s->n_several++] = signals[i];
+    }
+    n = kp_model_child_assets(m, asset, &assets);
+    for (size_t i = 0; i < n; i++)
+        if (kp_model_asset(m, assets[i])->kind != KP_MACHINE)
+            by_role(s, assets[i], role);
+}
+
+/* False: one that is named is not there (yet). */
+static bool by_name(struct wants *s, const char *machine)
+{
+    const char *list = s->of->def.channels;
+    char name[KP_WATCH_CHANNELS], path[KP_PATH_MAX + KP_WATCH_CHANNELS + 1];
+    while (kp_watch_next(&list, name, sizeof name) && s->n_several < KP_CYCLE_CHANNELS) {
+        snprintf(path, sizeof path, "%s/%s", machine, name);
+        kp_signal id = kp_model_find_signal(s->w->model, path);
+        if (!id)
+            return false;
+        s->several[s->n_several++] = id;
+    }
+    return true;
+}
+
+static void look_at_machine(struct wants *s, kp_asset asset)
+{
+    char path[KP_PATH_MAX];
+    kp_model_asset_path(s->w->model, asset, path, sizeof path);
+    if (!kp_watch_def_matches(&s->of->def, path))
+        return;
+    s->n_several = 0;
+    if (!*s->of->def.channels) {
+        by_role(s, asset, "load");
+        by_role(s, asset, "power");
+    } else if (!by_name(s, path)) {
+        return;
+    }
+    struct want new = { .subject = subject('a', asset), .asset = asset, .machine = asset };
+    if (s->n_several)
+        add(s, &new, s->several, s->n_several);
+}
+
+static void walk_machines(struct wants *s, kp_asset asset)
+{
+    const kp_asset *list;
+    size_t n = kp_model_child_assets(s->w->model, asset, &list);
+    for (size_t i = 0; i < n; i++) {
+        if (kp_model_asset(s->w->model, list[i])->kind == KP_MACHINE)
+            look_at_machine(s, list[i]);
+        walk_machines(s, list[i]);
+    }
+}
+
+static void collect(struct wants *s)
+{
+    for (s->of = s->w->defs; s->of; s->of = s->of->next) {
+        s->n_several = 0;
+        if (s->of->def.kind == KP_WATCH_MACHINE) {
+            kp_model_lock(s->w->model);
+            walk_machines(s, 0);
+            kp_model_unlock(s->w->model);
+        } else {
+            collect_signals(s);
+        }
+        if (s->of->def.kind == KP_WATCH_GROUP)
+            add_group(s);
+    }
+}
+
+/* ---- order ---- */
+static int order(const struct definition *a, uint64_t x, const struct definition *b, uint64_t y)
+{
+    int names = strcmp(a->def.name, b->def.name);
+    return names ? names : (x > y) - (x < y);
+}
+
+static int by_subject(const void *a, const void *b)
+{
+    const struct want *x = a, *y = b;
+    return order(x->of, x->subject, y->of, y->subject);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct watched *const *x = a, *const *y = b;
+    return order((*x)->of, (*x)->subject, (*y)->of, (*y)->subject);
+}
+
+/* Several patterns may match the same. */
+static void unite(struct wants *s)
+{
+    size_t n = 0;
+    if (s->n)
+        qsort(s->list, s->n, sizeof *s->list, by_subject);
+    for (size_t i = 0; i < s->n; i++) {
+        if (n && by_subject(&s->list[n - 1], &s->list[i]) == 0)
+            kp_free(s->list[i].signal);
+        else
+            s->list[n++] = s->list[i];
+    }
+    s->n = n;
+}
+
+static struct watched *there(struct kp_watches *w, const struct want *want, size_t n)
+{
+    struct watched key = { .of = want->of, .subject = want->subject }, *at = &key;
+    struct watched **found = n ? bsearch(&at, w->list, n, sizeof *w->list, by_place) : NULL;
+    size_t signals;
+    const kp_signal *has = found ? kp_post_signals((*found)->post, &signals) : NULL;
+    return has && signals == want->n && memcmp(has, want->signal, signals * sizeof *has) == 0 ? *found : NULL;
+}
+
+/* ---- posts ---- */
+struct watched *watches_find(struct kp_watches *w, int64_t id)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (w->list[i]->id == id)
+            return w->list[i];
+    return NULL;
+}
+
+static void free_watched(struct watched *p)
+{
+    if (p)
+        kp_post_free(p->post);
+    kp_free(p);
+}
+
+void watches_drop(struct kp_watches *w, struct watched *p)
+{
+    watches_untell(w, p, kp_utc(w->clock));
+    free_watched(p);
+}
+
+static struct watched *make(const struct want *want, struct kp_err *err)
+{
+    struct watched *p = kp_alloc(sizeof *p);
+    if (!p) {
+        kp_fail(err, KP_ENOMEM, "out of memory");
+        return NULL;
+    }
+    *p = (struct watched){ .of = want->of,
+                           .subject = want->subject,
+                           .asset = want->asset,
+                           .machine = want->machine,
+                           .due = true,
+                           .seen = true };
+    if ((p->post = kp_post_new(&want->of->def, want->signal, want->n, err)))
+        return p;
+    kp_free(p);
+    return NULL;
+}
+
+/* Those that are no more wanted, out of the list. */
+static enum kp_code remove_unseen(struct kp_watches *w, struct kp_err *err)
+{
+    int64_t *ids = kp_alloc((w->n + 1) * sizeof *ids);
+    struct watched **gone = kp_alloc((w->n + 1) * sizeof *gone);
+    size_t kept = 0, n = 0;
+    if (!ids || !gone) {
+        kp_free(ids);
+        kp_free(gone);
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    }
+    pthread_mutex_lock(&w->lock);
+    for (size_t i = 0; i < w->n; i++) {
+        if (w->list[i]->seen)
+            w->list[kept++] = w->list[i];
+        else
+            gone[n++] = w->list[i];
+    }
+    w->n = kept;
+    pthread_mutex_unlock(&w->lock);
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = gone[i]->id;
+        watches_drop(w, gone[i]);
+    }
+    if (n)
+        watches_erase(w, ids, n, err);
+    kp_free(ids);
+    kp_free(gone);
+    return err->code;
+}
+
+static enum kp_code add_new(struct kp_watches *w, const struct want *new, size_t n, struct kp_err *err)
+{
+    struct watched **made = kp_alloc((n + 1) * sizeof *made);
+    size_t n_made = 0;
+    if (!made)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    while (n_made < n && (made[n_made] = make(&new[n_made], err)))
+        n_made++;
+    if (!err->code)
+        watches_rows(w, made, n, err);
+    pthread_mutex_lock(&w->lock);
+    if (!err->code && !kp_grow(&w->list, &w->room, w->n + n, sizeof *w->list))
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    if (!err->code) {
+        memcpy(w->list + w->n, made, n * sizeof *made);
+        w->n += n;
+        qsort(w->list, w->n, sizeof *w->list, by_place);
+    }
+    pthread_mutex_unlock(&w->lock);
+    for (size_t i = 0; i < n_made && err->code; i++)
+        free_watched(made[i]);
+    kp_free(made);
+    return err->code;
+}
+
+/* Marks what stays; what is new comes to the front of the wants. Returns how many. */
+static size_t sift(struct kp_watches *w, struct wants *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->n; i++)
+        w->list[i]->seen = false;
+    for (size_t i = 0; i < s->n; i++) {
+        struct watched *p = there(w, &s->list[i], w->n);
+        if (!p) {
+            struct want swap = s->list[n];
+            s->list[n++] = s->list[i];
+            s->list[i] = swap;
+            continue;
+        }
+        pthread_mutex_lock(&w->lock);
+        p->seen = true;
+        p->asset = s->list[i].asset;
+        p->machine = s->list[i].machine;
+        kp_post_define(p->post, &p->of->def);
+        pthread_mutex_unlock(&w->lock);
+    }
+    return n;
+}
+
+/* ---- tables ---- */
+static int by_asset(const void *a, const void *b)
+{
+    const struct machine *x = a, *y = b;
+    return (x->asset > y->asset) - (x->asset < y->asset);
+}
+
+static bool is_known(const struct machine *list, size_t n, kp_asset asset)
+{
+    for (size_t i = n; i-- > 0;)
+        if (list[i].asset == asset)
+            return true;
+    return false;
+}
+
+/* Lock held. Before, `machine` of each post is its number; afterwards its place. */
+static bool make_machines(struct kp_watches *w)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        kp_asset asset = w->list[i]->machine;
+        if (!asset || is_known(w->machines, w->n_machines, asset))
+            continue;
+        if (!kp_grow(&w->machines, &w->machines_room, w->n_machines + 1, sizeof *w->machines))
+            return false;
+        w->machines[w->n_machines++] = (struct machine){ .asset = asset };
+    }
+    if (w->n_machines)
+        qsort(w->machines, w->n_machines, sizeof *w->machines, by_asset);
+    for (size_t i = 0; i < w->n_machines; i++)
+        w->machines[i].first = 0;
+    for (size_t i = w->n; i-- > 0;) {
+        struct watched *p = w->list[i];
+        p->machine = watches_machine(w, p->machine);
+        p->next = 0;
+        if (p->machine) {
+            p->next = w->machines[p->machine - 1].first;
+            w->machines[p->machine - 1].first = (uint32_t)i + 1;
+        }
+    }
+    return true;
+}
+
+static bool use(struct kp_watches *w, kp_signal id, uint32_t place, uint32_t nth)
+{
+    if (!kp_grow(&w->first, &w->n_first, (size_t)id + 1, sizeof *w->first) ||
+        !kp_grow(&w->uses, &w->uses_room, w->n_uses + 1, sizeof *w->uses))
+        return false;
+    w->uses[w->n_uses] = (struct use){ place, nth, w->first[id] };
+    w->first[id] = (uint32_t)w->n_uses++;
+    return true;
+}
+
+static bool make_uses(struct kp_watches *w)
+{
+    bool ok = true;
+    w->n_uses = 1;
+    if (w->n_first)
+        memset(w->first, 0, w->n_first * sizeof *w->first);
+    for (size_t i = 0; i < w->n && ok; i++) {
+        size_t n;
+        const kp_signal *signals = kp_post_signals(w->list[i]->post, &n);
+        for (size_t k = 0; k < n && ok && w->list[i]->of->def.enabled; k++)
+            ok = use(w, signals[k], (uint32_t)i, (uint32_t)k);
+    }
+    for (size_t i = 0; i < w->n_machines && ok; i++)
+        if (w->machines[i].program_signal)
+            ok = use(w, w->machines[i].program_signal, (uint32_t)i, UINT32_MAX);
+    uint8_t *wanted = ok && w->n_first ? kp_alloc(w->n_first) : NULL;
+    for (size_t i = 0; wanted && i < w->n_first; i++)
+        wanted[i] = w->first[i] != 0;
+    intake_want(w->intake, wanted, wanted ? w->n_first : 0);
+    return ok && (wanted || !w->n_first);
+}
+
+static enum kp_code make_tables(struct kp_watches *w, struct kp_err *err)
+{
+    w->n_listed = 0;
+    w->n_due = 0;
+    pthread_mutex_lock(&w->lock);
+    bool ok = make_machines(w);
+    for (size_t i = 0; i < w->n && !ok; i++)
+        w->list[i]->machine = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        w->list[i]->listed = false;
+        w->n_due += w->list[i]->due;
+    }
+    if (ok)
+        watches_machines_read(w);
+    ok = ok && make_uses(w);
+    for (size_t i = 0; i < w->n && ok; i++)
+        watches_list(w, (uint32_t)i);
+    pthread_mutex_unlock(&w->lock);
+    return ok ? KP_OK : kp_fail(err, KP_ENOMEM, "out of memory");
+}
+
+enum kp_code watches_settle(struct kp_watches *w, struct kp_err *err)
+{
+    struct wants s = { .w = w };
+    struct kp_err tables = { 0 };
+    w->settled = kp_mono(w->clock);
+    collect(&s);
+    unite(&s);
+    if (s.n > POSTS_MAX) {
+        kp_warn("watch", "more is to be watched than can be, the rest is left out", "most=%d wanted=%zu", POSTS_MAX, s.n);
+        while (s.n > POSTS_MAX)
+            kp_free(s.list[--s.n].signal);
+    }
+    size_t new = s.failed ? 0 : sift(w, &s);
+    if (s.failed)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    else if (!remove_unseen(w, err) && new)
+        add_new(w, s.list, new, err);
+    make_tables(w, &tables);
+    if (tables.code && !err->code)
+        kp_fail(err, tables.code, "%s", tables.text);
+    for (size_t i = 0; i < s.n; i++)
+        kp_free(s.list[i].signal);
+    kp_free(s.list);
+    return err->code;
+}
