@@ -20,6 +20,7 @@ enum kp_code kp_sighting_add(struct kp_shield *, const json_t *body, const char 
 /* One that is only kept goes to a feed that posts. */
 enum kp_code kp_sighting_release(struct kp_shield *, int64_t id, const char *feed, struct kp_err *);
 /* What would go out, of the same body: {tlp, objects [...]}. Nothing is kept. */
+enum kp_code kp_sighting_look(struct kp_shield *, const json_t *body, const char *node,
                               struct kp_json *, struct kp_err *);
 /* One that has not gone out. */
 enum kp_code kp_sighting_remove(struct kp_shield *, int64_t id, struct kp_err *);
