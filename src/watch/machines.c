@@ -113,7 +113,7 @@ static void end_cycle(struct kp_watches *w, struct machine *m, unsigned of, int6
 }
 
 static void begin_cycle(struct kp_watches *w, struct machine *m, unsigned of,
-                        const struct kp_interval *v)
+                        const struct kp_interval *v, uint8_t label)
 {
     char name[WATCH_PROGRAM];
     uint64_t kind = watches_kind_of(v->attributes, name);
@@ -124,6 +124,7 @@ static void begin_cycle(struct kp_watches *w, struct machine *m, unsigned of,
     m->cycle[of] = v->id;
     if (of == OF_PROGRAM && !m->program_signal && kind != m->program) {
         m->program = kind;
+        m->program_label = label;
         memcpy(m->name, name, sizeof m->name);
         each_post(w, m, hand_program, v->start);
     }
@@ -134,9 +135,10 @@ static void begin_cycle(struct kp_watches *w, struct machine *m, unsigned of,
     }
 }
 
-static void take_state(struct kp_watches *w, struct machine *m, const struct kp_interval *v)
+static void take_state(struct kp_watches *w, struct machine *m, const struct kp_interval *v, uint8_t label)
 {
     bool open = v->end == KP_FOREVER;
+    m->state_label = label;
     m->has_states = true;
     m->state = open ? watches_state_of(v->attributes) : KP_STATE_UNKNOWN;
     each_post(w, m, hand_state, open ? v->start : v->end);
@@ -147,6 +149,7 @@ void watches_take_interval(struct kp_watches *w, const struct kp_interval_msg *m
     const struct kp_interval *v = &msg->interval;
     kp_model_lock(w->model);
     kp_asset asset = watches_machine_of(w->model, v->asset);
+    uint8_t label = kp_model_label(w->model, v->asset, v->label);
     kp_model_unlock(w->model);
     uint32_t place = watches_machine(w, asset);
     if (!place)
@@ -155,9 +158,9 @@ void watches_take_interval(struct kp_watches *w, const struct kp_interval_msg *m
     unsigned of = v->kind == KP_INTERVAL_PART ? OF_PART : OF_PROGRAM;
     if (v->kind == KP_INTERVAL_STATE) {
         if (v->asset == m->asset)
-            take_state(w, m, v);
+            take_state(w, m, v, label);
     } else if (v->end == KP_FOREVER) {
-        begin_cycle(w, m, of, v);
+        begin_cycle(w, m, of, v, label);
     } else if (m->cycle[of] == v->id) {
         end_cycle(w, m, of, v->end);
     }
@@ -168,6 +171,8 @@ void watches_take_program(struct kp_watches *w, struct machine *m, int64_t at)
     char name[WATCH_PROGRAM];
     kp_model_lock(w->model);
     struct kp_now now = kp_model_now(w->model, m->program_signal);
+    const struct kp_signal_info *info = kp_model_signal(w->model, m->program_signal);
+    m->program_label = info ? kp_model_label(w->model, info->asset, info->label) : KP_SECRET;
     uint64_t program = now.known ? watches_program_of(&now.sample.value, name) : 0;
     kp_model_unlock(w->model);
     if (!program || program == m->program)
@@ -193,7 +198,9 @@ static bool see(void *arg, const struct kp_interval *v)
     if (v->kind == KP_INTERVAL_STATE && v->asset == m->asset) {
         m->has_states = true;
         m->state = watches_state_of(v->attributes);
+        m->state_label = kp_model_label(s->model, v->asset, v->label);
     } else if (v->kind == KP_INTERVAL_PROGRAM) {
+        m->program_label = kp_model_label(s->model, v->asset, v->label);
         m->cycle[OF_PROGRAM] = v->id;
         m->program = watches_kind_of(v->attributes, name);
         memcpy(m->name, name, sizeof m->name);

@@ -9,8 +9,11 @@
 enum {
     ODD = 3,        /* values in a row that are no measurement make an alarm */
     FINE = 20,      /* and so many that are end it */
+    HEARD = 20,     /* times that something came, before silence means anything */
+    SILENT_BY = 5,  /* times as long as ever */
     ROWS_MAX = 60,  /* of a group that are made for one pause; a longer one is a gap */
 };
+#define QUIET     (10 * KP_SECOND)  /* less is no silence */
 #define FINE_FOR  (600 * KP_SECOND) /* or so long */
 #define FIRST_RUN (1800 * KP_SECOND) /* lasts no longer, where nothing says that it is over */
 
@@ -66,7 +69,7 @@ static enum kp_code make_parts(struct kp_post *p, struct kp_err *err)
         (!signal && !(p->row = kp_alloc(p->n * sizeof *p->row))))
         return kp_fail(err, KP_ENOMEM, "out of memory");
     for (size_t i = 0; i < p->n && !signal; i++)
-        p->channel[i].value = NAN;
+        p->channel[i] = (struct channel){ .value = NAN, .hearing.at = KP_NO_TIME };
     if (machine) {
         p->cycles = kp_cycles_new((unsigned)p->n, err);
         return p->cycles ? KP_OK : err->code;
@@ -87,6 +90,7 @@ struct kp_post *kp_post_new(const struct kp_watch_def *def, const kp_signal *sig
     p->def = def;
     p->n = n;
     p->next_row = p->until = p->at = p->first_run = p->learnt_at = p->fine_since = KP_NO_TIME;
+    p->hearing.at = KP_NO_TIME;
     for (size_t i = 0; i < KP_POST_FINDINGS; i++)
         p->since[i] = KP_NO_TIME;
     if (!make_parts(p, err))
@@ -265,6 +269,8 @@ static void take_single(struct kp_post *p, int64_t at, double value, bool good)
         return;
     struct kp_judgement j = kp_watch_signal_step(m->signal, at, value, good);
     take_trouble(p, j.trouble, 0, at);
+    if (j.state != KP_WATCH_LEARNING) /* how far its level is out counts as well */
+        j.score = fmax(j.score, m->signal->drift / (m->signal->drift + 1));
     take_judgement(p, &j, at);
 }
 
@@ -306,7 +312,9 @@ void kp_post_value(struct kp_post *p, size_t nth, int64_t at, double value, bool
 {
     if (at <= p->until || at < 0 || at > latest || nth >= p->n)
         return;
-    p->values++;
+    p->hearing.values++;
+    if (p->channel)
+        p->channel[nth].hearing.values++;
     if (p->first_run != KP_NO_TIME && at - p->first_run > FIRST_RUN)
         p->first_run = KP_NO_TIME;
     p->cut = false;
@@ -358,29 +366,60 @@ void kp_post_cycle_end(struct kp_post *p, int64_t at)
 }
 
 /* ---- when nothing comes ---- */
+/* For how long nothing has come, when that is far longer than ever; else 0. */
+static int64_t silence(struct hearing *h, int64_t now)
+{
+    bool came = h->values != h->before;
+    int64_t quiet = h->at == KP_NO_TIME || now < h->at ? 0 : now - h->at;
+    h->before = h->values;
+    if (came || h->at == KP_NO_TIME) {
+        h->longest = came && quiet > h->longest ? quiet : h->longest;
+        h->times += came && h->times < UINT32_MAX;
+        h->at = now;
+        return 0;
+    }
+    return h->times >= HEARD && quiet > QUIET && quiet / SILENT_BY > h->longest ? quiet : 0;
+}
+
+/* While nothing is expected. */
+static void pause_hearing(struct kp_post *p, int64_t now)
+{
+    p->hearing.at = now;
+    for (size_t i = 0; i < p->n && p->channel; i++)
+        p->channel[i].hearing.at = now;
+}
+
+static void look_at_single(struct kp_post *p, int64_t now)
+{
+    struct memory *m = find(p, p->def->by_program ? p->program : 0);
+    int64_t quiet = silence(&p->hearing, now);
+    if (!quiet || !m->signal || m->signal->sense.at == KP_NO_TIME)
+        return;
+    struct kp_judgement j = kp_watch_signal_look(m->signal, m->signal->sense.at + quiet);
+    p->last.state = j.state;
+    if (j.trouble == KP_TROUBLE_SILENT)
+        take_trouble(p, j.trouble, 0, now);
+}
+
 void kp_post_look(struct kp_post *p, int64_t now, bool cut)
 {
     p->cut = cut;
-    if (cut || silent(p) != KP_POST_JUDGES)
+    if (cut || silent(p) != KP_POST_JUDGES) {
+        pause_hearing(p, now);
         return;
-    if (p->cycles) {
-        bool late = kp_cycle_overdue(p->cycles, now, &p->overdue_usual);
-        if (late)
-            find_it(p, KP_POST_OVERDUE, true, now);
     }
+    if (p->cycles && kp_cycle_overdue(p->cycles, now, &p->overdue_usual))
+        find_it(p, KP_POST_OVERDUE, true, now);
     if (p->def->kind == KP_WATCH_SIGNAL) {
-        struct memory *m = find(p, p->def->by_program ? p->program : 0);
-        if (m->signal && p->at != KP_NO_TIME) {
-            struct kp_judgement j = kp_watch_signal_look(m->signal, now);
-            if (j.trouble == KP_TROUBLE_SILENT)
-                take_trouble(p, j.trouble, 0, now);
-            p->last.state = j.state;
-        }
+        look_at_single(p, now);
         return;
     }
-    for (size_t i = 0; i < p->n; i++)
-        if (p->channel[i].sense.seen && kp_sense_silent(&p->channel[i].sense, now))
+    for (size_t i = 0; i < p->n; i++) {
+        const struct kp_sense *s = &p->channel[i].sense;
+        int64_t quiet = silence(&p->channel[i].hearing, now);
+        if (quiet && s->at != KP_NO_TIME && kp_sense_silent(s, s->at + quiet))
             take_trouble(p, KP_TROUBLE_SILENT, i, now);
+    }
 }
 
 void kp_post_begin(struct kp_post *p, int64_t until, enum kp_post_from from)
@@ -427,7 +466,7 @@ struct kp_post_view kp_post_view(const struct kp_post *p)
                               .overdue_usual = p->overdue_usual,
                               .at = p->at,
                               .learnt_at = p->learnt_at,
-                              .values = p->values,
+                              .values = p->hearing.values,
                               .from = p->from,
                               .machine = p->machine,
                               .program = p->program };

@@ -9,7 +9,8 @@
 
 struct kept {
     uint32_t magic, version, kind, signals, memories, findings, trouble, troubled, from, last_state;
-    uint64_t program, clock, values;
+    uint64_t program, clock;
+    struct hearing hearing;
     int64_t at, learnt_at, step, since[KP_POST_FINDINGS];
     double score;
     uint8_t course[KP_POST_STEPS];
@@ -59,7 +60,7 @@ void kp_post_save(const struct kp_post *p, struct kp_buf *out)
                          .last_state = p->last.state,
                          .program = p->program,
                          .clock = p->clock,
-                         .values = p->values,
+                         .hearing = p->hearing,
                          .at = p->at,
                          .learnt_at = p->learnt_at,
                          .step = p->step,
@@ -83,7 +84,7 @@ static bool sound(const struct kp_post *p, const struct kept *h)
            h->signals == p->n && h->memories <= (p->cycles ? 1 : p->n_memory) && h->memories &&
            h->findings < 1u << KP_POST_FINDINGS && h->trouble <= KP_TROUBLE_SILENT &&
            h->troubled < p->n && h->from <= KP_POST_FROM_LIVE && h->last_state <= KP_WATCH_STALE &&
-           h->score >= 0 && h->score <= 1 && h->step >= 0 && h->step < INT64_MAX / KP_POST_STEP - KP_POST_STEPS;
+           h->score >= 0 && h->score <= 1 && h->hearing.longest >= 0 && h->step >= 0 && h->step < INT64_MAX / KP_POST_STEP - KP_POST_STEPS;
 }
 
 static enum kp_code load_memory(struct kp_post *p, struct memory *m, const struct piece *is,
@@ -147,7 +148,9 @@ static void take_head(struct kp_post *p, const struct kept *h)
     p->last.score = h->score;
     p->program = h->program;
     p->clock = h->clock;
-    p->values = h->values;
+    p->hearing = h->hearing;
+    p->hearing.at = KP_NO_TIME;
+    p->hearing.before = p->hearing.values;
     p->at = p->until = h->at;
     p->learnt_at = h->learnt_at;
     p->step = h->step;

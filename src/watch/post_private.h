@@ -11,9 +11,18 @@ struct memory {
     struct kp_group *group;
 };
 
+/* When something came from a signal, by the clock of who asks. What comes in heaps, as files do, is silent in
+ * between. */
+struct hearing {
+    int64_t at, longest; /* at: KP_NO_TIME: never; longest: ns in which nothing came */
+    uint64_t values, before; /* before: when it was asked last */
+    uint32_t times;
+};
+
 /* What one signal of a group or machine showed last. */
 struct channel {
     struct kp_sense sense;
+    struct hearing hearing;
     double value; /* NaN: none that is a measurement */
 };
 
@@ -46,7 +55,7 @@ struct kp_post {
     int64_t fine_since;
     int64_t since[KP_POST_FINDINGS];
 
-    uint64_t values;
+    struct hearing hearing; /* of all its signals */
     int64_t learnt_at;
     uint8_t from;
 

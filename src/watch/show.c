@@ -124,6 +124,17 @@ static void put_signals(struct kp_json *j, const struct kp_model *m, const struc
     kp_json_end(j, ']');
 }
 
+/* Why it is silent may tell what its machine does. */
+static struct kp_post_view view_for(const struct kp_watches *w, enum kp_recipient to, const struct watched *p)
+{
+    struct kp_post_view v = kp_post_view(p->post);
+    const struct machine *m = p->machine ? &w->machines[p->machine - 1] : NULL;
+    bool by_machine = v.reason == KP_POST_STATE || v.reason == KP_POST_UNKNOWN || v.reason == KP_POST_FIRST_RUN;
+    if (m && by_machine && !(kp_gate_label(to, m->state_label) && kp_gate_label(to, m->program_label)))
+        v.reason = KP_POST_JUDGES;
+    return v;
+}
+
 /* What stands is said; else what the newest judgement was about. */
 static enum kp_post_finding main_finding(const struct kp_post_view *v)
 {
@@ -142,16 +153,15 @@ static int64_t since(const struct kp_post_view *v)
     return first;
 }
 
-static void put_text(struct kp_json *j, const struct kp_watches *w, const struct watched *p, const struct kp_post_view *v)
+static void put_text(struct kp_json *j, enum kp_recipient to, const struct kp_watches *w, const struct watched *p, const struct kp_post_view *v)
 {
     char text[WATCH_TEXT] = "";
-    bool stands = v->findings != 0;
-    if (stands)
+    if (v->findings && kp_gate_label(to, watches_label(w, p)))
         watches_words(w, p, v, main_finding(v), text);
     kp_json_put_text(j, "text", *text ? text : NULL);
 }
 
-static void put_post(struct kp_json *j, const struct kp_watches *w, const struct watched *p, const struct kp_post_view *v)
+static void put_post(struct kp_json *j, enum kp_recipient to, const struct kp_watches *w, const struct watched *p, const struct kp_post_view *v)
 {
     char path[KP_PATH_MAX];
     path_of(w->model, p, path);
@@ -170,7 +180,7 @@ static void put_post(struct kp_json *j, const struct kp_watches *w, const struct
     kp_json_put_time(j, "since", since(v));
     kp_json_put_int(j, "learnt", v->learnt);
     kp_json_put_int(j, "learn", v->learn);
-    put_text(j, w, p, v);
+    put_text(j, to, w, p, v);
     kp_json_put_time(j, "at", v->at);
 }
 
@@ -214,9 +224,9 @@ enum kp_code kp_watches_posts(struct kp_watches *w, const struct kp_posts_query 
     if (n)
         qsort(list, n, sizeof *list, by_id);
     for (; list && written < n && written < q->limit; written++) {
-        struct kp_post_view v = kp_post_view(list[written]->post);
+        struct kp_post_view v = view_for(w, q->to, list[written]);
         kp_json_begin(j, '{');
-        put_post(j, w, list[written], &v);
+        put_post(j, q->to, w, list[written], &v);
         kp_json_end(j, '}');
     }
     unlock(w);
@@ -265,28 +275,30 @@ static void put_cycle(struct kp_json *j, const struct watched *p, const struct k
         kp_json_null(j);
 }
 
-static void put_machine(struct kp_json *j, const struct kp_watches *w, const struct watched *p)
+/* What a machine does is told by other signals, with labels of their own. */
+static void put_machine(struct kp_json *j, enum kp_recipient to, const struct kp_watches *w, const struct watched *p)
 {
     const struct machine *m = p->machine ? &w->machines[p->machine - 1] : NULL;
     char path[KP_PATH_MAX] = "";
     if (m && kp_model_asset(w->model, m->asset))
         kp_model_asset_path(w->model, m->asset, path, sizeof path);
-    bool known = m && m->state != KP_STATE_UNKNOWN;
+    bool known = m && m->state != KP_STATE_UNKNOWN && kp_gate_label(to, m->state_label);
+    bool named = m && *m->name && kp_gate_label(to, m->program_label);
     kp_json_put_text(j, "machine", *path ? path : NULL);
     kp_json_put_text(j, "machineState", known ? kp_state_name(m->state) : NULL);
-    kp_json_put_text(j, "program", m && *m->name ? m->name : NULL);
+    kp_json_put_text(j, "program", named ? m->name : NULL);
 }
 
-static void put_why(struct kp_json *j, const struct kp_watches *w, const struct watched *p, const int64_t *alarms)
+static void put_why(struct kp_json *j, enum kp_recipient to, const struct kp_watches *w, const struct watched *p, const int64_t *alarms)
 {
     static const char *const from[] = { NULL, "history", "live" };
-    struct kp_post_view v = kp_post_view(p->post);
+    struct kp_post_view v = view_for(w, to, p);
     kp_json_begin(j, '{');
-    put_post(j, w, p, &v);
+    put_post(j, to, w, p, &v);
     put_reasons(j, w, p, &v);
     kp_json_put_bool(j, "drifts", v.drifts);
     put_cycle(j, p, &v);
-    put_machine(j, w, p);
+    put_machine(j, to, w, p);
     kp_json_put_int(j, "values", (int64_t)v.values);
     kp_json_put_text(j, "learntFrom", from[v.from]);
     kp_json_put_time(j, "learntAt", v.learnt_at);
@@ -309,7 +321,7 @@ enum kp_code kp_watches_why(struct kp_watches *w, enum kp_recipient to, int64_t 
         alarms[f] = p->told >> f & 1 ? watches_alarm(w, p, f) : 0;
     kp_model_lock(w->model);
     if ((p = find(w, to, id, err)))
-        put_why(j, w, p, alarms);
+        put_why(j, to, w, p, alarms);
     unlock(w);
     return err->code;
 }

@@ -52,7 +52,7 @@ static void words_single(const struct kp_watches *w, const struct watched *p, co
     char actual[NUMBER], expected[NUMBER];
     print_number(s, v->top[0].actual, actual);
     print_number(s, v->top[0].expected, expected);
-    snprintf(out, WATCH_TEXT, v->drifts ? "%.60s has drifted to %s; what it was learnt at ends at %s"
+    snprintf(out, WATCH_TEXT, v->drifts ? "%.60s is at %s, where it never was: what was learnt of it ends at %s"
                                         : "%.60s moves as it never did: %s where %s was expected",
              name_of(s), actual, expected);
 }
@@ -145,9 +145,14 @@ void watches_words(const struct kp_watches *w, const struct watched *p, const st
     kp_utf8_trim(out);
 }
 
-uint8_t watches_label(const struct kp_model *m, const struct watched *p)
+uint8_t watches_label(const struct kp_watches *w, const struct watched *p)
 {
+    const struct kp_model *m = w->model;
     uint8_t strictest = kp_model_label(m, p->asset, KP_INHERIT);
+    if (p->machine && p->of->def.kind == KP_WATCH_MACHINE) { /* words of a cycle name the program */
+        uint8_t program = w->machines[p->machine - 1].program_label;
+        strictest = program > strictest ? program : strictest;
+    }
     size_t n;
     const kp_signal *signals = kp_post_signals(p->post, &n);
     for (size_t i = 0; i < n; i++) {
@@ -188,7 +193,7 @@ static bool tell_one(struct kp_watches *w, const struct watched *p, const struct
                                   .limit = NAN };
     make_key(p, f, key);
     kp_model_lock(w->model);
-    told.label = watches_label(w->model, p);
+    told.label = watches_label(w, p);
     watches_words(w, p, v, f, text);
     kp_model_unlock(w->model);
     if (!kp_alarms_tell(w->alarms, &told, &err))

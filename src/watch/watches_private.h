@@ -35,6 +35,7 @@ struct machine {
     kp_signal program_signal;
     bool has_states;
     uint8_t state;
+    uint8_t state_label, program_label; /* in force, of what told them */
     int64_t cycle[2];     /* id of the open interval: of a program, of a part */
     uint64_t program;     /* 0: none */
     char name[WATCH_PROGRAM]; /* of it */
@@ -146,5 +147,5 @@ int64_t watches_alarm(const struct kp_watches *, const struct watched *, enum kp
 /* In words; under the model's lock. "" when there is nothing to say. */
 void watches_words(const struct kp_watches *, const struct watched *, const struct kp_post_view *,
                    enum kp_post_finding, char out[WATCH_TEXT]);
-uint8_t watches_label(const struct kp_model *, const struct watched *); /* the strictest; under the model's lock */
+uint8_t watches_label(const struct kp_watches *, const struct watched *); /* the strictest; under the model's lock */
 #endif

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watches on a running node: values as machines write them into files, alarms with their reasons, restarts, what people say."""
+import math
+import random
+import time
+from datetime import datetime, timezone
+
+import pytest
+
+from conftest import wait_for
+from web_client import Api
+
+WORDS = {"unusual", "sensor", "overdue"}
+
+
+class Plant:
+    """A machine that writes a row a second, of which the last ones are fresh."""
+
+    def __init__(self, node, folder, names=("pressure",), lead=1500, head="press"):
+        self.node, self.api, self.names, self.folder = node, Api(node), names, folder
+        self.random = random.Random(11)
+        self.at = int(time.time()) - 3400 - lead
+        self.n, self.head = 0, head
+        self.file = folder / "press.csv"
+        self.file.write_text("time," + ",".join(f"{head}/{n}" for n in names) + "\n")
+        self.write(lead)
+        node.cli("couple", f"file://{folder}", "--name", "drop", "--at", "hall", "--no-wait", "--set", "poll=200ms", "--set", "quiet=200ms")
+        node.wait_link("drop", "online")
+        self.wait()
+
+    def usual(self, name):
+        k = self.names.index(name)
+        return 50 + 10 * k + 8 * math.sin(2 * math.pi * self.n / 40 + k) + self.random.gauss(0, 0.4)
+
+    def write(self, rows, **other):
+        """More rows; other: name -> function of (usual value, row)."""
+        text = ""
+        for i in range(rows):
+            cells = [other[n](self.usual(n), i) if n in other else self.usual(n) for n in self.names]
+            stamp = datetime.fromtimestamp(self.at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+            text += stamp + "," + ",".join("" if c is None else f"{c:.4f}" for c in cells) + "\n"
+            self.at, self.n = self.at + 1, self.n + 1
+        with self.file.open("a") as f:
+            f.write(text)
+
+    def wait(self):
+        """Until the newest row is in the node."""
+        stamp = datetime.fromtimestamp(self.at - 1, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+        def there():
+            r = self.api.get("signal", path=f"hall/{self.head}/{self.names[0]}")
+            return r.ok and r.json()["time"] == stamp
+        wait_for(there, 30, "the newest row")
+
+    def go_on(self, rows, **other):
+        self.write(rows, **other)
+        self.wait()
+        time.sleep(0.3)  # what was taken is judged behind the hub
+
+    def watch(self, **fields):
+        made = self.api.ok("POST", "watches", {"name": "w", "kind": "signal", "match": "hall/**", "learn": 500, **fields})
+        wait_for(lambda: self.api.ok("GET", "watches/w")["posts"]["active"] == made["posts"]["total"], 20, "learning from history")
+        return made
+
+    def posts(self, **query):
+        return self.api.ok("GET", "watch-posts", **query)["posts"]
+
+    def why(self, number=None):
+        return self.api.ok("GET", f"watch-posts/{number or self.posts()[0]['id']}")
+
+    def alarms(self):
+        return [a for a in self.api.ok("GET", "alarms", state="active")["alarms"] if a["source"] == "watch"]
+
+
+@pytest.fixture
+def plant(node, tmp_path):
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    return Plant(node, folder)
+
+
+def test_a_step_is_an_alarm_with_its_reason_and_ends(plant):
+    assert plant.watch(priority="high")["posts"]["total"] == 1
+    why = plant.why()
+    assert why["learntFrom"] == "history" and why["learnt"] == 500 and why["about"] == "hall/press/pressure"
+    plant.go_on(300)
+    assert not plant.alarms(), plant.why()
+    plant.write(30, pressure=lambda usual, i: usual + 60)
+    alarm = wait_for(plant.alarms, 20, "the alarm")[0]
+    assert (alarm["asset"], alarm["watch"], alarm["finding"], alarm["priority"]) == ("hall/press", "w", "unusual", "high")
+    assert "pressure" in alarm["text"] and "never" in alarm["text"] and alarm["rule"] is None
+    why = plant.why(alarm["post"])
+    assert why["alarm"] and why["score"] >= why["limit"] and why["alarms"] == [alarm["id"]]
+    assert why["reasons"][0]["signal"] == "hall/press/pressure" and why["reasons"][0]["actual"] > 80
+    assert [p["id"] for p in plant.posts(state="alarm")] == [why["id"]] == [p["id"] for p in plant.posts(signal="hall/press/pressure")]
+    plant.write(600)
+    wait_for(lambda: not plant.alarms(), 20, "the end of the alarm")
+    course = plant.api.ok("GET", f"watch-posts/{why['id']}/score")
+    assert course["step"] == 180000 and any(p[2] for p in course["points"]) and max(p[1] for p in course["points"]) >= 0.5
+    assert len(course["points"]) > 5
+    plant.api.ok("DELETE", "watches/w")
+    assert not plant.posts() and "has a post" in plant.api.refused(404, "GET", f"watch-posts/{why['id']}")
+
+
+def test_a_restart_goes_on_without_learning_anew(plant, node):
+    plant.watch()
+    plant.write(40, pressure=lambda usual, i: usual + 60)
+    alarm = wait_for(plant.alarms, 20, "the alarm")[0]
+    before = plant.why()
+    node.stop()
+    node.start()
+    plant.api = Api(node)
+    after = wait_for(lambda: plant.posts() and plant.why(), 10, "the post")
+    assert (after["id"], after["values"], after["learntAt"]) == (before["id"], before["values"], before["learntAt"])
+    assert after["alarm"] and after["relearns"] is None and after["since"] == before["since"]
+    assert [a["id"] for a in plant.alarms()] == [alarm["id"]] == after["alarms"]
+    node.wait_link("drop", "online")
+    plant.write(600)
+    wait_for(lambda: not plant.alarms(), 20, "the end of the alarm")
+
+
+def test_what_was_kept_by_another_version_is_learnt_anew(plant, node):
+    plant.watch()
+    node.stop()
+    import sqlite3
+    with sqlite3.connect(node.dir / "factory.db") as db:
+        db.execute("update watch_post set memory = zeroblob(5000)")
+    node.start()
+    plant.api = Api(node)
+    why = wait_for(lambda: plant.posts() and plant.why(), 10, "the post")
+    wait_for(lambda: plant.why()["state"] == "active", 20, "learning anew")
+    assert "version" in plant.why()["relearns"] and plant.why()["learntFrom"] == "history"
+    assert plant.why()["id"] == why["id"]
+
+
+def test_a_stuck_sensor_is_an_alarm_of_its_own_kind(plant):
+    plant.watch()
+    plant.write(150, pressure=lambda usual, i: 50.1234)
+    alarm = wait_for(lambda: [a for a in plant.alarms() if a["finding"] == "sensor"], 20, "the alarm")[0]
+    assert "has not changed" in alarm["text"]
+    assert plant.why()["trouble"] == "stuck"
+    plant.write(60)
+    wait_for(lambda: not [a for a in plant.alarms() if a["finding"] == "sensor"], 20, "the end of the alarm")
+
+
+def test_what_people_say_is_remembered(plant):
+    plant.watch()
+    plant.write(40, pressure=lambda usual, i: usual + 30)
+    wait_for(plant.alarms, 20, "the alarm")
+    number = plant.why()["id"]
+    said = plant.api.ok("POST", f"watch-posts/{number}/feedback", {"verdict": "normal", "comment": "new tool"})
+    assert not said["alarm"] and not plant.alarms()
+    plant.go_on(400, pressure=lambda usual, i: usual + 30)
+    assert not plant.alarms(), plant.why()
+    assert "neither" in plant.api.refused(400, "POST", f"watch-posts/{number}/feedback", {"verdict": "well"})
+    plant.api.ok("POST", f"watch-posts/{number}/feedback", {"verdict": "fault"})
+    kept = plant.api.ok("GET", f"watch-posts/{number}/feedback")["feedback"]
+    assert [(f["verdict"], f["comment"], f["user"]) for f in kept] == [("fault", None, "init"), ("normal", "new tool", "init")]
+
+
+def test_signals_that_go_together_and_no_more(node, tmp_path):
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    plant = Plant(node, folder, ("flow", "pressure", "speed"))
+    made = plant.api.ok("POST", "watches", {"name": "w", "kind": "group", "match": "hall/press", "learn": 500, "pace": "1s"})
+    assert made["posts"]["total"] == 1
+    wait_for(lambda: plant.why()["state"] == "active", 20, "learning from history")
+    assert plant.posts()[0]["about"] == "hall/press" and len(plant.posts()[0]["signals"]) == 3
+    plant.go_on(300)
+    assert not plant.alarms(), plant.why()
+    plant.write(120, pressure=lambda usual, i: usual + 6)  # hardly beyond its range, but not with the others
+    alarm = wait_for(plant.alarms, 20, "the alarm")[0]
+    assert alarm["finding"] == "unusual" and "pressure" in alarm["text"]
+    assert plant.why()["reasons"][0]["signal"] == "hall/press/pressure"
