@@ -214,7 +214,7 @@ static void whichever_page_is_damaged_the_copy_is_sound_and_true(void **state)
     double share = (double)points / (double)(copies * SIGNALS * POINTS);
     print_message("%zu copies with %.1f %% of the points, %zu files refused\n", copies, 100 * share, refused);
     assert_true(share > 0.9);
-    assert_true(refused <= 12); /* the first page, and the three of the names of the tables */
+    assert_true(refused <= 15); /* the first page, and the four of the names of the tables */
     free(data);
 }
 
