@@ -435,13 +435,13 @@ bool kp_cycle_runs(const struct kp_cycles *c)
     return c->runs;
 }
 
-bool kp_cycle_overdue(const struct kp_cycles *c, int64_t now, double *usual)
+bool kp_cycle_overdue(const struct kp_cycles *c, int64_t lasted, double *usual)
 {
     for (const struct kind *k = c->kind; c->runs && k < c->kind + KINDS; k++) {
         if (!k->is.used || k->is.key != c->key || k->lesson)
             continue;
         *usual = exp(k->is.duration.now);
-        return seconds(c->begin, now) > overdue * exp(k->is.duration.high + far * k->is.duration.spread);
+        return seconds(0, lasted) > overdue * exp(k->is.duration.high + far * k->is.duration.spread);
     }
     return false;
 }

@@ -48,9 +48,9 @@ struct kp_cycle_judgement {
 };
 /* The cycle is over. False, and nothing is judged: none ran, or it took no time. */
 bool kp_cycle_end(struct kp_cycles *, int64_t at, struct kp_cycle_judgement *);
-/* Whether a cycle runs that lasts much longer than those of its kind ever did; *usual: s that they
- * last. Only of a kind that was learnt. */
-bool kp_cycle_overdue(const struct kp_cycles *, int64_t now, double *usual);
+/* Whether the cycle that runs would be much longer than those of its kind ever were, had it lasted so
+ * many ns; *usual: s that they last. Only of a kind that was learnt. */
+bool kp_cycle_overdue(const struct kp_cycles *, int64_t lasted, double *usual);
 bool kp_cycle_runs(const struct kp_cycles *);
 /* A person says that the newest kind of cycle is normal as it is now: it is learnt anew from here.
  */

@@ -237,6 +237,7 @@ void watches_machines_read(struct kp_watches *w)
         m->cycle[OF_PROGRAM] = m->cycle[OF_PART] = 0;
         kp_model_lock(w->model);
         m->program_signal = 0;
+        m->state_label = m->program_label = kp_model_label(w->model, m->asset, KP_INHERIT);
         look_at_signals(w->model, m->asset, m);
         kp_model_open_intervals(w->model, m->asset, see, &(struct seeing){ w->model, m });
         kp_model_unlock(w->model);

@@ -90,7 +90,7 @@ struct kp_post *kp_post_new(const struct kp_watch_def *def, const kp_signal *sig
     p->def = def;
     p->n = n;
     p->next_row = p->until = p->at = p->first_run = p->learnt_at = p->fine_since = KP_NO_TIME;
-    p->hearing.at = KP_NO_TIME;
+    p->hearing.at = p->seen_running = KP_NO_TIME;
     for (size_t i = 0; i < KP_POST_FINDINGS; i++)
         p->since[i] = KP_NO_TIME;
     if (!make_parts(p, err))
@@ -335,6 +335,7 @@ void kp_post_cycle(struct kp_post *p, uint64_t kind, int64_t at)
     if (!p->cycles || at <= p->until)
         return;
     find_it(p, KP_POST_OVERDUE, false, at);
+    p->seen_running = KP_NO_TIME;
     kp_cycle_begin(p->cycles, kind, at);
     for (size_t i = 0; i < p->n; i++) /* what they showed before holds */
         if (!isnan(p->channel[i].value))
@@ -408,7 +409,8 @@ void kp_post_look(struct kp_post *p, int64_t now, bool cut)
         pause_hearing(p, now);
         return;
     }
-    if (p->cycles && kp_cycle_overdue(p->cycles, now, &p->overdue_usual))
+    p->seen_running = p->seen_running == KP_NO_TIME ? now : p->seen_running;
+    if (p->cycles && kp_cycle_overdue(p->cycles, now - p->seen_running, &p->overdue_usual))
         find_it(p, KP_POST_OVERDUE, true, now);
     if (p->def->kind == KP_WATCH_SIGNAL) {
         look_at_single(p, now);

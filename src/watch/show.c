@@ -129,8 +129,8 @@ static struct kp_post_view view_for(const struct kp_watches *w, enum kp_recipien
 {
     struct kp_post_view v = kp_post_view(p->post);
     const struct machine *m = p->machine ? &w->machines[p->machine - 1] : NULL;
-    bool by_machine = v.reason == KP_POST_STATE || v.reason == KP_POST_UNKNOWN || v.reason == KP_POST_FIRST_RUN;
-    if (m && by_machine && !(kp_gate_label(to, m->state_label) && kp_gate_label(to, m->program_label)))
+    bool of_state = v.reason == KP_POST_STATE || v.reason == KP_POST_UNKNOWN, of_program = v.reason == KP_POST_FIRST_RUN;
+    if (m && ((of_state && !kp_gate_label(to, m->state_label)) || (of_program && !kp_gate_label(to, m->program_label))))
         v.reason = KP_POST_JUDGES;
     return v;
 }

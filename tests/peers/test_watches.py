@@ -172,3 +172,106 @@ def test_signals_that_go_together_and_no_more(node, tmp_path):
     alarm = wait_for(plant.alarms, 20, "the alarm")[0]
     assert alarm["finding"] == "unusual" and "pressure" in alarm["text"]
     assert plant.why()["reasons"][0]["signal"] == "hall/press/pressure"
+
+
+def stamp(at):
+    return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def interval(plant, kind, start, end=None, **attributes):
+    return plant.api.ok("POST", "intervals", {"path": "hall/press", "kind": kind, "start": stamp(start), "end": end and stamp(end), "attributes": attributes})["id"]
+
+
+def close(plant, number, end):
+    plant.api.ok("PATCH", f"intervals/{number}", {"end": stamp(end)})
+
+
+def test_setting_up_is_no_anomaly(plant):
+    """The machine tells its state: what it does while it is set up is neither judged nor learnt."""
+    running = interval(plant, "state", plant.at - 1500, state="running")
+    plant.watch()
+    plant.go_on(50)
+    close(plant, running, plant.at)
+    setup = interval(plant, "state", plant.at, state="setup")
+    plant.go_on(100, pressure=lambda usual, i: 5 if i % 7 else 95)
+    why = plant.why()
+    assert (why["state"], why["reason"], why["machineState"], why["machine"]) == ("frozen", "machine-state", "setup", "hall/press")
+    close(plant, setup, plant.at)
+    running = interval(plant, "state", plant.at, state="running")
+    plant.go_on(200)
+    assert not plant.alarms() and plant.why()["reason"] is None, plant.why()
+    plant.write(30, pressure=lambda usual, i: usual + 60)
+    wait_for(plant.alarms, 20, "the alarm")
+    close(plant, running, plant.at)
+    wait_for(lambda: plant.why()["reason"] == "state-unknown", 10, "the end of the state")
+
+
+def test_the_first_run_of_a_program_is_silent(plant):
+    """With a memory for each program, another program is not unusual, and its first run is not judged."""
+    first = interval(plant, "program", plant.at - 1500, name="O1000")
+    plant.watch(context="program", states="all")
+    assert plant.why()["program"] == "O1000"
+    plant.go_on(30)
+    close(plant, first, plant.at)
+    other = interval(plant, "program", plant.at, name="O2000")
+    plant.go_on(60, pressure=lambda usual, i: usual + 100)
+    assert plant.why()["reason"] == "first-run" and not plant.alarms()
+    close(plant, other, plant.at)
+    other = interval(plant, "program", plant.at, name="O2000")
+    plant.go_on(60, pressure=lambda usual, i: usual + 100)
+    assert plant.why()["state"] == "learning" and plant.why()["learnt"] >= 50
+    close(plant, other, plant.at)
+    interval(plant, "program", plant.at, name="O1000")
+    plant.go_on(30)
+    assert plant.why()["reason"] == "first-run" and plant.why()["learnt"] == 500
+
+
+def cycle(plant, seconds=20, **other):
+    number = interval(plant, "program", plant.at, name="O1000")
+    plant.go_on(seconds, **other)
+    close(plant, number, plant.at)
+    plant.go_on(2)
+    return number
+
+
+def test_cycles_that_take_longer_and_one_that_does_not_end(node, tmp_path):
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    plant = Plant(node, folder, ("load",))
+    plant.api.ok("PATCH", "asset", {"kind": "machine"}, path="hall/press")
+    node.cli("set", "hall/press/load", "--role", "load")
+    for k in range(30):
+        begin = plant.at - 1500 + 22 * k
+        interval(plant, "program", begin, begin + 20, name="O1000")
+    made = plant.api.ok("POST", "watches", {"name": "w", "kind": "machine", "match": "hall/press"})
+    assert made["posts"]["total"] == 1
+    wait_for(lambda: plant.why()["state"] == "active", 20, "learning from history")
+    assert plant.why()["signals"] == ["hall/press/load"] and plant.why()["about"] == "hall/press"
+    cycle(plant)
+    cycle(plant)
+    assert not plant.alarms(), plant.why()
+    for _ in range(3):
+        cycle(plant, 40)
+    alarm = wait_for(plant.alarms, 20, "the alarm")[0]
+    assert alarm["finding"] == "unusual" and "O1000" in alarm["text"]
+    why = plant.why()
+    assert why["finding"] in ("duration", "course") and why["program"] == "O1000"
+    plant.api.ok("POST", f"watch-posts/{why['id']}/feedback", {"verdict": "normal"})
+    assert not plant.alarms()
+
+
+def test_a_cycle_that_does_not_end_is_an_alarm(node, tmp_path):
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    plant = Plant(node, folder, ("load",), lead=400)
+    plant.api.ok("PATCH", "asset", {"kind": "machine"}, path="hall/press")
+    for k in range(40):  # of two seconds each
+        begin = plant.at - 400 + 4 * k
+        interval(plant, "program", begin, begin + 2, name="O1000")
+    plant.api.ok("POST", "watches", {"name": "w", "kind": "machine", "match": "hall/press", "channels": "load"})
+    wait_for(lambda: plant.why()["state"] == "active", 20, "learning from history")
+    number = interval(plant, "program", plant.at, name="O1000")
+    alarm = wait_for(plant.alarms, 20, "the alarm")[0]
+    assert alarm["finding"] == "overdue" and "O1000" in alarm["text"] and plant.why()["overdue"]
+    close(plant, number, plant.at + 2)
+    wait_for(lambda: not plant.alarms(), 20, "the end of the alarm")
