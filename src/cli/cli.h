@@ -98,6 +98,7 @@ int kp_verb_alarms(struct kp_cli *);
 int kp_verb_import(struct kp_cli *);
 int kp_verb_csaf(struct kp_cli *), kp_verb_stix(struct kp_cli *);
 int kp_verb_watch(struct kp_cli *);
+int kp_watch_replay(struct kp_cli *); /* watch_replay.c */
 int kp_verb_shield(struct kp_cli *);
 int kp_verb_inventory(struct kp_cli *), kp_verb_advisories(struct kp_cli *);
 int kp_verb_feed(struct kp_cli *), kp_verb_sightings(struct kp_cli *), kp_verb_observations(struct kp_cli *);

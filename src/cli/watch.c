@@ -1,146 +1,307 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* watch replay: what a watch would have said of a file. Needs no node. */
-#include "watch/replay.h"
+/* watch: what the node looks at by itself, and why it says what it says. */
+#include "cli/client.h"
+#include "cli/plot.h"
+#include "core/text.h"
 
-#include "cli/cli.h"
-
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/ban.h"
 
-enum { PIECE = 1 << 20, STEP = 100000 /* rows from one word of progress to the next */ };
+enum { CELL = 64, URL = 4096, POINTS = 1000, PLOT_WIDTH = 72, PLOT_HEIGHT = 12 };
 
-/* Files and what stands between them. */
-struct replaying {
-    const char *in_name, *out_name;
-    FILE *in, *out;
-    char *piece;
-    size_t len;
-    struct kp_buf said;
-    struct kp_replay *replay;
-};
-
-static enum kp_code open_files(struct replaying *r, struct kp_err *err)
+/* ---- what is watched ---- */
+static void count_text(const json_t *counts, char out[CELL])
 {
-    bool to_stdout = strcmp(r->out_name, "-") == 0, from_stdin = strcmp(r->in_name, "-") == 0;
-    kp_buf_init(&r->said, 64 << 20);
-    r->piece = kp_alloc(PIECE + 1);
-    if (!r->piece)
-        return kp_fail(err, KP_ENOMEM, "out of memory");
-    r->in = from_stdin ? stdin : fopen(r->in_name, "rb");
-    if (!r->in)
-        return kp_fail(err, KP_EIO, "%s: %s", r->in_name, strerror(errno));
-    r->out = to_stdout ? stdout : fopen(r->out_name, "wb");
-    return r->out ? KP_OK : kp_fail(err, KP_EIO, "%s: %s", r->out_name, strerror(errno));
+    static const char *const states[] = { "learning", "frozen", "stale", NULL };
+    size_t n = (size_t)snprintf(out, CELL, "%" PRId64, kp_integer(counts, "total"));
+    for (size_t i = 0; states[i]; i++)
+        if (kp_integer(counts, states[i]) && n < CELL)
+            n += (size_t)snprintf(out + n, CELL - n, ", %" PRId64 " %s", kp_integer(counts, states[i]), states[i]);
 }
 
-static enum kp_code close_files(struct replaying *r, struct kp_err *err)
+static void print_watches(const struct kp_cli *c, const json_t *j)
 {
-    if (r->in && r->in != stdin)
-        fclose(r->in);
-    if (r->out && (r->out == stdout ? fflush(r->out) : fclose(r->out)) && !err->code)
-        kp_fail(err, KP_EIO, "%s: %s", r->out_name, strerror(errno));
-    kp_free(r->piece);
-    kp_buf_free(&r->said);
-    return err->code;
-}
-
-static void show_progress(const struct kp_replay *replay, uint64_t *shown)
-{
-    uint64_t rows = kp_replay_sum(replay).rows;
-    if (!isatty(STDERR_FILENO) || rows < *shown + STEP)
-        return;
-    *shown = rows;
-    fprintf(stderr, "\r\033[K%" PRIu64 " rows", rows);
-}
-
-static enum kp_code take_piece(struct replaying *r, bool last, struct kp_err *err)
-{
-    size_t taken;
-    r->said.len = 0;
-    if (kp_replay_feed(r->replay, r->piece, r->len, last, &taken, &r->said, err))
-        return kp_context(err, "%s", r->in_name);
-    if (!taken && r->len == PIECE)
-        return kp_fail(err, KP_EPARSE, "%s: a line behind row %" PRIu64 " is longer than %d bytes",
-                       r->in_name, kp_replay_sum(r->replay).rows, PIECE);
-    memmove(r->piece, r->piece + taken, r->len - taken);
-    r->len -= taken;
-    if (fwrite(r->said.data, 1, r->said.len, r->out) != r->said.len)
-        return kp_fail(err, KP_EIO, "%s: %s", r->out_name, strerror(errno));
-    return KP_OK;
-}
-
-static enum kp_code replay_file(struct replaying *r, struct kp_err *err)
-{
-    uint64_t shown = 0;
-    for (bool last = false; !last && !err->code;) {
-        size_t n = fread(r->piece + r->len, 1, PIECE - r->len, r->in);
-        last = n == 0;
-        r->len += n;
-        if (ferror(r->in))
-            return kp_fail(err, KP_EIO, "%s: it cannot be read", r->in_name);
-        take_piece(r, last, err);
-        show_progress(r->replay, &shown);
+    static const char *const head[] = { "name", "kind", "for", "priority", "posts", "alarms" };
+    struct kp_table t = { 0 };
+    json_t *w;
+    size_t i;
+    json_array_foreach(json_object_get(j, "watches"), i, w)
+    {
+        const json_t *counts = json_object_get(w, "posts");
+        char posts[CELL], alarms[24];
+        bool on = json_is_true(json_object_get(w, "enabled"));
+        count_text(counts, posts);
+        snprintf(alarms, sizeof alarms, "%" PRId64, kp_integer(counts, "alarms"));
+        kp_table_row(&t, 6,
+                     (const char *[]){ kp_text(w, "name"), kp_text(w, "kind"), kp_text(w, "match"),
+                                       kp_text(w, "priority"), on ? posts : "switched off", alarms });
     }
-    if (shown)
-        fprintf(stderr, "\r\033[K");
-    return err->code;
+    kp_table_print(c, &t, head, "lllllr");
+    if (kp_integer(j, "lost"))
+        printf("%" PRId64 " of %" PRId64 " values came faster than they could be judged\n", kp_integer(j, "lost"),
+               kp_integer(j, "seen"));
 }
 
-static bool read_options(struct kp_cli *c, struct kp_replay_options *o)
-{
-    const char *train = kp_flag(c, "train"), *separator = kp_flag(c, "sep");
-    char *end = NULL;
-    unsigned long n = train ? strtoul(train, &end, 10) : 0;
-    if (!train || *end || end == train || *train == '-' || n > UINT32_MAX)
-        return kp_complain(c, KP_MISUSE, "--train N says how many rows it learns from"), false;
-    if (separator && strlen(separator) != 1)
-        return kp_complain(c, KP_MISUSE, "--sep takes one character"), false;
-    o->train = (uint32_t)n;
-    o->separator = separator ? *separator : 0;
-    o->time = kp_flag(c, "time");
-    o->without = kp_flag(c, "without");
-    o->plain = kp_flag(c, "plain");
-    return true;
-}
-
-static void show_sum(const struct replaying *r)
-{
-    struct kp_replay_sum s = kp_replay_sum(r->replay);
-    fprintf(r->out == stdout ? stderr : stdout,
-            "%zu %s, %" PRIu64 " rows, %" PRIu64 " judged: %" PRIu64 " alarms, %" PRIu64
-            " values that are no measurement\n",
-            s.signals, s.signals == 1 ? "signal" : "signals", s.rows, s.judged, s.alarms,
-            s.troubles);
-}
-
-static int replay(struct kp_cli *c)
+static int list(struct kp_cli *c)
 {
     struct kp_err err = { 0 };
-    struct kp_replay_options options = { 0 };
-    struct replaying r = { .out_name = kp_flag(c, "out") };
-    if (c->argc != 2 || !r.out_name)
-        return kp_complain(c, KP_MISUSE, "replay FILE.csv --train N --out FILE");
-    if (!read_options(c, &options))
-        return KP_MISUSE;
-    r.in_name = c->argv[1];
-    if ((r.replay = kp_replay_new(&options, &err)) && !open_files(&r, &err))
-        replay_file(&r, &err);
-    if (!err.code)
-        show_sum(&r);
-    close_files(&r, &err);
-    kp_replay_free(r.replay);
+    return kp_client_list(c, kp_client_at(c, "GET", "watches", NULL, NULL, NULL, &err), print_watches, &err);
+}
+
+static void print_watch(const json_t *w)
+{
+    char posts[CELL];
+    count_text(json_object_get(w, "posts"), posts);
+    printf("%s looks at %s of kind %s: %s\n", kp_text(w, "name"), kp_text(w, "match"), kp_text(w, "kind"), posts);
+}
+
+static json_t *read_fields(struct kp_cli *c, const char *match)
+{
+    static const char *const texts[] = { "kind", "pace", "states", "context", "channels", "cycles", "priority", NULL };
+    json_t *body = json_object();
+    for (size_t i = 0; texts[i]; i++)
+        if (kp_flag(c, texts[i]))
+            json_object_set_new(body, texts[i], json_string(kp_flag(c, texts[i])));
+    if (match)
+        json_object_set_new(body, "match", json_string(match));
+    if (kp_flag(c, "learn"))
+        json_object_set_new(body, "learn", json_integer(strtoll(kp_flag(c, "learn"), NULL, 10)));
+    if (kp_flag(c, "shape"))
+        json_object_set_new(body, "shape", json_true());
+    if (kp_flag(c, "on") || kp_flag(c, "off"))
+        json_object_set_new(body, "enabled", json_boolean(kp_flag(c, "on") != NULL));
+    return body;
+}
+
+static int add(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    if (c->argc != 3)
+        return kp_complain(c, KP_MISUSE, "add NAME PATTERN");
+    json_t *body = read_fields(c, c->argv[2]);
+    json_object_set_new(body, "name", json_string(c->argv[1]));
+    if (!kp_flag(c, "kind"))
+        json_object_set_new(body, "kind", json_string("signal"));
+    return kp_client_show(c, kp_client_at(c, "POST", "watches", NULL, NULL, body, &err), print_watch, &err);
+}
+
+static int set(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    if (c->argc < 2 || c->argc > 3)
+        return kp_complain(c, KP_MISUSE, "set NAME [PATTERN]");
+    json_t *body = read_fields(c, c->argc == 3 ? c->argv[2] : NULL);
+    return kp_client_show(c, kp_client_at(c, "PATCH", "watches", c->argv[1], NULL, body, &err), print_watch, &err);
+}
+
+static int drop(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    if (c->argc != 2)
+        return kp_complain(c, KP_MISUSE, "remove NAME");
+    json_t *j = kp_client_at(c, "DELETE", "watches", c->argv[1], NULL, NULL, &err);
+    json_decref(j);
     return err.code ? kp_fault(c, &err) : KP_DONE;
+}
+
+/* ---- posts ---- */
+static const char *how(const json_t *p, char out[CELL])
+{
+    if (*kp_text(p, "text"))
+        return kp_text(p, "text");
+    if (strcmp(kp_text(p, "state"), "learning") == 0)
+        snprintf(out, CELL, "%" PRId64 " of %" PRId64 " learnt", kp_integer(p, "learnt"), kp_integer(p, "learn"));
+    else
+        snprintf(out, CELL, "%s", kp_text(p, "reason"));
+    return out;
+}
+
+static void print_posts(const struct kp_cli *c, const json_t *j)
+{
+    static const char *const head[] = { "number", "watch", "about", "state", "score", "how it is" };
+    struct kp_table t = { 0 };
+    json_t *p;
+    size_t i;
+    json_array_foreach(json_object_get(j, "posts"), i, p)
+    {
+        char id[24], score[24] = "-", text[CELL];
+        snprintf(id, sizeof id, "%" PRId64, kp_integer(p, "id"));
+        if (json_is_number(json_object_get(p, "score")))
+            snprintf(score, sizeof score, "%.2f", kp_number(p, "score"));
+        kp_table_row(&t, 6,
+                     (const char *[]){ id, kp_text(p, "watch"), kp_or_dash(kp_text(p, "about")), kp_text(p, "state"), score,
+                                       how(p, text) });
+    }
+    kp_table_print(c, &t, head, "rlllrl");
+}
+
+static int posts(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    struct kp_buf url;
+    kp_buf_init(&url, URL);
+    kp_buf_str(&url, "/api/v1/watch-posts");
+    if (c->argc > 1)
+        kp_url_add(&url, "watch", c->argv[1]);
+    if (kp_flag(c, "state"))
+        kp_url_add(&url, "state", kp_flag(c, "state"));
+    json_t *j = kp_client_get(c, kp_buf_text(&url), &err);
+    kp_buf_free(&url);
+    return kp_client_list(c, j, print_posts, &err);
+}
+
+/* The first post that a question for these gives, as text; false: none. */
+static bool ask(struct kp_cli *c, const char *key, const char *path, char out[CELL], struct kp_err *err)
+{
+    struct kp_buf url;
+    kp_buf_init(&url, URL);
+    kp_buf_str(&url, "/api/v1/watch-posts");
+    kp_url_add(&url, key, path);
+    json_t *j = kp_client_get(c, kp_buf_text(&url), err);
+    const json_t *first = json_array_get(json_object_get(j, "posts"), 0);
+    if (first)
+        snprintf(out, CELL, "%" PRId64, kp_integer(first, "id"));
+    json_decref(j);
+    kp_buf_free(&url);
+    return first;
+}
+
+/* A number, or the path of what it is about or looks at. */
+static bool find(struct kp_cli *c, const char *which, char out[CELL], struct kp_err *err)
+{
+    if (strspn(which, "0123456789") == strlen(which)) {
+        snprintf(out, CELL, "%.40s", which);
+        return true;
+    }
+    if (ask(c, "about", which, out, err) || (!err->code && ask(c, "signal", which, out, err)))
+        return true;
+    if (!err->code)
+        kp_fail(err, KP_ENOTFOUND, "no watch looks at '%.150s'; koppel watch posts lists what is looked at", which);
+    return false;
+}
+
+/* ---- why ---- */
+static void print_reasons(const json_t *p)
+{
+    json_t *r;
+    size_t i;
+    json_array_foreach(json_object_get(p, "reasons"), i, r)
+        printf("  %3.0f %%  %s is %.6g%s%s where %.6g was expected\n", 100 * kp_number(r, "share"), kp_text(r, "signal"),
+               kp_number(r, "actual"), *kp_text(r, "unit") ? " " : "", kp_text(r, "unit"), kp_number(r, "expected"));
+}
+
+static void print_since(const json_t *p)
+{
+    char since[CELL];
+    int64_t at;
+    if (!kp_time_parse(kp_text(p, "since"), &at))
+        return;
+    kp_local_time(at, false, since, sizeof since);
+    printf("  since %s\n", since);
+}
+
+static void print_why(const json_t *p)
+{
+    char text[CELL];
+    printf("%s (post %" PRId64 " of %s) is %s", kp_or_dash(kp_text(p, "about")), kp_integer(p, "id"), kp_text(p, "watch"),
+           kp_text(p, "state"));
+    printf(*how(p, text) ? ": %s\n" : "\n", how(p, text));
+    print_since(p);
+    if (json_is_number(json_object_get(p, "score")))
+        printf("  score %.3f, an alarm from %.1f on\n", kp_number(p, "score"), kp_number(p, "limit"));
+    print_reasons(p);
+    if (*kp_text(p, "machine"))
+        printf("  %s is %s%s%s\n", kp_text(p, "machine"), *kp_text(p, "machineState") ? kp_text(p, "machineState") : "in no known state",
+               *kp_text(p, "program") ? ", its program " : "", kp_text(p, "program"));
+    printf("  %" PRId64 " values taken, learnt from %s\n", kp_integer(p, "values"),
+           *kp_text(p, "learntFrom") ? kp_text(p, "learntFrom") : "nothing yet");
+    if (*kp_text(p, "relearns"))
+        printf("  learns anew: %s\n", kp_text(p, "relearns"));
+}
+
+static int why(struct kp_cli *c)
+{
+    char id[CELL];
+    struct kp_err err = { 0 };
+    if (c->argc != 2)
+        return kp_complain(c, KP_MISUSE, "why NUMBER or PATH");
+    json_t *j = find(c, c->argv[1], id, &err) ? kp_client_at(c, "GET", "watch-posts", id, NULL, NULL, &err) : NULL;
+    return kp_client_show(c, j, print_why, &err);
+}
+
+/* ---- the score ---- */
+static void print_score(const json_t *j)
+{
+    struct kp_plot_point points[POINTS];
+    const json_t *list = json_object_get(j, "points");
+    int64_t step = kp_integer(j, "step") * KP_MILLISECOND;
+    struct kp_buf out;
+    json_t *p;
+    size_t i, n = 0;
+    json_array_foreach(list, i, p)
+    {
+        struct kp_plot_point *at = &points[n];
+        const char *time = json_string_value(json_array_get(p, 0));
+        double score = json_number_value(json_array_get(p, 1));
+        if (n < POINTS && time && kp_time_parse(time, &at->from)) {
+            *at = (struct kp_plot_point){ at->from, at->from + step, score, score, score, false };
+            n++;
+        }
+    }
+    if (!n) {
+        printf("nothing was judged in the last day\n");
+        return;
+    }
+    kp_buf_init(&out, 1 << 16);
+    kp_plot_draw(&(struct kp_plot){ .title = "score, an alarm from 0.5 on",
+                                    .from = points[0].from,
+                                    .to = points[n - 1].to,
+                                    .width = PLOT_WIDTH,
+                                    .height = PLOT_HEIGHT,
+                                    .points = points,
+                                    .n = n },
+                 &out);
+    fputs(kp_buf_text(&out), stdout);
+    kp_buf_free(&out);
+}
+
+static int score(struct kp_cli *c)
+{
+    char id[CELL];
+    struct kp_err err = { 0 };
+    if (c->argc != 2)
+        return kp_complain(c, KP_MISUSE, "score NUMBER or PATH");
+    json_t *j = find(c, c->argv[1], id, &err) ? kp_client_at(c, "GET", "watch-posts", id, "score", NULL, &err) : NULL;
+    return kp_client_show(c, j, print_score, &err);
+}
+
+/* ---- what people say ---- */
+static int feedback(struct kp_cli *c)
+{
+    char id[CELL];
+    struct kp_err err = { 0 };
+    if (c->argc != 3)
+        return kp_complain(c, KP_MISUSE, "feedback NUMBER or PATH, then normal or fault");
+    if (!find(c, c->argv[1], id, &err))
+        return kp_fault(c, &err);
+    json_t *body = json_pack("{s:s, s:s?}", "verdict", c->argv[2], "comment", kp_flag(c, "comment"));
+    return kp_client_show(c, kp_client_at(c, "POST", "watch-posts", id, "feedback", body, &err), print_why, &err);
 }
 
 int kp_verb_watch(struct kp_cli *c)
 {
-    if (strcmp(c->argv[0], "replay") == 0)
-        return replay(c);
-    return kp_complain(c, KP_MISUSE, "'%s' is not replay", c->argv[0]);
+    static const struct {
+        const char *name;
+        int (*run)(struct kp_cli *);
+    } uses[] = { { "add", add }, { "set", set },           { "list", list },         { "posts", posts }, { "why", why },
+                 { "score", score }, { "feedback", feedback }, { "remove", drop }, { "replay", kp_watch_replay } };
+    const char *word = c->argc ? c->argv[0] : "list";
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+        if (strcmp(word, uses[i].name) == 0)
+            return uses[i].run(c);
+    return kp_complain(c, KP_MISUSE, "'%s' is none of add, set, list, posts, why, score, feedback, remove and replay", word);
 }
