@@ -258,6 +258,7 @@ static void print_score(const json_t *j)
     }
     kp_buf_init(&out, 1 << 16);
     kp_plot_draw(&(struct kp_plot){ .title = "score, an alarm from 0.5 on",
+                                    .unit = "",
                                     .from = points[0].from,
                                     .to = points[n - 1].to,
                                     .width = PLOT_WIDTH,

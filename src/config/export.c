@@ -5,9 +5,12 @@
 #include "alarm/alarm.h"
 #include "config/plan.h"
 #include "core/json.h"
+#include "net/json_memory.h"
 #include "store/retention.h"
+#include "watch/watches.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
@@ -28,7 +31,7 @@ struct exporting {
     size_t n_couplings, n_seen, capacity;
     struct kp_coupling_view *couplings;
     struct seen *seen; /* in path order */
-    bool any_alarm;
+    bool any_alarm, any_watch;
     size_t left_out; /* for they may not go there */
     struct kp_err *err;
 };
@@ -124,6 +127,37 @@ static bool put_alarm(void *arg, const struct kp_alarm_rule *r)
     put(x->out, "    ", "enabled", r->enabled ? "" : "false");
     put(x->out, "    ", "outOfService", r->out_of_service ? "true" : "");
     return true;
+}
+
+/* ---- watches ---- */
+static bool put_watch(void *arg, const struct kp_watch_def *d)
+{
+    struct exporting *x = arg;
+    struct kp_buf text;
+    struct kp_json j = kp_json(&text);
+    const char *key;
+    json_t *value;
+    kp_buf_init(&text, 16 << 10);
+    kp_json_begin(&j, '{');
+    kp_watch_def_put(&j, d);
+    kp_json_end(&j, '}');
+    json_t *o = kp_json_read(kp_buf_text(&text), "watch", x->err);
+    kp_buf_str(x->out, x->any_watch ? "" : "\nwatches:\n");
+    x->any_watch = true;
+    json_object_foreach(o, key, value)
+    {
+        char number[24];
+        bool usual = strcmp(key, "enabled") == 0 ? json_is_true(value) : json_is_false(value);
+        snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
+        if (!usual)
+            put(x->out, strcmp(key, "name") == 0 ? "  - " : "    ", key,
+                json_is_boolean(value)   ? json_is_true(value) ? "true" : "false"
+                : json_is_integer(value) ? number
+                                         : json_string_value(value));
+    }
+    json_decref(o);
+    kp_buf_free(&text);
+    return !x->err->code;
 }
 
 /* ---- assets ---- */
@@ -314,6 +348,7 @@ static enum kp_code write_all(struct exporting *x)
         kp_buf_add(x->out, x->signals.data, x->signals.len);
     }
     if (kp_alarms_rules(kp_node_alarms(x->node), NULL, put_alarm, x, x->err) ||
+        kp_watches_each(kp_node_watches(x->node), NULL, put_watch, x, x->err) ||
         kp_export_documents(x->node, x->out, x->err))
         return x->err->code;
     if (x->left_out)

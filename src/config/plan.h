@@ -66,6 +66,8 @@ enum kp_code kp_plan_assets(struct kp_plan *);
 enum kp_code kp_plan_settings(struct kp_plan *);
 enum kp_code kp_plan_retention(struct kp_plan *);
 enum kp_code kp_plan_alarms(struct kp_plan *);
+enum kp_code kp_plan_watches(struct kp_plan *);
+enum kp_code kp_plan_remove_watches(struct kp_plan *);
 enum kp_code kp_plan_documents(struct kp_plan *); /* delivery, calendar, shop floor */
 enum kp_code kp_export_documents(struct kp_node *, struct kp_buf *yaml, struct kp_err *);
 enum kp_code kp_plan_remove_alarms(struct kp_plan *);

@@ -3,6 +3,7 @@
 #include "config/file.h"
 
 #include "couplings/all.h"
+#include "watch/definition.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -347,14 +348,14 @@ static enum kp_code read_list(struct reading *r, const struct kp_yaml *y, struct
     return check_names(r, list);
 }
 
-/* ---- alarms: checked as a whole when the plan is made ---- */
-static enum kp_code read_alarm(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
+/* ---- alarms, watches: checked as a whole when the plan is made ---- */
+/* An entry with these keys, of which the first is its name; `nameless` says that it needs one. */
+static enum kp_code read_named(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e, const char *const *known,
+                               const char *nameless)
 {
-    static const char *const known[] = { "name", "kind", "match", "high", "low", "hysteresis", "delay", "offDelay", "priority", "text",
-                                         "enabled", "outOfService", NULL };
     const struct kp_yaml *name = child(map, "name");
     if (!name)
-        return wrong(r, map->at, "a rule of alarms needs a 'name'");
+        return wrong(r, map->at, nameless);
     for (const struct kp_yaml *y = map->first; y && !r->err->code; y = y->next) {
         size_t k = 0;
         while (known[k] && strcmp(known[k], y->key) != 0)
@@ -367,6 +368,18 @@ static enum kp_code read_alarm(struct reading *r, const struct kp_yaml *map, str
     e->name = name->text;
     e->at = name->at;
     return r->err->code;
+}
+
+static enum kp_code read_alarm(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
+{
+    static const char *const known[] = { "name", "kind", "match", "high", "low", "hysteresis", "delay", "offDelay", "priority", "text",
+                                         "enabled", "outOfService", NULL };
+    return read_named(r, map, e, known, "a rule of alarms needs a 'name'");
+}
+
+static enum kp_code read_watch(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
+{
+    return read_named(r, map, e, kp_watch_keys, "a watch needs a 'name'");
 }
 
 /* ---- retention ---- */
@@ -553,6 +566,7 @@ static const struct {
     [KP_CONFIG_CALENDAR] = { "calendar", "calendar", NULL, read_document },
     [KP_CONFIG_SHOP] = { "shop", "shop floor", NULL, read_document },
     [KP_CONFIG_ORDERS] = { "orders", "folders of orders", NULL, read_document },
+    [KP_CONFIG_WATCH] = { "watches", "watch", read_watch, NULL },
 };
 
 const char *kp_config_kind_name(enum kp_config_kind kind)
@@ -584,7 +598,7 @@ enum kp_code kp_config_read(struct kp_config *c, const char *yaml, size_t len, c
     if (!root || (root->kind == KP_YAML_TEXT && !*root->text))
         return KP_OK;
     if (root->kind != KP_YAML_MAP)
-        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings, retention, alarms, alarm-delivery, calendar, shop or orders");
+        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings, retention, alarms, alarm-delivery, watches, calendar, shop or orders");
     for (const struct kp_yaml *y = root->first; y && !err->code; y = y->next)
         read_kind(&r, y);
     return err->code;

@@ -15,7 +15,7 @@
 #include "core/ban.h"
 
 const char *const kp_watch_kinds[] = { "signal", "group", "machine", NULL };
-static const char *const keys[] = { "name",   "kind",   "match",   "channels", "cycles",
+const char *const kp_watch_keys[] = { "name",   "kind",   "match",   "channels", "cycles",
                                     "learn",  "pace",   "shape",   "states",   "context",
                                     "priority", "enabled", NULL };
 static const char *const cycles[] = { "program", "part", NULL };
@@ -98,8 +98,7 @@ static enum kp_code check(const json_t *o, const struct kp_watch_def *d, struct 
         uint8_t kind;
     } own[] = { { "channels", KP_WATCH_MACHINE },
                 { "cycles", KP_WATCH_MACHINE },
-                { "pace", KP_WATCH_GROUP },
-                { "shape", KP_WATCH_SIGNAL } };
+                { "pace", KP_WATCH_GROUP } };
     if (!kp_name_valid(d->name, strlen(d->name)))
         return kp_fail(err, KP_EINVALID, "name: '%.60s' cannot be the name of a watch", d->name);
     if (!*d->match)
@@ -107,10 +106,12 @@ static enum kp_code check(const json_t *o, const struct kp_watch_def *d, struct 
                        d->kind == KP_WATCH_MACHINE ? "machines" : "signals");
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         const json_t *v = json_object_get(o, own[i].key);
-        if (v && !json_is_null(v) && !json_is_false(v) && own[i].kind != d->kind)
+        if (v && !json_is_null(v) && own[i].kind != d->kind)
             return kp_fail(err, KP_EINVALID, "%s: belongs to watches of kind %s", own[i].key,
                            kp_watch_kinds[own[i].kind]);
     }
+    if (d->shape && d->kind != KP_WATCH_SIGNAL)
+        return kp_fail(err, KP_EINVALID, "shape: belongs to watches of kind signal");
     return KP_OK;
 }
 
@@ -118,7 +119,7 @@ static enum kp_code read_all(const json_t *o, struct kp_watch_def *d, struct kp_
 {
     const char *name = NULL;
     int kind = -1, cycle = 0, context = 0, priority = d->priority;
-    if (kp_members_known(o, here, keys, err) || kp_member_text(o, here, "name", true, &name, err) ||
+    if (kp_members_known(o, here, kp_watch_keys, err) || kp_member_text(o, here, "name", true, &name, err) ||
         kp_member_choice(o, here, "kind", kp_watch_kinds, &kind, err) ||
         read_list(o, "match", d->match, sizeof d->match, err) ||
         read_list(o, "channels", d->channels, sizeof d->channels, err) ||

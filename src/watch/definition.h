@@ -9,6 +9,7 @@
 
 enum kp_watch_kind { KP_WATCH_SIGNAL, KP_WATCH_GROUP, KP_WATCH_MACHINE, KP_WATCH_KINDS };
 extern const char *const kp_watch_kinds[]; /* "signal" ...; ends with NULL */
+extern const char *const kp_watch_keys[];  /* of the object, its name first; ends with NULL */
 
 enum { KP_WATCH_MATCH = 512, KP_WATCH_CHANNELS = 256, KP_WATCHES_MAX = 1000 };
 struct kp_watch_def {

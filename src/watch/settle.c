@@ -488,6 +488,9 @@ enum kp_code watches_settle(struct kp_watches *w, struct kp_err *err)
     else if (!remove_unseen(w, err) && new)
         add_new(w, s.list, new, err);
     make_tables(w, &tables);
+    for (size_t i = 0; i < w->n; i++)
+        if (!w->list[i]->of->def.enabled && w->list[i]->told)
+            watches_untell(w, w->list[i], kp_utc(w->clock));
     if (tables.code && !err->code)
         kp_fail(err, tables.code, "%s", tables.text);
     for (size_t i = 0; i < s.n; i++)

@@ -17,7 +17,7 @@ enum { NUMBER = 80 };
 void watches_list(struct kp_watches *w, uint32_t place)
 {
     struct watched *p = w->list[place];
-    if (p->listed || p->due || kp_post_findings(p->post) == p->told)
+    if (p->listed || p->due || !p->of->def.enabled || kp_post_findings(p->post) == p->told)
         return;
     if (!kp_grow(&w->listed, &w->listed_room, w->n_listed + 1, sizeof *w->listed))
         return; /* the next value tries again */

@@ -275,3 +275,59 @@ def test_a_cycle_that_does_not_end_is_an_alarm(node, tmp_path):
     assert alarm["finding"] == "overdue" and "O1000" in alarm["text"] and plant.why()["overdue"]
     close(plant, number, plant.at + 2)
     wait_for(lambda: not plant.alarms(), 20, "the end of the alarm")
+
+
+FILE = """watches:
+  - name: press
+    kind: signal
+    match: hall/press/**
+    learn: 300
+    states: running, setup
+    priority: high
+  - name: together
+    kind: group
+    match: hall/press
+    pace: 2s
+    enabled: false
+"""
+
+
+def test_the_declarative_file_has_watches(node, tmp_path):
+    file = tmp_path / "factory.yaml"
+    file.write_text(FILE)
+    said = node.cli("apply", file).stdout
+    assert "+ watch press" in " ".join(said.split())
+    watches = {w["name"]: w for w in Api(node).ok("GET", "watches")["watches"]}
+    assert (watches["press"]["learn"], watches["press"]["states"], watches["press"]["priority"]) == (300, "running, setup", "high")
+    assert (watches["together"]["pace"], watches["together"]["enabled"]) == ("2s", False)
+    exported = tmp_path / "out.yaml"
+    exported.write_text(node.cli("export").stdout)
+    assert "watches:" in exported.read_text()
+    assert "watch" not in node.cli("apply", exported).stdout
+    file.write_text(FILE.replace("learn: 300", "lern: 300"))
+    assert ":5:5: unknown key 'lern', did you mean 'learn'?" in node.cli("apply", file, check=False).stderr
+    file.write_text("watches:\n  - name: press\n    kind: signal\n    match: hall/press/**\n    learn: 3\n")
+    assert ":2:11:" in node.cli("apply", file, check=False).stderr
+    file.write_text("watches: []\n")
+    node.cli("apply", file, "--prune")
+    assert not Api(node).ok("GET", "watches")["watches"]
+
+
+def test_the_command_line_watches(plant, node):
+    assert "0 learning" not in node.cli("watch", "add", "w", "hall/**", "--learn", "500", "--priority", "low").stdout
+    wait_for(lambda: plant.api.ok("GET", "watches/w")["posts"]["active"] == 1, 20, "learning from history")
+    assert "hall/**" in node.cli("watch", "list").stdout and "hall/press/pressure" in node.cli("watch", "posts", "w").stdout
+    assert "active" in node.cli("watch", "why", "hall/press/pressure").stdout
+    assert "an alarm from 0.5 on" in node.cli("watch", "score", "hall/press/pressure").stdout
+    plant.write(40, pressure=lambda usual, i: usual + 60)
+    number = wait_for(plant.alarms, 20, "the alarm")[0]["post"]
+    assert "never" in node.cli("watch", "why", number).stdout and "never" in node.cli("watch", "posts", "--state", "alarm").stdout
+    assert "active" in node.cli("watch", "feedback", number, "normal", "--comment", "new steel").stdout
+    assert not plant.alarms()
+    assert "high" in node.cli("watch", "set", "w", "--priority", "high", "--json").stdout
+    assert "no watch looks at" in node.cli("watch", "why", "hall/oven", check=False).stderr
+    assert "did you mean 'w'" in node.cli("watch", "set", "v", "--off", check=False).stderr
+    node.cli("watch", "set", "w", "--off")
+    assert plant.why()["reason"] == "disabled"
+    node.cli("watch", "remove", "w")
+    assert not plant.posts()
