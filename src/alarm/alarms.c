@@ -176,6 +176,8 @@ bool kp_alarm_may_go(const struct kp_model *m, enum kp_recipient to, const struc
     kp_signal s = alarm_is_own(a) ? signal_of(a) : 0;
     const struct kp_interval v = { .asset = a->asset, .label = kp_alarm_label(m, a) };
     bool gone = !kp_model_signal(m, s); /* its label is in the interval's */
+    if (a->source == KP_ALARM_WATCH && !s && !kp_gate_made_of(m, to, a->asset))
+        return false; /* it tells of several */
     return kp_gate_label(to, v.label) && kp_gate_interval(m, to, &v) &&
            (gone || to != KP_TO_CLOUD || kp_gate_signal(m, to, s));
 }

@@ -62,6 +62,7 @@ static bool is_measurement(const struct kp_signal_info *info, bool named)
                                           "alarm",      "energy" };
     bool number = info->type == KP_INT64 || info->type == KP_UINT64 || info->type == KP_FLOAT ||
                   info->type == KP_DOUBLE;
+    number &= named || !kp_tells_state(info->role, info->states);
     for (size_t i = 0; info->role && i < sizeof others / sizeof *others && !named; i++)
         number &= strcmp(info->role, others[i]) != 0;
     return number || (named && info->type == KP_BOOL);

@@ -14,7 +14,8 @@ static const char *const members[] = { "id",      "asset",    "source", "rule",
                                        "text",    "priority", "state",  "active",
                                        "since",   "until",    "value",  "limit",
                                        "count",   "firstOut", "group",  "acknowledgedAt",
-                                       "comment", NULL };
+                                       "comment", "watch",    "finding", "post",
+                                       NULL };
 
 static void say_alarm(struct kp_buf *out, const json_t *a)
 {

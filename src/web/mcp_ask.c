@@ -75,6 +75,7 @@ static const char *const gated[] = {
     "/signals",   "/assets", "/machines",    "/history",
     "/intervals", "/alarms", "/alarms/{id}", "/alarms/{id}/acknowledge",
     "/stops",     "/oee",    "/advisories",  "/inventory",
+    "/watch-posts", "/watch-posts/{id}",
     NULL
 };
 

@@ -21,6 +21,7 @@ struct kp_mcp_call {
 extern const struct kp_mcp_tool kp_mcp_tools[];
 kp_mcp_function kp_mcp_browse, kp_mcp_read, kp_mcp_history, kp_mcp_compare; /* mcp_values.c */
 kp_mcp_function kp_mcp_alarms, kp_mcp_explain, kp_mcp_acknowledge;          /* mcp_alarms.c */
+kp_mcp_function kp_mcp_watches, kp_mcp_explain_watch;                        /* mcp_watch.c */
 kp_mcp_function kp_mcp_stops, kp_mcp_oee, kp_mcp_findings, kp_mcp_inventory,
     kp_mcp_agreements; /* mcp_shop.c */
 

@@ -88,6 +88,18 @@ ARGS acknowledge_args[] = {
     { "comment", KP_MCP_TEXT, true, .about = "what is known or done about it" },
     END,
 };
+ARGS watches_args[] = {
+    { "state", KP_MCP_CHOICE, .choices = kp_post_state_words,
+      .about = "alarm: with anything found; all when left out" },
+    { "about", KP_MCP_PATTERN, .about = "path or pattern of signals or machines; all when left out" },
+    LIMIT(30, 200),
+    END,
+};
+ARGS explain_watch_args[] = {
+    { "id", KP_MCP_COUNT, true, .min = 1, .max = INT64_MAX,
+      .about = "the post's, of list_watches or of an alarm" },
+    END,
+};
 ARGS stops_args[] = {
     ASSET,
     FROM("-24h"),
@@ -143,6 +155,12 @@ const struct kp_mcp_tool kp_mcp_tools[] = {
       "doing, which others "
       "came with it.",
       explain_args, KP_VIEWER, false, false, kp_mcp_explain },
+    { "list_watches", "List what is watched",
+      "What the node looks at by itself, how that is, and what it found unusual.", watches_args, KP_VIEWER, false, false,
+      kp_mcp_watches },
+    { "explain_watch", "Explain what a watch found, or why it is silent",
+      "The newest judgement: which signals, actual against expected, since when, and what the machine is doing.",
+      explain_watch_args, KP_VIEWER, false, false, kp_mcp_explain_watch },
     { "acknowledge_alarm", "Acknowledge an alarm",
       "Says in the name of the person you work for that an alarm has been seen. Ask that person "
       "first.",

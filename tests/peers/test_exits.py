@@ -60,6 +60,9 @@ class Plant:
         node.cli("set", STATE, "--label", "secret", "--states", "running>=2; idle")
         node.cli("intervals", "hall/oven", "--add", "--kind", "job", "--label", "secret", "--set", "name=zebra-4711")
         node.cli("intervals", "hall/oven", "--add", "--kind", "job", "--set", "name=4712")
+        watch = {"name": "far", "kind": "signal", "match": "hall/**"}
+        assert api.ok("POST", "watches", watch)["posts"]["total"] == 1
+        api.ok("POST", "watches", {**watch, "name": "together", "kind": "group"})
 
     def watch(self):
         channels = [{"name": n, "kind": n, "url": self.web.url + "/" + n} for n in ("webhook", "ntfy", "teams")]
@@ -124,6 +127,23 @@ def test_no_question_of_a_token_is_answered_with_something_secret(plant):
     assert asked > 60
     for path in (OPEN, "hall/oven"):
         assert plant.api.get("history" if path == OPEN else "asset", path=path).ok
+
+
+def test_what_watches_say_goes_no_further_than_their_signals(plant):
+    mine = plant.node.json("watch", "posts")["posts"]
+    assert {p["about"] for p in mine} == {OPEN, RECIPE, COUNT, "hall"}
+    given = plant.api.ok("GET", "watch-posts")["posts"]
+    assert [p["about"] for p in given] == [OPEN]
+    for p in mine:
+        if p["about"] == OPEN:
+            why = plant.api.ok("GET", f"watch-posts/{p['id']}")
+            assert why["machineState"] is None and why["reason"] not in ("machine-state", "state-unknown")
+            clean(json.dumps(why))
+            continue
+        for method, where, body in (("GET", "", None), ("GET", "/score", None), ("GET", "/feedback", None), ("POST", "/feedback", {"verdict": "normal"})):
+            clean(plant.api.refused(404, method, f"watch-posts/{p['id']}{where}", body))
+    assert not plant.api.ok("GET", "watch-posts", signal=RECIPE)["posts"]
+    assert {w["name"]: w["posts"]["total"] for w in plant.api.ok("GET", "watches")["watches"]} == {"far": 1, "together": 0}
 
 
 def test_what_is_asked_for_by_name_is_not_there(plant):

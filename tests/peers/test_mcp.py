@@ -18,7 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from web_client import Api
 
-READS = ["browse", "read_values", "read_history", "compare_periods", "list_alarms", "explain_alarm", "list_stops", "machine_oee", "list_findings",
+READS = ["browse", "read_values", "read_history", "compare_periods", "list_alarms", "explain_alarm", "list_watches", "explain_watch", "list_stops", "machine_oee", "list_findings",
          "inventory"]
 FORMS = [("legacy", "2025-11-25"), ("auto", "2026-07-28")]
 # Each name of something that may not go to an assistant outside has one of these in it, and nothing else has.
@@ -106,6 +106,7 @@ class Plant:
         for begin, end, state in (("-5h", "-3h", "running"), ("-3h", "-150m", "stopped"), ("-150m", "-2h", "running")):
             node.cli("intervals", "hall/oven", "--add", "--kind", "state", "--from", begin, "--to", end, "--set", "state=" + state)
         wait_for(lambda: len(node.json("alarms")["alarms"]) == 5, 20, "five alarms")
+        assert api.ok("POST", "watches", {"name": "all", "kind": "signal", "match": "hall/**, partners/**"})["posts"]["total"] > 3
         api.ok("POST", "inventory", {"name": "pack/heron-drive", "manufacturer": "Gearworks", "firmware": "1.0"})
 
     def say(self, recipient, *options):
@@ -306,6 +307,10 @@ def everything(alarms):
         yield "list_alarms", {"state": state, "limit": 200}
     for i in alarms:
         yield "explain_alarm", {"id": i}
+    for state in ("learning", "active", "alarm"):
+        yield "list_watches", {"state": state, "limit": 200}
+    for i in range(1, 20):
+        yield "explain_watch", {"id": i}
     for asset in (None, "hall/**", "hall/oven", "hall/zebra-vault", "partners/**"):
         more = {"asset": asset} if asset else {}
         yield "list_stops", {"from": "-1d", **more}

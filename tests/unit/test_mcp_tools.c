@@ -15,6 +15,7 @@ static const struct {
     { "read_history", "{\"paths\":[\"site/mill\"],\"rows\":4}" },
     { "compare_periods", "{\"paths\":[\"site/mill\"],\"from\":\"-1h\"}" },
     { "list_alarms", "{\"state\":\"all\"}" },
+    { "list_watches", "{\"about\":\"site/**\"}" },
     { "list_stops", "{\"asset\":\"site/mill\"}" },
     { "machine_oee", "{\"asset\":\"site/mill\",\"every\":\"day\"}" },
     { "list_findings", "{\"all\":true}" },
