@@ -143,8 +143,8 @@ static void recall(struct watched *p, const void *data, size_t size)
         p->due = false;
         return;
     }
-    snprintf(p->relearns, sizeof p->relearns, "%s", wrong.text);
-    kp_utf8_trim(p->relearns);
+    kp_free(p->relearns);
+    p->relearns = kp_strdup(wrong.text);
     kp_warn("watch", "a watch learns anew", "watch=%s post=%" PRId64 " why=%s", kp_log_quote(p->of->def.name), p->id,
             kp_log_quote(wrong.text));
 }

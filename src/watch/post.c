@@ -202,7 +202,8 @@ static void take_trouble(struct kp_post *p, enum kp_watch_trouble trouble, size_
 
 static void note_score(struct kp_post *p, int64_t at, double score, bool alarm)
 {
-    int64_t step = at / KP_POST_STEP;
+    int64_t into = at - p->step * KP_POST_STEP; /* mostly it is in the newest step */
+    int64_t step = into >= 0 && into < KP_POST_STEP ? p->step : at / KP_POST_STEP;
     if (step > p->step + KP_POST_STEPS || !p->step)
         memset(p->course, 0, sizeof p->course);
     for (int64_t s = p->step + 1; s <= step && s > step - KP_POST_STEPS; s++)

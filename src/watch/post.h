@@ -14,8 +14,8 @@
 #include "watch/group.h"
 #include "watch/signal.h"
 
-enum { KP_POST_SIGNALS = 64, KP_POST_PROGRAMS = 8, KP_POST_STEPS = 480 };
-#define KP_POST_STEP (180 * KP_SECOND) /* of the score's course: 480 of them are a day */
+enum { KP_POST_SIGNALS = 64, KP_POST_PROGRAMS = 8, KP_POST_STEPS = 360 };
+#define KP_POST_STEP (240 * KP_SECOND) /* of the score's course: 360 of them are a day */
 
 enum kp_post_reason { /* why it does not judge, or not learn */
     KP_POST_JUDGES,

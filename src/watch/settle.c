@@ -264,17 +264,17 @@ struct watched *watches_find(struct kp_watches *w, int64_t id)
     return NULL;
 }
 
-static void free_watched(struct watched *p)
+void watches_free_one(struct watched *p)
 {
-    if (p)
-        kp_post_free(p->post);
+    kp_post_free(p->post);
+    kp_free(p->relearns);
     kp_free(p);
 }
 
 void watches_drop(struct kp_watches *w, struct watched *p)
 {
     watches_untell(w, p, kp_utc(w->clock));
-    free_watched(p);
+    watches_free_one(p);
 }
 
 static struct watched *make(const struct want *want, struct kp_err *err)
@@ -347,7 +347,7 @@ static enum kp_code add_new(struct kp_watches *w, const struct want *new, size_t
     }
     pthread_mutex_unlock(&w->lock);
     for (size_t i = 0; i < n_made && err->code; i++)
-        free_watched(made[i]);
+        watches_free_one(made[i]);
     kp_free(made);
     return err->code;
 }

@@ -302,7 +302,7 @@ static void put_why(struct kp_json *j, enum kp_recipient to, const struct kp_wat
     kp_json_put_int(j, "values", (int64_t)v.values);
     kp_json_put_text(j, "learntFrom", from[v.from]);
     kp_json_put_time(j, "learntAt", v.learnt_at);
-    kp_json_put_text(j, "relearns", *p->relearns ? p->relearns : NULL);
+    kp_json_put_text(j, "relearns", p->relearns);
     kp_json_key(j, "alarms");
     kp_json_begin(j, '[');
     for (unsigned f = 0; f < KP_POST_FINDINGS; f++)

@@ -180,10 +180,8 @@ void kp_watches_free(struct kp_watches *w)
 {
     if (!w)
         return;
-    for (size_t i = 0; i < w->n; i++) {
-        kp_post_free(w->list[i]->post);
-        kp_free(w->list[i]);
-    }
+    for (size_t i = 0; i < w->n; i++)
+        watches_free_one(w->list[i]);
     for (struct definition *d; (d = w->defs);) {
         w->defs = d->next;
         kp_free(d);

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { WATCH_PROGRAM = 64, WATCH_WHY = 120 };
+enum { WATCH_PROGRAM = 64 };
 struct definition {
     struct kp_watch_def def;
     struct definition *next; /* in name order */
@@ -25,7 +25,7 @@ struct watched {
     uint8_t told;      /* findings that stand as alarms; bits */
     bool due, listed, seen; /* due: it has not looked at history yet; listed: to be told */
     int64_t saved;     /* monotonic */
-    char relearns[WATCH_WHY]; /* why what was kept is of no use; "" */
+    char *relearns;    /* why what was kept is of no use; owned; NULL */
 };
 
 /* What machines do, as far as posts need it. */
@@ -107,6 +107,7 @@ bool intake_changed(struct intake *); /* the model was, since it was asked last 
 /* ---- settle.c ---- */
 enum kp_code watches_settle(struct kp_watches *, struct kp_err *);
 struct watched *watches_find(struct kp_watches *, int64_t id); /* lock held */
+void watches_free_one(struct watched *);
 void watches_drop(struct kp_watches *, struct watched *);      /* its alarms end */
 
 /* ---- machines.c ---- */

@@ -96,7 +96,7 @@ def test_a_step_is_an_alarm_with_its_reason_and_ends(plant):
     plant.write(600)
     wait_for(lambda: not plant.alarms(), 20, "the end of the alarm")
     course = plant.api.ok("GET", f"watch-posts/{why['id']}/score")
-    assert course["step"] == 180000 and any(p[2] for p in course["points"]) and max(p[1] for p in course["points"]) >= 0.5
+    assert course["step"] == 240000 and any(p[2] for p in course["points"]) and max(p[1] for p in course["points"]) >= 0.5
     assert len(course["points"]) > 5
     plant.api.ok("DELETE", "watches/w")
     assert not plant.posts() and "has a post" in plant.api.refused(404, "GET", f"watch-posts/{why['id']}")
