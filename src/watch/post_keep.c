@@ -13,6 +13,10 @@ struct kept {
     struct hearing hearing;
     int64_t at, learnt_at, step, since[KP_POST_FINDINGS];
     double score;
+    uint32_t drifts, n_top; /* of the newest judgement */
+    struct kp_watch_reason top[KP_WATCH_TOP];
+    uint32_t finding, channel, part, known; /* of the newest cycle */
+    double actual, expected;
     uint8_t course[KP_POST_STEPS];
 };
 struct piece {
@@ -64,7 +68,16 @@ void kp_post_save(const struct kp_post *p, struct kp_buf *out)
                          .at = p->at,
                          .learnt_at = p->learnt_at,
                          .step = p->step,
-                         .score = p->last.score };
+                         .score = p->last.score,
+                         .drifts = p->last.drifts,
+                         .n_top = (uint32_t)p->last.n_top,
+                         .finding = p->cycle.finding,
+                         .channel = p->cycle.channel,
+                         .part = p->cycle.part,
+                         .known = p->cycle.known,
+                         .actual = p->cycle.actual,
+                         .expected = p->cycle.expected };
+    memcpy(head.top, p->last.top, sizeof head.top);
     for (size_t i = 0; i < p->n_memory; i++)
         head.memories += has(&p->memory[i]);
     memcpy(head.since, p->since, sizeof head.since);
@@ -78,13 +91,22 @@ void kp_post_save(const struct kp_post *p, struct kp_buf *out)
 }
 
 /* ---- reading ---- */
+static bool sound_judgement(const struct kp_post *p, const struct kept *h)
+{
+    bool ok = h->n_top <= KP_WATCH_TOP && h->finding <= KP_CYCLE_ENERGY_CREEPS && h->channel < p->n &&
+              h->part < KP_CYCLE_PARTS && h->score >= 0 && h->score <= 1;
+    for (uint32_t i = 0; i < h->n_top && ok; i++)
+        ok = h->top[i].signal < p->n;
+    return ok;
+}
+
 static bool sound(const struct kp_post *p, const struct kept *h)
 {
     return h->magic == MAGIC && h->version == VERSION && h->kind == p->def->kind &&
            h->signals == p->n && h->memories <= (p->cycles ? 1 : p->n_memory) && h->memories &&
            h->findings < 1u << KP_POST_FINDINGS && h->trouble <= KP_TROUBLE_SILENT &&
            h->troubled < p->n && h->from <= KP_POST_FROM_LIVE && h->last_state <= KP_WATCH_STALE &&
-           h->score >= 0 && h->score <= 1 && h->hearing.longest >= 0 && h->step >= 0 && h->step < INT64_MAX / KP_POST_STEP - KP_POST_STEPS;
+           sound_judgement(p, h) && h->hearing.longest >= 0 && h->step >= 0 && h->step < INT64_MAX / KP_POST_STEP - KP_POST_STEPS;
 }
 
 static enum kp_code load_memory(struct kp_post *p, struct memory *m, const struct piece *is,
@@ -145,7 +167,17 @@ static void take_head(struct kp_post *p, const struct kept *h)
     p->troubled = h->troubled;
     p->from = (uint8_t)h->from;
     p->last.state = (enum kp_watch_state)h->last_state;
-    p->last.score = h->score;
+    p->last.score = p->cycle.score = h->score;
+    p->last.drifts = h->drifts != 0;
+    p->last.n_top = h->n_top;
+    memcpy(p->last.top, h->top, sizeof p->last.top);
+    p->cycle.state = p->last.state;
+    p->cycle.finding = (enum kp_cycle_finding)h->finding;
+    p->cycle.channel = h->channel;
+    p->cycle.part = h->part;
+    p->cycle.known = h->known;
+    p->cycle.actual = h->actual;
+    p->cycle.expected = h->expected;
     p->program = h->program;
     p->clock = h->clock;
     p->hearing = h->hearing;
