@@ -400,6 +400,8 @@ static const struct kp_flag watch_flags[] = {
     { "off", NULL, "with set: judge no more, keep what was learnt" },
     { "state", "STATE", "with posts: learning, active, frozen, stale, or alarm: with anything found" },
     { "comment", "TEXT", "with feedback: why" },
+    { "from", "TIME", "with replay of history: learn from the first values from then on (-30d)" },
+    { "to", "TIME", "with replay of history: up to then (now)" },
     { "train", "N", "with replay: how many rows it learns from" },
     { "out", "FILE", "with replay: where index,score,alarm go, - for stdout" },
     { "time", "COLUMN", "with replay: which column says when" },
@@ -417,7 +419,8 @@ static const struct kp_word watch_words[] = {
     { "score", "NUMBER|PATH", "", "the course of its score in the last day", "koppel watch score hall/press/pressure" },
     { "feedback", "NUMBER|PATH normal|fault", "comment", "say whether it is right: normal is learnt, a fault is one whenever it comes back", "koppel watch feedback hall/press/pressure normal --comment 'new steel'" },
     { "remove", "NAME", "", "watch no more; what was learnt is forgotten", "koppel watch remove press" },
-    { "replay", "FILE.csv", "train out time sep without plain", "what a watch would have said of a file: one signal by itself, several as a group",
+    { "replay", "FILE.csv | PATTERN[,PATTERN...]", "train out time sep without plain from to kind learn pace shape states context channels cycles",
+      "what a watch would have said: of a file (with --train and --out), one signal by itself, several as a group; of the node's history",
       "koppel watch replay press.csv --train 500 --out said.csv --time when" },
     { 0 },
 };

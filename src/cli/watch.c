@@ -280,6 +280,60 @@ static int score(struct kp_cli *c)
     return kp_client_show(c, j, print_score, &err);
 }
 
+/* ---- what it would have said ---- */
+static void print_past(const struct kp_cli *c, const json_t *j)
+{
+    static const char *const head[] = { "about", "since", "until", "what" };
+    struct kp_table t = { 0 };
+    const json_t *p, *a;
+    size_t i, k;
+    json_array_foreach(json_object_get(j, "posts"), i, p)
+    {
+        json_array_foreach(json_object_get(p, "alarms"), k, a)
+        {
+            char since[CELL] = "-", until[CELL] = "-";
+            int64_t at;
+            if (kp_time_parse(kp_text(a, "since"), &at))
+                kp_local_time(at, false, since, sizeof since);
+            if (kp_time_parse(kp_text(a, "until"), &at))
+                kp_local_time(at, false, until, sizeof until);
+            kp_table_row(&t, 4, (const char *[]){ kp_text(p, "about"), since, until, kp_text(a, "text") });
+        }
+    }
+    if (t.n)
+        kp_table_print(c, &t, head, "llll");
+    json_array_foreach(json_object_get(j, "posts"), i, p)
+        printf("%s: %zu alarms%s in %" PRId64 " values%s\n", kp_or_dash(kp_text(p, "about")),
+               json_array_size(json_object_get(p, "alarms")), json_is_true(json_object_get(p, "more")) ? " and more" : "",
+               kp_integer(p, "values"), *kp_text(p, "learntAt") ? "" : ", too few to learn from");
+    if (!i)
+        printf("there is nothing to watch there\n");
+    if (kp_integer(j, "left"))
+        printf("%" PRId64 " others were left out\n", kp_integer(j, "left"));
+}
+
+/* Of a file, or with a path of the node's history. */
+static int replay(struct kp_cli *c)
+{
+    struct kp_err err = { 0 };
+    struct kp_buf url;
+    static const char *const times[] = { "from", "to" };
+    if (c->argc != 2 || kp_flag(c, "train") || kp_flag(c, "out"))
+        return kp_watch_replay(c);
+    kp_buf_init(&url, URL);
+    kp_buf_str(&url, "/api/v1/watch-replay");
+    for (size_t i = 0; i < 2; i++)
+        if (kp_flag(c, times[i]))
+            kp_url_add(&url, times[i], kp_flag(c, times[i]));
+    json_t *body = read_fields(c, c->argv[1]);
+    json_object_set_new(body, "name", json_string("replay"));
+    if (!kp_flag(c, "kind"))
+        json_object_set_new(body, "kind", json_string("signal"));
+    json_t *j = kp_client_send(c, "POST", kp_buf_text(&url), body, &err);
+    kp_buf_free(&url);
+    return kp_client_list(c, j, print_past, &err);
+}
+
 /* ---- what people say ---- */
 static int feedback(struct kp_cli *c)
 {
@@ -299,7 +353,7 @@ int kp_verb_watch(struct kp_cli *c)
         const char *name;
         int (*run)(struct kp_cli *);
     } uses[] = { { "add", add }, { "set", set },           { "list", list },         { "posts", posts }, { "why", why },
-                 { "score", score }, { "feedback", feedback }, { "remove", drop }, { "replay", kp_watch_replay } };
+                 { "score", score }, { "feedback", feedback }, { "remove", drop }, { "replay", replay } };
     const char *word = c->argc ? c->argv[0] : "list";
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
         if (strcmp(word, uses[i].name) == 0)

@@ -228,6 +228,12 @@ static void look_at_signals(const struct kp_model *model, kp_asset asset, struct
             look_at_signals(model, assets[i], m);
 }
 
+void watches_machine_signals(const struct kp_model *model, kp_asset asset, struct machine *out)
+{
+    *out = (struct machine){ .asset = asset };
+    look_at_signals(model, asset, out);
+}
+
 void watches_machines_read(struct kp_watches *w)
 {
     int64_t now = kp_utc(w->clock);

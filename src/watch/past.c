@@ -118,6 +118,14 @@ static enum kp_code read_events(struct walk *w, struct kp_err *err)
     return w->failed ? kp_fail(err, KP_ENOMEM, "out of memory") : err->code;
 }
 
+static bool tells_states(const struct walk *w)
+{
+    for (size_t i = 0; i < w->n_events; i++)
+        if (w->events[i].kind == STATE)
+            return true;
+    return false;
+}
+
 static void take_event(struct walk *w, const struct event *e)
 {
     switch ((enum event_kind)e->kind) {
@@ -217,9 +225,10 @@ enum kp_code kp_past_walk(const struct kp_past *of, struct kp_post *post, uint64
     w->of = of;
     w->post = post;
     w->cycles = kp_post_def(post)->parts ? KP_INTERVAL_PART : KP_INTERVAL_PROGRAM;
-    kp_post_state(post, of->has_states, KP_STATE_UNKNOWN, of->from);
-    if (!read_events(w, err) && !open_streams(w, err))
+    if (!read_events(w, err) && !open_streams(w, err)) {
+        kp_post_state(post, of->has_states || tells_states(w), KP_STATE_UNKNOWN, of->from);
         step_through(w, values, last, err);
+    }
     for (size_t i = 0; i < w->n; i++)
         kp_history_close(w->stream[i].history);
     kp_free(w->events);

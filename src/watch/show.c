@@ -12,7 +12,7 @@
 static const double limit = 0.5;
 
 /* ---- rights; both locks held ---- */
-static bool may_go(const struct kp_model *m, enum kp_recipient to, const struct watched *p)
+bool watches_may_go(const struct kp_model *m, enum kp_recipient to, const struct watched *p)
 {
     size_t n;
     const kp_signal *signals = kp_post_signals(p->post, &n);
@@ -37,7 +37,7 @@ static void unlock(struct kp_watches *w)
 static const struct watched *find(struct kp_watches *w, enum kp_recipient to, int64_t id, struct kp_err *err)
 {
     const struct watched *p = watches_find(w, id);
-    if (p && may_go(w->model, to, p))
+    if (p && watches_may_go(w->model, to, p))
         return p;
     kp_fail(err, KP_ENOTFOUND, "no watch has a post %lld", (long long)id);
     return NULL;
@@ -60,7 +60,7 @@ static struct tally tally_of(struct kp_watches *w, enum kp_recipient to, const c
 {
     struct tally t = { 0 };
     for (size_t i = 0; i < w->n; i++) {
-        if (strcmp(w->list[i]->of->def.name, name) != 0 || !may_go(w->model, to, w->list[i]))
+        if (strcmp(w->list[i]->of->def.name, name) != 0 || !watches_may_go(w->model, to, w->list[i]))
             continue;
         struct kp_post_view v = kp_post_view(w->list[i]->post);
         t.total++;
@@ -101,7 +101,7 @@ static void put_number(struct kp_json *j, const char *key, double v)
     kp_json_double(j, v);
 }
 
-static void path_of(const struct kp_model *m, const struct watched *p, char path[KP_PATH_MAX])
+void watches_path(const struct kp_model *m, const struct watched *p, char path[KP_PATH_MAX])
 {
     *path = 0;
     if (p->subject >> 32 == 's')
@@ -164,7 +164,7 @@ static void put_text(struct kp_json *j, enum kp_recipient to, const struct kp_wa
 static void put_post(struct kp_json *j, enum kp_recipient to, const struct kp_watches *w, const struct watched *p, const struct kp_post_view *v)
 {
     char path[KP_PATH_MAX];
-    path_of(w->model, p, path);
+    watches_path(w->model, p, path);
     kp_json_put_int(j, "id", p->id);
     kp_json_put_text(j, "watch", p->of->def.name);
     kp_json_put_text(j, "kind", kp_watch_kinds[p->of->def.kind]);
@@ -194,9 +194,9 @@ static bool matches(const struct kp_watches *w, const struct watched *p, const s
         return false;
     for (size_t i = 0; i < n && !has; i++)
         has = signal && signals[i] == signal;
-    if (!has || !may_go(w->model, q->to, p))
+    if (!has || !watches_may_go(w->model, q->to, p))
         return false;
-    path_of(w->model, p, path);
+    watches_path(w->model, p, path);
     if (q->about && !kp_pattern_match(q->about, path))
         return false;
     if (!q->state)

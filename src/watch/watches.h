@@ -50,6 +50,13 @@ enum kp_code kp_watches_why(struct kp_watches *, enum kp_recipient, int64_t id, 
 enum kp_code kp_watches_course(struct kp_watches *, enum kp_recipient, int64_t id, int64_t from, int64_t to,
                                struct kp_json *, struct kp_err *);
 
+/* What a watch would have said of the time from one moment to another, from the first values of which it learns. At
+ * most KP_LOOK_BACK_POSTS posts; *left: others that match. `gone` is asked now and then, true ends it. Writes
+ * {"posts": [...]}. Takes as long as the history is: not for a thread that others wait for. */
+enum { KP_LOOK_BACK_POSTS = 16, KP_LOOK_BACK_ALARMS = 1000 };
+enum kp_code kp_watches_look_back(struct kp_watches *, enum kp_recipient, const struct kp_watch_def *, int64_t from, int64_t to,
+                                  bool (*gone)(void *), void *arg, struct kp_json *, struct kp_err *);
+
 /* ---- what people say ---- */
 extern const char *const kp_watch_verdicts[]; /* "normal", "fault"; ends with NULL */
 enum { KP_FEEDBACK_MAX = 100 };

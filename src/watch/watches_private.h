@@ -104,7 +104,25 @@ struct kp_watches_sum intake_sum(struct intake *);
 bool intake_lost(struct intake *);    /* something was, since it was asked last */
 bool intake_changed(struct intake *); /* the model was, since it was asked last */
 
+/* ---- wants.c ---- */
+struct want { /* what is to have a post */
+    const struct definition *of;
+    uint64_t subject;
+    kp_asset asset, machine;
+    kp_signal *signal; /* owned */
+    size_t n;
+};
+struct wants {
+    struct want *list; /* in order of definition and subject */
+    size_t n, room;
+    bool failed; /* by memory */
+};
+/* What these definitions match, all from the first on or that alone; free also when it failed. */
+void wants_collect(struct kp_watches *, const struct definition *, bool all, struct wants *);
+void wants_free(struct wants *);
+
 /* ---- settle.c ---- */
+int watches_order(const struct definition *, uint64_t subject, const struct definition *, uint64_t);
 enum kp_code watches_settle(struct kp_watches *, struct kp_err *);
 struct watched *watches_find(struct kp_watches *, int64_t id); /* lock held */
 void watches_free_one(struct watched *);
@@ -114,6 +132,7 @@ void watches_drop(struct kp_watches *, struct watched *);      /* its alarms end
 kp_asset watches_machine_of(const struct kp_model *, kp_asset); /* the nearest above, or itself; under the model's lock */
 uint32_t watches_machine(struct kp_watches *, kp_asset); /* its place, from 1; 0: none */
 void watches_machines_read(struct kp_watches *);         /* what they do now, from the model */
+void watches_machine_signals(const struct kp_model *, kp_asset, struct machine *out); /* only that; under the model's lock */
 void watches_hand(struct kp_watches *, struct watched *); /* to a new post; lock held */
 void watches_take_interval(struct kp_watches *, const struct kp_interval_msg *);
 void watches_take_program(struct kp_watches *, struct machine *, int64_t at);
@@ -123,6 +142,8 @@ uint64_t watches_kind_of(const char *attributes, char *name);
 uint64_t watches_program_of(const struct kp_value *, char *name);
 
 /* ---- show.c ---- */
+bool watches_may_go(const struct kp_model *, enum kp_recipient, const struct watched *); /* under the model's lock */
+void watches_path(const struct kp_model *, const struct watched *, char path[KP_PATH_MAX]); /* what it is about; as above */
 enum kp_code watches_may(struct kp_watches *, enum kp_recipient, int64_t id, struct kp_err *); /* know of it */
 
 /* ---- past.c ---- */

@@ -121,6 +121,34 @@ enum kp_code kp_route_watch_remove(struct kp_request *r, struct kp_err *err)
     return err->code;
 }
 
+static bool is_gone(void *arg)
+{
+    const struct kp_request *r = arg;
+    return atomic_load(&r->gone);
+}
+
+enum kp_code kp_route_watch_replay(struct kp_request *r, struct kp_err *err)
+{
+    struct kp_watch_def def;
+    int64_t from = kp_arg_int(r, "from"), to = kp_arg_int(r, "to");
+    json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
+    char *text = body ? kp_json_dump(body, JSON_COMPACT) : NULL;
+    if (body && !text)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    if (from == KP_NO_TIME)
+        from = r->now - 30 * INT64_C(86400) * KP_SECOND;
+    to = to == KP_NO_TIME ? r->now : to;
+    if (!err->code && from >= to)
+        kp_fail(err, KP_EINVALID, "from must be before to");
+    if (!err->code && !kp_watch_def_parse(text, &def, err)) {
+        struct kp_json j = kp_reply_json(r);
+        kp_watches_look_back(watches(r), r->to, &def, from, to, is_gone, r, &j, err);
+    }
+    kp_free(text);
+    json_decref(body);
+    return err->code;
+}
+
 /* ---- posts ---- */
 enum kp_code kp_route_posts(struct kp_request *r, struct kp_err *err)
 {

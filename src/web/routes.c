@@ -449,6 +449,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, API "/watches/{name}", kp_route_watch, KP_VIEWER, 0, NULL },
     { KP_HTTP_PATCH, API "/watches/{name}", kp_route_watch_change, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_DELETE, API "/watches/{name}", kp_route_watch_remove, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_POST, API "/watch-replay", kp_route_watch_replay, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, post_score_params },
     { KP_HTTP_GET, API "/watch-posts", kp_route_posts, KP_VIEWER, 0, post_params },
     { KP_HTTP_GET, API "/watch-posts/{id}", kp_route_post, KP_VIEWER, 0, NULL },
     { KP_HTTP_GET, API "/watch-posts/{id}/score", kp_route_post_score, KP_VIEWER, 0, post_score_params },

@@ -49,7 +49,7 @@ kp_handler kp_route_alarm_delivery, kp_route_alarm_delivery_put, kp_route_alarm_
 kp_handler kp_route_alarm_rules, kp_route_alarm_rule, kp_route_alarm_rule_make, kp_route_alarm_rule_change, kp_route_alarm_rule_remove;
 extern const char *const kp_post_state_words[]; /* ends with NULL */
 kp_handler kp_route_watches, kp_route_watch, kp_route_watch_make, kp_route_watch_change, kp_route_watch_remove; /* route_watches.c */
-kp_handler kp_route_posts, kp_route_post, kp_route_post_score, kp_route_post_feedback, kp_route_post_say;
+kp_handler kp_route_watch_replay, kp_route_posts, kp_route_post, kp_route_post_score, kp_route_post_feedback, kp_route_post_say;
 extern const char *const kp_shop_every_words[]; /* flex/shop.h */
 kp_handler kp_route_calendar, kp_route_calendar_put, kp_route_calendar_planned, kp_route_shop, kp_route_shop_put; /* route_shop.c */
 kp_handler kp_route_oee, kp_route_energy, kp_route_stops, kp_route_stop_put, kp_route_parts, kp_route_capacity;

@@ -313,6 +313,23 @@ def test_the_declarative_file_has_watches(node, tmp_path):
     assert not Api(node).ok("GET", "watches")["watches"]
 
 
+def test_what_a_watch_would_have_said(plant, node):
+    plant.go_on(40, pressure=lambda usual, i: usual + 60)
+    plant.go_on(600)
+    said = plant.api.ok("POST", "watch-replay", {"name": "x", "kind": "signal", "match": "hall/**", "learn": 500})
+    (post,) = said["posts"]
+    assert post["about"] == "hall/press/pressure" and post["values"] == 2140 and said["left"] == 0
+    (alarm,) = [a for a in post["alarms"] if a["finding"] == "unusual"]
+    began = datetime.fromisoformat(alarm["since"].replace("Z", "+00:00")).timestamp()
+    assert plant.at - 645 < began < plant.at - 590 and alarm["until"] and "never" in alarm["text"] and alarm["score"] >= 0.5
+    assert not plant.api.ok("GET", "watches")["watches"] and not plant.alarms()
+    out = node.cli("watch", "replay", "hall/press", "--learn", "500", "--from", "-3h").stdout
+    assert "1 alarms in 2140 values" in out and "never" in out
+    assert "too few to learn from" in node.cli("watch", "replay", "hall/press", "--learn", "5000").stdout
+    assert "nothing to watch" in node.cli("watch", "replay", "nowhere").stdout
+    assert "before to" in plant.api.refused(400, "POST", "watch-replay", {"name": "x", "kind": "signal", "match": "hall"}, **{"from": "-1h", "to": "-2h"})
+
+
 def test_the_command_line_watches(plant, node):
     assert "0 learning" not in node.cli("watch", "add", "w", "hall/**", "--learn", "500", "--priority", "low").stdout
     wait_for(lambda: plant.api.ok("GET", "watches/w")["posts"]["active"] == 1, 20, "learning from history")
