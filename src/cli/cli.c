@@ -394,7 +394,7 @@ static const struct kp_flag watch_flags[] = {
     { "states", "LIST", "states of the machine in which it judges: running,setup or all (running)" },
     { "context", "none|program", "program: what is usual is kept for each program, and its first run is not judged (none)" },
     { "channels", "LIST", "of a machine: signals below it, the load first (those of role load, then power)" },
-    { "cycles", "program|part", "of a machine: the intervals that are its cycles (program)" },
+    { "cycles", "program|part|count", "of a machine: what its cycles are: intervals of kind program or part, or each step of its counter of parts (program)" },
     { "priority", "PRIORITY", "of its alarms: low, medium, high, urgent (medium)" },
     { "on", NULL, "with set: judge again" },
     { "off", NULL, "with set: judge no more, keep what was learnt" },

@@ -18,7 +18,7 @@ const char *const kp_watch_kinds[] = { "signal", "group", "machine", NULL };
 const char *const kp_watch_keys[] = { "name",   "kind",   "match",   "channels", "cycles",
                                     "learn",  "pace",   "shape",   "states",   "context",
                                     "priority", "enabled", NULL };
-static const char *const cycles[] = { "program", "part", NULL };
+static const char *const cycles[] = { "program", "part", "count", NULL };
 static const char *const contexts[] = { "none", "program", NULL };
 static const char here[] = "watch";
 static const int64_t least_pace = KP_MILLISECOND, most_pace = 3600 * KP_SECOND;
@@ -136,7 +136,7 @@ static enum kp_code read_all(const json_t *o, struct kp_watch_def *d, struct kp_
         return kp_fail(err, KP_EINVALID, "name: must have less than %zu bytes", sizeof d->name);
     snprintf(d->name, sizeof d->name, "%s", name);
     d->kind = (uint8_t)kind;
-    d->parts = cycle == 1;
+    d->cycles = (uint8_t)cycle;
     d->by_program = context == 1;
     d->priority = (uint8_t)priority;
     return check(o, d, err);
@@ -178,7 +178,7 @@ void kp_watch_def_put(struct kp_json *j, const struct kp_watch_def *d)
     kp_json_put_text(j, "kind", kp_watch_kinds[d->kind]);
     kp_json_put_text(j, "match", d->match);
     kp_json_put_text(j, "channels", *d->channels ? d->channels : NULL);
-    kp_json_put_text(j, "cycles", machine ? cycles[d->parts] : NULL);
+    kp_json_put_text(j, "cycles", machine ? cycles[d->cycles] : NULL);
     kp_json_put_int(j, "learn", d->learn);
     kp_json_put_text(j, "pace", d->kind == KP_WATCH_GROUP ? pace : NULL);
     kp_json_put_bool(j, "shape", d->shape);
@@ -191,7 +191,7 @@ void kp_watch_def_put(struct kp_json *j, const struct kp_watch_def *d)
 /* ---- meaning ---- */
 bool kp_watch_def_goes_on(const struct kp_watch_def *a, const struct kp_watch_def *b)
 {
-    return a->kind == b->kind && a->shape == b->shape && a->parts == b->parts &&
+    return a->kind == b->kind && a->shape == b->shape && a->cycles == b->cycles &&
            a->by_program == b->by_program && a->learn == b->learn && a->pace == b->pace &&
            strcmp(a->channels, b->channels) == 0;
 }

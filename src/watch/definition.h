@@ -11,13 +11,20 @@ enum kp_watch_kind { KP_WATCH_SIGNAL, KP_WATCH_GROUP, KP_WATCH_MACHINE, KP_WATCH
 extern const char *const kp_watch_kinds[]; /* "signal" ...; ends with NULL */
 extern const char *const kp_watch_keys[];  /* of the object, its name first; ends with NULL */
 
+enum kp_watch_cycles { /* what a cycle of a machine is */
+    KP_CYCLES_PROGRAM, /* an interval of kind program */
+    KP_CYCLES_PART,
+    KP_CYCLES_COUNT, /* from one step of its counter of parts to the next */
+};
+
 enum { KP_WATCH_MATCH = 512, KP_WATCH_CHANNELS = 256, KP_WATCHES_MAX = 1000 };
 struct kp_watch_def {
     char name[KP_NAME_MAX];
     char match[KP_WATCH_MATCH];       /* patterns parted by commas: of signals, or of machines */
     char channels[KP_WATCH_CHANNELS]; /* of a machine: signals below it, the load first; "" = by role */
     uint8_t kind, priority;           /* enum kp_watch_kind, enum kp_alarm_priority */
-    bool enabled, shape, parts, by_program; /* parts: cycles are parts, else programs */
+    uint8_t cycles;           /* enum kp_watch_cycles */
+    bool enabled, shape, by_program;
     uint8_t states;  /* a bit for each enum kp_state in which it judges; 0 = in all */
     uint32_t learn;  /* values or rows */
     int64_t pace;    /* ns from row to row of a group */

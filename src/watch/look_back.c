@@ -99,6 +99,7 @@ static bool prepare(struct looking *l, enum kp_recipient to, const struct want *
     kp_model_unlock(l->w->model);
     past->machine = want->machine;
     past->program_signal = m.program_signal;
+    past->count_signal = m.count_signal;
     past->has_states = m.has_states;
     return may;
 }

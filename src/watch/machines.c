@@ -5,12 +5,13 @@
 #include "core/hash.h"
 #include "net/json_memory.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
 
-enum { OF_PROGRAM, OF_PART };
+enum { OF_PROGRAM = KP_CYCLES_PROGRAM, OF_PART = KP_CYCLES_PART }; /* places in machine.cycle */
 
 kp_asset watches_machine_of(const struct kp_model *m, kp_asset own)
 {
@@ -102,13 +103,23 @@ void watches_hand(struct kp_watches *w, struct watched *p)
 
 static void end_cycle(struct kp_watches *w, struct machine *m, unsigned of, int64_t at)
 {
-    m->cycle[of] = 0;
+    if (of != KP_CYCLES_COUNT)
+        m->cycle[of] = 0;
     for (uint32_t i = m->first; i; i = w->list[i - 1]->next) {
         struct watched *p = w->list[i - 1];
-        if (p->of->def.kind != KP_WATCH_MACHINE || p->of->def.parts == (of == OF_PART)) {
+        if (p->of->def.kind != KP_WATCH_MACHINE || p->of->def.cycles == of) {
             kp_post_cycle_end(p->post, at);
             watches_list(w, i - 1);
         }
+    }
+}
+
+static void start_cycle(struct kp_watches *w, struct machine *m, unsigned of, uint64_t kind, int64_t at)
+{
+    for (uint32_t i = m->first; i; i = w->list[i - 1]->next) {
+        struct watched *p = w->list[i - 1];
+        if (p->of->def.kind == KP_WATCH_MACHINE && p->of->def.cycles == of)
+            kp_post_cycle(p->post, kind, at);
     }
 }
 
@@ -128,11 +139,7 @@ static void begin_cycle(struct kp_watches *w, struct machine *m, unsigned of,
         memcpy(m->name, name, sizeof m->name);
         each_post(w, m, hand_program, v->start);
     }
-    for (uint32_t i = m->first; i; i = w->list[i - 1]->next) {
-        struct watched *p = w->list[i - 1];
-        if (p->of->def.kind == KP_WATCH_MACHINE && p->of->def.parts == (of == OF_PART))
-            kp_post_cycle(p->post, kind, v->start);
-    }
+    start_cycle(w, m, of, kind, v->start);
 }
 
 static void take_state(struct kp_watches *w, struct machine *m, const struct kp_interval *v, uint8_t label)
@@ -182,6 +189,19 @@ void watches_take_program(struct kp_watches *w, struct machine *m, int64_t at)
     each_post(w, m, hand_program, at);
 }
 
+/* A counter that is set back begins a cycle, but ends none. */
+void watches_take_count(struct kp_watches *w, struct machine *m, int64_t at, double count)
+{
+    double before = m->count;
+    if (isnan(count) || count == before)
+        return;
+    m->count = count;
+    if (count > before)
+        end_cycle(w, m, KP_CYCLES_COUNT, at);
+    if (!isnan(before))
+        start_cycle(w, m, KP_CYCLES_COUNT, m->program, at);
+}
+
 /* ---- as it is now ---- */
 struct seeing {
     const struct kp_model *model;
@@ -221,6 +241,8 @@ static void look_at_signals(const struct kp_model *model, kp_asset asset, struct
         m->has_states |= kp_tells_state(info->role, info->states);
         if (!m->program_signal && info->role && strcmp(info->role, "program") == 0)
             m->program_signal = signals[i];
+        if (info->role && (strcmp(info->role, "part-count") == 0 || (!m->count_signal && strcmp(info->role, "good-count") == 0)))
+            m->count_signal = signals[i];
     }
     n = kp_model_child_assets(model, asset, &assets);
     for (size_t i = 0; i < n; i++)
@@ -230,7 +252,7 @@ static void look_at_signals(const struct kp_model *model, kp_asset asset, struct
 
 void watches_machine_signals(const struct kp_model *model, kp_asset asset, struct machine *out)
 {
-    *out = (struct machine){ .asset = asset };
+    *out = (struct machine){ .asset = asset, .count = NAN };
     look_at_signals(model, asset, out);
 }
 
@@ -242,7 +264,7 @@ void watches_machines_read(struct kp_watches *w)
         m->state = KP_STATE_UNKNOWN;
         m->cycle[OF_PROGRAM] = m->cycle[OF_PART] = 0;
         kp_model_lock(w->model);
-        m->program_signal = 0;
+        m->program_signal = m->count_signal = 0;
         m->state_label = m->program_label = kp_model_label(w->model, m->asset, KP_INHERIT);
         look_at_signals(w->model, m->asset, m);
         kp_model_open_intervals(w->model, m->asset, see, &(struct seeing){ w->model, m });

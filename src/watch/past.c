@@ -9,7 +9,7 @@
 
 #include "core/ban.h"
 
-enum { EVENTS_MAX = 200000, STREAMS = KP_POST_SIGNALS + 1, PROGRAM = KP_POST_SIGNALS };
+enum { EVENTS_MAX = 200000, STREAMS = KP_POST_SIGNALS + 2, PROGRAM = KP_POST_SIGNALS, COUNT };
 
 enum event_kind { CYCLE_ENDS, STATE, CYCLE_BEGINS, PROGRAM_BEGINS }; /* at one time, in this order */
 struct event {
@@ -21,7 +21,7 @@ struct stream {
     struct kp_history *history;
     struct kp_sample next;
     bool has;
-    size_t nth; /* PROGRAM: what its machine has */
+    size_t nth; /* PROGRAM, COUNT: of its machine */
 };
 struct walk {
     const struct kp_past *of;
@@ -30,7 +30,9 @@ struct walk {
     size_t n;
     struct event *events;
     size_t n_events, room, at;
-    uint8_t cycles; /* kind of the intervals that are cycles */
+    int cycles; /* kind of the intervals that are cycles; -1: none */
+    uint64_t program;
+    double count; /* of parts; NaN: none yet */
     bool failed;
 };
 
@@ -67,7 +69,7 @@ static bool take_cycle(void *arg, const struct kp_interval *v)
         add_event(w, v->start, PROGRAM_BEGINS, kind);
     if (v->kind == w->cycles)
         add_event(w, v->start, CYCLE_BEGINS, kind);
-    if (v->end != KP_FOREVER)
+    if (v->end != KP_FOREVER && (v->kind == w->cycles || kp_post_def(w->post)->kind != KP_WATCH_MACHINE))
         add_event(w, v->end, CYCLE_ENDS, 0);
     return !w->failed;
 }
@@ -133,6 +135,7 @@ static void take_event(struct walk *w, const struct event *e)
         kp_post_state(w->post, true, (enum kp_state)e->key, e->at);
         break;
     case PROGRAM_BEGINS:
+        w->program = e->key;
         kp_post_program(w->post, e->key, e->at);
         break;
     case CYCLE_BEGINS:
@@ -147,7 +150,7 @@ static void take_event(struct walk *w, const struct event *e)
 static enum kp_code open_stream(struct walk *w, kp_signal id, size_t nth, struct kp_err *err)
 {
     struct stream *s = &w->stream[w->n];
-    int64_t from = nth == PROGRAM ? kp_history_before(w->of->reader, id, w->of->from, err) : w->of->from;
+    int64_t from = nth >= PROGRAM ? kp_history_before(w->of->reader, id, w->of->from, err) : w->of->from;
     if (err->code || !(s->history = kp_history_open(w->of->reader, id, from, w->of->to, err)))
         return err->code;
     s->nth = nth;
@@ -164,6 +167,8 @@ static enum kp_code open_streams(struct walk *w, struct kp_err *err)
         open_stream(w, signals[i], i, err);
     if (!err->code && w->of->program_signal)
         open_stream(w, w->of->program_signal, PROGRAM, err);
+    if (!err->code && w->of->count_signal && kp_post_def(w->post)->cycles == KP_CYCLES_COUNT)
+        open_stream(w, w->of->count_signal, COUNT, err);
     return err->code;
 }
 
@@ -176,18 +181,36 @@ static struct stream *earliest(struct walk *w)
     return best;
 }
 
+/* As watches_take_count. */
+static void take_count(struct walk *w, int64_t at, double count)
+{
+    double before = w->count;
+    if (count == before)
+        return;
+    w->count = count;
+    if (count > before)
+        kp_post_cycle_end(w->post, at);
+    if (!isnan(before))
+        kp_post_cycle(w->post, w->program, at);
+}
+
 static void take_sample(struct walk *w, const struct stream *s)
 {
     double value = NAN;
     char name[WATCH_PROGRAM];
     if (s->nth == PROGRAM) {
         uint64_t program = watches_program_of(&s->next.value, name);
-        if (program)
-            kp_post_program(w->post, program, s->next.at);
+        w->program = program ? program : w->program;
+        kp_post_program(w->post, w->program, s->next.at);
         return;
     }
     bool number = kp_value_number(&s->next.value, &value);
     bool good = number && kp_status_severity(s->next.status) < 2 && isfinite(value);
+    if (s->nth == COUNT) {
+        if (good)
+            take_count(w, s->next.at, value);
+        return;
+    }
     kp_post_value(w->post, s->nth, s->next.at, value, good);
 }
 
@@ -224,7 +247,10 @@ enum kp_code kp_past_walk(const struct kp_past *of, struct kp_post *post, uint64
         return kp_fail(err, KP_ENOMEM, "out of memory");
     w->of = of;
     w->post = post;
-    w->cycles = kp_post_def(post)->parts ? KP_INTERVAL_PART : KP_INTERVAL_PROGRAM;
+    w->count = NAN;
+    w->cycles = kp_post_def(post)->cycles == KP_CYCLES_PROGRAM ? KP_INTERVAL_PROGRAM
+                : kp_post_def(post)->cycles == KP_CYCLES_PART  ? KP_INTERVAL_PART
+                                                               : -1;
     if (!read_events(w, err) && !open_streams(w, err)) {
         kp_post_state(post, of->has_states || tells_states(w), KP_STATE_UNKNOWN, of->from);
         step_through(w, values, last, err);
@@ -324,6 +350,7 @@ enum kp_code watches_warm(struct kp_watches *w, struct watched *p, struct kp_err
                             .model = w->model,
                             .machine = m ? m->asset : 0,
                             .program_signal = m ? m->program_signal : 0,
+                            .count_signal = m ? m->count_signal : 0,
                             .has_states = m && m->has_states,
                             .to = kp_utc(w->clock) };
     learn(w, db, p, &past, err);

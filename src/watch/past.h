@@ -11,6 +11,7 @@ struct kp_past {
     const struct kp_model *model;
     kp_asset machine;         /* 0: none */
     kp_signal program_signal; /* that tells its program; 0: none */
+    kp_signal count_signal;   /* that counts its parts; 0: none */
     bool has_states;
     int64_t from, to;
     uint64_t most; /* values; 0: any number */

@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,7 +179,7 @@ static bool make_machines(struct kp_watches *w)
             continue;
         if (!kp_grow(&w->machines, &w->machines_room, w->n_machines + 1, sizeof *w->machines))
             return false;
-        w->machines[w->n_machines++] = (struct machine){ .asset = asset };
+        w->machines[w->n_machines++] = (struct machine){ .asset = asset, .count = NAN };
     }
     if (w->n_machines)
         qsort(w->machines, w->n_machines, sizeof *w->machines, by_asset);
@@ -218,9 +219,11 @@ static bool make_uses(struct kp_watches *w)
         for (size_t k = 0; k < n && ok && w->list[i]->of->def.enabled; k++)
             ok = use(w, signals[k], (uint32_t)i, (uint32_t)k);
     }
-    for (size_t i = 0; i < w->n_machines && ok; i++)
-        if (w->machines[i].program_signal)
-            ok = use(w, w->machines[i].program_signal, (uint32_t)i, UINT32_MAX);
+    for (size_t i = 0; i < w->n_machines && ok; i++) {
+        const struct machine *m = &w->machines[i];
+        ok = (!m->program_signal || use(w, m->program_signal, (uint32_t)i, USE_PROGRAM)) &&
+             (!m->count_signal || use(w, m->count_signal, (uint32_t)i, USE_COUNT));
+    }
     uint8_t *wanted = ok && w->n_first ? kp_alloc(w->n_first) : NULL;
     for (size_t i = 0; wanted && i < w->n_first; i++)
         wanted[i] = w->first[i] != 0;

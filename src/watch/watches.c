@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,10 +23,12 @@ static void take_item(struct kp_watches *w, const struct item *i)
 {
     for (uint32_t k = i->signal < w->n_first ? w->first[i->signal] : 0; k; k = w->uses[k].next) {
         const struct use *u = &w->uses[k];
-        if (u->nth == UINT32_MAX) {
+        if (u->nth == USE_PROGRAM)
             watches_take_program(w, &w->machines[u->watched], i->at);
+        if (u->nth == USE_COUNT)
+            watches_take_count(w, &w->machines[u->watched], i->at, i->good ? i->value : NAN);
+        if (u->nth >= USE_PROGRAM)
             continue;
-        }
         struct watched *p = w->list[u->watched];
         if (p->due)
             continue; /* it will find it in the history */

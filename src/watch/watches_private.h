@@ -32,7 +32,8 @@ struct watched {
 struct machine {
     kp_asset asset;
     uint32_t first;       /* of its posts, from 1 */
-    kp_signal program_signal;
+    kp_signal program_signal, count_signal; /* count: of parts */
+    double count;         /* the newest; NaN: none yet */
     bool has_states;
     uint8_t state;
     uint8_t state_label, program_label; /* in force, of what told them */
@@ -43,8 +44,9 @@ struct machine {
 
 /* Who wants a signal. */
 struct use {
-    uint32_t watched, nth, next; /* watched: its place, or with nth == UINT32_MAX the machine that has it as program; next from 1 */
+    uint32_t watched, nth, next; /* watched: its place, or that of the machine it tells of; next from 1 */
 };
+enum { USE_PROGRAM = KP_POST_SIGNALS, USE_COUNT }; /* nth of a signal that tells of a machine */
 
 struct intake; /* the hub's side */
 
@@ -136,6 +138,7 @@ void watches_machine_signals(const struct kp_model *, kp_asset, struct machine *
 void watches_hand(struct kp_watches *, struct watched *); /* to a new post; lock held */
 void watches_take_interval(struct kp_watches *, const struct kp_interval_msg *);
 void watches_take_program(struct kp_watches *, struct machine *, int64_t at);
+void watches_take_count(struct kp_watches *, struct machine *, int64_t at, double count);
 enum kp_state watches_state_of(const char *attributes);
 /* Of program, part or tool; 0: it says nothing. `name` has WATCH_PROGRAM bytes. */
 uint64_t watches_kind_of(const char *attributes, char *name);

@@ -348,3 +348,44 @@ def test_the_command_line_watches(plant, node):
     assert plant.why()["reason"] == "disabled"
     node.cli("watch", "remove", "w")
     assert not plant.posts()
+
+
+def test_cycles_by_the_counter_of_parts(node, tmp_path):
+    """A machine whose programs are no intervals: a step of its counter is a cycle, by the program it has."""
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    plant = Plant(node, folder, ("load",), lead=10)
+    plant.api.ok("PATCH", "asset", {"kind": "machine"}, path="hall/press")
+    other = folder / "count.csv"
+    other.write_text("time,press/parts,press/program\n")
+    parts = 0
+
+    def part(seconds, program="O1000"):
+        nonlocal parts
+        plant.n = 0
+        parts += 1
+        with other.open("a") as f:
+            f.write(f"{stamp(plant.at)},{parts},{program}\n")
+        plant.write(seconds)
+    for _ in range(30):
+        part(20)
+    plant.wait()
+    wait_for(lambda: node.value("hall/press/parts")["value"] == 30, 20, "the parts")
+    for name, role in (("load", "load"), ("parts", "part-count"), ("program", "program")):
+        node.cli("set", f"hall/press/{name}", "--role", role)
+    plant.api.ok("POST", "watches", {"name": "w", "kind": "machine", "match": "hall/press", "cycles": "count"})
+    wait_for(lambda: plant.why()["state"] == "active", 20, "learning from history")
+    assert plant.why()["program"] == "O1000"
+
+    def live(seconds):
+        part(seconds)
+        plant.wait()
+        wait_for(lambda: node.value("hall/press/parts")["value"] == parts, 20, "the part")
+        time.sleep(0.3)
+    for _ in range(3):
+        live(20)
+    assert not plant.alarms(), plant.why()
+    for _ in range(5):
+        live(40)
+    alarm = wait_for(plant.alarms, 20, "the alarm")[0]
+    assert alarm["finding"] == "unusual" and "O1000" in alarm["text"]

@@ -69,6 +69,10 @@ static void turn(void)
 {
     while (kp_hub_turn(k->hub, 0) || kp_watches_turn(watches, 0))
         ;
+}
+
+static void store(void)
+{
     while (kp_store_turn(k->store, 0))
         ;
 }
@@ -97,6 +101,7 @@ static void run(kp_signal id, int seconds, double off)
         push(id, usual() + off);
         turn();
     }
+    store();
 }
 
 static void put(const char *json, bool new)
@@ -246,8 +251,7 @@ static void what_has_no_room_is_counted_and_said(void **state)
         kp_hub_push(k->hub, b, 0);
         while (kp_hub_turn(k->hub, 0)) /* the hub goes on, the watches do not */
             ;
-        while (kp_store_turn(k->store, 0))
-            ;
+        store();
     }
     struct kp_watches_sum sum = kp_watches_sum(watches);
     assert_int_equal(sum.seen, pushed);
