@@ -73,8 +73,8 @@ static void turn(void)
 
 static void store(void)
 {
-    while (kp_store_turn(k->store, 0))
-        ;
+    kp_store_sync(k->store, &err);
+    kit_ok(&err);
 }
 
 static void push(kp_signal id, double value)
