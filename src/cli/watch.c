@@ -248,7 +248,7 @@ static void print_score(const json_t *j)
         const char *time = json_string_value(json_array_get(p, 0));
         double score = json_number_value(json_array_get(p, 1));
         if (n < POINTS && time && kp_time_parse(time, &at->from)) {
-            *at = (struct kp_plot_point){ at->from, at->from + step, score, score, score, false };
+            *at = (struct kp_plot_point){ .from = at->from, .to = at->from + step, .min = score, .mean = score, .max = score };
             n++;
         }
     }

@@ -4,6 +4,7 @@
 #include "core/text.h"
 #include "watch/cycle.h"
 #include "watch/group.h"
+#include "watch/post.h"
 #include "watch/replay.h"
 #include "watch/signal.h"
 
@@ -79,6 +80,32 @@ static void load_cycles(const uint8_t *data, size_t size)
     kp_cycles_free(c);
 }
 
+/* A definition, and behind a 0 what was kept of its post. */
+static void load_post(const uint8_t *data, size_t size)
+{
+    static const kp_signal signals[] = { 1, 2, 3 };
+    struct kp_err err = { 0 }, none = { 0 };
+    struct kp_watch_def def;
+    const uint8_t *end = memchr(data, 0, size);
+    if (!end || kp_watch_def_parse((const char *)data, &def, &err))
+        return;
+    struct kp_post *p = kp_post_new(&def, signals, def.kind == KP_WATCH_SIGNAL ? 1 : 3, &err);
+    if (!p)
+        return;
+    kp_post_load(p, end + 1, size - (size_t)(end + 1 - data), &none);
+    for (int64_t i = 0; i < 16; i++) {
+        kp_post_program(p, (uint64_t)i / 4, i * KP_SECOND);
+        kp_post_cycle(p, 1, i * KP_SECOND);
+        kp_post_value(p, (size_t)i % 3, i * KP_SECOND, values[i % 8], i % 5);
+        kp_post_cycle_end(p, (i + 1) * KP_SECOND - 1);
+        kp_post_look(p, i * KP_SECOND, false);
+        struct kp_post_view v = kp_post_view(p);
+        if (v.state != KP_WATCH_LEARNING)
+            check(v.score);
+    }
+    kp_post_free(p);
+}
+
 /* The first byte chooses what the rest is. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -90,6 +117,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .time = how & 8 ? "t" : NULL,
                                    .without = how & 16 ? "label,t" : NULL,
                                    .plain = how & 32 };
+    if (how & 64) {
+        load_post(data, size - 1);
+        return 0;
+    }
     switch (how & 3) {
     case 0:
         replay(&o, data, size - 1);

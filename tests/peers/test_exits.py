@@ -130,8 +130,10 @@ def test_no_question_of_a_token_is_answered_with_something_secret(plant):
 
 
 def test_what_watches_say_goes_no_further_than_their_signals(plant):
-    mine = plant.node.json("watch", "posts")["posts"]
-    assert {p["about"] for p in mine} == {OPEN, RECIPE, COUNT, "hall"}
+    def posts():  # they follow new signals in a second or two
+        return plant.node.json("watch", "posts")["posts"]
+    wait_for(lambda: {p["about"] for p in posts()} == {OPEN, RECIPE, COUNT, "hall"}, 20, "posts of all signals")
+    mine = posts()
     given = plant.api.ok("GET", "watch-posts")["posts"]
     assert [p["about"] for p in given] == [OPEN]
     for p in mine:
