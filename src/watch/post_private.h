@@ -66,6 +66,8 @@ struct kp_post {
 
 /* The memory in force; NULL: out of memory, or a machine. */
 struct memory *post_memory(struct kp_post *);
+struct memory *post_find(struct kp_post *, uint64_t program); /* the one, or that not used for longest */
+enum kp_post_reason post_silent(const struct kp_post *);
 void post_forget(struct memory *);
 enum kp_code post_remember(const struct kp_post *, struct memory *, struct kp_err *); /* as new */
 #endif

@@ -272,6 +272,7 @@ enum kp_code watches_settle(struct kp_watches *w, struct kp_err *err)
     for (size_t i = 0; i < w->n; i++)
         if (!w->list[i]->of->def.enabled && w->list[i]->told)
             watches_untell(w, w->list[i], kp_utc(w->clock));
+    watches_retell(w);
     if (tables.code && !err->code)
         kp_fail(err, tables.code, "%s", tables.text);
     wants_free(&s);

@@ -13,6 +13,7 @@
 #include "core/ban.h"
 
 enum { NUMBER = 80 };
+#define AGAIN (10 * KP_SECOND)
 
 void watches_list(struct kp_watches *w, uint32_t place)
 {
@@ -199,7 +200,9 @@ static bool tell_one(struct kp_watches *w, const struct watched *p, const struct
     if (!kp_alarms_tell(w->alarms, &told, &err))
         return true;
     if (err.code != KP_ESTOPPED)
-        kp_warn("watch", "an alarm cannot be raised", "watch=%s why=%s", kp_log_quote(p->of->def.name), kp_log_quote(err.text));
+        kp_warn("watch", "an alarm cannot be raised, tried again later", "watch=%s why=%s", kp_log_quote(p->of->def.name),
+                kp_log_quote(err.text));
+    w->tell_after = kp_mono(w->clock) + AGAIN;
     return false;
 }
 
@@ -225,14 +228,29 @@ static void tell_post(struct kp_watches *w, struct watched *p)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* One that could not be told stays listed. */
 void watches_tell(struct kp_watches *w)
 {
+    size_t kept = 0;
     for (size_t i = 0; i < w->n_listed; i++) {
         struct watched *p = w->list[w->listed[i]];
-        p->listed = false;
         tell_post(w, p);
+        p->listed = kp_post_findings(p->post) != p->told;
+        if (p->listed)
+            w->listed[kept++] = w->listed[i];
     }
-    w->n_listed = 0;
+    w->n_listed = kept;
+}
+
+void watches_retell(struct kp_watches *w)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        struct watched *p = w->list[i];
+        struct kp_post_view v = p->told ? kp_post_view(p->post) : (struct kp_post_view){ 0 };
+        for (unsigned f = 0; f < KP_POST_FINDINGS; f++)
+            if (p->told & v.findings & 1u << f)
+                tell_one(w, p, &v, f);
+    }
 }
 
 void watches_untell(struct kp_watches *w, struct watched *p, int64_t at)

@@ -151,7 +151,7 @@ bool kp_watches_turn(struct kp_watches *w, int timeout_ms)
     bool any = m;
     if (m)
         take(w, m);
-    if (w->n_listed)
+    if (w->n_listed && kp_mono(w->clock) >= w->tell_after)
         watches_tell(w);
     housekeep(w);
     return any;

@@ -75,6 +75,7 @@ struct kp_watches {
     size_t n_due;
     uint64_t version; /* of the model that was looked at */
     int64_t settled, looked, saved, warned; /* monotonic */
+    int64_t tell_after; /* monotonic: the list of alarms had no room */
     uint64_t lost_told;
     size_t save_next;
     pthread_t thread;
@@ -165,6 +166,7 @@ void watches_save(struct kp_watches *, bool all); /* those that are due */
 /* ---- tell.c ---- */
 void watches_list(struct kp_watches *, uint32_t place); /* its findings may have changed */
 void watches_tell(struct kp_watches *);
+void watches_retell(struct kp_watches *); /* those that stand: names and labels may be others */
 void watches_untell(struct kp_watches *, struct watched *, int64_t at);
 void watches_resume(struct kp_watches *); /* which alarms stand from before; ends those of nobody */
 enum { WATCH_TEXT = KP_ALARM_TEXT };
