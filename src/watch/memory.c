@@ -12,7 +12,7 @@
 
 enum { SAVE_SLICE = 64, MEMORY_MAX = 16 << 20 };
 #define SAVE_EVERY (1800 * KP_SECOND)
-#define SAVE_PAUSE (5 * KP_SECOND)
+#define SAVE_PAUSE KP_SECOND
 
 /* ---- definitions ---- */
 struct writing {
@@ -210,7 +210,6 @@ struct saving {
     struct kp_buf bytes; /* one behind the other */
     int64_t id[SAVE_SLICE], now;
     size_t end[SAVE_SLICE], n;
-    struct watched *of[SAVE_SLICE];
 };
 
 static enum kp_code write_memories(struct kp_db *db, void *arg, struct kp_err *err)
@@ -229,48 +228,125 @@ static enum kp_code write_memories(struct kp_db *db, void *arg, struct kp_err *e
     return KP_OK;
 }
 
-/* False: it had not been looked at by the time it was to be kept, or nothing came since. */
-static bool is_due(const struct watched *p, int64_t now, bool all)
+static void write_slice(struct kp_watches *w, struct saving *v)
 {
-    return !p->due && (all || !p->saved || now - p->saved >= SAVE_EVERY);
-}
-
-static void save_slice(struct kp_watches *w, size_t *from, bool all)
-{
-    struct saving v = { .now = kp_utc(w->clock) };
     struct kp_err err = { 0 };
-    int64_t now = kp_mono(w->clock);
-    kp_buf_init(&v.bytes, MEMORY_MAX);
-    for (; *from < w->n && v.n < SAVE_SLICE && v.bytes.len < MEMORY_MAX / 16; ++*from) {
-        struct watched *p = w->list[*from];
-        if (!is_due(p, now, all))
-            continue;
-        kp_post_save(p->post, &v.bytes);
-        v.id[v.n] = p->id;
-        v.of[v.n] = p;
-        v.end[v.n++] = v.bytes.len;
-    }
-    if (v.n && (v.bytes.failed || kp_store_do(w->store, write_memories, &v, &err)))
+    if (v->n && (v->bytes.failed || kp_store_do(w->store, write_memories, v, &err)))
         kp_warn("watch", "what watches know cannot be kept now", "why=%s",
-                kp_log_quote(v.bytes.failed ? "out of memory" : err.text));
-    for (size_t i = 0; i < v.n; i++)
-        v.of[i]->saved = now ? now : 1;
-    kp_buf_free(&v.bytes);
+                kp_log_quote(v->bytes.failed ? "out of memory" : err.text));
+    kp_buf_free(&v->bytes);
+    kp_free(v);
 }
 
-void watches_save(struct kp_watches *w, bool all)
+/* A slice of those that are due, from *from on; NULL: none is, or there is no memory for it. */
+static struct saving *make_slice(struct kp_watches *w, size_t *from, bool all)
 {
+    struct saving *v = kp_alloc(sizeof *v);
     int64_t now = kp_mono(w->clock);
-    size_t from = 0;
-    if (all) {
-        while (from < w->n)
-            save_slice(w, &from, true);
-        return;
+    if (!v)
+        return NULL;
+    v->now = kp_utc(w->clock);
+    kp_buf_init(&v->bytes, MEMORY_MAX);
+    for (; *from < w->n && v->n < SAVE_SLICE && v->bytes.len < MEMORY_MAX / 16; ++*from) {
+        struct watched *p = w->list[*from];
+        if (p->due || (!all && p->saved && now - p->saved < SAVE_EVERY))
+            continue;
+        kp_post_save(p->post, &v->bytes);
+        p->saved = now ? now : 1;
+        v->id[v->n] = p->id;
+        v->end[v->n++] = v->bytes.len;
     }
-    if (w->saved && now - w->saved < SAVE_PAUSE)
+    if (v->n)
+        return v;
+    kp_buf_free(&v->bytes);
+    kp_free(v);
+    return NULL;
+}
+
+/* ---- the thread that writes: judging does not wait for the disk ---- */
+struct saver {
+    struct kp_watches *watches;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t wake;
+    struct saving *next;
+    bool stop;
+};
+
+static void *run_saver(void *arg)
+{
+    struct saver *s = arg;
+    pthread_mutex_lock(&s->lock);
+    while (!s->stop || s->next) {
+        struct saving *v = s->next;
+        if (!v) {
+            pthread_cond_wait(&s->wake, &s->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&s->lock);
+        write_slice(s->watches, v);
+        pthread_mutex_lock(&s->lock);
+        s->next = NULL; /* only now, so that there is one at a time */
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+enum kp_code watches_saver_start(struct kp_watches *w, struct kp_err *err)
+{
+    struct saver *s = kp_alloc(sizeof *s);
+    if (!s)
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    s->watches = w;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->wake, NULL);
+    if (pthread_create(&s->thread, NULL, run_saver, s)) {
+        kp_free(s);
+        return kp_fail(err, KP_EIO, "the system gives no thread for the watches");
+    }
+    w->saver = s;
+    return KP_OK;
+}
+
+void watches_saver_stop(struct kp_watches *w)
+{
+    struct saver *s = w->saver;
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->stop = true;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->wake);
+    kp_free(s);
+    w->saver = NULL;
+}
+
+void watches_save(struct kp_watches *w)
+{
+    struct saver *s = w->saver;
+    int64_t now = kp_mono(w->clock);
+    if (!s || (w->saved && now - w->saved < SAVE_PAUSE))
         return;
     w->saved = now ? now : 1;
-    if (w->save_next >= w->n)
-        w->save_next = 0;
-    save_slice(w, &w->save_next, false);
+    pthread_mutex_lock(&s->lock);
+    if (!s->next) {
+        w->save_next = w->save_next < w->n ? w->save_next : 0;
+        s->next = make_slice(w, &w->save_next, false);
+        pthread_cond_signal(&s->wake);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+void watches_save_all(struct kp_watches *w)
+{
+    for (size_t from = 0; from < w->n;) {
+        struct saving *v = make_slice(w, &from, true);
+        if (v)
+            write_slice(w, v);
+        else if (from < w->n)
+            break; /* no memory */
+    }
 }

@@ -142,7 +142,7 @@ static void housekeep(struct kp_watches *w)
         say_what_is_lost(w, now);
     }
     warm(w);
-    watches_save(w, false);
+    watches_save(w);
 }
 
 bool kp_watches_turn(struct kp_watches *w, int timeout_ms)
@@ -211,8 +211,13 @@ static void *run(void *arg)
 
 enum kp_code kp_watches_start(struct kp_watches *w, struct kp_err *err)
 {
+    if (watches_saver_start(w, err))
+        return err->code;
     w->running = pthread_create(&w->thread, NULL, run, w) == 0;
-    return w->running ? KP_OK : kp_fail(err, KP_EIO, "the system gives no thread for the watches");
+    if (w->running)
+        return KP_OK;
+    watches_saver_stop(w);
+    return kp_fail(err, KP_EIO, "the system gives no thread for the watches");
 }
 
 void kp_watches_stop(struct kp_watches *w)
@@ -226,7 +231,8 @@ void kp_watches_stop(struct kp_watches *w)
     for (struct kp_msg *m; (m = intake_next(w->intake, 0));)
         take(w, m);
     watches_tell(w);
-    watches_save(w, true);
+    watches_saver_stop(w);
+    watches_save_all(w);
 }
 
 /* ---- definitions ---- */

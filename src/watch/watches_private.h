@@ -49,6 +49,7 @@ struct use {
 enum { USE_PROGRAM = KP_POST_SIGNALS, USE_COUNT }; /* nth of a signal that tells of a machine */
 
 struct intake; /* the hub's side */
+struct saver;  /* the disk's side; memory.c */
 
 struct kp_watches {
     struct kp_hub *hub;
@@ -57,6 +58,7 @@ struct kp_watches {
     struct kp_alarms *alarms;
     const struct kp_clock *clock;
     struct intake *intake;
+    struct saver *saver; /* NULL: turned by hand */
 
     pthread_mutex_t lock; /* guards what follows against who asks; only the thread changes it */
     struct definition *defs;
@@ -161,7 +163,10 @@ enum kp_code watches_erase_def(struct kp_watches *, const char *name, struct kp_
 /* Gives ids to these, new rows or old, and what was kept to their posts. */
 enum kp_code watches_rows(struct kp_watches *, struct watched **, size_t n, struct kp_err *);
 enum kp_code watches_erase(struct kp_watches *, const int64_t *ids, size_t n, struct kp_err *);
-void watches_save(struct kp_watches *, bool all); /* those that are due */
+enum kp_code watches_saver_start(struct kp_watches *, struct kp_err *);
+void watches_saver_stop(struct kp_watches *); /* what was handed over is written */
+void watches_save(struct kp_watches *);       /* hands over some that are due */
+void watches_save_all(struct kp_watches *);   /* waits for the disk */
 
 /* ---- tell.c ---- */
 void watches_list(struct kp_watches *, uint32_t place); /* its findings may have changed */

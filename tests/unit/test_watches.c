@@ -204,7 +204,7 @@ static void what_it_knows_is_kept_and_alarms_are_not_told_twice(void **state)
     assert_int_equal(standing(), 1);
     int64_t id = alarms->list[0].id;
     kp_alarms_flush(alarms, &err);
-    watches_save(watches, true);
+    watches_save_all(watches);
     struct kp_post_view before = only();
     node_close();
     node_open();
