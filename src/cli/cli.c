@@ -455,6 +455,7 @@ static const struct kp_flag feed_flags[] = {
     { "set", "KEY=VALUE", "a setting of its kind; an empty value takes it away" },
     { "trust", "FINGERPRINT", "of advisories: a key whose signatures count (more than one: again)" },
     { "unsigned", NULL, "of advisories: no key counts, digests alone" },
+    { "provider", "NAME", "of advisories, where the URL is a list of providers (aggregator.json): whose" },
     { "user", "NAME", "whom the password is of" },
     { "password-file", "FILE", "a file with the password, - asks for it" },
     { "token-file", "FILE", "a file with a token, - asks for it" },
@@ -478,7 +479,7 @@ static const struct kp_flag feed_flags[] = {
 static const struct kp_word feed_words[] = {
     { "list", "", "", "all feeds and how they are", "koppel feed list" },
     { "show", "NAME", "", "one of them", "koppel feed show centre" },
-    { "add", "NAME URL", "kind trust unsigned every set user password-file token-file ca certificate key", "bring from this server, again and again", "koppel feed add centre https://centre.example/taxii2/ --user acme --password-file -" },
+    { "add", "NAME URL", "kind trust unsigned provider every set user password-file token-file ca certificate key", "bring from this server, again and again", "koppel feed add centre https://centre.example/taxii2/ --user acme --password-file -" },
     { "set", "NAME [URL]", "every set user password-file token-file ca certificate key on off", "change it", "koppel feed set centre --every 4h" },
     { "pull", "NAME", "", "bring what is new now, and wait for it", "koppel feed pull centre" },
     { "documents", "NAME", "", "of a feed of advisories: those that were refused, or are not valid", "koppel feed documents vendor" },
