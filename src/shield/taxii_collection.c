@@ -182,6 +182,7 @@ static bool is_who(const char *who)
 {
     const char *name = strncmp(who, "token ", 6) == 0     ? who + 6
                        : strncmp(who, "partner ", 8) == 0 ? who + 8
+                       : strncmp(who, "user ", 5) == 0    ? who + 5
                                                           : NULL;
     return strcmp(who, "*") == 0 || (name && *name && strlen(who) < WHO);
 }
@@ -226,7 +227,7 @@ static enum kp_code read_member(const json_t *body, struct collection *c, struct
     return is_who(c->who)
                ? KP_OK
                : kp_fail(err, KP_EINVALID,
-                         "who: '%.60s' is none of 'token NAME', 'partner NAME' and '*'", c->who);
+                         "who: '%.60s' is none of 'token NAME', 'user NAME', 'partner NAME' and '*'", c->who);
 }
 
 enum kp_code kp_collection_member(struct kp_store *store, int64_t now, const char *name,
