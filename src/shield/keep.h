@@ -2,8 +2,9 @@
 #ifndef KOPPEL_SHIELD_KEEP_H
 #define KOPPEL_SHIELD_KEEP_H
 /* For the files that keep the inventory and the findings: inventory.c (devices as people change
- * them), inventory_show.c, inventory_hand.c (for files that say it), inventory_take.c (from the model and from files), advisory_take.c, matching.c and
- * finding.c (advisories matched, and what becomes of it), exploit.c, and those of finding_show.h. */
+ * them), inventory_show.c, inventory_hand.c (for files that say it), inventory_take.c (from the model
+ * and from files), advisory_take.c, matching.c and finding.c (advisories matched, and what becomes of
+ * it), exploit.c, and those of finding_show.h. */
 #include "shield/match.h"
 #include "shield/shield.h"
 
