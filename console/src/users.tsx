@@ -5,10 +5,10 @@ import { type Role, roles, send, useApi, who } from "./api";
 import { t, word } from "./lang";
 import { Answer, Choose, Confirm, Dialog, Empty, Field, Mark, Once, Page, Problem, Sessions, Table, Time } from "./ui";
 
-interface User { name: string; role: Role; displayName: string | null; language: string | null; mail: string | null; disabled: boolean; mustChangePassword: boolean; totp: boolean; created: string | null; seen: string | null; password?: string }
+interface User { name: string; role: Role | "member"; displayName: string | null; language: string | null; mail: string | null; disabled: boolean; mustChangePassword: boolean; totp: boolean; created: string | null; seen: string | null; password?: string }
 interface Token { name: string; write: string | null; created: string | null; role: Role | null; expires: string | null }
 const at = (name: string) => `users/${encodeURIComponent(name)}`;
-const roleNames = () => roles.map((r) => [r, `${word("role", r)}: ${word("roleText", r)}`] as [string, string]);
+const roleNames = () => (["member", ...roles] as const).map((r) => [r, `${word("role", r)}: ${word("roleText", r)}`] as [string, string]);
 
 function Form({ of, close }: { of: User | null; close: (made?: User) => void }) {
   const [role, setRole] = useState<string>(of?.role ?? "viewer"), [speaks, setSpeaks] = useState(of?.language ?? ""), [error, setError] = useState<Error | null>(null), [busy, setBusy] = useState(false);

@@ -94,7 +94,7 @@ static const struct kp_flag token_flags[] = {
     { 0 },
 };
 static const struct kp_flag user_flags[] = {
-    { "role", "ROLE", "with add and set: viewer, operator, engineer or owner" },
+    { "role", "ROLE", "with add and set: viewer, operator, engineer, owner, or member: only of collections" },
     { "display", "TEXT", "with add and set: what people call them" },
     { "language", "CODE", "with add and set: of the console, nl or en" },
     { "mail", "ADDRESS", "with add and set: their mail address" },
@@ -479,7 +479,8 @@ static const struct kp_flag feed_flags[] = {
     { "set", "KEY=VALUE", "a setting of its kind; an empty value takes it away" },
     { "trust", "FINGERPRINT", "of advisories: a key whose signatures count (more than one: again)" },
     { "unsigned", NULL, "of advisories: no key counts, digests alone" },
-    { "user", "NAME", "whom the password is of" },
+    { "provider", "NAME", "of advisories, where the URL is a list of providers (aggregator.json): whose" },
+    { "user", "NAME", "whom the password is of; of a collection, who: this user with the role member" },
     { "password-file", "FILE", "a file with the password, - asks for it" },
     { "token-file", "FILE", "a file with a token, - asks for it" },
     { "ca", "FILE", "who vouches for the server, PEM (default: whom the system trusts)" },
@@ -491,7 +492,7 @@ static const struct kp_flag feed_flags[] = {
     { "root", "NAME", "of a new collection: the API root it is below (api)" },
     { "token", "NAME", "who: whoever has this token" },
     { "partner", "NAME", "who: this partner" },
-    { "everyone", NULL, "who: every token and partner there is" },
+    { "everyone", NULL, "who: every token, partner and member there is" },
     { "write", NULL, "with allow: may write too" },
     { "write-only", NULL, "with allow: may write, not read" },
     { "amber", NULL, "with allow: may have TLP:AMBER, for it needs to know" },
@@ -502,13 +503,13 @@ static const struct kp_flag feed_flags[] = {
 static const struct kp_word feed_words[] = {
     { "list", "", "", "all feeds and how they are", "koppel feed list" },
     { "show", "NAME", "", "one of them", "koppel feed show centre" },
-    { "add", "NAME URL", "kind trust unsigned every set user password-file token-file ca certificate key", "bring from this server, again and again", "koppel feed add centre https://centre.example/taxii2/ --user acme --password-file -" },
+    { "add", "NAME URL", "kind trust unsigned provider every set user password-file token-file ca certificate key", "bring from this server, again and again", "koppel feed add centre https://centre.example/taxii2/ --user acme --password-file -" },
     { "set", "NAME [URL]", "every set user password-file token-file ca certificate key on off", "change it", "koppel feed set centre --every 4h" },
     { "pull", "NAME", "", "bring what is new now, and wait for it", "koppel feed pull centre" },
     { "documents", "NAME", "", "of a feed of advisories: those that were refused, or are not valid", "koppel feed documents vendor" },
     { "import", "DIR [NAME]", "trust unsigned", "advisories of a provider from a folder, with their digests and signatures", "koppel feed import /media/usb/csaf vendor" },
     { "remove", "NAME", "", "bring no more; what came stays", "koppel feed remove centre" },
-    { "collection", "[list | add NAME | set NAME | allow NAME | forbid NAME | put NAME ID... | remove NAME]", "title description tlp root token partner everyone write write-only amber",
+    { "collection", "[list | add NAME | set NAME | allow NAME | forbid NAME | put NAME ID... | remove NAME]", "title description tlp root token user partner everyone write write-only amber",
       "what this node shares over TAXII, and with whom", "koppel feed collection allow sightings --token acme --write --amber" },
     { 0 },
 };

@@ -58,16 +58,17 @@ static int allow(struct kp_cli *c, const char *name, bool yes)
 {
     struct kp_err err = { 0 };
     char who[400];
-    const char *token = kp_flag(c, "token"), *partner = kp_flag(c, "partner");
-    if (!token == !partner && !kp_flag(c, "everyone"))
-        return kp_complain(c, KP_MISUSE, "whom? --token NAME, --partner NAME or --everyone");
-    snprintf(who, sizeof who, "%s%.300s",
-             token     ? "token "
-             : partner ? "partner "
-                       : "*",
-             token     ? token
-             : partner ? partner
-                       : "");
+    static const char *const kinds[] = { "token", "user", "partner", NULL };
+    size_t n = kp_flag(c, "everyone") != NULL;
+    snprintf(who, sizeof who, "*");
+    for (size_t i = 0; kinds[i]; i++)
+        if (kp_flag(c, kinds[i])) {
+            snprintf(who, sizeof who, "%s %.300s", kinds[i], kp_flag(c, kinds[i]));
+            n++;
+        }
+    if (n != 1)
+        return kp_complain(c, KP_MISUSE,
+                           "whom? --token NAME, --user NAME, --partner NAME or --everyone");
     json_t *body =
         json_pack("{s:s, s:b, s:b, s:b}", "who", who, "read", yes && !kp_flag(c, "write-only"),
                   "write", yes && (kp_flag(c, "write") || kp_flag(c, "write-only")), "amber",

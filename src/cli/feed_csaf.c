@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "core/ban.h"
@@ -62,14 +63,66 @@ static enum kp_code ask_each(struct kp_cli *c, const json_t *found, json_t *trus
                          " or --unsigned to take documents by their digests alone");
 }
 
+static void show_providers(const json_t *found)
+{
+    json_t *one;
+    size_t i;
+    printf("%s lists:\n", kp_text(found, "aggregator"));
+    json_array_foreach(json_object_get(found, "providers"), i, one)
+        printf("  %s (%s)\n", kp_text(one, "publisher"), kp_text(one, "role"));
+}
+
+/* By its name or its address; NULL: there is none. */
+static const json_t *provider_of(const json_t *found, const char *name)
+{
+    json_t *one;
+    size_t i;
+    json_array_foreach(json_object_get(found, "providers"), i, one)
+    {
+        if (strcasecmp(kp_text(one, "publisher"), name) == 0 ||
+            strcmp(kp_text(one, "namespace"), name) == 0 || strcmp(kp_text(one, "url"), name) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+/* Who only publishes has no digests and signatures; the aggregator's copy of him has. */
+static enum kp_code choose(struct kp_cli *c, json_t *body, const json_t *found, struct kp_err *err)
+{
+    const char *name = kp_flag(c, "provider");
+    const json_t *one = name ? provider_of(found, name) : NULL;
+    const char *mirror = kp_text(one, "mirror");
+    if (!one && !c->json)
+        show_providers(found);
+    if (!one)
+        return kp_fail(err, name ? KP_ENOTFOUND : KP_EINVALID,
+                       name ? "it does not list '%.80s'" : "say whose advisories: --provider NAME",
+                       name);
+    bool copy = *mirror && strcmp(kp_text(one, "role"), "csaf_publisher") == 0;
+    json_object_set_new(body, "url", json_string(copy ? mirror : kp_text(one, "url")));
+    return KP_OK;
+}
+
+/* An address of a list of providers becomes that of the one that is meant. */
+static json_t *look(struct kp_cli *c, json_t *body, struct kp_err *err)
+{
+    json_t *found = kp_client_at(c, "POST", "feeds", "look", NULL, json_deep_copy(body), err);
+    if (!json_object_get(found, "providers"))
+        return found;
+    choose(c, body, found, err);
+    json_decref(found);
+    return err->code ? NULL
+                     : kp_client_at(c, "POST", "feeds", "look", NULL, json_deep_copy(body), err);
+}
+
 enum kp_code kp_feed_ask_trust(struct kp_cli *c, json_t *body, struct kp_err *err)
 {
     json_t *trust = json_array(), *found = NULL;
     size_t i = 0;
     for (const char *f; (f = kp_flag_next(c, "trust", &i));)
         json_array_append_new(trust, json_string(f));
-    if (!json_array_size(trust) && !kp_flag(c, "unsigned") &&
-        (found = kp_client_at(c, "POST", "feeds", "look", NULL, json_deep_copy(body), err))) {
+    bool said = json_array_size(trust) || kp_flag(c, "unsigned");
+    if ((!said || kp_flag(c, "provider")) && (found = look(c, body, err)) && !said) {
         if (!c->json)
             show_provider(found);
         ask_each(c, found, trust, err);

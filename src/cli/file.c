@@ -16,7 +16,7 @@
 
 #include "core/ban.h"
 
-enum { FILE_MAX = 4 << 20, BLOCK = 1 << 16, SQL_ROWS = 1000, SQL_DEADLINE_MS = 30000 };
+enum { FILE_MAX = 4 << 20, BLOCK = 1 << 14, SQL_ROWS = 1000, SQL_DEADLINE_MS = 30000 };
 
 /* ---- sql ---- */
 static void csv_cell(const char *text, bool last)

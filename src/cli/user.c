@@ -104,7 +104,7 @@ static int add(struct kp_cli *c, const char *name, const char *extra)
     struct kp_err err = { 0 };
     if (extra || !kp_flag(c, "role"))
         return kp_complain(c, KP_MISUSE,
-                           "it takes: add NAME --role viewer, operator, engineer or owner");
+                           "it takes: add NAME --role member, viewer, operator, engineer or owner");
     json_t *body = json_pack("{s:s}", "name", name);
     add_texts(c, body);
     if (add_password(c, body, &err)) {
@@ -148,7 +148,7 @@ static int role(struct kp_cli *c, const char *name, const char *to)
 {
     return to ? change(c, name, json_pack("{s:s}", "role", to))
               : kp_complain(c, KP_MISUSE,
-                            "it takes: role NAME viewer, operator, engineer or owner");
+                            "it takes: role NAME member, viewer, operator, engineer or owner");
 }
 
 static int disable(struct kp_cli *c, const char *name, const char *extra)

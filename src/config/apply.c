@@ -2,6 +2,7 @@
 #include "config/apply.h"
 
 #include "config/plan.h"
+#include "shield/shield.h"
 
 #include <string.h>
 
@@ -27,7 +28,9 @@ enum kp_code kp_apply_check(const char *yaml, size_t len, const char *file_name,
 static bool hidden(struct kp_plan *p, enum kp_recipient to, const struct kp_plan_step *s)
 {
     struct kp_model *m = kp_plan_model(p);
-    bool asset = strcmp(s->kind, "asset") == 0;
+    bool asset = strcmp(s->kind, "asset") == 0, goes = true;
+    if (strcmp(s->kind, "device") == 0)
+        return kp_shield_device_may_go(kp_node_shield(p->node), to, s->name, &goes, p->err) || !goes;
     if (!asset && strcmp(s->kind, "signal") != 0 && strcmp(s->kind, "node") != 0)
         return false;
     kp_model_lock(m);
@@ -43,6 +46,8 @@ static enum kp_code check_labels(struct kp_plan *p, enum kp_recipient to, struct
     size_t n = 0;
     for (size_t i = 0; i < p->n; i++)
         n += hidden(p, to, &p->steps[i]);
+    if (err->code)
+        return err->code;
     return n ? kp_fail(err, KP_EDENIED, "%zu of %zu changes are to things that are labelled secret: apply the file on the node",
                        n, p->n)
              : KP_OK;

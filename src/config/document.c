@@ -49,11 +49,16 @@ static json_t *json_of(struct taking *t, const struct kp_yaml *y)
     return all;
 }
 
+json_t *kp_plan_tree(const struct kp_config_entry *e)
+{
+    struct taking t = { .entry = e };
+    return json_of(&t, e->tree);
+}
+
 /* The document as REST takes it, in the plan's arena. */
 static const char *text_of(struct kp_plan *p, const struct kp_config_entry *e)
 {
-    struct taking t = { .entry = e };
-    json_t *plan = json_of(&t, e->tree);
+    json_t *plan = kp_plan_tree(e);
     char *text = kp_json_dump(plan, JSON_COMPACT);
     const char *copy = text ? kp_arena_strdup(&p->arena, text) : NULL;
     kp_free(text);
@@ -238,8 +243,7 @@ enum { INDENT_MAX = 16 };
 
 static void put_value(struct kp_buf *out, unsigned indent, const json_t *v);
 
-/* `first` stands before the first member, where a list's dash is; spaces before the others. */
-static void put_map(struct kp_buf *out, const char *first, unsigned indent, const json_t *map)
+void kp_export_map(struct kp_buf *out, const char *first, unsigned indent, const json_t *map)
 {
     const char *key, *before = first;
     json_t *v;
@@ -277,11 +281,11 @@ static void put_value(struct kp_buf *out, unsigned indent, const json_t *v)
     }
     kp_buf_str(out, "\n");
     if (json_is_object(v))
-        put_map(out, "", indent, v);
+        kp_export_map(out, "", indent, v);
     for (size_t i = 0; i < json_array_size(v); i++) {
         const json_t *one = json_array_get(v, i);
         if (json_is_object(one)) {
-            put_map(out, "- ", indent + 2, one);
+            kp_export_map(out, "- ", indent + 2, one);
             continue;
         }
         kp_buf_printf(out, "%s- ", spaces);

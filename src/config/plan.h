@@ -5,6 +5,8 @@
  * only looks; everything that can be refused is refused here. */
 #include "config/file.h"
 
+#include <jansson.h>
+
 struct kp_plan;
 
 struct kp_plan_step {
@@ -70,6 +72,13 @@ enum kp_code kp_plan_watches(struct kp_plan *);
 enum kp_code kp_plan_remove_watches(struct kp_plan *);
 enum kp_code kp_plan_documents(struct kp_plan *); /* delivery, calendar, shop floor */
 enum kp_code kp_export_documents(struct kp_node *, struct kp_buf *yaml, struct kp_err *);
+/* An entry or section that is one whole, with its secrets; NULL: out of memory. json_decref it. */
+json_t *kp_plan_tree(const struct kp_config_entry *);
+/* A map at that indent; `first` stands before its first member, where a list's dash is. */
+void kp_export_map(struct kp_buf *yaml, const char *first, unsigned indent, const json_t *map);
+enum kp_code kp_plan_shield(struct kp_plan *); /* collections, devices, feeds, other names of makers */
+enum kp_code kp_export_shield(struct kp_node *, enum kp_recipient, struct kp_buf *yaml, struct kp_err *);
+enum kp_code kp_plan_remove_shield(struct kp_plan *);
 enum kp_code kp_plan_remove_alarms(struct kp_plan *);
 enum kp_code kp_plan_couplings(struct kp_plan *);
 enum kp_code kp_plan_nodes(struct kp_plan *);

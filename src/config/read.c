@@ -496,15 +496,15 @@ static enum kp_code read_settings(struct reading *r, const struct kp_yaml *y, st
 }
 
 /* ---- the delivery of alarms: checked as a whole when the plan is made ---- */
-static const char *const delivery_secrets[] = { "password", "token" };
+static const char *const delivery_secrets[] = { "password", "token", NULL };
 
 /* The key of the secret that stands in the file this text names; NULL when it names none. */
-static const char *secret_in_file(const struct kp_yaml *y)
+static const char *secret_in_file(const struct kp_yaml *y, const char *const *secrets)
 {
-    for (size_t i = 0; y->key && i < sizeof delivery_secrets / sizeof *delivery_secrets; i++) {
-        size_t n = strlen(delivery_secrets[i]);
-        if (strncmp(y->key, delivery_secrets[i], n) == 0 && strcmp(y->key + n, file_suffix) == 0)
-            return delivery_secrets[i];
+    for (size_t i = 0; y->key && secrets[i]; i++) {
+        size_t n = strlen(secrets[i]);
+        if (strncmp(y->key, secrets[i], n) == 0 && strcmp(y->key + n, file_suffix) == 0)
+            return secrets[i];
     }
     return NULL;
 }
@@ -518,17 +518,49 @@ static size_t count_all(const struct kp_yaml *y)
 }
 
 /* Notes the secrets below, in the order of the file. */
-static enum kp_code note_secrets(struct reading *r, const struct kp_yaml *y, struct kp_config_entry *e)
+static enum kp_code note_secrets(struct reading *r, const struct kp_yaml *y, const char *const *secrets,
+                                 struct kp_config_entry *e)
 {
-    const char *secret = secret_in_file(y);
-    for (size_t i = 0; y->key && i < sizeof delivery_secrets / sizeof *delivery_secrets; i++)
-        if (strcmp(y->key, delivery_secrets[i]) == 0)
+    const char *secret = secret_in_file(y, secrets);
+    for (size_t i = 0; y->key && secrets[i]; i++)
+        if (strcmp(y->key, secrets[i]) == 0)
             return secret_here(r, y, y->key);
     if (secret && !need_kind(r, y, KP_YAML_TEXT, y->key))
         add_file(r, e, y, secret, true);
     for (const struct kp_yaml *i = y->first; i && !r->err->code; i = i->next)
-        note_secrets(r, i, e);
+        note_secrets(r, i, secrets, e);
     return r->err->code;
+}
+
+/* ---- threat information: checked as a whole when the plan is made ---- */
+static enum kp_code read_named(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
+{
+    const struct kp_yaml *name = child(map, "name");
+    if (!name)
+        return wrong(r, map->at, "an entry needs a 'name'");
+    e->name = name->text;
+    e->at = name->at;
+    e->tree = map;
+    return need_kind(r, name, KP_YAML_TEXT, "name");
+}
+
+static enum kp_code read_feed(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
+{
+    static const char *const secrets[] = { "password", "token", "key", NULL };
+    if (read_named(r, map, e))
+        return r->err->code;
+    e->fields = kp_arena_alloc(&r->c->arena, count_all(map) * sizeof *e->fields);
+    return e->fields ? note_secrets(r, map, secrets, e) : no_memory(r);
+}
+
+static enum kp_code read_text(struct reading *r, const struct kp_yaml *y, struct kp_config_list *list)
+{
+    struct kp_config_entry *e = list->entries = kp_arena_alloc(&r->c->arena, sizeof *e);
+    if (need_kind(r, y, KP_YAML_TEXT, y->key) || !e)
+        return r->err->code ? r->err->code : no_memory(r);
+    list->n = 1;
+    *e = (struct kp_config_entry){ .name = y->key, .at = y->at, .tree = y };
+    return KP_OK;
 }
 
 /* A section that is one whole. */
@@ -547,7 +579,7 @@ static enum kp_code read_document(struct reading *r, const struct kp_yaml *y, st
 
 static enum kp_code read_delivery(struct reading *r, const struct kp_yaml *y, struct kp_config_list *list)
 {
-    return read_document(r, y, list) ? r->err->code : note_secrets(r, y, list->entries);
+    return read_document(r, y, list) ? r->err->code : note_secrets(r, y, delivery_secrets, list->entries);
 }
 
 /* ---- the file ---- */
@@ -567,6 +599,10 @@ static const struct {
     [KP_CONFIG_SHOP] = { "shop", "shop floor", NULL, read_document },
     [KP_CONFIG_ORDERS] = { "orders", "folders of orders", NULL, read_document },
     [KP_CONFIG_WATCH] = { "watches", "watch", read_watch, NULL },
+    [KP_CONFIG_COLLECTION] = { "collections", "collection", read_named, NULL },
+    [KP_CONFIG_DEVICE] = { "devices", "device", read_named, NULL },
+    [KP_CONFIG_FEED] = { "feeds", "feed", read_feed, NULL },
+    [KP_CONFIG_ALIASES] = { "vendor-aliases", "other names of makers", NULL, read_text },
 };
 
 const char *kp_config_kind_name(enum kp_config_kind kind)
@@ -598,7 +634,7 @@ enum kp_code kp_config_read(struct kp_config *c, const char *yaml, size_t len, c
     if (!root || (root->kind == KP_YAML_TEXT && !*root->text))
         return KP_OK;
     if (root->kind != KP_YAML_MAP)
-        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings, retention, alarms, alarm-delivery, watches, calendar, shop or orders");
+        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings, retention, alarms, alarm-delivery, watches, calendar, shop, orders, collections, devices, feeds or vendor-aliases");
     for (const struct kp_yaml *y = root->first; y && !err->code; y = y->next)
         read_kind(&r, y);
     return err->code;

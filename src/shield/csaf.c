@@ -112,18 +112,21 @@ const char *kp_csaf_group_word(enum kp_csaf_group group)
     return words[group];
 }
 
-static const struct kp_csaf_test *test_named(const char *id)
+/* Often the one found before. */
+static const struct kp_csaf_test *test_named(struct csaf_checking *c, const char *id)
 {
     const struct kp_csaf_test *t = kp_csaf_tests;
+    if (c->last && strcmp(c->last->id, id) == 0)
+        return c->last;
     while (strcmp(t->id, id) != 0)
         t++;
-    return t;
+    return c->last = t;
 }
 
 void csaf_found(struct csaf_checking *c, const char *test, const struct kp_tree *at,
                 const char *fmt, ...)
 {
-    const struct kp_csaf_test *t = test_named(test);
+    const struct kp_csaf_test *t = test_named(c, test);
     char raw[512], text[512], pointer[KP_CSAF_POINTER];
     va_list ap;
     if (c->mandatory_only && t->group != KP_CSAF_MANDATORY)
@@ -134,7 +137,8 @@ void csaf_found(struct csaf_checking *c, const char *test, const struct kp_tree 
     va_start(ap, fmt);
     vsnprintf(raw, sizeof raw, fmt, ap);
     va_end(ap);
-    kp_utf8_clean(text, sizeof text, raw, sizeof raw); /* what was quoted may end within a character */
+    kp_utf8_clean(text, sizeof text, raw,
+                  sizeof raw); /* what was quoted may end within a character */
     kp_tree_pointer(at, pointer, sizeof pointer);
     c->found(c->arg, &(struct kp_csaf_finding){ t, pointer, text });
 }
@@ -194,7 +198,8 @@ static enum kp_code check(struct csaf_checking *c)
     return c->err->code;
 }
 
-enum kp_code kp_csaf_check(const char *text, size_t len, bool mandatory_only, struct kp_csaf_head *head,
+enum kp_code kp_csaf_check(const char *text, size_t len, bool mandatory_only,
+                           struct kp_csaf_head *head,
                            void (*found)(void *, const struct kp_csaf_finding *), void *arg,
                            struct kp_err *err)
 {

@@ -223,7 +223,11 @@ static void check_url(struct csaf_checking *c, const struct kp_tree *v)
 /* Only where the standard has URLs: a text may name one for other reasons. */
 static void look_for_urls(struct csaf_checking *c, const struct kp_tree *v)
 {
-    if (v->key && csaf_is(v->key, "url urls namespace sbom_urls uri"))
+    static const char *const keys[] = {
+        [3] = "url uri", [4] = "urls", [9] = "namespace sbom_urls"
+    };
+    const char *of = v->key && v->key_len < sizeof keys / sizeof *keys ? keys[v->key_len] : NULL;
+    if (of && csaf_is(v->key, of))
         check_url(c, v);
     else
         for (const struct kp_tree *m = v->first; m; m = m->next)

@@ -36,6 +36,7 @@ struct csaf_checking {
     struct csaf_names products, groups;
     size_t size, work; /* bytes; steps of what can grow with the square of them */
     uint32_t told[KP_CSAF_TESTS_MAX];
+    const struct kp_csaf_test *last; /* that found something */
     bool mandatory_only;
 };
 

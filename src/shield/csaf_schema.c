@@ -513,8 +513,9 @@ static void hold_members(struct csaf_checking *c, const struct type *t, const st
     uint64_t seen = 0;
     for (const struct kp_tree *m = v->first; m; m = m->next) {
         size_t i = 0;
-        while (t->members[i].key && strcmp(t->members[i].key, m->key) != 0)
-            i++;
+        while (t->members[i].key &&
+               (t->members[i].key[0] != m->key[0] || strcmp(t->members[i].key, m->key) != 0))
+            i++; /* most differ in the first letter */
         if (t->members[i].key)
             hold(c, t->members[i].type, m, test);
         else

@@ -16,7 +16,9 @@ enum {
     WORDS = 1024,
     WORD_LEAST = 7,
     WORD_MOST = 24,
-    TABLE = 1 << 14 /* as many as hashes() gives */
+    TABLE = 1 << 14, /* as many as place_of() gives */
+    BASE = 1000003,
+    RIGHT = 1024
 };
 
 /* Each word, and each with one letter left out, leads to the word: two words one letter apart meet
@@ -28,27 +30,36 @@ static struct {
 static uint16_t table[TABLE]; /* a word's number + 1; 0: none */
 static pthread_once_t made = PTHREAD_ONCE_INIT;
 
-/* Of the n letters without each one, and out[n] of all: polynomials, so that one needs no walk. */
-static void hashes(const char *text, size_t n, size_t out[])
+/* Of the first 0, 1 ... n letters: polynomials, so that one of all but a letter needs no walk. */
+static void heads(const char *text, size_t n, uint64_t head[])
 {
-    enum { BASE = 1000003 };
-    uint64_t head[WORD_MOST + 1] = { 0 }, power = 1;
+    head[0] = 0;
     for (size_t i = 0; i < n; i++)
         head[i + 1] = head[i] * BASE + (unsigned char)text[i];
-    for (size_t i = n + 1; i-- > 0;) {
-        uint64_t h = i == n ? head[n] : head[n] + (head[i] - head[i + 1]) * power;
-        power *= i == n ? 1 : BASE;
-        h *= UINT64_C(0x9e3779b97f4a7c15);
-        out[i] = (size_t)(h >> 50);
-    }
+}
+
+static size_t place_of(uint64_t hash)
+{
+    return (size_t)(hash * UINT64_C(0x9e3779b97f4a7c15) >> 50);
+}
+
+/* Of the n letters without each one, and out[n] of all. */
+static void hashes(const uint64_t head[], size_t n, size_t out[])
+{
+    uint64_t power = 1;
+    out[n] = place_of(head[n]);
+    for (size_t i = n; i-- > 0; power *= BASE)
+        out[i] = place_of(head[n] + (head[i] - head[i + 1]) * power);
 }
 
 static size_t entered;
 
 static void enter(const char *text, size_t n, uint16_t number)
 {
+    uint64_t head[WORD_MOST + 1];
     size_t at[WORD_MOST + 1];
-    hashes(text, n, at);
+    heads(text, n, head);
+    hashes(head, n, at);
     for (size_t i = 0; i <= n; i++, entered++) {
         while (table[at[i]])
             at[i] = (at[i] + 1) % TABLE;
@@ -98,21 +109,39 @@ static bool is_slip(const char *a, size_t n, const char *b, size_t m)
     return !zed && !our;
 }
 
-/* The word meant, or -1. A word that is in the list itself is right. */
+static bool is_word(const char *text, size_t n, size_t place)
+{
+    for (size_t at = place; table[at]; at = (at + 1) % TABLE) {
+        const uint16_t k = (uint16_t)(table[at] - 1);
+        if (word[k].n == n && memcmp(word[k].text, text, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The word meant, or -1. A word that is in the list itself is right. Advisories have the same words
+ * again and again: those found right stay known by their hashes, whose place is their own. */
 static int meant(const char *text, size_t n)
 {
+    static _Thread_local uint64_t right[RIGHT];
     int found = -1;
+    uint64_t head[WORD_MOST + 1];
     size_t place[WORD_MOST + 1];
-    hashes(text, n, place);
-    for (size_t i = n + 1; i-- > 0;) {
+    heads(text, n, head);
+    uint64_t *known = &right[place_of(head[n]) % RIGHT];
+    if (*known == head[n])
+        return -1;
+    hashes(head, n, place);
+    bool is = is_word(text, n, place[n]);
+    for (size_t i = n + 1; !is && i-- > 0;) {
         for (size_t at = place[i]; table[at]; at = (at + 1) % TABLE) {
             uint16_t k = (uint16_t)(table[at] - 1);
-            if (word[k].n == n && memcmp(word[k].text, text, n) == 0)
-                return -1;
             if (word[k].n >= WORD_LEAST && is_slip(text, n, word[k].text, word[k].n))
                 found = k;
         }
     }
+    if (found < 0)
+        *known = head[n];
     return found;
 }
 
@@ -153,11 +182,15 @@ static void check_text(struct csaf_checking *c, const struct kp_tree *at)
 /* Every text that people read; the paths of the standard have these names, and none besides. */
 static void check_texts(struct csaf_checking *c, const struct kp_tree *v)
 {
-    static const char keys[] =
-        "text summary title name details names organization audience issuing_authority";
+    static const char *const keys[] = {
+        [4] = "text name", [5] = "title names",   [7] = "summary details",
+        [8] = "audience",  [12] = "organization", [17] = "issuing_authority"
+    };
     if (v->type == KP_TREE_TEXT) {
-        const char *key = v->key ? v->key : v->parent && v->parent->key ? v->parent->key : "";
-        if (csaf_is(key, keys))
+        const struct kp_tree *named = v->key || !v->parent ? v : v->parent;
+        const char *of =
+            named->key && named->key_len < sizeof keys / sizeof *keys ? keys[named->key_len] : NULL;
+        if (of && csaf_is(named->key, of))
             check_text(c, v);
         return;
     }

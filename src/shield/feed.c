@@ -18,13 +18,8 @@ enum { SETTINGS_TEXT = 256 << 10, SECRETS_TEXT = 64 << 10, URL_TEXT = 2000 };
 static const int64_t every_least = 60 * KP_SECOND, every_most = INT64_C(90) * 86400 * KP_SECOND;
 
 const struct kp_feed_kind *const kp_feed_kinds[] = {
-    &kp_feed_taxii,
-    &kp_feed_misp,
-    &kp_feed_misp_server,
-    &kp_feed_csaf,
-    &kp_feed_epss,
-    &kp_feed_kev,
-    NULL,
+    &kp_feed_taxii, &kp_feed_misp, &kp_feed_misp_server, &kp_feed_csaf, &kp_feed_epss,
+    &kp_feed_kev,   NULL,
 };
 
 const struct kp_feed_kind *feed_kind_find(const char *name)
@@ -85,8 +80,8 @@ static enum kp_code find(struct kp_db *db, const char *name, struct kp_arena *ar
     return err->code;
 }
 
-static enum kp_code look(struct kp_shield *s, const char *name, struct kp_arena *arena,
-                         struct feed_row *f, struct kp_err *err)
+enum kp_code feed_find(struct kp_shield *s, const char *name, struct kp_arena *arena,
+                       struct feed_row *f, struct kp_err *err)
 {
     *f = (struct feed_row){ 0 };
     struct kp_db *db = kp_store_reader(s->store, err);
@@ -362,6 +357,90 @@ enum kp_code kp_feed_add(struct kp_shield *shield, const json_t *body, int64_t *
     return err->code;
 }
 
+enum kp_code kp_feed_check(struct kp_shield *shield, const json_t *body, struct kp_err *err)
+{
+    struct said s = { .shield = shield };
+    if (!read_new(&s, body, err) && !kp_member_text(body, "body", "name", true, &s.f.name, err) &&
+        !kp_name_valid(s.f.name, strlen(s.f.name)))
+        kp_fail(err, KP_EINVALID, "name: '%.60s' is no name", s.f.name);
+    forget(&s);
+    return err->code;
+}
+
+/* What is not said any more is null. `provider` is what a kind itself has noted there. */
+static json_t *settings_between(const json_t *now, const json_t *wanted)
+{
+    const char *key;
+    json_t *value, *between = json_object();
+    json_object_foreach((json_t *)(uintptr_t)now, key, value)
+    {
+        if (!json_object_get(wanted, key) && strcmp(key, "provider") != 0)
+            json_object_set_new(between, key, json_null());
+    }
+    json_object_foreach((json_t *)(uintptr_t)wanted, key, value)
+    {
+        if (!json_equal(json_object_get(now, key), value))
+            json_object_set(between, key, value);
+    }
+    return between;
+}
+
+static json_t *secrets_between(const json_t *now, const json_t *wanted)
+{
+    const char *key;
+    json_t *value, *between = json_object();
+    json_object_foreach((json_t *)(uintptr_t)wanted, key, value)
+    {
+        if (!json_equal(json_object_get(now, key), value))
+            json_object_set(between, key, value);
+    }
+    return between;
+}
+
+static void put_if_any(json_t *out, const char *key, json_t *value)
+{
+    if (json_object_size(value))
+        json_object_set(out, key, value);
+    json_decref(value);
+}
+
+static json_t *difference(const struct feed_row *f, const json_t *secrets, const struct said *s)
+{
+    char every[40];
+    json_t *out = json_object();
+    kp_duration_exact(s->f.every, every, sizeof every);
+    if (strcmp(f->url, s->f.url) != 0)
+        json_object_set_new(out, "url", json_string(s->f.url));
+    if (f->every != s->f.every)
+        json_object_set_new(out, "every", json_string(every));
+    if (f->enabled != s->f.enabled)
+        json_object_set_new(out, "enabled", json_boolean(s->f.enabled));
+    put_if_any(out, "settings", settings_between(f->settings, s->f.settings));
+    put_if_any(out, "secrets", secrets_between(secrets, s->secrets));
+    return out;
+}
+
+json_t *kp_feed_difference(struct kp_shield *shield, const json_t *body, struct kp_err *err)
+{
+    struct said s = { .shield = shield };
+    struct kp_arena arena = { 0 };
+    struct feed_row f = { 0 };
+    json_t *secrets = NULL, *out = NULL;
+    const char *name = json_string_value(json_object_get(body, "name"));
+    if (!read_new(&s, body, err) && !feed_find(shield, name ? name : "", &arena, &f, err) &&
+        (secrets = feed_secrets(shield->store, f.id, err))) {
+        if (strcmp(f.kind, s.kind->name) != 0)
+            kp_fail(err, KP_EINVALID, "kind: the feed is one of %.40s; remove it first", f.kind);
+        else if (!(out = difference(&f, secrets, &s)))
+            kp_fail(err, KP_ENOMEM, "out of memory");
+    }
+    json_decref(secrets);
+    feed_row_free(&f);
+    forget(&s);
+    kp_arena_free(&arena);
+    return out;
+}
+
 json_t *kp_feed_look(struct kp_shield *shield, const json_t *body, struct kp_err *err)
 {
     struct said s = { .shield = shield, .now = kp_utc(shield->clock) };
@@ -382,7 +461,8 @@ enum kp_code kp_feed_change(struct kp_shield *shield, const char *name, const js
     static const char *const known[] = { "url", "every", "enabled", "settings", "secrets", NULL };
     struct said s = { .shield = shield, .now = kp_utc(shield->clock) };
     struct kp_arena arena = { 0 };
-    if (!kp_members_known(body, "body", known, err) && !look(shield, name, &arena, &s.f, err) &&
+    if (!kp_members_known(body, "body", known, err) &&
+        !feed_find(shield, name, &arena, &s.f, err) &&
         (s.secrets = feed_secrets(shield->store, s.f.id, err))) {
         s.kind = feed_kind_find(s.f.kind);
         if (!s.kind)
@@ -415,7 +495,7 @@ enum kp_code kp_feed_remove(struct kp_shield *shield, const char *name, struct k
 {
     struct said s = { .shield = shield };
     struct kp_arena arena = { 0 };
-    if (!look(shield, name, &arena, &s.f, err)) {
+    if (!feed_find(shield, name, &arena, &s.f, err)) {
         s.kind = feed_kind_find(s.f.kind);
         feeds_forget(shield->feeds, s.f.id);
         kp_store_do(shield->store, erase, &s, err);
@@ -447,92 +527,5 @@ enum kp_code kp_feed_hurry(struct kp_shield *shield, const char *name, struct kp
     if (!kp_store_do(shield->store, make_due, copy, err))
         feeds_look(shield->feeds);
     kp_free(copy);
-    return err->code;
-}
-
-/* ---- showing ---- */
-/* Which there are, never what they are. */
-static enum kp_code put_secrets(struct kp_shield *s, int64_t id, struct kp_json *j,
-                                struct kp_err *err)
-{
-    const char *key;
-    json_t *value, *o = feed_secrets(s->store, id, err);
-    kp_json_key(j, "secrets");
-    kp_json_begin(j, '[');
-    json_object_foreach(o, key, value) kp_json_text(j, key);
-    kp_json_end(j, ']');
-    json_decref(o);
-    return err->code;
-}
-
-static enum kp_code put_feed(struct kp_shield *s, const struct feed_row *f, struct kp_json *j,
-                             struct kp_err *err)
-{
-    char every[40];
-    char *settings = kp_json_dump(f->settings, JSON_COMPACT);
-    kp_duration_exact(f->every, every, sizeof every);
-    kp_json_begin(j, '{');
-    kp_json_put_int(j, "id", f->id);
-    kp_json_put_text(j, "name", f->name);
-    kp_json_put_text(j, "kind", f->kind);
-    kp_json_put_text(j, "url", f->url);
-    kp_json_put_text(j, "every", every);
-    kp_json_put_bool(j, "enabled", f->enabled);
-    kp_json_put_bool(j, "running", feeds_running(s->feeds, f->id));
-    kp_json_put_time(j, "next", f->enabled && f->next ? f->next : KP_NO_TIME);
-    kp_json_put_time(j, "pulled", f->pulled ? f->pulled : KP_NO_TIME);
-    kp_json_put_text(j, "fault", f->fault);
-    kp_json_put_text(j, "note", f->note);
-    kp_json_put_int(j, "tries", f->tries);
-    kp_json_put_int(j, "taken", f->taken);
-    kp_json_put_int(j, "refused", f->refused);
-    kp_json_key(j, "settings");
-    kp_json_raw(j, settings);
-    put_secrets(s, f->id, j, err);
-    kp_json_end(j, '}');
-    if (!settings)
-        kp_fail(err, KP_ENOMEM, "out of memory");
-    kp_free(settings);
-    return err->code;
-}
-
-static enum kp_code put_all(struct kp_shield *s, struct kp_db *db, struct kp_json *j,
-                            struct kp_err *err)
-{
-    struct kp_arena arena = { 0 };
-    struct kp_stmt *st = kp_db_prepare(db, "select " FEED_COLUMNS " from feed order by name", err);
-    kp_json_begin(j, '{');
-    kp_json_key(j, "feeds");
-    kp_json_begin(j, '[');
-    while (st && kp_step(st, err)) {
-        struct feed_row f;
-        if (!feed_row_read(st, &arena, &f, err))
-            put_feed(s, &f, j, err);
-        feed_row_free(&f);
-        kp_arena_reset(&arena);
-        if (err->code)
-            break;
-    }
-    if (st)
-        kp_reset(st);
-    kp_json_end(j, ']');
-    kp_json_end(j, '}');
-    kp_arena_free(&arena);
-    return err->code;
-}
-
-enum kp_code kp_feeds_show(struct kp_shield *s, const char *name, struct kp_json *j,
-                           struct kp_err *err)
-{
-    struct kp_arena arena = { 0 };
-    struct feed_row f = { 0 };
-    if (name && !look(s, name, &arena, &f, err))
-        put_feed(s, &f, j, err);
-    feed_row_free(&f);
-    kp_arena_free(&arena);
-    struct kp_db *db = name || err->code ? NULL : kp_store_reader(s->store, err);
-    if (db)
-        put_all(s, db, j, err);
-    kp_store_reader_done(s->store, db);
     return err->code;
 }

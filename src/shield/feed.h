@@ -59,6 +59,13 @@ enum kp_code kp_feed_add(struct kp_shield *, const json_t *body, int64_t *id, st
 /* What a server shows before it becomes a feed, from a body as for kp_feed_add without a name: for
  * kinds that ask a person whether he trusts it. NULL: err says why. */
 json_t *kp_feed_look(struct kp_shield *, const json_t *body, struct kp_err *);
+/* ---- for a file that says how feeds shall be ---- */
+/* What is wrong with a body as for kp_feed_add, as far as its server need not be asked. */
+enum kp_code kp_feed_check(struct kp_shield *, const json_t *body, struct kp_err *);
+/* What has to change of the feed that is there to be as the body says, for kp_feed_change; an empty
+ * object: nothing. A setting that is not in it goes away, a secret that is not in it stays.
+ * KP_ENOTFOUND: there is no such feed. NULL: err says why; json_decref it. */
+json_t *kp_feed_difference(struct kp_shield *, const json_t *body, struct kp_err *);
 /* url, every, enabled, settings, secrets: those that are there; a setting of null is taken away. */
 enum kp_code kp_feed_change(struct kp_shield *, const char *name, const json_t *body,
                             struct kp_err *);

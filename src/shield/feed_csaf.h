@@ -21,7 +21,8 @@ struct kp_csaf_io {
 /* ---- who is trusted ---- */
 /* From a domain, or the address of a provider's metadata. A JSON object: url (of the metadata),
  * canonical, publisher, namespace, role, servers [], lists [{url, tlp, rolie}], keys [{fingerprint,
- * owner, key}], notes [] (keys that could not be used). NULL: err says why; json_decref it.
+ * owner, key}], notes [] (keys that could not be used). Of an aggregator's list: url, and what
+ * kp_csaf_aggregator_read says of it. NULL: err says why; json_decref it.
  * `folder` is made for the keys and removed. */
 json_t *kp_csaf_find(const struct kp_csaf_io *, const char *where, const char *folder,
                      struct kp_err *);

@@ -160,14 +160,36 @@ json_t *kp_csaf_find_here(const char *text, size_t len,
     return read_provider(NULL, &h, NULL, text, len, folder, err);
 }
 
+/* The word that only a list of providers has, wherever it stands: who reads it says what it is. */
+static bool is_aggregator(const char *text, size_t len)
+{
+    struct kp_err none = { 0 };
+    json_t *root = kp_json_object(text, len, "metadata", KP_JSON_DEPTH, &none);
+    bool is = json_object_get(root, "aggregator");
+    json_decref(root);
+    return is;
+}
+
+static json_t *read_aggregator(const char *url, const char *text, size_t len, struct kp_err *err)
+{
+    json_t *found = kp_csaf_aggregator_read(text, len, err);
+    if (found && json_object_set_new(found, "url", json_string(url)))
+        starved(err);
+    return found;
+}
+
 static json_t *try_address(const struct kp_csaf_io *io, const char *url, const char *folder,
                            struct kp_err *err)
 {
     struct kp_fetched out = { 0 };
     json_t *found = NULL;
-    if (!fetch(io, url, KP_CSAF_PROVIDER_BYTES_MAX, &out, err) &&
-        !(found = read_provider(io, NULL, url, kp_buf_text(&out.text), out.text.len, folder, err)))
+    if (!fetch(io, url, KP_CSAF_PROVIDER_BYTES_MAX, &out, err)) {
+        const char *text = kp_buf_text(&out.text);
+        found = is_aggregator(text, out.text.len)
+                    ? read_aggregator(url, text, out.text.len, err)
+                    : read_provider(io, NULL, url, text, out.text.len, folder, err);
         kp_context(err, "%.100s", url);
+    }
     kp_buf_free(&out.text);
     return found;
 }

@@ -15,7 +15,8 @@ enum {
     KP_CSAF_ENTRIES_MAX = 100000,
     KP_CSAF_LISTS_MAX = 32,
     KP_CSAF_KEYS_MAX = 8,
-    KP_CSAF_SERVERS_MAX = 8
+    KP_CSAF_SERVERS_MAX = 8,
+    KP_CSAF_LISTED_MAX = 2000 /* providers of an aggregator */
 };
 
 enum kp_csaf_role { KP_CSAF_PUBLISHER, KP_CSAF_PROVIDER, KP_CSAF_TRUSTED_PROVIDER };
@@ -41,6 +42,12 @@ struct kp_csaf_provider { /* all of it in the arena */
 /* KP_EPARSE, KP_EINVALID, KP_EFULL, KP_ENOMEM. */
 enum kp_code kp_csaf_provider_read(const char *text, size_t len, struct kp_arena *,
                                    struct kp_csaf_provider *, struct kp_err *);
+
+/* A list of providers (CSAF 2.0, 7.1.21 and aggregator.json): an object {aggregator, namespace,
+ * category, providers [{publisher, namespace, role, url, mirror}]}. url: of the provider's
+ * metadata; mirror: of a copy of them there, "" = none. NULL: err says why, KP_EINVALID when it is
+ * none. */
+json_t *kp_csaf_aggregator_read(const char *text, size_t len, struct kp_err *);
 
 struct kp_csaf_entry {
     const char *url, *hash, *signature; /* addresses; NULL: not said */

@@ -84,13 +84,26 @@ static enum kp_code ask_for_trust(const json_t *found, struct kp_err *err)
                    json_array_size(json_object_get(found, "keys")), key);
 }
 
+static enum kp_code ask_for_provider(const json_t *found, struct kp_err *err)
+{
+    const json_t *list = json_object_get(found, "providers"), *first = json_array_get(list, 0);
+    return kp_fail(err, KP_EINVALID,
+                   "url: %.60s lists %zu providers; add one of them by the address of its metadata"
+                   "%s%.60s%s%.120s",
+                   kp_feed_text(found, "aggregator"), json_array_size(list),
+                   first ? ", as of " : "", first ? kp_feed_text(first, "publisher") : "",
+                   first ? " " : "", first ? kp_feed_text(first, "url") : "");
+}
+
 static enum kp_code begin(struct kp_feed_visit *v, struct kp_err *err)
 {
     const json_t *trust = json_object_get(v->settings, "trust");
     if (trust && !json_is_array(trust))
         return kp_fail(err, KP_EINVALID, "settings.trust: must be a list of fingerprints");
     json_t *found = look(v, err);
-    if (found && !trust && json_array_size(json_object_get(found, "keys")))
+    if (json_object_get(found, "providers"))
+        ask_for_provider(found, err);
+    else if (found && !trust && json_array_size(json_object_get(found, "keys")))
         ask_for_trust(found, err);
     else if (found && !kp_csaf_trust(found, trust, err) &&
              json_object_set(v->settings, "provider", found))

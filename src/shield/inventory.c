@@ -213,6 +213,8 @@ enum kp_code device_put(struct kp_db *db, struct device_put *p, struct kp_err *e
 }
 
 /* ---- by hand ---- */
+const char *const device_weights[] = { "by-kind", "low", "normal", "high", NULL };
+
 static enum kp_code put_one(struct kp_db *db, void *arg, struct kp_err *err)
 {
     return device_put(db, arg, err);
@@ -220,9 +222,8 @@ static enum kp_code put_one(struct kp_db *db, void *arg, struct kp_err *err)
 
 static enum kp_code read_weight(const json_t *body, int64_t *weight, struct kp_err *err)
 {
-    static const char *const words[] = { "by-kind", "low", "normal", "high", NULL };
     int word = -1;
-    if (kp_member_choice(body, "body", "weight", words, &word, err))
+    if (kp_member_choice(body, "body", "weight", device_weights, &word, err))
         return err->code;
     *weight = word;
     return KP_OK;
@@ -244,20 +245,33 @@ static enum kp_code read_fields(const json_t *body, struct device_put *p, struct
     return read_weight(body, &p->weight, err);
 }
 
-enum kp_code kp_shield_device_put(struct kp_shield *s, int64_t id, const json_t *body,
-                                  const char *who, int64_t *made, struct kp_err *err)
+static enum kp_code read_device(const json_t *body, struct device_put *p, struct kp_err *err)
 {
     static const char *const known[] = { "name",     "manufacturer", "product",  "orderCode",
                                          "hardware", "serialNumber", "firmware", "cpe",
                                          "purl",     "weight",       NULL };
+    if (kp_members_known(body, "body", known, err) ||
+        kp_member_text(body, "body", "name", !p->id, &p->name, err) || read_fields(body, p, err))
+        return err->code;
+    return !p->name || kp_path_valid(p->name)
+               ? KP_OK
+               : kp_fail(err, KP_EINVALID, "name: '%.60s' is no name or path", p->name);
+}
+
+enum kp_code kp_shield_device_check(const json_t *body, struct kp_err *err)
+{
+    struct device_put p = { 0 };
+    return read_device(body, &p, err);
+}
+
+enum kp_code kp_shield_device_put(struct kp_shield *s, int64_t id, const json_t *body,
+                                  const char *who, int64_t *made, struct kp_err *err)
+{
     struct device_put p = {
         .id = id, .host = -1, .via = "hand", .source = "hand", .who = who, .now = kp_utc(s->clock)
     };
-    if (kp_members_known(body, "body", known, err) ||
-        kp_member_text(body, "body", "name", !id, &p.name, err) || read_fields(body, &p, err))
+    if (read_device(body, &p, err))
         return err->code;
-    if (p.name && !kp_path_valid(p.name))
-        return kp_fail(err, KP_EINVALID, "name: '%.60s' is no name or path", p.name);
     pthread_mutex_lock(&s->work);
     if (!kp_store_do(s->store, put_one, &p, err) && p.changed)
         findings_devices_changed(s, err);
@@ -374,8 +388,7 @@ static enum kp_code write_aliases(struct kp_db *db, void *arg, struct kp_err *er
     return kp_setting_put(db, SHIELD_ALIASES, arg, err);
 }
 
-/* Each line has names on both sides. */
-static enum kp_code check_aliases(const char *text, struct kp_err *err)
+enum kp_code kp_shield_aliases_check(const char *text, struct kp_err *err)
 {
     if (strlen(text) > ALIASES_MAX)
         return kp_fail(err, KP_EFULL, "text: longer than %d bytes", ALIASES_MAX);
@@ -397,7 +410,7 @@ enum kp_code kp_shield_aliases_put(struct kp_shield *s, const char *text, struct
     if (!copy)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     pthread_mutex_lock(&s->work);
-    if (!check_aliases(text, err) && !kp_store_do(s->store, write_aliases, copy, err))
+    if (!kp_shield_aliases_check(text, err) && !kp_store_do(s->store, write_aliases, copy, err))
         findings_devices_changed(s, err);
     pthread_mutex_unlock(&s->work);
     kp_free(copy);

@@ -34,13 +34,12 @@ static void put_read(struct kp_json *j, const struct device_row *r)
 
 static void put_device(struct kp_json *j, const struct device_row *r)
 {
-    static const char *const weights[] = { "by-kind", "low", "normal", "high" };
     kp_json_put_int(j, "id", r->id);
     kp_json_put_text(j, "name", r->name);
     kp_json_put_text(j, "source", r->source);
     for (int i = 0; i < DEVICE_FIELDS; i++)
         kp_json_put_text(j, device_field_keys[i], r->field[i]);
-    kp_json_put_text(j, "weight", weights[r->weight & 3]);
+    kp_json_put_text(j, "weight", device_weights[r->weight & 3]);
     kp_json_key(j, "partOf");
     r->host ? kp_json_int(j, r->host) : kp_json_null(j);
     kp_json_put_text(j, "expected", r->expected);

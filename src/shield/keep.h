@@ -2,8 +2,9 @@
 #ifndef KOPPEL_SHIELD_KEEP_H
 #define KOPPEL_SHIELD_KEEP_H
 /* For the files that keep the inventory and the findings: inventory.c (devices as people change
- * them), inventory_show.c, inventory_take.c (from the model and from files), advisory_take.c, matching.c and
- * finding.c (advisories matched, and what becomes of it), exploit.c, and those of finding_show.h. */
+ * them), inventory_show.c, inventory_hand.c (for files that say it), inventory_take.c (from the model
+ * and from files), advisory_take.c, matching.c and finding.c (advisories matched, and what becomes of
+ * it), exploit.c, and those of finding_show.h. */
 #include "shield/match.h"
 #include "shield/shield.h"
 
@@ -24,6 +25,7 @@ enum device_field {
 enum { DEVICE_TEXT = 500 };
 #define SHIELD_ALIASES "vendor-aliases" /* the setting */
 extern const char *const device_field_keys[DEVICE_FIELDS + 1]; /* in JSON */
+extern const char *const device_weights[];                     /* "by-kind" ...; ends with NULL */
 
 struct kp_shield {
     struct kp_hub *hub;

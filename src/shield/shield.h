@@ -46,6 +46,14 @@ enum kp_code kp_shield_device(struct kp_shield *, enum kp_recipient, int64_t id,
 /* Fields by hand: of a known device, or (id 0) of a new one, whose name the body says. */
 enum kp_code kp_shield_device_put(struct kp_shield *, int64_t id, const json_t *body,
                                   const char *who, int64_t *made, struct kp_err *);
+/* What is wrong with a body that says its name. */
+enum kp_code kp_shield_device_check(const json_t *body, struct kp_err *);
+/* What people typed: a list of {id, name, made (by hand, as a whole), fields, weight}. */
+enum kp_code kp_shield_by_hand(struct kp_shield *, enum kp_recipient, struct kp_json *,
+                               struct kp_err *);
+/* Whether the device of that name, if there is one, may be told there. */
+enum kp_code kp_shield_device_may_go(struct kp_shield *, enum kp_recipient, const char *name,
+                                     bool *may, struct kp_err *);
 enum kp_code kp_shield_device_remove(struct kp_shield *, int64_t id, struct kp_err *);
 /* Its firmware will change, to that ("" = any), until then. */
 enum kp_code kp_shield_device_expect(struct kp_shield *, int64_t id, const char *version,
@@ -60,6 +68,7 @@ enum kp_code kp_shield_import(struct kp_shield *, char *text, size_t len, const 
 
 /* Makers' other names, lines "other name = name"; replaces what there was. */
 enum kp_code kp_shield_aliases(struct kp_shield *, struct kp_json *, struct kp_err *);
+enum kp_code kp_shield_aliases_check(const char *text, struct kp_err *); /* names on both sides */
 enum kp_code kp_shield_aliases_put(struct kp_shield *, const char *text, struct kp_err *);
 
 /* ---- advisories ---- */

@@ -26,6 +26,9 @@ enum kp_code kp_collection_remove(struct kp_store *, const char *name, struct kp
 /* {who, read, write, amber}; neither read nor write: no member any more. */
 enum kp_code kp_collection_member(struct kp_store *, int64_t now, const char *name,
                                   const json_t *body, struct kp_err *);
+/* What is wrong with a body as for kp_collection_add, or (member) one as for kp_collection_member.
+ */
+enum kp_code kp_collection_check(const json_t *body, bool member, struct kp_err *);
 /* Puts objects that are here into it, all versions; KP_EDENIED: one's label forbids it. */
 enum kp_code kp_collection_publish(struct kp_store *, int64_t now, const char *name,
                                    const json_t *ids, struct kp_err *);

@@ -92,24 +92,29 @@ static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
                                        c->name, KP_TAXII_COLLECTIONS_MAX);
 }
 
+static enum kp_code read_new(const json_t *body, struct collection *c, struct kp_err *err)
+{
+    static const char *const known[] = { "name", "root", "title", "description", "tlp", NULL };
+    const char *root = NULL;
+    if (kp_members_known(body, "body", known, err) ||
+        kp_member_text(body, "body", "name", true, &c->name, err) ||
+        kp_member_text(body, "body", "root", false, &root, err) || read_texts(body, c, err))
+        return err->code;
+    c->root = root ? root : "api";
+    c->title = c->title ? c->title : c->name;
+    c->tlp = c->tlp < 0 ? KP_TLP_AMBER : c->tlp;
+    return is_word(c->name) && is_word(c->root)
+               ? KP_OK
+               : kp_fail(err, KP_EINVALID, "name, root: small letters, digits, - and _ make one");
+}
+
 enum kp_code kp_collection_add(struct kp_store *store, int64_t now, const json_t *body,
                                struct kp_err *err)
 {
-    static const char *const known[] = { "name", "root", "title", "description", "tlp", NULL };
     char uuid[KP_STIX_UUID];
-    struct collection c = { .now = now, .uuid = uuid, .root = "api", .tlp = -1 };
-    const char *root = NULL;
-    if (kp_members_known(body, "body", known, err) ||
-        kp_member_text(body, "body", "name", true, &c.name, err) ||
-        kp_member_text(body, "body", "root", false, &root, err) || read_texts(body, &c, err))
-        return err->code;
-    c.root = root ? root : c.root;
-    c.title = c.title ? c.title : c.name;
-    c.tlp = c.tlp < 0 ? KP_TLP_AMBER : c.tlp;
-    if (!is_word(c.name) || !is_word(c.root))
-        return kp_fail(err, KP_EINVALID, "name, root: small letters, digits, - and _ make one");
+    struct collection c = { .now = now, .uuid = uuid };
     kp_stix_uuid(uuid);
-    return kp_store_do(store, insert, &c, err);
+    return read_new(body, &c, err) ? err->code : kp_store_do(store, insert, &c, err);
 }
 
 static enum kp_code update(struct kp_db *db, void *arg, struct kp_err *err)
@@ -177,6 +182,7 @@ static bool is_who(const char *who)
 {
     const char *name = strncmp(who, "token ", 6) == 0     ? who + 6
                        : strncmp(who, "partner ", 8) == 0 ? who + 8
+                       : strncmp(who, "user ", 5) == 0    ? who + 5
                                                           : NULL;
     return strcmp(who, "*") == 0 || (name && *name && strlen(who) < WHO);
 }
@@ -209,25 +215,34 @@ static enum kp_code put_member(struct kp_db *db, void *arg, struct kp_err *err)
                : kp_fail(err, KP_ENOTFOUND, "'%.60s' is no member of it", c->who);
 }
 
+static enum kp_code read_member(const json_t *body, struct collection *c, struct kp_err *err)
+{
+    static const char *const known[] = { "who", "read", "write", "amber", NULL };
+    if (kp_members_known(body, "body", known, err) ||
+        kp_member_text(body, "body", "who", true, &c->who, err) ||
+        kp_member_truth(body, "body", "read", &c->reads, err) ||
+        kp_member_truth(body, "body", "write", &c->writes, err) ||
+        kp_member_truth(body, "body", "amber", &c->amber, err))
+        return err->code;
+    return is_who(c->who)
+               ? KP_OK
+               : kp_fail(err, KP_EINVALID,
+                         "who: '%.60s' is none of 'token NAME', 'user NAME', 'partner NAME' and '*'", c->who);
+}
+
 enum kp_code kp_collection_member(struct kp_store *store, int64_t now, const char *name,
                                   const json_t *body, struct kp_err *err)
 {
-    static const char *const known[] = { "who", "read", "write", "amber", NULL };
     struct collection c = { .now = now };
-    if (kp_members_known(body, "body", known, err) ||
-        kp_member_text(body, "body", "who", true, &c.who, err) ||
-        kp_member_truth(body, "body", "read", &c.reads, err) ||
-        kp_member_truth(body, "body", "write", &c.writes, err) ||
-        kp_member_truth(body, "body", "amber", &c.amber, err))
-        return err->code;
-    if (!is_who(c.who))
-        return kp_fail(err, KP_EINVALID,
-                       "who: '%.60s' is none of 'token NAME', 'partner NAME' and"
-                       " '*'",
-                       c.who);
-    if (kp_collection_find(store, name, &c.id, err))
+    if (read_member(body, &c, err) || kp_collection_find(store, name, &c.id, err))
         return err->code;
     return kp_store_do(store, put_member, &c, err);
+}
+
+enum kp_code kp_collection_check(const json_t *body, bool member, struct kp_err *err)
+{
+    struct collection c = { 0 };
+    return member ? read_member(body, &c, err) : read_new(body, &c, err);
 }
 
 /* ---- what is in it ---- */

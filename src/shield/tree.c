@@ -15,7 +15,7 @@ const struct kp_tree *kp_tree_get(const struct kp_tree *object, const char *key)
     if (!object || object->type != KP_TREE_OBJECT)
         return NULL;
     const struct kp_tree *m = object->first;
-    while (m && strcmp(m->key, key) != 0)
+    while (m && (m->key[0] != key[0] || strcmp(m->key, key) != 0)) /* most differ there */
         m = m->next;
     return m;
 }

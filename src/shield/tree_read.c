@@ -117,13 +117,28 @@ static bool read_escape(struct reader *r)
 }
 
 /* Behind the opening quote. */
+/* To the first quote, backslash or control character: eight at a time while there is none. */
+static const char *skip_plain(const char *p, const char *end)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    for (uint64_t w; end - p >= 8; p += 8) {
+        memcpy(&w, p, sizeof w);
+        uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\';
+        uint64_t any = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) |
+                       ((w - ones * 0x20) & ~w); /* a high bit where a byte is one of them */
+        if (any & high)
+            break;
+    }
+    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
+        p++;
+    return p;
+}
+
 static const char *read_text(struct reader *r, uint32_t *len)
 {
     char *begin = r->text;
     for (;;) {
-        const char *p = r->at;
-        while (p < r->end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
-            p++;
+        const char *p = skip_plain(r->at, r->end);
         memcpy(r->text, r->at, (size_t)(p - r->at));
         r->text += p - r->at;
         r->at = p;

@@ -12,6 +12,13 @@
 
 #include <pthread.h>
 
+enum { KP_MEMBERS_KNOWN = 256 };
+struct kp_member_memo { /* member.c: who showed a right password a short while ago */
+    unsigned char mac[32];
+    char name[64];
+    int64_t epoch, until; /* monotonic; 0: free */
+};
+
 enum {
     KP_COMMIT_SAMPLES = 16384,  /* the most in one commit */
     KP_COMMIT_TEXT = 256 << 10, /* bytes of text and arrays after which a commit is due */
@@ -209,7 +216,13 @@ struct kp_store {
     struct kp_user *users; /* user.c */
     size_t n_users, users_room;
     bool users_known;
+    struct kp_member_memo members[KP_MEMBERS_KNOWN];
+    unsigned char member_key[32]; /* made anew with each start; zero: not yet */
 };
+
+/* ---- member.c ---- */
+struct kp_user;
+void kp_member_remember(struct kp_store *, const struct kp_user *, const char *password);
 
 /* ---- store.c ---- */
 struct kp_store *kp_store_new(const char *dir, const struct kp_store_options *, struct kp_err *);

@@ -16,6 +16,7 @@
 enum { HASH_PASSES = 3, HASH_BYTES = 64 << 20 };
 
 enum { TOTP_NONE, TOTP_SHOWN, TOTP_ASKED };
+static const char member_word[] = "member";
 
 struct row {
     struct kp_user user;
@@ -152,6 +153,7 @@ static void take_row(struct kp_stmt *s, struct row *row)
     take_text(s, 4, u->mail, sizeof u->mail);
     take_text(s, 6, row->hash, sizeof row->hash);
     u->role = role ? kp_role_find(role) : KP_NOBODY;
+    u->member = role && strcmp(role, member_word) == 0;
     u->disabled = kp_column_int(s, 5) != 0;
     u->must_change = kp_column_int(s, 7) != 0;
     u->totp = row->totp == TOTP_ASKED;
@@ -183,7 +185,8 @@ static enum kp_code write_row(struct kp_db *db, const struct row *row, struct kp
                                         err);
     if (!put)
         return err->code;
-    const char *texts[] = { u->name, kp_role_words[u->role], u->display, u->language, u->mail };
+    const char *role = u->member ? member_word : kp_role_words[u->role];
+    const char *texts[] = { u->name, role, u->display, u->language, u->mail };
     for (int i = 0; i < 5; i++)
         kp_bind_text(put, i + 1, texts[i]);
     kp_bind_int(put, 6, u->disabled);
@@ -395,9 +398,12 @@ static enum kp_code apply_change(struct row *row, const struct edit *e, struct k
     (void)err;
     const struct kp_user_change *c = e->change;
     struct kp_user *u = &row->user;
-    if ((c->role && c->role < u->role) || (c->disabled > 0 && !u->disabled))
+    bool lowered = c->member ? !u->member : c->role && c->role < u->role;
+    if (lowered || (c->disabled > 0 && !u->disabled))
         u->epoch++;
-    u->role = c->role ? c->role : u->role;
+    u->role = c->member ? KP_NOBODY : c->role ? c->role : u->role;
+    u->member = c->member || (u->member && !c->role);
+    u->must_change = u->must_change && !u->member; /* it has no place to change it */
     u->disabled = c->disabled < 0 ? u->disabled : c->disabled;
     if (c->display)
         snprintf(u->display, sizeof u->display, "%s", c->display);
@@ -418,8 +424,9 @@ enum kp_code kp_user_add(struct kp_store *s, const char *name, const struct kp_u
         return kp_fail(err, KP_EINVALID, "'%.64s' is no name for a user", name);
     if (check_texts(as, err))
         return err->code;
-    if (!as->role)
-        return kp_fail(err, KP_EINVALID, "a user has a role: viewer, operator, engineer or owner");
+    if (!as->role && !as->member)
+        return kp_fail(err, KP_EINVALID,
+                       "a user has a role: member, viewer, operator, engineer or owner");
     snprintf(row.user.name, sizeof row.user.name, "%s", name);
     apply_change(&row, &e, err);
     if (!kp_password_check(name, password, err) && !make_hash(password, row.hash, err))
@@ -445,7 +452,7 @@ static enum kp_code apply_password(struct row *row, const struct edit *e, struct
 {
     (void)err;
     memcpy(row->hash, e->row->hash, sizeof row->hash);
-    row->user.must_change = e->row->user.must_change;
+    row->user.must_change = e->row->user.must_change && !row->user.member;
     row->user.epoch++;
     return KP_OK;
 }
@@ -605,8 +612,33 @@ enum kp_code kp_user_login(struct kp_store *s, const char *name, const char *pas
     if (strlen(password) > KP_PASSWORD_MAX || find_row(s, name, &row, &found, err))
         return err->code;
     if (!check_hash(found ? row.hash : "", password, &right, err) && right && !row.user.disabled &&
-        !second_factor(s, &row, code, how, err) && *how == KP_LOGIN_GOOD)
+        !row.user.member && !second_factor(s, &row, code, how, err) && *how == KP_LOGIN_GOOD)
         *user = row.user;
+    explicit_bzero(&row, sizeof row);
+    return err->code;
+}
+
+static enum kp_code apply_member_seen(struct row *row, const struct edit *e, struct kp_err *err)
+{
+    (void)err;
+    row->user.seen = e->now;
+    return KP_OK;
+}
+
+enum kp_code kp_member_login(struct kp_store *s, const char *name, const char *password, bool *is,
+                             struct kp_err *err)
+{
+    struct row row = { 0 };
+    struct edit e = { .name = name, .apply = apply_member_seen };
+    bool found, right;
+    *is = false;
+    if (strlen(password) > KP_PASSWORD_MAX || find_row(s, name, &row, &found, err))
+        return err->code;
+    if (!check_hash(found ? row.hash : "", password, &right, err) && right && row.user.member &&
+        !row.user.disabled && !edit(s, edit_row, &e, err)) {
+        kp_member_remember(s, &row.user, password);
+        *is = true;
+    }
     explicit_bzero(&row, sizeof row);
     return err->code;
 }

@@ -19,6 +19,7 @@ struct kp_user {
     char name[KP_USER_MAX], display[KP_NAME_MAX], language[16],
         mail[256]; /* "" = not said, but for the name */
     enum kp_role role;
+    bool member; /* opens collections and nothing else; its role is KP_NOBODY */
     bool disabled;
     bool must_change;      /* its password was made for it: nothing but changing that is allowed */
     bool totp;             /* a code is asked for too */
@@ -42,6 +43,7 @@ bool kp_user_find(struct kp_store *, const char *name, struct kp_user *out);
 struct kp_user_change {
     const char *display, *language, *mail; /* NULL = as it is */
     enum kp_role role;                     /* KP_NOBODY = as it is */
+    bool member;                           /* instead of a role */
     int disabled;                          /* -1 = as it is */
 };
 /* With a role. must_change: somebody else has made the password. */
@@ -66,10 +68,18 @@ enum kp_code kp_user_totp_remove(struct kp_store *, const char *name, struct kp_
 /* ---- logging in ---- */
 enum kp_login { KP_LOGIN_WRONG, KP_LOGIN_NO_CODE, KP_LOGIN_GOOD };
 /* NO_CODE: the password is right, and a code is wanted. Takes the same time whether there is such a
- * user or not. Disabled users are wrong. KP_ESTOPPED when too many do this now. Not from a thread
- * that may not wait. */
+ * user or not. Disabled users and members are wrong. KP_ESTOPPED when too many do this now. Not
+ * from a thread that may not wait. */
 enum kp_code kp_user_login(struct kp_store *, const char *name, const char *password,
                            const char *code, enum kp_login *, struct kp_user *, struct kp_err *);
+/* ---- members: who open collections and nothing else, with their password at each request ---- */
+/* From memory: whether this member showed this very password within the last ten minutes, and has
+ * not been changed since. Takes the same time whatever is not so. Any thread. */
+bool kp_member_known(struct kp_store *, const char *name, const char *password);
+/* As kp_user_login, for members alone; one who is right is remembered. */
+enum kp_code kp_member_login(struct kp_store *, const char *name, const char *password, bool *right,
+                             struct kp_err *);
+
 /* The password alone, of somebody who is logged in. */
 enum kp_code kp_user_knows(struct kp_store *, const char *name, const char *password, bool *right,
                            struct kp_err *);

@@ -501,12 +501,13 @@ static enum MHD_Result hand_over(struct kp_exchange *x)
 {
     struct kp_web *web = x->listener->web;
     kp_keeper_state(web->keeper, x->guest, KP_GUEST_WAITING);
-    if (x->request.route->needs & KP_SLOW)
+    bool slow = x->request.route->needs & KP_SLOW || x->request.later;
+    if (slow)
         kp_keeper_watch(web->keeper, x->guest);
     x->phase = WORKING;
     x->running = true;
     MHD_suspend_connection(x->connection);
-    if (!web->stopping && kp_pool_push(web->pool, &x->job, x->request.route->needs & KP_SLOW))
+    if (!web->stopping && kp_pool_push(web->pool, &x->job, slow))
         return MHD_YES;
     reply_busy(&x->request);
     x->running = false;

@@ -351,6 +351,13 @@ static bool check_shown(struct kp_request *r)
     return check_bearer(r) && check_role(r);
 }
 
+static bool is_in(struct kp_request *r, enum kp_taxii_access access)
+{
+    if (access == KP_TAXII_NOBODY)
+        unauthorized(r, "give a user and his password, or a token of this node as the password: Authorization: Basic or Bearer");
+    return access == KP_TAXII_KNOWN;
+}
+
 /* Who is a member of collections shows it with each request, and gets there what a company that is not this one may have. */
 static bool check_member(struct kp_request *r)
 {
@@ -358,7 +365,9 @@ static bool check_member(struct kp_request *r)
         return false;
     r->to = KP_TO_PARTNER;
     r->showed = r->client.authorization;
-    return kp_taxii_enter(r) || unauthorized(r, "give a token of this node as the password: Authorization: Basic or Bearer");
+    enum kp_taxii_access access = kp_taxii_enter(r);
+    r->later = access == KP_TAXII_LATER;
+    return r->later || is_in(r, access);
 }
 
 static bool check_access(struct kp_request *r)
@@ -516,6 +525,10 @@ bool kp_request_within(struct kp_request *r, const struct kp_request *outer, enu
 void kp_request_serve(struct kp_request *r)
 {
     struct kp_err err = { 0 };
+    if (r->later && !is_in(r, kp_taxii_login(r))) {
+        audit(r);
+        return;
+    }
     enum kp_code code = r->route->handler(r, &err);
     if (code) {
         if (!err.code)

@@ -110,6 +110,7 @@ struct kp_request {
     enum kp_recipient to; /* whom the reply goes to: what may not go there is not there (gate/gate.h) */
     const char *action; /* for the audit log, which a GET then gets too; NULL = method and route */
     char note[200];     /* and what else is to be said there: kp_request_note */
+    bool later;         /* a member whose password is looked at by the worker */
     bool showed;        /* something that was to prove who asks */
     const struct kp_route *route;
     enum kp_method method;

@@ -4,6 +4,7 @@
 #include "core/encoding.h"
 #include "share/share.h"
 #include "shield/taxii.h"
+#include "store/user.h"
 #include "web/routes.h"
 
 #include <stdio.h>
@@ -51,10 +52,11 @@ static bool decode(const char *text, char *out, size_t size)
 
 enum { SECRET = 4096 };
 
-/* The token shown: of Basic the password, whoever the user says he is. */
-static bool read_token(const char *authorization, char out[SECRET])
+/* The token shown, of Basic the password; `user` is whoever he says he is, "" for nobody. */
+static bool read_token(const char *authorization, char user[KP_USER_MAX], char out[SECRET])
 {
     char login[SECRET];
+    *user = 0;
     const char *text = strchr(authorization, ' ');
     text = text ? text + strspn(text, " ") : "";
     bool basic = strncasecmp(authorization, "Basic ", 6) == 0;
@@ -63,6 +65,8 @@ static bool read_token(const char *authorization, char out[SECRET])
     if (basic && (!decode(text, login, sizeof login) || !(text = strchr(login, ':'))))
         return false;
     snprintf(out, SECRET, "%s", basic ? text + 1 : text);
+    if (basic && text - login < KP_USER_MAX)
+        snprintf(user, KP_USER_MAX, "%.*s", (int)(text - login), login);
     explicit_bzero(login, sizeof login);
     return known && *out;
 }
@@ -84,22 +88,70 @@ static bool is_partner(struct kp_request *r, const char *token)
     return known;
 }
 
-bool kp_taxii_enter(struct kp_request *r)
+/* A member who is not remembered: his password is looked at where that may take a while. */
+static enum kp_taxii_access look_at_member(struct kp_request *r, const char *user,
+                                           const char *password)
 {
-    char token[SECRET] = "";
-    bool known = r->client.local;
-    r->who.via = "token";
+    bool known = kp_member_known(kp_node_store(r->node), user, password);
+    r->who.via = "user";
     if (known)
+        snprintf(r->who.user, sizeof r->who.user, "%s", user);
+    else if (kp_reply_locked(r, user))
+        return KP_TAXII_ANSWERED;
+    return known ? KP_TAXII_KNOWN : KP_TAXII_LATER;
+}
+
+enum kp_taxii_access kp_taxii_enter(struct kp_request *r)
+{
+    char token[SECRET] = "", user[KP_USER_MAX] = "";
+    enum kp_taxii_access access = KP_TAXII_NOBODY;
+    r->who.via = "token";
+    if (r->client.local) {
         snprintf(r->who.user, sizeof r->who.user, "local");
-    else if (r->client.authorization && read_token(r->client.authorization, token)) {
-        known = kp_token_joins(kp_node_store(r->node), token, r->who.user, sizeof r->who.user);
-        if (!known && (known = is_partner(r, token))) {
-            r->who.via = "partner";
-            snprintf(r->who.user, sizeof r->who.user, "%s", r->partner);
-        }
+        return KP_TAXII_KNOWN;
+    }
+    if (!r->client.authorization || !read_token(r->client.authorization, user, token))
+        return KP_TAXII_NOBODY;
+    if (kp_token_joins(kp_node_store(r->node), token, r->who.user, sizeof r->who.user)) {
+        access = KP_TAXII_KNOWN;
+    } else if (is_partner(r, token)) {
+        access = KP_TAXII_KNOWN;
+        r->who.via = "partner";
+        snprintf(r->who.user, sizeof r->who.user, "%s", r->partner);
+    } else if (*user) {
+        access = look_at_member(r, user, token);
     }
     explicit_bzero(token, sizeof token);
-    return known;
+    return access;
+}
+
+static enum kp_taxii_access login(struct kp_request *r, const char *user, const char *password)
+{
+    struct kp_user known;
+    struct kp_err err = { 0 };
+    bool right;
+    /* a name that is none may be a password typed into the wrong field: it is not written down */
+    if (kp_user_find(kp_node_store(r->node), user, &known))
+        snprintf(r->who.user, sizeof r->who.user, "%s", known.name);
+    if (kp_reply_locked(r, user)) /* others may have tried meanwhile */
+        return KP_TAXII_ANSWERED;
+    if (kp_member_login(kp_node_store(r->node), user, password, &right, &err)) {
+        kp_reply_failure(r, &err);
+        return KP_TAXII_ANSWERED;
+    }
+    if (r->guard)
+        right ? kp_guard_passed(r->guard, user) : kp_guard_failed(r->guard, user, r->client.from);
+    return right ? KP_TAXII_KNOWN : KP_TAXII_NOBODY;
+}
+
+enum kp_taxii_access kp_taxii_login(struct kp_request *r)
+{
+    char password[SECRET] = "", user[KP_USER_MAX] = "";
+    enum kp_taxii_access access = KP_TAXII_NOBODY;
+    if (read_token(r->client.authorization, user, password))
+        access = login(r, user, password);
+    explicit_bzero(password, sizeof password);
+    return access;
 }
 
 /* ---- the media type ---- */
@@ -313,8 +365,8 @@ static const struct kp_param delete_params[] = { TEXT("match[version]"),
                                                  { .name = NULL } };
 
 #define TAXII KP_TAXII_PATH
-#define ROOT TAXII "{root}/"
-#define ONE  ROOT "collections/{collection}/"
+#define ROOT  TAXII "{root}/"
+#define ONE   ROOT "collections/{collection}/"
 const struct kp_route kp_taxii_routes[] = {
     { KP_HTTP_GET, TAXII "", kp_route_taxii_discovery, KP_NOBODY, 0, NULL },
     { KP_HTTP_GET, ROOT "", kp_route_taxii_root, KP_NOBODY, 0, NULL },

@@ -21,7 +21,7 @@ static struct kp_store *store(const struct kp_request *r)
 static void put_members(struct kp_json *j, const struct kp_user *u)
 {
     kp_json_put_text(j, "name", u->name);
-    kp_json_put_text(j, "role", kp_role_words[u->role]);
+    kp_json_put_text(j, "role", u->member ? "member" : kp_role_words[u->role]);
     kp_json_put_text(j, "displayName", u->display[0] ? u->display : NULL);
     kp_json_put_text(j, "language", u->language[0] ? u->language : NULL);
     kp_json_put_text(j, "mail", u->mail[0] ? u->mail : NULL);
@@ -81,9 +81,10 @@ static enum kp_code read_change(const json_t *body, struct kp_user_change *c, st
         kp_body_text(body, "mail", false, &c->mail, err) ||
         kp_body_text(body, "role", false, &role, err))
         return err->code;
-    if (role && !(c->role = kp_role_find(role)))
-        return kp_fail(err, KP_EINVALID, "'%.40s' is no role: viewer, operator, engineer or owner",
-                       role);
+    c->member = role && strcmp(role, "member") == 0;
+    if (role && !c->member && !(c->role = kp_role_find(role)))
+        return kp_fail(err, KP_EINVALID,
+                       "'%.40s' is no role: member, viewer, operator, engineer or owner", role);
     if (disabled && !json_is_null(disabled) && !json_is_boolean(disabled))
         return kp_fail(err, KP_EINVALID, "'disabled' must be true or false");
     c->disabled = json_is_boolean(disabled) ? json_is_true(disabled) : -1;
@@ -92,12 +93,15 @@ static enum kp_code read_change(const json_t *body, struct kp_user_change *c, st
 
 static void note_change(struct kp_request *r, const struct kp_user_change *c)
 {
-    kp_request_note(
-        r, "%s%s%s%s%s%s", c->role ? "role " : "", c->role ? kp_role_words[c->role] : "",
-        c->disabled > 0    ? " disabled"
-        : c->disabled == 0 ? " enabled"
-                           : "",
-        c->display ? " displayName" : "", c->language ? " language" : "", c->mail ? " mail" : "");
+    kp_request_note(r, "%s%s%s%s%s%s", c->role || c->member ? "role " : "",
+                    c->member ? "member"
+                    : c->role ? kp_role_words[c->role]
+                              : "",
+                    c->disabled > 0    ? " disabled"
+                    : c->disabled == 0 ? " enabled"
+                                       : "",
+                    c->display ? " displayName" : "", c->language ? " language" : "",
+                    c->mail ? " mail" : "");
 }
 
 /* The password given, or one made here, which then has to be changed. */
@@ -146,7 +150,7 @@ enum kp_code kp_route_user_change(struct kp_request *r, struct kp_err *err)
     json_t *body = kp_body_object(r->body, r->body_len, known, err);
     if (!body || read_change(body, &change, err)) {
         ; /* err says what is wrong */
-    } else if (r->who.role < KP_OWNER && (change.role || change.disabled >= 0)) {
+    } else if (r->who.role < KP_OWNER && (change.role || change.member || change.disabled >= 0)) {
         kp_fail(err, KP_EDENIED, "only an owner says what somebody may do");
     } else if (!kp_user_change(store(r), r->name, &change, err)) {
         note_change(r, &change);

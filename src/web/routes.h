@@ -9,7 +9,11 @@ extern const struct kp_route kp_routes[]; /* ends with a NULL path */
 extern const struct kp_route kp_dsp_routes[]; /* of the partners' listener; route_dsp.c */
 extern const struct kp_route kp_taxii_routes[]; /* of all listeners, below KP_TAXII_PATH; route_taxii.c */
 #define KP_TAXII_PATH "/taxii2/"
-bool kp_taxii_enter(struct kp_request *); /* who asks there; false: nobody who is known */
+/* Who asks there. LATER: a user whose password has to be hashed, which kp_taxii_login does. ANSWERED:
+ * the reply is made. */
+enum kp_taxii_access { KP_TAXII_NOBODY, KP_TAXII_KNOWN, KP_TAXII_LATER, KP_TAXII_ANSWERED };
+enum kp_taxii_access kp_taxii_enter(struct kp_request *);
+enum kp_taxii_access kp_taxii_login(struct kp_request *); /* in a thread that may wait */
 
 kp_handler kp_route_page, kp_route_console_asset; /* route_console.c */
 kp_handler kp_route_openapi, kp_route_metrics;

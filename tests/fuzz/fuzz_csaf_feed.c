@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a provider of advisories publishes: its metadata, ROLIE feeds, folders. Whatever it says,
+/* What a provider of advisories publishes: its metadata, ROLIE feeds, folders; and lists of
+ * providers. Whatever it says,
  * what is asked for later is an address that may be asked. The first byte says which of them the
  * rest is. */
 #include "net/fetch.h"
@@ -36,6 +37,22 @@ static void read_provider(const char *text, size_t len)
     kp_arena_free(&arena);
 }
 
+static void read_aggregator(const char *text, size_t len)
+{
+    struct kp_err err = { 0 };
+    json_t *one, *found = kp_csaf_aggregator_read(text, len, &err);
+    size_t i;
+    assert(!found == (err.code != KP_OK) && (found || *err.text));
+    json_array_foreach(json_object_get(found, "providers"), i, one)
+    {
+        const char *mirror = json_string_value(json_object_get(one, "mirror"));
+        check_address(json_string_value(json_object_get(one, "url")));
+        if (*mirror)
+            check_address(mirror);
+    }
+    json_decref(found);
+}
+
 static void check_entries(struct kp_csaf_entries *e)
 {
     for (size_t i = 0; i < e->n; i++)
@@ -51,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct kp_csaf_entries e = { 0 };
     char *text = size ? kp_strndup((const char *)data + 1, size - 1) : NULL;
     kp_json_memory_init();
-    switch (text ? *data % 5 : 5) {
+    switch (text ? *data % 6 : 6) {
     case 0:
         read_provider(text, size - 1);
         break;
@@ -61,12 +78,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 2:
     case 3:
-        kp_csaf_folder_read(text, "https://a.example/", *data % 5 == 2, &e, &err);
+        kp_csaf_folder_read(text, "https://a.example/", *data % 6 == 2, &e, &err);
         check_entries(&e);
         break;
     case 4:
         kp_csaf_hash_check("abc", 3, text, size - 1, size % 2 ? 256 : 512, &err);
         assert(!err.code || *err.text);
+        break;
+    case 5:
+        read_aggregator(text, size - 1);
     }
     kp_free(text);
     return 0;

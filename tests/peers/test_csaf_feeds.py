@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feeds of security advisories: from a provider behind nginx whose documents gpg signed, from a folder, through tinyproxy, and from gocsaf's own
-provider when CSAF_PROVIDER names it. Each wrong document is refused with its reason, and the others are taken."""
+provider where tools/get-csaf-provider could build it. Each wrong document is refused with its reason, and the others are taken."""
 import gzip
 import json
 import os
@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from conftest import Node, wait_for
@@ -16,6 +17,8 @@ from ports import free_port
 from web_client import Api
 
 AGENT = '"koppel/'
+CACHE = Path(os.environ.get("KOPPEL_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "koppel")
+GOCSAF = CACHE / "gocsaf-3.2.0" / "bin" / "csaf_provider"
 
 
 class Plant:
@@ -286,7 +289,28 @@ def test_lists_of_what_is_exploited_are_feeds(plant, site):
     assert "no CVE in it" in plant.pull("none")["fault"]
 
 
-@pytest.mark.skipif(not os.environ.get("CSAF_PROVIDER"), reason="CSAF_PROVIDER does not name gocsaf's csaf_provider")
+def test_a_list_of_providers_offers_those_it_lists(plant, site, gpg):
+    site.describe(site.rolie("white"), keys=["psirt"])
+    listed = lambda name, url, **more: {"metadata": {"last_updated": "2026-01-01T00:00:00Z", "publisher": {"category": "vendor", "name": name, "namespace": f"https://{name.lower()}.example"}, "url": url}, **more}
+    site.write("aggregator.json", {"aggregator": {"category": "aggregator", "name": "Collector", "namespace": "https://collector.example"}, "aggregator_version": "2.0",
+                                   "canonical_url": site.url + "/aggregator.json", "last_updated": "2026-01-01T00:00:00Z", "csaf_providers": [listed("Gears", site.metadata)],
+                                   "csaf_publishers": [listed("Cogs", site.url + "/none.json", mirrors=[site.url + "/.well-known/csaf/"], update_interval="daily")]})
+    url, ca = site.url + "/aggregator.json", site.dir / "cert.pem"
+    looked = plant.api.ok("POST", "feeds/look", {"kind": "csaf", "url": url, "settings": {"ca": ca.read_text()}})
+    assert (looked["aggregator"], [(p["publisher"], p["url"]) for p in looked["providers"]]) == ("Collector", [("Gears", site.metadata), ("Cogs", site.url + "/none.json")])
+    add = lambda *words, check=True: plant.node.cli("feed", "add", *words, "--kind", "csaf", "--ca", ca, "--every", "90d", check=check)
+    told = add("collector", url, check=False)
+    assert told.returncode == 1 and "--provider NAME" in told.stderr and "Gears (csaf_provider)" in told.stdout and "Cogs (csaf_publisher)" in told.stdout
+    assert "does not list 'Sprockets'" in add("collector", url, "--provider", "Sprockets", check=False).stderr
+    for name, provider in (("gears-a", "gears"), ("cogs-a", "Cogs")):
+        add(name, url, "--provider", provider, "--trust", gpg.keys["psirt"])
+        assert plant.feed(name)["url"] == site.metadata
+        plant.node.cli("feed", "remove", name)
+    refused = plant.api.refused(400, "POST", "feeds", {"name": "collector", "kind": "csaf", "url": url, "settings": {"ca": ca.read_text(), "trust": []}})
+    assert "Collector lists 2 providers" in refused and site.metadata in refused
+
+
+@pytest.mark.skipif(not GOCSAF.exists(), reason="gocsaf's csaf_provider is not here: tools/get-csaf-provider builds it where there is Go 1.22")
 def test_what_gocsafs_provider_publishes_is_brought(plant, site, gpg, tmp_path):
     (tmp_path / "public.asc").write_text(gpg.armour("psirt"))
     (tmp_path / "private.asc").write_text(gpg.run("--armor", "--export-secret-keys", gpg.keys["psirt"]))
@@ -297,7 +321,7 @@ def test_what_gocsafs_provider_publishes_is_brought(plant, site, gpg, tmp_path):
                                         '[provider_metadata.publisher]\ncategory = "vendor"\nname = "Gears"\nnamespace = "https://gears.example"\n')
 
     def cgi(path, body=b"", kind="application/x-www-form-urlencoded"):
-        done = subprocess.run([os.environ["CSAF_PROVIDER"]], input=body, capture_output=True, env={
+        done = subprocess.run([GOCSAF], input=body, capture_output=True, env={
             "CSAF_CONFIG": f"{tmp_path}/conf.toml", "REQUEST_METHOD": "POST" if body else "GET", "PATH_INFO": path, "SCRIPT_NAME": "/cgi-bin/csaf_provider.go", "SERVER_PROTOCOL": "HTTP/1.1",
             "REQUEST_URI": "/cgi-bin/csaf_provider.go" + path, "HTTP_HOST": "localhost", "SERVER_NAME": "localhost", "SSL_CLIENT_VERIFY": "SUCCESS", "CONTENT_TYPE": kind, "CONTENT_LENGTH": str(len(body))})
         assert b'"errors"' not in done.stdout and b"200" in done.stdout.split(b"\n")[0], done.stdout + done.stderr

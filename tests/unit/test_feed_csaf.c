@@ -508,6 +508,68 @@ static void a_provider_is_found_from_its_domain(void **state)
     assert_int_equal(err.code, KP_EINVALID);
 }
 
+static const char *text_in(const json_t *o, const char *key)
+{
+    return json_string_value(json_object_get(o, key));
+}
+
+#define LISTED(who, role, url)                                                                     \
+    "{\"metadata\":{\"publisher\":{\"name\":\"" who                                                \
+    "\",\"namespace\":\"https://x.example\"}," role "\"url\":\"" url "\"}"
+#define LIST_OF(who, version, providers, publishers)                                               \
+    "{\"aggregator\":{\"name\":\"" who                                                             \
+    "\",\"category\":\"lister\"},\"aggregator_version\":\"" version                                \
+    "\",\"csaf_providers\":[" providers "],\"csaf_publishers\":[" publishers "]}"
+
+static void a_list_of_providers_says_whom_it_lists(void **state)
+{
+    struct stage *g = *state;
+    struct kp_csaf_io io = { get, wait_a_while, &g->site };
+    struct kp_err err = { 0 };
+    static const char at[] = "https://list.example/aggregator.json";
+    put(&g->site, at,
+        LIST_OF("Collector", "2.0",
+                LISTED("Gears", "\"role\":\"csaf_trusted_provider\",", META) "}",
+                LISTED("Cogs", "",
+                       "https://cogs.example/p.json") ",\"mirrors\":[\"http://x/..\",\"https://"
+                                                      "list.example/cogs\"]}"));
+    json_t *o = kp_csaf_find(&io, at, g->folder, &err), *list = json_object_get(o, "providers");
+    kit_ok(&err);
+    assert_string_equal(text_in(o, "aggregator"), "Collector");
+    assert_string_equal(text_in(o, "url"), at);
+    assert_int_equal(json_array_size(list), 2);
+    assert_string_equal(text_in(json_array_get(list, 0), "url"), META);
+    assert_string_equal(text_in(json_array_get(list, 0), "role"), "csaf_trusted_provider");
+    assert_string_equal(text_in(json_array_get(list, 0), "mirror"), "");
+    assert_string_equal(text_in(json_array_get(list, 1), "role"), "csaf_publisher");
+    assert_string_equal(text_in(json_array_get(list, 1), "mirror"),
+                        "https://list.example/cogs/provider-metadata.json");
+    json_decref(o);
+}
+
+static void a_wrong_list_of_providers_is_refused_with_the_place(void **state)
+{
+    static const struct {
+        const char *text, *why;
+    } wrong[] = {
+        { LIST_OF("", "2.0", "", ""), "/aggregator/name" },
+        { LIST_OF("C", "1.0", "", ""), "'1.0' is not 2.0" },
+        { LIST_OF("C", "2.0", LISTED("", "", META) "}", ""),
+          "/csaf_providers/0: /metadata/publisher" },
+        { LIST_OF("C", "2.0", "", LISTED("G", "", "http://gears.example/") "}"),
+          "/csaf_publishers/0: /metadata/url" },
+        { LIST_OF("C", "2.0", "7", ""), "/csaf_providers/0" },
+        { "[]", "list of providers" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct kp_err err = { 0 };
+        assert_null(kp_csaf_aggregator_read(wrong[i].text, strlen(wrong[i].text), &err));
+        if (!strstr(err.text, wrong[i].why))
+            fail_msg("%zu: %s", i, err.text);
+    }
+}
+
 static void names_labels_and_digests_are_read(void **state)
 {
     char name[60], digest[KP_SHA2_HEX];
@@ -542,6 +604,8 @@ int main(void)
         TEST(a_server_that_asks_for_peace_gets_it),
         TEST(metadata_of_another_is_not_followed),
         TEST(a_provider_is_found_from_its_domain),
+        TEST(a_list_of_providers_says_whom_it_lists),
+        cmocka_unit_test(a_wrong_list_of_providers_is_refused_with_the_place),
         cmocka_unit_test(names_labels_and_digests_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
