@@ -8,7 +8,7 @@
 
 enum kp_config_kind { KP_CONFIG_ASSET, KP_CONFIG_COUPLING, KP_CONFIG_SIGNAL, KP_CONFIG_SETTING, KP_CONFIG_RETENTION,
                       KP_CONFIG_ALARM, KP_CONFIG_DELIVERY, KP_CONFIG_CALENDAR, KP_CONFIG_SHOP, KP_CONFIG_ORDERS,
-                      KP_CONFIG_KINDS };
+                      KP_CONFIG_PARTNER, KP_CONFIG_OFFER, KP_CONFIG_KINDS };
 
 struct kp_config_field {
     struct kp_field f;          /* the word and text that the node takes */
@@ -28,7 +28,7 @@ struct kp_config_entry {
     struct kp_place at;
     size_t n;
     struct kp_config_field *fields;
-    const struct kp_yaml *tree; /* of a section that is one whole; its fields are the secrets in it */
+    const struct kp_yaml *tree; /* of what is checked as one whole; its fields are the secrets in it */
     /* couplings only */
     const char *url;
     const struct kp_coupling_class *class;

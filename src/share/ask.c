@@ -80,7 +80,7 @@ static void put_offers(struct kp_json *j, const json_t *dataset)
                 kp_dsp_put(j, kp_dsp_rule_words[k], json_object_get(o, kp_dsp_rule_words[k]));
         kp_json_end(j, '}');
         kp_json_key(j, "words");
-        share_words(j, o);
+        kp_share_words(j, o);
         kp_json_end(j, '}');
     }
     kp_json_end(j, ']');

@@ -107,7 +107,7 @@ bool share_goods_go(struct kp_share *s, enum kp_recipient to, const char *patter
 }
 
 /* What is written in other words, as JSON-LD allows, may come down to the same terms. */
-bool share_same_terms(const json_t *a, const json_t *b)
+bool kp_share_same_terms(const json_t *a, const json_t *b)
 {
     struct kp_terms x, y;
     struct kp_err none = { 0 };
@@ -122,7 +122,7 @@ enum kp_code share_terms(const json_t *policy, struct kp_terms *t, struct kp_err
     return err->code;
 }
 
-void share_words(struct kp_json *j, const json_t *policy)
+void kp_share_words(struct kp_json *j, const json_t *policy)
 {
     struct kp_terms t;
     struct kp_err why = { 0 };

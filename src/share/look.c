@@ -46,7 +46,7 @@ static void put_terms(struct kp_json *j, struct kp_db *db, const struct share_pr
     struct kp_terms ours, theirs;
     json_t *offer = p->offer ? kp_json_read(p->offer, "offer", &none) : NULL;
     kp_json_key(j, "words");
-    share_words(j, offer);
+    kp_share_words(j, offer);
     kp_json_key(j, "differences");
     json_t *own =
         p->side == KP_PROVIDER && offer ? offered_as(db, kp_dsp_text(offer, "@id"), &none) : NULL;

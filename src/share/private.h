@@ -161,6 +161,8 @@ enum kp_code share_list(struct kp_share *, const char *sql,
 const char *share_short(const char *text,
                         struct kp_arena *); /* what a partner says at length, for people */
 enum kp_code share_starved(struct kp_err *);
+/* Takes the value; NULL is a lack of memory, or what err says already. */
+void share_member(json_t *object, const char *key, json_t *value, struct kp_err *);
 void share_pid(char out[PID_TEXT]);
 json_t *share_offer_of(const json_t *policy, const char *id, const char *dataset,
                        const char *assigner, const char *assignee);
@@ -197,12 +199,9 @@ enum kp_code share_check_machines(struct kp_share *, const json_t *paths, struct
 /* Whether a partner is shown a dataset of these patterns (JSON): some of it may go to him, or there
  * is nothing yet. */
 bool share_goods_go(struct kp_share *, enum kp_recipient to, const char *patterns);
-bool share_same_terms(const json_t *, const json_t *);
 /* What cannot be enforced is refused with the reason. */
 enum kp_code share_terms(const json_t *policy, struct kp_terms *, struct kp_err *);
 
-/* The terms of a policy as sentences, or why they cannot be enforced; a list. */
-void share_words(struct kp_json *, const json_t *policy);
 /* What the partner of an offer of this dataset can work out, with what he is offered already; a list.
  * topics: of what is not in the model yet. */
 struct share_revealing {
@@ -223,6 +222,7 @@ void share_reveals(struct kp_share *, struct kp_json *, const struct share_revea
 /* Patterns of what whoever gets an offer of this dataset is offered already (partner NULL: each). */
 json_t *share_offered_before(struct kp_share *, const char *partner, const char *dataset,
                              struct kp_err *);
+/* ---- shown.c ---- */
 /* Whether the catalogue of a partner shows the dataset. */
 bool share_shown(struct kp_share *, enum kp_recipient to, const char *partner, const char *dataset,
                  struct kp_err *);

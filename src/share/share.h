@@ -63,6 +63,27 @@ enum kp_code kp_share_offer_add(struct kp_share *, enum kp_recipient asks, const
                                 struct kp_err *);
 enum kp_code kp_share_offer_remove(struct kp_share *, const char *id, struct kp_err *);
 enum kp_code kp_share_offers(struct kp_share *, struct kp_json *, struct kp_err *);
+/* As apply files have them, by name and by id; of a partner whose identity is a token, `token` is its
+ * hash. json_decref them; NULL, or a list that breaks off: err says why. */
+json_t *kp_share_partner_documents(struct kp_share *, struct kp_err *);
+json_t *kp_share_offer_documents(struct kp_share *, struct kp_err *);
+/* What such a document would make, in that form, with what it leaves as it is; refuses what storing it
+ * would refuse, but for what is offered (kp_share_offer_may). A token that is not said stays.
+ * participant: the id of the partner an offer is made to, NULL: to every one. */
+json_t *kp_share_partner_whole(struct kp_share *, const json_t *, struct kp_err *);
+json_t *kp_share_offer_whole(struct kp_share *, const json_t *, const char *participant,
+                             struct kp_err *);
+/* Whether what such an offer names may go to another company, as for kp_share_offer_add. */
+enum kp_code kp_share_offer_may(struct kp_share *, enum kp_recipient asks, const json_t *whole,
+                                struct kp_err *);
+/* Adds or changes it. The id of a partner never changes. */
+enum kp_code kp_share_partner_put(struct kp_share *, const json_t *, struct kp_err *);
+enum kp_code kp_share_offer_put(struct kp_share *, enum kp_recipient asks, const json_t *whole,
+                                struct kp_err *);
+/* Whether two policies come down to the same terms. */
+bool kp_share_same_terms(const json_t *, const json_t *);
+/* The terms of a policy as sentences, or why they cannot be enforced; a list. */
+void kp_share_words(struct kp_json *, const json_t *policy);
 /* What a partner offers us: asked for now, all pages. Waits for him. */
 enum kp_code kp_share_catalogue(struct kp_share *, const char *partner, struct kp_json *,
                                 struct kp_err *);
