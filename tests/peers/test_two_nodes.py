@@ -116,3 +116,29 @@ def test_what_a_partner_gave_is_offered_to_nobody_else(two):
     wait_for(lambda: len(signals(two.buyer, "resale-feed/**")) == SIGNALS, 30, "the signals")
     two.buyer.node.cli("set", "resale-feed", "--label", "partner")
     assert "does not permit" in two.buyer.api.refused(403, "POST", "offers", {"dataset": "resold", "signals": ["resale-feed/**"], "partner": "maker"})
+
+
+def test_a_machine_that_stands_longer_than_its_grace_time_has_fewer_free_hours_at_the_partner_within_a_minute(two):
+    api, clock = two.maker.api, lambda later: time.strftime("%H:%M", time.localtime(time.time() + later))
+    api.ok("POST", "assets", {"path": "works/saw", "kind": "machine"})
+    api.ok("PUT", "calendar", {"plans": [{"match": "works/**", "shifts": [{"name": "long", "days": "mon-sun", "from": clock(-3600), "to": clock(12 * 3600)}]}]})
+    api.ok("PUT", "shop", {"capacity": {"grace": "5s", "round": "15m"}})
+    say = lambda state: api.ok("POST", "values", {"works/saw/status": state})
+    say(3)
+    two.maker.node.cli("set", "works/saw/status", "--states", "running=3; stopped=7; idle")
+    say(3)
+    two.maker.node.cli("offer", "works/saw", "--capacity", "--weeks", "8", "--to", "buyer", "--until", "2030-01-01")
+    two.buyer.node.json("negotiate", "maker", "saw-capacity", "--wait")
+    two.couple("saw-capacity", "free")
+    week = lambda n: two.buyer.node.value(f"free/works/saw/capacity/week-{n}")["value"]
+    wait_for(lambda: len(signals(two.buyer, "free/**")) == 8 and all(week(n) is not None for n in range(8)), 60, "the free hours of eight weeks at the partner")
+    hours = lambda: week(0) + week(1)  # a shift may go on into the next week
+    before, later = hours(), week(2)
+    assert before > 60 and later > 60, "three quarters of thirteen hours a day"
+    say(7)
+    began = time.time()
+    after = wait_for(lambda: (h := hours()) < before - 7 and h, 5 + 60, "fewer free hours at the partner")
+    assert time.time() - began > 5, "not before its grace time is over"
+    assert week(2) == later, "the week after is as free as it was"
+    say(3)
+    wait_for(lambda: hours() > after + 7, 60, "it works again")
