@@ -472,13 +472,17 @@ static void put_own_offer(struct kp_json *j, struct kp_stmt *row)
     kp_json_put_time(j, "made", kp_column_int(row, 7));
 }
 
-enum kp_code kp_share_offers(struct kp_share *s, struct kp_json *j, struct kp_err *err)
+enum kp_code kp_share_offers(struct kp_share *s, struct kp_share_page *page, struct kp_json *j,
+                             struct kp_err *err)
 {
     static const char sql[] = "select o.id, o.dataset, o.partner, d.signals, "
                               "d.description, o.policy, o.automatic, o.made, d.content, d.spec"
                               " from share_offer o join share_dataset d on d.id = "
-                              "o.dataset order by o.dataset, o.made, o.id";
-    return share_list(s, sql, put_own_offer, j, err);
+                              "o.dataset where ?1 = '' or (o.dataset, o.made, o.id) > (select "
+                              "dataset, made, id from share_offer where id = ?1) order by "
+                              "o.dataset, o.made, o.id limit ?2";
+    return share_list(s, sql, "select 1 from share_offer where id = ?", page, put_own_offer, j,
+                      err);
 }
 
 /* ---- as apply files have them ---- */

@@ -272,7 +272,7 @@ enum kp_code kp_share_partners(struct kp_share *s, struct kp_json *j, struct kp_
 {
     static const char sql[] = "select name, participant, url, method, ca is not "
                               "null, made from share_partner order by name";
-    return share_list(s, sql, put_partner, j, err);
+    return share_list(s, sql, NULL, NULL, put_partner, j, err);
 }
 
 /* ---- as apply files have them ---- */

@@ -154,10 +154,11 @@ enum kp_code share_forget_address(struct kp_db *, const struct share_step *,
 const char *share_dump(const json_t *, struct kp_arena *, struct kp_err *);
 /* BASE without the slashes at its end, PATH, and the id (NULL: none) as one segment. */
 void share_put_url(struct kp_buf *, const char *base, const char *path, const char *id);
-/* A list of what `put` makes of each row of a question without parameters. */
-enum kp_code share_list(struct kp_share *, const char *sql,
-                        void (*put)(struct kp_json *, struct kp_stmt *), struct kp_json *,
-                        struct kp_err *);
+/* A list of what `put` makes of each row. page NULL: all; else the question's ?1 is the id to go on
+ * after ("" = none), which `known` must find, and ?2 how many rows are looked at. */
+enum kp_code share_list(struct kp_share *, const char *sql, const char *known,
+                        struct kp_share_page *page, void (*put)(struct kp_json *, struct kp_stmt *),
+                        struct kp_json *, struct kp_err *);
 const char *share_short(const char *text,
                         struct kp_arena *); /* what a partner says at length, for people */
 enum kp_code share_starved(struct kp_err *);
