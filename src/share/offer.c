@@ -13,7 +13,7 @@
 
 #include "core/ban.h"
 
-enum { SIGNALS_MAX = 1000, BEFORE_MAX = 1000 };
+enum { SIGNALS_MAX = 1000, BEFORE_MAX = 1000, OFFERS_BYTES = 192 << 10 };
 
 /* ---- offers ---- */
 struct new_offer {
@@ -119,6 +119,29 @@ static enum kp_code check_recipient(struct kp_db *db, const struct new_offer *o,
     return err->code;
 }
 
+/* A partner reads a dataset with all it is offered to him under in one message. */
+static enum kp_code check_size(struct kp_db *db, const struct new_offer *o, struct kp_err *err)
+{
+    static const char sql[] =
+        "with o as (select partner, length(cast(policy as blob)) + length(id) + 64 bytes from "
+        "share_offer where dataset = ?1) select (select total(bytes) from o where partner is null) + "
+        "coalesce((select max(his) from (select sum(bytes) his from o where partner is not null and "
+        "(?2 is null or partner = ?2) group by partner)), 0)";
+    struct kp_stmt *s = kp_db_prepare(db, sql, err);
+    if (!s)
+        return err->code;
+    kp_bind_text(s, 1, o->dataset);
+    kp_bind_text(s, 2, o->partner);
+    int64_t bytes = kp_step(s, err) ? kp_column_int(s, 0) : 0;
+    kp_reset(s);
+    return bytes + (int64_t)strlen(o->policy) <= OFFERS_BYTES || err->code
+               ? err->code
+               : kp_fail(err, KP_EFULL,
+                         "the offers of dataset '%.80s' to one partner are larger than %d KiB in "
+                         "all: take some back, or make another dataset",
+                         o->dataset, OFFERS_BYTES >> 10);
+}
+
 static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
 {
     const struct new_offer *o = arg;
@@ -129,7 +152,7 @@ static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
         return err->code
                    ? err->code
                    : kp_fail(err, KP_ENOTFOUND, "there is no partner named '%.60s'", o->partner);
-    if (check_recipient(db, o, err) || put_dataset(db, o, err))
+    if (check_recipient(db, o, err) || put_dataset(db, o, err) || check_size(db, o, err))
         return err->code;
     struct kp_stmt *s = kp_db_prepare(db,
                                       "insert into share_offer(id, dataset, partner, policy, "

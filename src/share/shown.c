@@ -101,33 +101,66 @@ static struct kp_stmt *find_datasets(struct kp_db *db, const struct kp_dsp_query
     return s;
 }
 
-static enum kp_code put_page(struct kp_json *j, struct kp_share *share, struct kp_db *db,
-                             enum kp_recipient to, const struct kp_dsp_query *q,
-                             const char *partner, const char *base, bool *more, struct kp_err *err)
+/* Bytes of a page: what a koppel node takes in one message, with room for the rest of it. Who asks
+ * for so many datasets gets so many, within reason. */
+enum { PAGE_BYTES = KP_DSP_BYTES - (16 << 10), COUNTED_BYTES = 4 << 20, DATASET_BYTES = 64 << 20 };
+
+struct page {
+    struct kp_share *share;
+    struct kp_db *db;
+    enum kp_recipient to;
+    const char *partner, *base;
+    size_t bytes;   /* of its datasets */
+    int64_t looked; /* at so many that he is offered, whether they are shown or not */
+    bool more;
+};
+
+static enum kp_code put_dataset(struct kp_buf *out, const struct page *p, const char *id,
+                                struct kp_err *err)
 {
-    int64_t n = 0;
-    bool begun = false;
-    struct kp_stmt *s = find_datasets(db, q, partner, err);
+    struct kp_json j = kp_json(out);
+    kp_json_begin(&j, '{');
+    kp_json_put_text(&j, "@type", "Dataset");
+    put_dataset_members(&j, p->db, id, p->partner, p->base, err);
+    kp_json_end(&j, '}');
+    return out->failed && !err->code ? share_starved(err) : err->code;
+}
+
+/* The first one always is; false: the page is full, or err says why not. */
+static bool put_next(struct kp_json *j, struct page *p, const char *id, size_t most,
+                     struct kp_err *err)
+{
+    struct kp_buf one;
+    kp_buf_init(&one, DATASET_BYTES);
+    bool goes = !put_dataset(&one, p, id, err) && (!p->bytes || p->bytes + one.len <= most);
+    if (goes && !p->bytes) {
+        kp_json_key(j, "dataset");
+        kp_json_begin(j, '[');
+    }
+    if (goes) {
+        kp_json_raw(j, kp_buf_text(&one));
+        p->bytes += one.len;
+    }
+    kp_buf_free(&one);
+    return goes;
+}
+
+static enum kp_code put_page(struct kp_json *j, struct page *p, const struct kp_dsp_query *q,
+                             struct kp_err *err)
+{
+    struct kp_stmt *s = find_datasets(p->db, q, p->partner, err);
     if (!s)
         return err->code;
-    while (kp_step(s, err) && n++ < q->limit) {
-        if (!share_goods_go(share, to, kp_column_text(s, 1)))
-            continue;
-        if (!begun) {
-            begun = true;
-            kp_json_key(j, "dataset");
-            kp_json_begin(j, '[');
-        }
-        kp_json_begin(j, '{');
-        kp_json_put_text(j, "@type", "Dataset");
-        if (put_dataset_members(j, db, kp_column_text(s, 0), partner, base, err))
-            break;
-        kp_json_end(j, '}');
+    while (!p->more && kp_step(s, err)) {
+        bool shown = share_goods_go(p->share, p->to, kp_column_text(s, 1));
+        p->more = p->looked == q->limit ||
+                  (shown && !put_next(j, p, kp_column_text(s, 0),
+                                      q->counted ? COUNTED_BYTES : PAGE_BYTES, err));
+        p->looked += !p->more;
     }
     kp_reset(s);
-    if (begun)
+    if (p->bytes)
         kp_json_end(j, ']');
-    *more = n > q->limit;
     return err->code;
 }
 
@@ -139,7 +172,6 @@ enum kp_code kp_share_show_catalogue(struct kp_share *s, enum kp_recipient to, c
     struct kp_arena arena = { 0 };
     struct share_self self;
     char base[KP_SHARE_URL];
-    bool more = false;
     *pages = (struct kp_pages){ -1, -1 };
     kp_share_base(s, base);
     if (kp_dsp_read_query(&q, text, len, &arena, err) || share_self(s, &arena, &self, err)) {
@@ -148,11 +180,12 @@ enum kp_code kp_share_show_catalogue(struct kp_share *s, enum kp_recipient to, c
     }
     q.offset = offset >= 0 ? offset : q.offset;
     struct kp_db *db = kp_store_reader(s->store, err);
+    struct page page = { .share = s, .db = db, .to = to, .partner = partner, .base = base };
     if (db) {
         kp_dsp_begin(j, "Catalog", NULL, NULL);
         kp_json_put_text(j, "@id", "urn:koppel:catalogue");
         kp_json_put_text(j, "participantId", self.id);
-        put_page(j, s, db, to, &q, partner, base, &more, err);
+        put_page(j, &page, &q, err);
         kp_json_key(j, "service");
         kp_json_begin(j, '[');
         put_service(j, base);
@@ -161,8 +194,8 @@ enum kp_code kp_share_show_catalogue(struct kp_share *s, enum kp_recipient to, c
     }
     kp_store_reader_done(s->store, db);
     kp_arena_free(&arena);
-    if (more)
-        pages->next = q.offset + q.limit;
+    if (page.more)
+        pages->next = q.offset + page.looked;
     if (q.offset > 0)
         pages->previous = q.offset > q.limit ? q.offset - q.limit : 0;
     return err->code;

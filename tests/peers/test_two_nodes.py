@@ -142,3 +142,25 @@ def test_a_machine_that_stands_longer_than_its_grace_time_has_fewer_free_hours_a
     assert week(2) == later, "the week after is as free as it was"
     say(3)
     wait_for(lambda: hours() > after + 7, 60, "it works again")
+
+
+def test_a_catalogue_of_very_long_terms_comes_page_by_page(two):
+    def long(i):
+        words = lambda what: [f"{what}-{i}-{k}-" + "x" * 140 for k in range(7)]
+        return {"purpose": words("purpose"), "recipient": [two.buyer.card["id"], *words("urn:company")]}
+
+    api, many = two.maker.api, 150
+    offer = lambda dataset, i: {"dataset": dataset, "signals": ["hall/line/**"], "terms": long(i), "partner": "buyer"}
+    size = len(json.dumps(api.ok("POST", "offers", offer("long-000", 0))["policy"]))
+    assert 256 << 10 < many * size
+    for i in range(1, many):
+        api.ok("POST", "offers", offer(f"long-{i:03}", i))
+    found = [d["id"] for d in two.buyer.node.json("catalogue", "maker")["datasets"]]
+    assert [d for d in found if d.startswith("long-")] == [f"long-{i:03}" for i in range(many)] and len(found) == len(set(found))
+    assert two.buyer.node.json("negotiate", "maker", f"long-{many - 1}", "--wait")["state"] == "FINALIZED"
+    for i in range(1, 200):
+        said = api.send("POST", "offers", offer("long-000", i))
+        if not said.ok:
+            break
+    assert "larger than 192 KiB in all" in said.json()["message"] and (150 << 10) // size < i < (256 << 10) // size
+    assert len(two.buyer.node.json("catalogue", "maker")["datasets"]) == len(found)
