@@ -152,9 +152,6 @@ enum kp_code kp_share_look(struct kp_share *, const char *partner, enum kp_deal,
  * pushes is taken. KP_EDENIED. */
 enum kp_code kp_share_pushed(struct kp_share *, const char *pid, const char *authorization,
                              struct kp_arena *, const char **partner, struct kp_err *);
-/* Lines of JSON as partners give data, each named as this node keeps it: the function of a step
- * becomes the last part of its path. What is no value (an interval, the end) is left out. */
-enum kp_code kp_share_lines(const char *text, size_t len, struct kp_buf *out, struct kp_err *);
 /* A page of the catalogue; offset >= 0 counts instead of the message's. */
 struct kp_pages { /* where those beside it begin; -1 = there is none */
     int64_t next, previous;
