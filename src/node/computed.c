@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/computed.h"
 
+#include "core/csv.h"
 #include "core/log.h"
 #include "flex/shop.h"
 #include "net/json_memory.h"
@@ -39,10 +40,8 @@ static void say(struct saying *s, const char *path, int64_t at, double value)
     char when[KP_TIME_TEXT];
     kp_time_print(at, when);
     kp_buf_str(&s->csv, s->n++ ? "" : "signal,time,value\n");
-    kp_buf_str(&s->csv, "\"");
-    for (const char *p = path; *p; p++)
-        kp_buf_printf(&s->csv, *p == '"' ? "\"\"" : "%c", *p);
-    kp_buf_printf(&s->csv, "\",%s,%.15g\n", when, value);
+    kp_csv_put_text(&s->csv, path, strlen(path));
+    kp_buf_printf(&s->csv, ",%s,%.15g\n", when, value);
 }
 
 /* The latest value; NaN: there is none. *at: its time. */
