@@ -253,7 +253,8 @@ json_t *share_own_target(struct kp_share *, const char *pid, struct kp_err *);
 /* ---- push.c: the thread that pushes ---- */
 enum kp_code share_push_start(struct kp_share *, struct kp_err *);
 void share_push_stop(struct kp_share *); /* after stopping is set */
-void share_push_wake(struct kp_share *); /* something may run or end */
+void share_push_begin(struct kp_share *); /* something may run; the thread begins with the first */
+void share_push_wake(struct kp_share *);  /* something may end */
 
 /* ---- keeper.c: what the gate asks ---- */
 enum kp_code share_keeper_new(struct kp_share *, struct kp_err *); /* and the gate */
