@@ -115,9 +115,19 @@ export function usePages<T>(path: string, of: (reply: any) => T[], idOf: (last: 
   useLayoutEffect(() => void load([]), [path]);
   return { data: list, more, busy, error, again: () => void load([]), older: () => void load(list ?? []) };
 }
+/** Reads a list of share to its end, page by page; for useApi. */
+export const toTheEnd = <R,>(key: keyof R & string) => async (path: string): Promise<R> => {
+  let reply = await api(path);
+  const all: { id: number | string }[] = reply[key];
+  while (reply.more && reply[key].length) {
+    reply = await api(`${path}?${query({ after: all[all.length - 1].id })}`);
+    all.push(...reply[key]);
+  }
+  return { [key]: all } as R;
+};
 export interface Fetched<T> { data: T | null; error: Error | null; again: () => void; busy: boolean }
 /** Asks when `path` or the epoch changes, and every so often while the page is seen. null: nothing is asked. */
-export function useApi<T = any>(path: string | null, everyMs = 0): Fetched<T> {
+export function useApi<T = any>(path: string | null, everyMs = 0, read: (path: string) => Promise<T> = api): Fetched<T> {
   const [state, set] = useState<{ data: T | null; error: Error | null; of: string | null; busy: boolean }>({ data: null, error: null, of: null, busy: !!path });
   const e = epoch.use(), round = useRef(0), [n, force] = useState(0);
   useLayoutEffect(() => { // not after the first paint: the answer is what is waited for
@@ -127,7 +137,7 @@ export function useApi<T = any>(path: string | null, everyMs = 0): Fetched<T> {
     const ask = async () => {
       if (document.hidden && everyMs) return void (timer = window.setTimeout(ask, everyMs));
       try {
-        const data = await api<T>(path);
+        const data = await read(path);
         if (mine === round.current) {
           set({ data, error: null, of: path, busy: false });
           drawn();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Other companies: who gets what under which terms, what has gone out, what waits for a person; what they offer; our own card.
 import { useState } from "preact/hooks";
-import { may, query, send, useApi } from "./api";
+import { api, may, query, send, toTheEnd, useApi } from "./api";
 import { Catalogue } from "./catalogue";
 import { Text, useAct } from "./form";
 import { bytes, count, date, day, type Key, t, word } from "./lang";
@@ -13,10 +13,16 @@ import { Answer, Choose, Confirm, copy, Dialog, download, Empty, Field, Mark, Pa
 interface Card { id: string; url: string | null; fingerprint?: string }
 interface Agreement { id: string; partner: string; side: "consumer" | "provider"; dataset: string; agreement: any; signals: string[] | null; state: "active" | "pending" | "ended"; made: string; ended: string | null; why: string | null }
 interface Sum { partner: string; agreement: string; values: number; intervals: number; bytes: number; exits: number; last: string; running: boolean }
-interface Exits { agreements: Sum[]; days: { partner: string; day: string; values: number; bytes: number }[] }
+interface Exits { agreements: Sum[]; moreAgreements: boolean; days: { partner: string; day: string; values: number; bytes: number }[] }
 interface Met { id: string; url: string; fingerprint: string; keyFingerprint: string; caFingerprint: string | null }
 
 const over = (d: Deal) => ["FINALIZED", "TERMINATED", "COMPLETED"].includes(d.state);
+const agreed = toTheEnd<{ agreements: Agreement[] }>("agreements"), negotiated = toTheEnd<{ negotiations: Deal[] }>("negotiations"), transferred = toTheEnd<{ transfers: Deal[] }>("transfers");
+const wentOut = async (path: string): Promise<Exits> => {
+  const all = await api<Exits>(path);
+  for (let page = all; page.moreAgreements && page.agreements.length; all.agreements.push(...page.agreements)) page = await api<Exits>(`${path}&skip=${all.agreements.length}`);
+  return all;
+};
 const DAYS = 14, at = (d: Deal, kind = "negotiations") => `${kind}/${d.id}`;
 /** What a person of ours may say next to it; none: the other side is to speak. */
 const next: Record<string, string | undefined> = { "provider REQUESTED": "agree", "consumer OFFERED": "accept", "provider ACCEPTED": "agree", "consumer AGREED": "verify", "provider VERIFIED": "finalize" };
@@ -94,8 +100,8 @@ function Add({ close }: { close: (done: boolean) => void }) {
 }
 
 function All({ adding, close }: { adding: boolean; close: () => void }) {
-  const p = useApi<{ partners: Partner[]; knocked: { id: string; last: string; times: number }[] }>("partners", 10000), a = useApi<{ agreements: Agreement[] }>("agreements", 5000), n = useApi<{ negotiations: Deal[] }>("negotiations", 5000), x = useApi<{ transfers: Deal[] }>("transfers", 5000);
-  const e = useApi<Exits>("exits?limit=1000", 15000), again = () => [p, a, n, x, e].forEach((f) => f.again()), deals = n.data?.negotiations ?? [];
+  const p = useApi<{ partners: Partner[]; knocked: { id: string; last: string; times: number }[] }>("partners", 10000), a = useApi("agreements", 5000, agreed), n = useApi("negotiations", 5000, negotiated), x = useApi("transfers", 5000, transferred);
+  const e = useApi("exits?limit=1000", 15000, wentOut), again = () => [p, a, n, x, e].forEach((f) => f.again()), deals = n.data?.negotiations ?? [];
   return <><Answer of={p}>{(d) => <>{deals.filter((one) => yes(one) && !one.waiting).map((one) => <Waiting key={one.id} d={one} changed={again} />)}
     {d.knocked.filter((k) => !d.partners.some((one) => one.id === k.id)).map((k) => <p class="notice" key={k.id}><span>{t("partners.knocked", { id: k.id, n: count(k.times) })} <Time at={k.last} />. {t("partners.knockedText")}</span></p>)}
     {a.error && <Problem error={a.error} again={again} />}

@@ -2,6 +2,7 @@
 // Figures by step: lines, and bars of parts.
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { type Bar, heightOf, mostOf } from "./bars";
 import { language, number, t } from "./lang";
 import { look } from "./theme";
 
@@ -39,10 +40,9 @@ export function Keys({ of }: { of: { name: string; ink: string; value?: string }
   return <ul class="keys">{of.map((k) => <li key={k.name} style={{ "--ink": `var(${k.ink})` }}><i aria-hidden="true" />{k.name}{k.value !== undefined && <b>{k.value}</b>}</li>)}</ul>;
 }
 
-export interface Bar { name: string; title: string; parts: { value: number; ink: string }[]; mark?: number }
 /** Bars side by side, each of its parts from below; `mark` is a line across it. Said in numbers in `title`. */
 export function Bars({ label, of, unit }: { label: string; of: Bar[]; unit: string }) {
-  const most = Math.max(1e-9, ...of.map((b) => Math.max(b.mark ?? 0, b.parts.reduce((n, p) => n + p.value, 0)))), high = (v: number) => `${Math.max(0, (v / most) * 100)}%`;
+  const most = mostOf(of), high = (v: number) => `${heightOf(v, most)}%`;
   return <figure class="bars" aria-label={label}><figcaption class="soft">{t("bars.most", { n: number(most >= 10 ? Math.round(most) : Number(most.toPrecision(2))), unit })}</figcaption>
     <ol tabIndex={of.length > 16 ? 0 : undefined}>{of.map((b, i) => <li key={i} title={b.title}><span class="hidden">{b.title}</span><div class="stack-of" aria-hidden="true">{b.mark !== undefined && <i class="most" style={{ height: high(b.mark) }} />}
       {b.parts.map((p, k) => p.value > 0 && <i key={k} style={{ height: high(p.value), background: `var(${p.ink})` }} />)}</div><small aria-hidden="true">{b.name}</small></li>)}</ol></figure>;

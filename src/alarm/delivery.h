@@ -83,5 +83,6 @@ static inline const char *channel_secret(char out[SECRET_NAME], const char *chan
 enum kp_code delivery_read(struct kp_db *, struct kp_delivery *, struct kp_err *); /* the stored plan */
 enum kp_code delivery_plan(struct kp_db *, const struct kp_alarm *, struct kp_err *); /* of a fresh alarm, in its transaction */
 bool delivery_stopping(void *engine);
+void alarms_begin_delivery(struct kp_alarms *); /* the plan may tell somebody now */
 bool delivery_turn(struct kp_alarms *, struct kp_err *); /* sends what is due; true: there was something */
 #endif

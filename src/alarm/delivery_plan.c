@@ -169,6 +169,8 @@ enum kp_code kp_alarms_put_delivery(struct kp_alarms *e, const char *json, struc
     kp_free(text);
     kp_delivery_free(d);
     kp_free(d);
+    if (!own.code)
+        alarms_begin_delivery(e);
     return own.code ? kp_fail(err, own.code, "%s", own.text) : KP_OK;
 }
 

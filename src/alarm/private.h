@@ -4,6 +4,8 @@
 /* What the files of src/alarm share. */
 #include "alarm/alarm.h"
 
+#include "core/worker.h"
+
 #include <pthread.h>
 
 /* One signal under one rule. */
@@ -53,7 +55,8 @@ struct kp_alarms {
 
     pthread_mutex_t writing; /* one at a time */
     int64_t certificates; /* the writing thread: monotonic, last looked at */
-    pthread_t thread, deliverer;
+    pthread_t thread;
+    struct kp_worker deliverer; /* begun when somebody is to be told */
     pthread_mutex_t sleep;
     pthread_cond_t wake;
     bool running, stop;

@@ -282,6 +282,7 @@ struct kp_alarms *kp_alarms_new(struct kp_hub *hub, struct kp_store *store, stru
     pthread_mutex_init(&e->lock, NULL);
     pthread_mutex_init(&e->writing, NULL);
     pthread_mutex_init(&e->sleep, NULL);
+    kp_worker_init(&e->deliverer);
     pthread_cond_init(&e->wake, NULL);
     struct kp_db *db = kp_store_reader(store, err);
     if (db && !rules_load(e, db, err) && !alarm_rows_load(e, db, err) && !alarms_resume(e, err)) {
@@ -359,20 +360,37 @@ static void *deliver(void *arg)
     return NULL;
 }
 
+/* Whether the plan names somebody; true when that cannot be said now. */
+static bool tells_somebody(struct kp_alarms *e)
+{
+    struct kp_err err = { 0 };
+    struct kp_delivery *d = kp_alloc(sizeof *d);
+    struct kp_db *db = d ? kp_store_reader(e->store, &err) : NULL;
+    bool somebody = !db || delivery_read(db, d, &err) || d->n_people || d->n_channels;
+    kp_store_reader_done(e->store, db);
+    if (d)
+        kp_delivery_free(d);
+    kp_free(d);
+    return somebody;
+}
+
+void alarms_begin_delivery(struct kp_alarms *e)
+{
+    if (tells_somebody(e) && !kp_worker_begin(&e->deliverer, deliver, e))
+        kp_warn("alarm", "no thread for messages: nobody is told until it is set again who is",
+                "%s", "");
+}
+
 enum kp_code kp_alarms_start(struct kp_alarms *e, struct kp_err *err)
 {
     e->stop = false;
-    bool first = pthread_create(&e->thread, NULL, run, e) == 0;
-    if (first && pthread_create(&e->deliverer, NULL, deliver, e) == 0) {
-        e->running = true;
-        return KP_OK;
-    }
-    if (first) {
-        wake_to_stop(e);
-        pthread_join(e->thread, NULL);
-    }
-    return kp_fail(err, KP_ENOMEM,
-                   "the alarms cannot start: too many threads or too little memory");
+    if (pthread_create(&e->thread, NULL, run, e) != 0)
+        return kp_fail(err, KP_ENOMEM,
+                       "the alarms cannot start: too many threads or too little memory");
+    e->running = true;
+    kp_worker_open(&e->deliverer);
+    alarms_begin_delivery(e);
+    return KP_OK;
 }
 
 void kp_alarms_stop(struct kp_alarms *e)
@@ -382,7 +400,7 @@ void kp_alarms_stop(struct kp_alarms *e)
         return;
     wake_to_stop(e);
     pthread_join(e->thread, NULL);
-    pthread_join(e->deliverer, NULL);
+    kp_worker_close(&e->deliverer);
     e->running = false;
     if (alarm_rows_write(e, &err))
         kp_warn("alarm", "the last changes are not written; they follow from the intervals",
@@ -400,6 +418,7 @@ void kp_alarms_free(struct kp_alarms *e)
     kp_free(e->first);
     kp_free(e->turning);
     kp_free(e->list);
+    kp_worker_free(&e->deliverer);
     pthread_cond_destroy(&e->wake);
     pthread_mutex_destroy(&e->sleep);
     pthread_mutex_destroy(&e->writing);

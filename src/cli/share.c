@@ -53,6 +53,31 @@ struct column {
     const char *head, *key;
 };
 
+/* All pages of it, as one reply. */
+static json_t *read_all(struct kp_cli *c, const char *what, struct kp_err *err)
+{
+    json_t *j = kp_client_at(c, "GET", what, NULL, NULL, NULL, err), *all = json_object_get(j, what);
+    while (j && json_is_true(json_object_get(j, "more")) && json_array_size(all)) {
+        const json_t *id = json_object_get(json_array_get(all, json_array_size(all) - 1), "id");
+        struct kp_buf url;
+        char number[24];
+        snprintf(number, sizeof number, "%lld", (long long)json_integer_value(id));
+        kp_buf_init(&url, 4096);
+        kp_buf_printf(&url, "/api/v1/%s", what);
+        kp_url_add(&url, "after", json_is_integer(id) ? number : json_string_value(id));
+        json_t *next = kp_client_get(c, kp_buf_text(&url), err);
+        kp_buf_free(&url);
+        if (!next) {
+            json_decref(j);
+            return NULL;
+        }
+        json_array_extend(all, json_object_get(next, what));
+        json_object_set(j, "more", json_object_get(next, "more"));
+        json_decref(next);
+    }
+    return j;
+}
+
 static int list(struct kp_cli *c, const char *what, const struct column *columns, size_t n)
 {
     struct kp_err err = { 0 };
@@ -60,7 +85,7 @@ static int list(struct kp_cli *c, const char *what, const struct column *columns
     char left[KP_COLUMNS_MAX + 1] = "";
     const char *heads[KP_COLUMNS_MAX];
     size_t i, k;
-    json_t *one, *j = kp_client_at(c, "GET", what, NULL, NULL, NULL, &err);
+    json_t *one, *j = read_all(c, what, &err);
     if (!j)
         return kp_fault(c, &err);
     if (c->json) {

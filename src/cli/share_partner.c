@@ -71,28 +71,70 @@ int kp_partner_meet(struct kp_cli *c, const char *url)
 }
 
 /* ---- audit --partner ---- */
-static json_t *ask(struct kp_cli *c, struct kp_err *err)
+enum { PAGE = 1000 };
+struct asking {
+    struct kp_cli *c;
+    const char *partner;
+    char since[KP_TIME_TEXT]; /* "" = all */
+};
+
+static json_t *ask_page(const struct asking *a, const char *key, int64_t number, struct kp_err *err)
 {
     struct kp_buf url;
-    const char *partner = kp_flag(c, "partner"), *from = kp_flag(c, "from");
+    char text[24];
+    kp_buf_init(&url, 4096);
+    kp_buf_str(&url, "/api/v1/exits");
+    snprintf(text, sizeof text, "%d", PAGE);
+    kp_url_add(&url, "limit", text);
+    if (strcmp(a->partner, "*") != 0)
+        kp_url_add(&url, "partner", a->partner);
+    if (*a->since)
+        kp_url_add(&url, "since", a->since);
+    snprintf(text, sizeof text, "%lld", (long long)number);
+    if (key)
+        kp_url_add(&url, key, text);
+    json_t *j = kp_client_get(a->c, kp_buf_text(&url), err);
+    kp_buf_free(&url);
+    return j;
+}
+
+/* The pages behind the first one of this list. */
+static enum kp_code read_on(const struct asking *a, json_t *j, const char *list, const char *more,
+                            const char *key, struct kp_err *err)
+{
+    json_t *all = json_object_get(j, list);
+    while (json_is_true(json_object_get(j, more)) && json_array_size(all)) {
+        const json_t *last = json_array_get(all, json_array_size(all) - 1);
+        bool skips = strcmp(key, "skip") == 0;
+        json_t *next = ask_page(a, key, skips ? (int64_t)json_array_size(all) : kp_integer(last, "id"),
+                                err);
+        if (!next)
+            return err->code;
+        json_array_extend(all, json_object_get(next, list));
+        json_object_set(j, more, json_object_get(next, more));
+        json_decref(next);
+    }
+    return KP_OK;
+}
+
+/* All agreements; one by one only where that is shown. */
+static json_t *ask(struct kp_cli *c, struct kp_err *err)
+{
+    const char *from = kp_flag(c, "from");
+    struct asking a = { .c = c, .partner = kp_flag(c, "partner") };
     int64_t since = KP_NO_TIME;
-    char at[KP_TIME_TEXT];
     if (from && !kp_read_time(c, from, kp_utc(&kp_clock_system), &since)) {
         kp_fail(err, KP_EINVALID, "--from takes a time such as -1d");
         return NULL;
     }
-    kp_buf_init(&url, 4096);
-    kp_buf_str(&url, "/api/v1/exits");
-    kp_url_add(&url, "limit", c->json ? "1000" : "100");
-    if (strcmp(partner, "*") != 0)
-        kp_url_add(&url, "partner", partner);
-    if (from) {
-        kp_time_print(since, at);
-        kp_url_add(&url, "since", at);
-    }
-    json_t *j = kp_client_get(c, kp_buf_text(&url), err);
-    kp_buf_free(&url);
-    return j;
+    if (from)
+        kp_time_print(since, a.since);
+    json_t *j = ask_page(&a, NULL, 0, err);
+    if (j && !read_on(&a, j, "agreements", "moreAgreements", "skip", err) &&
+        (!c->json || !read_on(&a, j, "exits", "more", "after", err)))
+        return j;
+    json_decref(j);
+    return NULL;
 }
 
 static void join(const json_t *signals, size_t most, char *out, size_t size)

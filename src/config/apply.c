@@ -53,13 +53,13 @@ static enum kp_code check_labels(struct kp_plan *p, enum kp_recipient to, struct
              : KP_OK;
 }
 
-enum kp_code kp_apply(struct kp_node *node, enum kp_recipient to, const char *yaml, size_t len, const char *file_name,
+enum kp_code kp_apply(struct kp_node *node, struct kp_applier by, const char *yaml, size_t len, const char *file_name,
                       bool dry_run, bool prune, struct kp_buf *plan_json, struct kp_err *err)
 {
     struct kp_config config = { 0 };
     struct kp_plan plan = { 0 };
     if (!check_size(len, file_name, err) && !kp_config_read(&config, yaml, len, file_name, err) &&
-        !kp_plan_make(&plan, node, &config, prune, err) && !check_labels(&plan, to, err)) {
+        !kp_plan_make(&plan, node, &config, by, prune, err) && !check_labels(&plan, by.to, err)) {
         kp_plan_json(&plan, plan_json);
         if (!dry_run)
             kp_plan_run(&plan, err);

@@ -12,14 +12,20 @@
  * refused, nor in the other, which says so. */
 #include "gate/gate.h"
 #include "node/node.h"
+#include "store/secret.h"
 
 enum { KP_APPLY_BYTES_MAX = 4 << 20 };
 
+struct kp_applier { /* who applies a file */
+    enum kp_recipient to;
+    enum kp_role role;
+};
+
 /* Makes the node match the file. The plan, also of a dry run, is appended to `plan_json` as
- * [{"action":"add|change|remove","kind":"asset|coupling|node|signal|setting|retention","name":...,"detail":...}].
+ * [{"action":"add|change|remove","kind":"asset|coupling|node|signal|setting|retention|alarm rule|partner|offer","name":...,"detail":...}].
  * `prune` removes what the node has and the file does not, within the kinds the file names: couplings;
- * subscribed nodes of a coupling that lists nodes; signals that no coupling feeds; assets without signals. The delivery of alarms is one whole and a setting. */
-enum kp_code kp_apply(struct kp_node *, enum kp_recipient, const char *yaml, size_t len, const char *file_name, bool dry_run,
+ * subscribed nodes of a coupling that lists nodes; signals that no coupling feeds; assets without signals; rules of alarms; offers and partners, who are the owner's. The delivery of alarms is one whole and a setting. */
+enum kp_code kp_apply(struct kp_node *, struct kp_applier, const char *yaml, size_t len, const char *file_name, bool dry_run,
                       bool prune, struct kp_buf *plan_json, struct kp_err *);
 
 /* Everything that can be checked without a node. */

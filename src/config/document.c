@@ -49,7 +49,7 @@ static json_t *json_of(struct taking *t, const struct kp_yaml *y)
     return all;
 }
 
-json_t *kp_plan_tree(const struct kp_config_entry *e)
+json_t *kp_config_json(const struct kp_config_entry *e)
 {
     struct taking t = { .entry = e };
     return json_of(&t, e->tree);
@@ -58,7 +58,7 @@ json_t *kp_plan_tree(const struct kp_config_entry *e)
 /* The document as REST takes it, in the plan's arena. */
 static const char *text_of(struct kp_plan *p, const struct kp_config_entry *e)
 {
-    json_t *plan = kp_plan_tree(e);
+    json_t *plan = kp_config_json(e);
     char *text = kp_json_dump(plan, JSON_COMPACT);
     const char *copy = text ? kp_arena_strdup(&p->arena, text) : NULL;
     kp_free(text);
@@ -291,6 +291,11 @@ static void put_value(struct kp_buf *out, unsigned indent, const json_t *v)
         kp_buf_printf(out, "%s- ", spaces);
         kp_yaml_put_lines(out, spaces, json_string_value(one));
     }
+}
+
+void kp_config_put_entry(struct kp_buf *out, const json_t *entry)
+{
+    put_map(out, "- ", 4, entry);
 }
 
 static bool says_anything(const struct document *d, const json_t *j)

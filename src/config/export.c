@@ -349,7 +349,8 @@ static enum kp_code write_all(struct exporting *x)
     }
     if (kp_alarms_rules(kp_node_alarms(x->node), NULL, put_alarm, x, x->err) ||
         kp_watches_each(kp_node_watches(x->node), NULL, put_watch, x, x->err) ||
-        kp_export_documents(x->node, x->out, x->err) || kp_export_shield(x->node, x->to, x->out, x->err))
+        kp_export_documents(x->node, x->out, x->err) || kp_export_share(x->node, x->out, x->err) ||
+        kp_export_shield(x->node, x->to, x->out, x->err))
         return x->err->code;
     if (x->left_out)
         kp_buf_printf(x->out, "\n# left out, for they are labelled secret: %zu assets and signals; do not prune with this file\n", x->left_out);

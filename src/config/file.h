@@ -8,8 +8,8 @@
 
 enum kp_config_kind { KP_CONFIG_ASSET, KP_CONFIG_COUPLING, KP_CONFIG_SIGNAL, KP_CONFIG_SETTING, KP_CONFIG_RETENTION,
                       KP_CONFIG_ALARM, KP_CONFIG_DELIVERY, KP_CONFIG_CALENDAR, KP_CONFIG_SHOP, KP_CONFIG_ORDERS,
-                      KP_CONFIG_WATCH, KP_CONFIG_COLLECTION, KP_CONFIG_DEVICE, KP_CONFIG_FEED,
-                      KP_CONFIG_ALIASES, KP_CONFIG_KINDS };
+                      KP_CONFIG_WATCH, KP_CONFIG_PARTNER, KP_CONFIG_OFFER, KP_CONFIG_COLLECTION,
+                      KP_CONFIG_DEVICE, KP_CONFIG_FEED, KP_CONFIG_ALIASES, KP_CONFIG_KINDS };
 
 struct kp_config_field {
     struct kp_field f;          /* the word and text that the node takes */

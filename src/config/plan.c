@@ -89,17 +89,18 @@ enum kp_code kp_plan_field(struct kp_plan *p, struct kp_plan_step *s, const char
     return secret ? describe(p, s, key, NULL, "(new secret)") : describe(p, s, key, old, new);
 }
 
-enum kp_code kp_plan_make(struct kp_plan *p, struct kp_node *node, struct kp_config *config, bool prune,
-                          struct kp_err *err)
+enum kp_code kp_plan_make(struct kp_plan *p, struct kp_node *node, struct kp_config *config,
+                          struct kp_applier by, bool prune, struct kp_err *err)
 {
     static enum kp_code (*const parts[])(struct kp_plan *) = { kp_plan_settings, kp_plan_retention, kp_plan_assets,
                                                                kp_plan_couplings, kp_plan_nodes, kp_plan_signals,
                                                                kp_plan_alarms, kp_plan_watches, kp_plan_documents,
-                                                               kp_plan_shield };
+                                                               kp_plan_partners, kp_plan_offers, kp_plan_shield };
     static enum kp_code (*const removals[])(struct kp_plan *) = { kp_plan_remove_signals, kp_plan_remove_couplings,
                                                                   kp_plan_remove_assets, kp_plan_remove_alarms,
-                                                                  kp_plan_remove_watches, kp_plan_remove_shield };
-    *p = (struct kp_plan){ .node = node, .config = config, .prune = prune, .err = err };
+                                                                  kp_plan_remove_watches, kp_plan_remove_offers,
+                                                                  kp_plan_remove_partners, kp_plan_remove_shield };
+    *p = (struct kp_plan){ .node = node, .config = config, .by = by, .prune = prune, .err = err };
     if (kp_config_side_files(config, err) ||
         kp_node_couplings(node, NULL, &p->arena, &p->couplings, &p->n_couplings, err))
         return err->code;

@@ -3,6 +3,7 @@
 #define KOPPEL_CONFIG_PLAN_H
 /* What has to change so that a node matches a file: steps in the order in which they are done. Making a plan
  * only looks; everything that can be refused is refused here. */
+#include "config/apply.h"
 #include "config/file.h"
 
 #include <jansson.h>
@@ -34,6 +35,7 @@ struct kp_plan_wanted { /* where a node of the file shall stand */
 struct kp_plan {
     struct kp_node *node;
     struct kp_config *config;
+    struct kp_applier by;
     bool prune;
     struct kp_arena arena;
     struct kp_plan_step *steps;
@@ -47,7 +49,8 @@ struct kp_plan {
     struct kp_err *err;
 };
 
-enum kp_code kp_plan_make(struct kp_plan *, struct kp_node *, struct kp_config *, bool prune, struct kp_err *);
+enum kp_code kp_plan_make(struct kp_plan *, struct kp_node *, struct kp_config *, struct kp_applier, bool prune,
+                          struct kp_err *);
 void kp_plan_json(const struct kp_plan *, struct kp_buf *);
 enum kp_code kp_plan_run(struct kp_plan *, struct kp_err *);
 void kp_plan_free(struct kp_plan *);
@@ -71,15 +74,23 @@ enum kp_code kp_plan_alarms(struct kp_plan *);
 enum kp_code kp_plan_watches(struct kp_plan *);
 enum kp_code kp_plan_remove_watches(struct kp_plan *);
 enum kp_code kp_plan_documents(struct kp_plan *); /* delivery, calendar, shop floor */
+/* What an entry with a tree says, with its secrets; NULL: out of memory. json_decref it. */
+json_t *kp_config_json(const struct kp_config_entry *);
+/* An object as an entry of a list, two spaces in. */
+void kp_config_put_entry(struct kp_buf *yaml, const json_t *);
 enum kp_code kp_export_documents(struct kp_node *, struct kp_buf *yaml, struct kp_err *);
-/* An entry or section that is one whole, with its secrets; NULL: out of memory. json_decref it. */
-json_t *kp_plan_tree(const struct kp_config_entry *);
 /* A map at that indent; `first` stands before its first member, where a list's dash is. */
 void kp_export_map(struct kp_buf *yaml, const char *first, unsigned indent, const json_t *map);
 enum kp_code kp_plan_shield(struct kp_plan *); /* collections, devices, feeds, other names of makers */
 enum kp_code kp_export_shield(struct kp_node *, enum kp_recipient, struct kp_buf *yaml, struct kp_err *);
 enum kp_code kp_plan_remove_shield(struct kp_plan *);
 enum kp_code kp_plan_remove_alarms(struct kp_plan *);
+enum kp_code kp_plan_partners(struct kp_plan *);
+enum kp_code kp_plan_offers(struct kp_plan *);
+enum kp_code kp_plan_remove_offers(struct kp_plan *);
+enum kp_code kp_plan_remove_partners(struct kp_plan *);
+/* Sections partners and offers. */
+enum kp_code kp_export_share(struct kp_node *, struct kp_buf *yaml, struct kp_err *);
 enum kp_code kp_plan_couplings(struct kp_plan *);
 enum kp_code kp_plan_nodes(struct kp_plan *);
 enum kp_code kp_plan_signals(struct kp_plan *);

@@ -52,7 +52,7 @@ static json_t *no_memory(struct kp_err *err)
 static json_t *feed_body(const struct kp_config_entry *e, struct kp_err *err)
 {
     static const char *const common[] = { "name", "kind", "url", "every", "enabled", NULL };
-    json_t *settings = kp_plan_tree(e), *body = json_object(), *secrets = json_object();
+    json_t *settings = kp_config_json(e), *body = json_object(), *secrets = json_object();
     for (size_t i = 0; common[i]; i++)
         move(settings, body, common[i]);
     for (size_t i = 0; i < e->n; i++)
@@ -74,7 +74,7 @@ static json_t *feed_body(const struct kp_config_entry *e, struct kp_err *err)
 static json_t *collection_body(const struct kp_config_entry *e, json_t **members,
                                struct kp_err *err)
 {
-    json_t *body = kp_plan_tree(e), *m;
+    json_t *body = kp_config_json(e), *m;
     size_t i;
     *members = json_incref(json_object_get(body, "members"));
     json_object_del(body, "members");
@@ -93,7 +93,7 @@ static json_t *collection_body(const struct kp_config_entry *e, json_t **members
 static json_t *device_body(const struct kp_config_entry *e, const json_t *now, struct kp_err *err)
 {
     const char *key;
-    json_t *value, *body = kp_plan_tree(e);
+    json_t *value, *body = kp_config_json(e);
     json_object_foreach((json_t *)(uintptr_t)now, key, value)
     {
         bool field = strcmp(key, "id") != 0 && strcmp(key, "made") != 0;

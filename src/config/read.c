@@ -582,6 +582,44 @@ static enum kp_code read_delivery(struct reading *r, const struct kp_yaml *y, st
     return read_document(r, y, list) ? r->err->code : note_secrets(r, y, delivery_secrets, list->entries);
 }
 
+/* ---- partners and offers: checked as a whole when the plan is made ---- */
+static enum kp_code read_whole(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e,
+                               const char *const *known)
+{
+    const struct kp_yaml *name = child(map, known[0]);
+    if (!name)
+        return kp_yaml_fail(r->file, map->at, r->err, KP_EINVALID, "an entry here needs a '%s'", known[0]);
+    for (const struct kp_yaml *y = map->first; y; y = y->next) {
+        size_t k = 0;
+        while (known[k] && strcmp(known[k], y->key) != 0)
+            k++;
+        if (!known[k])
+            return unknown_key(r, y, known);
+    }
+    e->name = name->text;
+    e->at = name->at;
+    e->tree = map;
+    return need_kind(r, name, KP_YAML_TEXT, name->key);
+}
+
+static enum kp_code read_partner(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
+{
+    static const char *const known[] = { "name", "id", "url", "key", "ca", "token-file", "identity", NULL };
+    const struct kp_yaml *token = child(map, "token-file");
+    if (child(map, "token"))
+        return secret_here(r, child(map, "token"), "token");
+    if (read_whole(r, map, e, known) || !token || need_kind(r, token, KP_YAML_TEXT, token->key))
+        return r->err->code;
+    return add_file(r, e, token, "token", true);
+}
+
+static enum kp_code read_offer(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
+{
+    static const char *const known[] = { "id",     "dataset", "partner",   "signals",  "capacity", "figures",
+                                         "policy", "terms",   "automatic", "description", NULL };
+    return read_whole(r, map, e, known);
+}
+
 /* ---- the file ---- */
 static const struct {
     const char *key, *name;
@@ -603,6 +641,8 @@ static const struct {
     [KP_CONFIG_DEVICE] = { "devices", "device", read_named, NULL },
     [KP_CONFIG_FEED] = { "feeds", "feed", read_feed, NULL },
     [KP_CONFIG_ALIASES] = { "vendor-aliases", "other names of makers", NULL, read_text },
+    [KP_CONFIG_PARTNER] = { "partners", "partner", read_partner, NULL },
+    [KP_CONFIG_OFFER] = { "offers", "offer", read_offer, NULL },
 };
 
 const char *kp_config_kind_name(enum kp_config_kind kind)
@@ -634,7 +674,7 @@ enum kp_code kp_config_read(struct kp_config *c, const char *yaml, size_t len, c
     if (!root || (root->kind == KP_YAML_TEXT && !*root->text))
         return KP_OK;
     if (root->kind != KP_YAML_MAP)
-        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings, retention, alarms, alarm-delivery, watches, calendar, shop, orders, collections, devices, feeds or vendor-aliases");
+        return wrong(&r, root->at, "the file must be a map of sections such as assets, couplings and signals");
     for (const struct kp_yaml *y = root->first; y && !err->code; y = y->next)
         read_kind(&r, y);
     return err->code;

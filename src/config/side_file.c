@@ -66,7 +66,8 @@ static enum kp_code read_files_of(struct kp_config *c, struct kp_config_entry *e
 
 enum kp_code kp_config_side_files(struct kp_config *c, struct kp_err *err)
 {
-    static const enum kp_config_kind kinds[] = { KP_CONFIG_COUPLING, KP_CONFIG_DELIVERY, KP_CONFIG_FEED };
+    static const enum kp_config_kind kinds[] = { KP_CONFIG_COUPLING, KP_CONFIG_DELIVERY, KP_CONFIG_PARTNER,
+                                                KP_CONFIG_FEED };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         struct kp_config_list *list = &c->list[kinds[k]];
         for (size_t i = 0; i < list->n; i++)

@@ -7,7 +7,7 @@
 #include "core/err.h"
 #include "core/mem.h"
 
-enum { KP_YAML_DEPTH = 8, KP_YAML_KEYS_MAX = 200 };
+enum { KP_YAML_DEPTH = 12, KP_YAML_KEYS_MAX = 200 };
 
 enum kp_yaml_kind { KP_YAML_TEXT, KP_YAML_LIST, KP_YAML_MAP };
 

@@ -355,37 +355,60 @@ struct kp_inbox *kp_inbox_new(struct kp_shop *shop, const char *dir, struct kp_e
     snprintf(in->dir, sizeof in->dir, "%s", whole ? whole : dir);
     free(whole);
     in->shop = shop;
+    kp_worker_init(&in->worker);
     in->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     in->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (in->wake >= 0 && in->notify >= 0)
+    if (in->wake >= 0 && in->notify >= 0) {
+        shop->inbox = in;
         return in;
+    }
     kp_fail(err, KP_EIO, "the folders of orders cannot be watched: %s", strerror(errno));
     kp_inbox_free(in);
     return NULL;
 }
 
-enum kp_code kp_inbox_start(struct kp_inbox *in, struct kp_err *err)
+/* Whether the settings name one; true when that cannot be said now. */
+static bool has_folders(struct kp_inbox *in)
 {
-    if (pthread_create(&in->thread, NULL, work, in))
-        return kp_fail(err, KP_EIO, "no thread for the folders of orders");
-    in->running = true;
-    return KP_OK;
+    struct kp_err err = { 0 };
+    struct kp_folders folders = { 0 };
+    struct kp_buf text;
+    kp_buf_init(&text, KP_FOLDERS_TEXT + 16);
+    if (!kp_shop_stored_document(in->shop, KP_SHOP_FOLDERS, &text, &err) && !text.failed)
+        kp_folders_parse(kp_buf_text(&text), &folders, &err);
+    bool some = err.code || text.failed || folders.n;
+    kp_folders_free(&folders);
+    kp_buf_free(&text);
+    return some;
+}
+
+void kp_inbox_begin(struct kp_inbox *in)
+{
+    if (has_folders(in) && !kp_worker_begin(&in->worker, work, in))
+        kp_warn("orders", "no thread for the folders of orders: they wait until they are set again",
+                "%s", "");
+}
+
+void kp_inbox_start(struct kp_inbox *in)
+{
+    kp_worker_open(&in->worker);
+    kp_inbox_begin(in);
 }
 
 void kp_inbox_stop(struct kp_inbox *in)
 {
     atomic_store(&in->stopping, true);
-    if (!in->running)
-        return;
     eventfd_write(in->wake, 1);
-    pthread_join(in->thread, NULL);
-    in->running = false;
+    kp_worker_close(&in->worker);
 }
 
 void kp_inbox_free(struct kp_inbox *in)
 {
     if (!in)
         return;
+    if (in->shop->inbox == in)
+        in->shop->inbox = NULL;
+    kp_worker_free(&in->worker);
     close_all(in);
     kp_free(in->text);
     if (in->wake >= 0)

@@ -12,7 +12,8 @@
 struct kp_inbox;
 /* `dir`: of the node; folders without a path of their own are made in orders/ below it. */
 struct kp_inbox *kp_inbox_new(struct kp_shop *, const char *dir, struct kp_err *);
-enum kp_code kp_inbox_start(struct kp_inbox *, struct kp_err *);
+void kp_inbox_start(struct kp_inbox *); /* the thread begins with the first folder */
+void kp_inbox_begin(struct kp_inbox *); /* the settings may name one now; any thread */
 void kp_inbox_stop(struct kp_inbox *);
 void kp_inbox_free(struct kp_inbox *);
 /* One look at all folders, for tests; true when a file is waited for. */

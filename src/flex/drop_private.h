@@ -2,6 +2,7 @@
 #ifndef KOPPEL_FLEX_DROP_PRIVATE_H
 #define KOPPEL_FLEX_DROP_PRIVATE_H
 /* What the files of the folder drop share. */
+#include "core/worker.h"
 #include "flex/drop.h"
 #include "flex/order_private.h"
 #include "flex/order_reading.h"
@@ -33,8 +34,7 @@ struct drop_folder {
 struct kp_inbox {
     struct kp_shop *shop;
     char dir[KP_PATH_MAX];
-    pthread_t thread;
-    bool running;
+    struct kp_worker worker; /* begun when there is a folder */
     int wake, notify; /* eventfd, inotify */
     atomic_bool stopping;
     char *text; /* the settings in force, as they stand in the file */

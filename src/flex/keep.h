@@ -33,6 +33,7 @@ struct kp_shop {
     atomic_bool stopping;
     atomic_bool hurry; /* days are missed: the thread looks now */
     struct shop_orders orders;
+    struct kp_inbox *inbox; /* that is told of other folders; NULL: none */
 };
 bool shop_stopping(struct kp_shop *);
 /* Until the time is over, the end has come, or `early` (may be NULL) is true. */

@@ -5,6 +5,7 @@
 #include "flex/report_private.h"
 
 #include "core/log.h"
+#include "flex/drop.h"
 #include "flex/folders.h"
 #include "net/json_memory.h"
 
@@ -143,6 +144,8 @@ enum kp_code kp_shop_put_document(struct kp_shop *s, enum kp_shop_document which
         return err->code;
     atomic_store(&s->report_now, true);
     shop_hurry(s); /* days are to be made anew, and a report may go now */
+    if (which == KP_SHOP_FOLDERS && s->inbox)
+        kp_inbox_begin(s->inbox);
     return KP_OK;
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/computed.h"
 
+#include "core/csv.h"
 #include "core/log.h"
+#include "core/worker.h"
 #include "flex/shop.h"
 #include "net/json_memory.h"
 #include "node/import.h"
@@ -21,8 +23,8 @@ static const char labelled_key[] = "share.computed";
 
 struct kp_computed {
     struct kp_node *node;
-    pthread_t thread;
-    bool running, stopping, hurry;
+    struct kp_worker worker; /* begun when something is to be worked out */
+    bool stopping, hurry;
     pthread_mutex_t lock;
     pthread_cond_t wake;
 };
@@ -39,10 +41,8 @@ static void say(struct saying *s, const char *path, int64_t at, double value)
     char when[KP_TIME_TEXT];
     kp_time_print(at, when);
     kp_buf_str(&s->csv, s->n++ ? "" : "signal,time,value\n");
-    kp_buf_str(&s->csv, "\"");
-    for (const char *p = path; *p; p++)
-        kp_buf_printf(&s->csv, *p == '"' ? "\"\"" : "%c", *p);
-    kp_buf_printf(&s->csv, "\",%s,%.15g\n", when, value);
+    kp_csv_put_text(&s->csv, path, strlen(path));
+    kp_buf_printf(&s->csv, ",%s,%.15g\n", when, value);
 }
 
 /* The latest value; NaN: there is none. *at: its time. */
@@ -356,6 +356,7 @@ struct kp_computed *kp_computed_new(struct kp_node *node, struct kp_err *err)
         return NULL;
     }
     c->node = node;
+    kp_worker_init(&c->worker);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&c->wake, &monotonic);
@@ -364,16 +365,33 @@ struct kp_computed *kp_computed_new(struct kp_node *node, struct kp_err *err)
     return c;
 }
 
-enum kp_code kp_computed_start(struct kp_computed *c, struct kp_err *err)
+/* Whether there is a dataset of that kind, or a label to be taken back. */
+static bool has_work(struct kp_computed *c)
 {
-    if (pthread_create(&c->thread, NULL, work, c))
-        return kp_fail(err, KP_EIO, "no thread for what is worked out for partners");
-    c->running = true;
-    return KP_OK;
+    struct kp_err err = { 0 };
+    json_t *folders = json_array(), *all = datasets(c, folders, &err), *old = labelled(c, &err);
+    bool some = err.code || json_array_size(all) || json_array_size(old);
+    json_decref(old);
+    json_decref(all);
+    json_decref(folders);
+    return some;
+}
+
+static void begin(struct kp_computed *c)
+{
+    if (has_work(c) && !kp_worker_begin(&c->worker, work, c))
+        kp_warn("share", "no thread for what is worked out for partners, tried again", "%s", "");
+}
+
+void kp_computed_start(struct kp_computed *c)
+{
+    kp_worker_open(&c->worker);
+    begin(c);
 }
 
 void kp_computed_hurry(struct kp_computed *c)
 {
+    begin(c);
     pthread_mutex_lock(&c->lock);
     c->hurry = true;
     pthread_cond_broadcast(&c->wake);
@@ -382,20 +400,20 @@ void kp_computed_hurry(struct kp_computed *c)
 
 void kp_computed_stop(struct kp_computed *c)
 {
-    if (!c || !c->running)
+    if (!c)
         return;
     pthread_mutex_lock(&c->lock);
     c->stopping = true;
     pthread_cond_broadcast(&c->wake);
     pthread_mutex_unlock(&c->lock);
-    pthread_join(c->thread, NULL);
-    c->running = false;
+    kp_worker_close(&c->worker);
 }
 
 void kp_computed_free(struct kp_computed *c)
 {
     if (!c)
         return;
+    kp_worker_free(&c->worker);
     pthread_cond_destroy(&c->wake);
     pthread_mutex_destroy(&c->lock);
     kp_free(c);

@@ -10,7 +10,7 @@
 struct kp_node;
 struct kp_computed;
 struct kp_computed *kp_computed_new(struct kp_node *, struct kp_err *);
-enum kp_code kp_computed_start(struct kp_computed *, struct kp_err *);
+void kp_computed_start(struct kp_computed *); /* a thread begins when there is something to work out */
 void kp_computed_stop(struct kp_computed *);
 void kp_computed_free(struct kp_computed *);  /* NULL is allowed */
 void kp_computed_hurry(struct kp_computed *); /* datasets have changed; any thread */

@@ -168,14 +168,15 @@ enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
         return err->code;
     if (kp_couplings_make_identity(node->store, node->name, err) || kp_alarms_start(node->alarms, err) ||
         kp_shop_start(node->shop, err) || kp_share_start(node->share, err) || kp_hub_start(node->hub, err) ||
-        kp_inbox_start(node->inbox, err) || kp_shield_start(node->shield, err) ||
-        kp_computed_start(node->computed, err) || kp_watches_start(node->watches, err)) {
+        kp_shield_start(node->shield, err) || kp_watches_start(node->watches, err)) {
         kp_share_stop(node->share);
         kp_shop_stop(node->shop);
         kp_alarms_stop(node->alarms);
         kp_store_stop(node->store);
         return err->code;
     }
+    kp_inbox_start(node->inbox);
+    kp_computed_start(node->computed);
     node->running = true;
     kp_audit_event(node->store, "start", node->name, "koppel " KOPPEL_VERSION);
     return KP_OK;

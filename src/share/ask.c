@@ -80,7 +80,7 @@ static void put_offers(struct kp_json *j, const json_t *dataset)
                 kp_dsp_put(j, kp_dsp_rule_words[k], json_object_get(o, kp_dsp_rule_words[k]));
         kp_json_end(j, '}');
         kp_json_key(j, "words");
-        share_words(j, o);
+        kp_share_words(j, o);
         kp_json_end(j, '}');
     }
     kp_json_end(j, ']');
@@ -101,7 +101,7 @@ static void put_datasets(struct kp_json *j, const json_t *catalogue)
     }
 }
 
-enum { PAGES_MAX = 100, PAGES_WITHIN_S = 30 };
+enum { PAGES_MAX = 1000, PAGES_WITHIN_S = 30 };
 enum kp_code kp_share_catalogue(struct kp_share *s, const char *name, struct kp_json *j,
                                 struct kp_err *err)
 {
@@ -114,15 +114,21 @@ enum kp_code kp_share_catalogue(struct kp_share *s, const char *name, struct kp_
                           ? NULL
                           : below(&p, &arena, "/catalog/request", NULL, err);
     int64_t end = kp_mono(s->clock) + PAGES_WITHIN_S * KP_SECOND;
-    for (int i = 0; url && i < PAGES_MAX && !err->code; i++) {
+    for (int i = 0; url && !err->code; i++) {
+        struct kp_arena of_page = { 0 };
         const char *next = NULL;
+        if (i == PAGES_MAX) {
+            kp_fail(err, KP_EPEER, "the catalogue of partner %.60s has more than %d pages", p.name,
+                    PAGES_MAX);
+            break;
+        }
         if (kp_mono(s->clock) > end) {
             kp_fail(err, KP_EPEER,
                     "partner %.60s is slow: not all of his catalogue came within %d seconds",
                     p.name, PAGES_WITHIN_S);
             break;
         }
-        json_t *page = ask(s, &p, url, body, "Catalog", &arena, &next, err);
+        json_t *page = ask(s, &p, url, body, "Catalog", &of_page, &next, err);
         if (page && !begun) {
             kp_json_begin(j, '{');
             kp_json_put_text(j, "partner", p.name);
@@ -134,7 +140,10 @@ enum kp_code kp_share_catalogue(struct kp_share *s, const char *name, struct kp_
         if (page)
             put_datasets(j, page);
         json_decref(page);
-        url = next && share_same_origin(next, p.url) ? next : NULL;
+        url = next && share_same_origin(next, p.url) ? kp_arena_strdup(&arena, next) : NULL;
+        if (next && share_same_origin(next, p.url) && !url)
+            share_starved(err);
+        kp_arena_free(&of_page);
     }
     if (begun) {
         kp_json_end(j, ']');

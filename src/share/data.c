@@ -304,9 +304,18 @@ static void note(struct kp_data *d)
 {
     struct kp_err err = { 0 };
     d->noted = mono(d);
+    d->noted_count = d->exit.values + d->exit.intervals;
     if (share_exit_put(d->share, &d->exit, &err) && err.code != KP_ESTOPPED)
         kp_error("share", "how much went out to a partner cannot be written down",
                  "partner=%s why=%s", kp_log_quote(d->exit.partner), kp_log_quote(err.text));
+}
+
+/* Soon after a row tells of less than half, now and then in any case. */
+static bool must_note(const struct kp_data *d)
+{
+    int64_t count = d->exit.values + d->exit.intervals, age = mono(d) - d->noted;
+    bool little = count > d->noted_count && count / 2 >= d->noted_count;
+    return age > NOTE_EVERY || (little && (!d->noted_count || age > KP_SECOND));
 }
 
 static void fail(struct kp_data *d, const struct kp_err *err, struct kp_buf *out)
@@ -338,7 +347,7 @@ enum kp_data_next kp_data_next(struct kp_data *d, struct kp_buf *out)
         fail(d, &err, out);
     kp_digest_add(&d->exit.digest, out->data + begins, out->len - begins);
     d->exit.bytes += (int64_t)(out->len - begins);
-    if (!d->over && mono(d) - d->noted > NOTE_EVERY)
+    if (!d->over && must_note(d))
         note(d);
     return d->over ? KP_DATA_OVER : busy ? KP_DATA_MORE : KP_DATA_WAIT;
 }

@@ -88,7 +88,7 @@ struct kp_data {
     uint64_t version; /* of the model, then */
     /* the exit */
     struct share_exit exit;
-    int64_t noted; /* monotonic */
+    int64_t noted, noted_count; /* monotonic; values and intervals that the row told of then */
 };
 
 /* ---- data_write.c ---- */

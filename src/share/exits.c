@@ -100,21 +100,25 @@ static void put_exit(struct listing *l, struct kp_stmt *row)
     kp_json_put_text(l->j, "why", kp_column_text(row, 15));
 }
 
-/* ?1: the partner, "" = all; ?2: begun since; ?3: rows; ?4: older than this one. */
+/* ?1: the partner, "" = all; ?2: begun since; ?3: rows; ?4: older than this one; ?5: rows to skip. */
 static enum kp_code list(struct listing *l, struct kp_db *db, const char *key, const char *sql,
-                         void (*put)(struct listing *, struct kp_stmt *), int64_t most,
+                         void (*put)(struct listing *, struct kp_stmt *), int64_t most, bool skip,
                          struct kp_err *err)
 {
-    struct kp_stmt *row = kp_db_prepare(db, sql, err);
-    if (!row)
+    l->more = false;
+    kp_json_key(l->j, key);
+    kp_json_begin(l->j, '[');
+    struct kp_stmt *row = most ? kp_db_prepare(db, sql, err) : NULL;
+    if (!row) {
+        kp_json_end(l->j, ']');
         return err->code;
+    }
     kp_bind_text(row, 1, l->of->partner ? l->of->partner : "");
     kp_bind_int(row, 2, l->of->since);
     kp_bind_int(row, 3, most + 1);
     kp_bind_int(row, 4, l->of->after ? l->of->after : INT64_MAX);
-    kp_json_key(l->j, key);
-    kp_json_begin(l->j, '[');
-    l->more = false;
+    if (skip)
+        kp_bind_int(row, 5, l->of->skip);
     for (int64_t n = 0; kp_step(row, err); n++) {
         l->more = n == most;
         if (l->more) {
@@ -139,22 +143,23 @@ enum kp_code kp_share_exits(struct kp_share *s, const struct kp_exits *of, struc
         "and x.agreement = e.agreement and x.at >= ?2 order by 1 limit 1000)), min(from_at), "
         "max(to_at), sum(count), sum(intervals), sum(bytes), count(*), min(at), "
         "max(coalesce(ended, at)), max(ended is null) from share_exit e" WHICH
-        " group by partner, agreement order by partner, 11 desc limit ?3";
+        " group by partner, agreement order by partner, 11 desc, agreement limit ?3 "
+        "offset ?5";
     static const char days[] = "select partner, at / 86400000000000, sum(count), sum(bytes) from "
                                "share_exit" WHICH " group by 1, 2 order by 2 desc, 1 limit ?3";
     static const char rows[] =
         "select id, at, partner, agreement, transfer, dataset, way, from_at, to_at, count, "
         "intervals, bytes, signals, hash, ended, why from share_exit" WHICH
         " order by id desc limit ?3";
-    struct kp_exits all = *of;
-    struct listing l = { .share = s, .of = &all, .j = j };
+    const bool first = !of->after && !of->skip;
+    struct listing l = { .share = s, .of = of, .j = j };
     struct kp_db *db = kp_store_reader(s->store, err);
     kp_json_begin(j, '{');
-    all.after = 0; /* pages are of the rows; the sums are of all */
-    if (db && !list(&l, db, "agreements", sums, put_sum, of->limit, err) &&
-        !list(&l, db, "days", days, put_day, DAYS_MAX, err)) {
-        all.after = of->after;
-        list(&l, db, "exits", rows, put_exit, of->limit, err);
+    if (db) {
+        list(&l, db, "agreements", sums, put_sum, of->after ? 0 : of->limit, true, err);
+        kp_json_put_bool(j, "moreAgreements", l.more);
+        list(&l, db, "days", days, put_day, first ? DAYS_MAX : 0, false, err);
+        list(&l, db, "exits", rows, put_exit, of->skip ? 0 : of->limit, false, err);
         kp_json_put_bool(j, "more", l.more);
     }
     kp_json_end(j, '}');

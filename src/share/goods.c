@@ -6,6 +6,7 @@
 #include "gate/terms_plain.h"
 #include "net/json_memory.h"
 #include "share/reveals.h"
+#include "store/interval_sum.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -107,7 +108,7 @@ bool share_goods_go(struct kp_share *s, enum kp_recipient to, const char *patter
 }
 
 /* What is written in other words, as JSON-LD allows, may come down to the same terms. */
-bool share_same_terms(const json_t *a, const json_t *b)
+bool kp_share_same_terms(const json_t *a, const json_t *b)
 {
     struct kp_terms x, y;
     struct kp_err none = { 0 };
@@ -122,7 +123,7 @@ enum kp_code share_terms(const json_t *policy, struct kp_terms *t, struct kp_err
     return err->code;
 }
 
-void share_words(struct kp_json *j, const json_t *policy)
+void kp_share_words(struct kp_json *j, const json_t *policy)
 {
     struct kp_terms t;
     struct kp_err why = { 0 };
@@ -176,6 +177,50 @@ static void reveal_all(struct revealing *r, const json_t *patterns, bool before)
     }
 }
 
+/* ---- the intervals of the things that are named: of terms without steps they go too ---- */
+struct revealing_kind {
+    struct revealing *r;
+    const json_t *patterns;
+    uint8_t kind;
+};
+
+static bool is_named(const json_t *patterns, const char *path)
+{
+    const json_t *one;
+    size_t i;
+    json_array_foreach(patterns, i, one) if (kp_pattern_match(json_string_value(one), path)) return true;
+    return false;
+}
+
+static bool reveal_asset(void *arg, kp_asset a)
+{
+    struct revealing_kind *k = arg;
+    struct kp_share *s = k->r->share;
+    const struct kp_interval of = { .asset = a, .kind = k->kind, .label = KP_INHERIT };
+    char path[KP_PATH_MAX];
+    kp_model_lock(s->model);
+    if (a && kp_model_asset(s->model, a) && kp_gate_interval(s->model, KP_TO_PARTNER, &of) &&
+        kp_model_asset_path(s->model, a, path, sizeof path) < sizeof path &&
+        is_named(k->patterns, path))
+        kp_reveals_add(&k->r->found, machine_of(s->model, a), kp_topics_interval(k->kind),
+                       k->r->before, path);
+    kp_model_unlock(s->model);
+    return !k->r->found.failed;
+}
+
+static void reveal_intervals(struct revealing *r, const json_t *patterns, bool before,
+                             struct kp_err *err)
+{
+    struct kp_db *db = kp_store_reader(r->share->store, err);
+    r->before = before;
+    for (unsigned kind = 0; db && kind <= KP_INTERVAL_GAP && !err->code; kind++) {
+        struct revealing_kind k = { r, patterns, (uint8_t)kind };
+        if (kp_topics_interval(kind))
+            kp_interval_assets(db, (uint8_t)kind, reveal_asset, &k, err);
+    }
+    kp_store_reader_done(r->share->store, db);
+}
+
 void share_reveals(struct kp_share *s, struct kp_json *j, const struct share_revealing *of,
                    struct kp_err *err)
 {
@@ -184,9 +229,12 @@ void share_reveals(struct kp_share *s, struct kp_json *j, const struct share_rev
         kp_reveals_add(&r.found, 0, of->topics, false,
                        json_string_value(json_array_get(of->signals, 0)));
     reveal_all(&r, of->signals, false);
+    if (!of->terms->every)
+        reveal_intervals(&r, of->signals, false, err);
     if (kp_reveals_open(&r.found)) {
         json_t *before = share_offered_before(s, of->partner, of->dataset, err);
         reveal_all(&r, before, true);
+        reveal_intervals(&r, before, true, err);
         json_decref(before);
     }
     kp_reveals_json(j, &r.found, of->terms);

@@ -32,7 +32,7 @@ static bool is_our_offer(struct kp_db *db, const struct share_process *p, const 
     kp_bind_text(s, 3, p->partner);
     if (kp_step(s, err)) {
         json_t *ours = kp_json_read(kp_column_text(s, 0), "policy", err);
-        same = ours && share_same_terms(ours, offer);
+        same = ours && kp_share_same_terms(ours, offer);
         *automatic = kp_column_int(s, 1);
         json_decref(ours);
         kp_reset(s);
@@ -88,7 +88,7 @@ static enum kp_code take_offer(const struct share_step *w, struct share_process 
         return kp_fail(err, KP_EINVALID, "target must be %.120s, which this negotiation is about",
                        p->dataset);
     json_t *before = p->offer ? kp_json_read(p->offer, "offer", err) : NULL;
-    *same = before && share_same_terms(before, m->offer);
+    *same = before && kp_share_same_terms(before, m->offer);
     json_decref(before);
     p->dataset = m->target;
     if (m->word != KP_SAY_AGREE) {

@@ -367,7 +367,7 @@ void share_keep(struct kp_share *s, const struct share_process *p)
     if (p->deal == KP_TRANSFER && p->side == KP_PROVIDER && p->pid) {
         look(s->keeper, p->pid);
         if (share_pushes(p))
-            share_push_wake(s);
+            share_push_begin(s);
     } else if (p->deal == KP_NEGOTIATION && p->agreement) {
         share_keep_agreement(s, p->agreement);
     }

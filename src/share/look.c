@@ -10,8 +10,6 @@
 
 #include "core/ban.h"
 
-enum { LISTED = 1000 };
-
 static void put_address(struct kp_share *s, struct kp_json *j, const struct share_process *p,
                         struct kp_arena *arena)
 {
@@ -46,7 +44,7 @@ static void put_terms(struct kp_json *j, struct kp_db *db, const struct share_pr
     struct kp_terms ours, theirs;
     json_t *offer = p->offer ? kp_json_read(p->offer, "offer", &none) : NULL;
     kp_json_key(j, "words");
-    share_words(j, offer);
+    kp_share_words(j, offer);
     kp_json_key(j, "differences");
     json_t *own =
         p->side == KP_PROVIDER && offer ? offered_as(db, kp_dsp_text(offer, "@id"), &none) : NULL;
@@ -90,8 +88,9 @@ static void put_deal(struct kp_share *s, struct kp_db *db, struct kp_json *j,
     kp_json_end(j, '}');
 }
 
-enum kp_code kp_share_deals(struct kp_share *s, enum kp_deal deal, int64_t id, struct kp_json *j,
-                            struct kp_err *err)
+/* ?2: this one, 0 = all; ?3: older than this one; ?4: so many. */
+static size_t put_deals(struct kp_share *s, struct kp_db *db, enum kp_deal deal, int64_t id,
+                        int64_t before, int64_t most, struct kp_json *j, struct kp_err *err)
 {
     static const char sql[] =
         "select id, kind, side, state, automatic, coalesce(offered, 0), partner, pid, peer_pid, "
@@ -99,27 +98,44 @@ enum kp_code kp_share_deals(struct kp_share *s, enum kp_deal deal, int64_t id, s
         " agreement, format, note, made, changed, exists(select 1 from share_outbox o where "
         "o.process = p.id),"
         " (select error from share_outbox o where o.process = p.id order by id limit 1)"
-        " from share_process p where kind = ?1 and (?2 = 0 or id = ?2) order by id desc limit ?3";
-    struct kp_db *db = kp_store_reader(s->store, err);
-    struct kp_stmt *row = db ? kp_db_prepare(db, sql, err) : NULL;
-    size_t n = 0;
-    if (!id)
-        kp_json_begin(j, '[');
-    if (row) {
-        kp_bind_int(row, 1, deal);
-        kp_bind_int(row, 2, id);
-        kp_bind_int(row, 3, LISTED);
-    }
-    for (; row && kp_step(row, err); n++) {
+        " from share_process p where kind = ?1 and (?2 = 0 or id = ?2) and id < ?3 order by id "
+        "desc limit ?4";
+    struct kp_stmt *row = kp_db_prepare(db, sql, err);
+    int64_t n = 0;
+    if (!row)
+        return 0;
+    kp_bind_int(row, 1, deal);
+    kp_bind_int(row, 2, id);
+    kp_bind_int(row, 3, before ? before : INT64_MAX);
+    kp_bind_int(row, 4, most + 1);
+    while (kp_step(row, err) && n++ < most) {
         struct kp_arena arena = { 0 };
         struct share_process p;
         share_process_row(row, &arena, &p);
         put_deal(s, db, j, &p, id > 0, kp_column_int(row, 17), kp_column_text(row, 18), &arena);
         kp_arena_free(&arena);
     }
-    if (!id)
-        kp_json_end(j, ']');
-    else if (!n && !err->code)
+    kp_reset(row);
+    return (size_t)n;
+}
+
+enum kp_code kp_share_deals(struct kp_share *s, enum kp_deal deal, struct kp_share_page *page,
+                            struct kp_json *j, struct kp_err *err)
+{
+    struct kp_db *db = kp_store_reader(s->store, err);
+    kp_json_begin(j, '[');
+    page->more =
+        db && put_deals(s, db, deal, 0, page->number, page->limit, j, err) > (size_t)page->limit;
+    kp_json_end(j, ']');
+    kp_store_reader_done(s->store, db);
+    return err->code;
+}
+
+enum kp_code kp_share_deal(struct kp_share *s, enum kp_deal deal, int64_t id, struct kp_json *j,
+                           struct kp_err *err)
+{
+    struct kp_db *db = kp_store_reader(s->store, err);
+    if (db && !put_deals(s, db, deal, id, 0, 1, j, err) && !err->code)
         kp_fail(err, KP_ENOTFOUND, "there is no %s %lld",
                 deal == KP_TRANSFER ? "transfer" : "negotiation", (long long)id);
     kp_store_reader_done(s->store, db);
@@ -145,10 +161,14 @@ static void put_agreement(struct kp_json *j, struct kp_stmt *row)
     kp_json_put_text(j, "why", kp_column_text(row, 9));
 }
 
-enum kp_code kp_share_agreements(struct kp_share *s, struct kp_json *j, struct kp_err *err)
+enum kp_code kp_share_agreements(struct kp_share *s, struct kp_share_page *page, struct kp_json *j,
+                                 struct kp_err *err)
 {
     static const char sql[] = "select id, partner, side, dataset, text, signals, "
                               "active, made, ended, why from share_agreement"
-                              " order by made desc, id limit 1000";
-    return share_list(s, sql, put_agreement, j, err);
+                              " where ?1 = '' or made < (select made from share_agreement where id "
+                              "= ?1) or (made = (select made from share_agreement where id = ?1) "
+                              "and id > ?1) order by made desc, id limit ?2";
+    return share_list(s, sql, "select 1 from share_agreement where id = ?", page, put_agreement, j,
+                      err);
 }

@@ -411,6 +411,7 @@ static enum kp_code read_filter(struct kp_dsp_query *q, const json_t *f, struct 
     if (read_number(f, "offset", INT64_MAX / 2, &q->offset, err) ||
         read_number(f, "limit", KP_DSP_PAGE, &q->limit, err))
         return err->code;
+    q->counted = json_integer_value(json_object_get(f, "limit")) > 0;
     if (!q->limit)
         q->limit = KP_DSP_PAGE;
     if (json_is_object(list))

@@ -48,6 +48,7 @@ struct kp_dsp_criterion { /* of the id of a dataset */
 };
 struct kp_dsp_query {
     int64_t offset, limit;
+    bool counted; /* so many are asked for: who reckons with that may not look for more in a Link */
     size_t n;
     struct kp_dsp_criterion criteria[KP_DSP_CRITERIA]; /* all of them hold */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this node offers, and how its catalogue shows it to a partner. */
+/* What this node offers. */
 #include "share/private.h"
 
 #include "gate/policy.h"
@@ -13,7 +13,7 @@
 
 #include "core/ban.h"
 
-enum { SIGNALS_MAX = 1000, BEFORE_MAX = 1000 };
+enum { SIGNALS_MAX = 1000, BEFORE_MAX = 1000, OFFERS_BYTES = 192 << 10 };
 
 /* ---- offers ---- */
 struct new_offer {
@@ -52,22 +52,28 @@ static bool same_signals(struct kp_db *db, const struct new_offer *o, struct kp_
     return same;
 }
 
+static enum kp_code no_goods(const struct new_offer *o, struct kp_err *err)
+{
+    return kp_fail(err, KP_EINVALID,
+                   "signals: say which signals are in dataset '%.80s', which is new", o->dataset);
+}
+
+static enum kp_code other_goods(const struct new_offer *o, struct kp_err *err)
+{
+    return kp_fail(err, KP_EEXISTS,
+                   "dataset '%.80s' is there already: leave signals out, or take another name",
+                   o->dataset);
+}
+
 static enum kp_code put_dataset(struct kp_db *db, const struct new_offer *o, struct kp_err *err)
 {
     bool known = there(db, "select 1 from share_dataset where id = ?", o->dataset, err);
     if (err->code || (known && !o->signals))
         return err->code;
     if (!o->signals)
-        return kp_fail(err, KP_EINVALID,
-                       "signals: say which signals are in dataset '%.80s', which is new",
-                       o->dataset);
+        return no_goods(o, err);
     if (known)
-        return !same_signals(db, o, err)
-                   ? kp_fail(err, KP_EEXISTS,
-                             "dataset '%.80s' is there already: leave signals out, or take another "
-                             "name",
-                             o->dataset)
-                   : err->code;
+        return !same_signals(db, o, err) ? other_goods(o, err) : err->code;
     struct kp_stmt *s = kp_db_prepare(db,
                                       "insert into share_dataset(id, signals, description, made, "
                                       "content, spec) values(?, ?, ?, ?, ?, ?)",
@@ -83,25 +89,57 @@ static enum kp_code put_dataset(struct kp_db *db, const struct new_offer *o, str
     return kp_run(s, err);
 }
 
-/* Terms that name recipients are offered to one of them. */
+/* Terms that name recipients are offered to one of them; participant: the partner's, NULL: none. */
+static enum kp_code fits_recipient(const struct new_offer *o, const char *participant,
+                                   struct kp_err *err)
+{
+    if (!o->terms.recipient.n)
+        return KP_OK;
+    if (!o->partner)
+        return kp_fail(err, KP_EINVALID,
+                       "partner: an offer whose terms name a recipient is made to that partner");
+    return participant && kp_words_have(&o->terms.recipient, participant)
+               ? KP_OK
+               : kp_fail(err, KP_EINVALID, "policy: its recipient is not the id of partner %.60s",
+                         o->partner);
+}
+
 static enum kp_code check_recipient(struct kp_db *db, const struct new_offer *o, struct kp_err *err)
 {
     struct kp_stmt *s =
         o->terms.recipient.n && o->partner
             ? kp_db_prepare(db, "select participant from share_partner where name = ?", err)
             : NULL;
-    if (!o->terms.recipient.n || err->code)
-        return err->code;
-    if (!s)
-        return kp_fail(err, KP_EINVALID,
-                       "partner: an offer whose terms name a recipient is made to that partner");
+    if (err->code || !s)
+        return err->code ? err->code : fits_recipient(o, NULL, err);
     kp_bind_text(s, 1, o->partner);
-    bool named = kp_step(s, err) && kp_words_have(&o->terms.recipient, kp_column_text(s, 0));
+    if (kp_step(s, err))
+        fits_recipient(o, kp_column_text(s, 0), err);
     kp_reset(s);
-    return named || err->code
+    return err->code;
+}
+
+/* A partner reads a dataset with all it is offered to him under in one message. */
+static enum kp_code check_size(struct kp_db *db, const struct new_offer *o, struct kp_err *err)
+{
+    static const char sql[] =
+        "with o as (select partner, length(cast(policy as blob)) + length(id) + 64 bytes from "
+        "share_offer where dataset = ?1) select (select total(bytes) from o where partner is null) + "
+        "coalesce((select max(his) from (select sum(bytes) his from o where partner is not null and "
+        "(?2 is null or partner = ?2) group by partner)), 0)";
+    struct kp_stmt *s = kp_db_prepare(db, sql, err);
+    if (!s)
+        return err->code;
+    kp_bind_text(s, 1, o->dataset);
+    kp_bind_text(s, 2, o->partner);
+    int64_t bytes = kp_step(s, err) ? kp_column_int(s, 0) : 0;
+    kp_reset(s);
+    return bytes + (int64_t)strlen(o->policy) <= OFFERS_BYTES || err->code
                ? err->code
-               : kp_fail(err, KP_EINVALID, "policy: its recipient is not the id of partner %.60s",
-                         o->partner);
+               : kp_fail(err, KP_EFULL,
+                         "the offers of dataset '%.80s' to one partner are larger than %d KiB in "
+                         "all: take some back, or make another dataset",
+                         o->dataset, OFFERS_BYTES >> 10);
 }
 
 static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
@@ -114,7 +152,7 @@ static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
         return err->code
                    ? err->code
                    : kp_fail(err, KP_ENOTFOUND, "there is no partner named '%.60s'", o->partner);
-    if (check_recipient(db, o, err) || put_dataset(db, o, err))
+    if (check_recipient(db, o, err) || put_dataset(db, o, err) || check_size(db, o, err))
         return err->code;
     struct kp_stmt *s = kp_db_prepare(db,
                                       "insert into share_offer(id, dataset, partner, policy, "
@@ -308,7 +346,6 @@ static enum kp_code read_offer(const json_t *o, struct new_offer *n, struct kp_a
     static const char *const known[] = { "id",          "dataset", "partner", "signals",
                                          "description", "policy",  "terms",   "automatic",
                                          "capacity",    "figures", NULL };
-    const json_t *automatic = json_object_get(o, "automatic");
     json_t *policy = NULL;
     if (kp_members_known(o, "offer", known, err) ||
         kp_member_text(o, "offer", "id", false, &n->id, err) ||
@@ -322,10 +359,8 @@ static enum kp_code read_offer(const json_t *o, struct new_offer *n, struct kp_a
     json_decref(policy);
     if (err->code)
         return err->code;
-    if (automatic && !json_is_boolean(automatic) && !json_is_null(automatic))
-        return kp_fail(err, KP_EINVALID, "automatic must be true or false");
-    n->automatic = !json_is_false(automatic);
-    return err->code;
+    n->automatic = true;
+    return kp_member_truth(o, "offer", "automatic", &n->automatic, err);
 }
 
 /* The signals of the offer, or of the dataset that is there; NULL: neither says any. */
@@ -438,7 +473,7 @@ static void put_words(struct kp_json *j, const char *policy)
     struct kp_err none = { 0 };
     json_t *p = kp_json_read(policy, "policy", &none);
     kp_json_key(j, "words");
-    share_words(j, p);
+    kp_share_words(j, p);
     json_decref(p);
 }
 
@@ -460,211 +495,153 @@ static void put_own_offer(struct kp_json *j, struct kp_stmt *row)
     kp_json_put_time(j, "made", kp_column_int(row, 7));
 }
 
-enum kp_code kp_share_offers(struct kp_share *s, struct kp_json *j, struct kp_err *err)
+enum kp_code kp_share_offers(struct kp_share *s, struct kp_share_page *page, struct kp_json *j,
+                             struct kp_err *err)
 {
     static const char sql[] = "select o.id, o.dataset, o.partner, d.signals, "
                               "d.description, o.policy, o.automatic, o.made, d.content, d.spec"
                               " from share_offer o join share_dataset d on d.id = "
-                              "o.dataset order by o.dataset, o.made, o.id";
-    return share_list(s, sql, put_own_offer, j, err);
+                              "o.dataset where ?1 = '' or (o.dataset, o.made, o.id) > (select "
+                              "dataset, made, id from share_offer where id = ?1) order by "
+                              "o.dataset, o.made, o.id limit ?2";
+    return share_list(s, sql, "select 1 from share_offer where id = ?", page, put_own_offer, j,
+                      err);
 }
 
-/* ---- the catalogue that a partner sees ---- */
-static enum kp_code put_offer(struct kp_json *j, const char *id, const char *policy,
-                              struct kp_err *err)
+/* ---- as apply files have them ---- */
+struct told { /* a row of share_offer and of its dataset */
+    const char *id, *dataset, *partner, *signals, *description, *content, *spec, *policy;
+    bool automatic;
+};
+
+static json_t *document(const struct told *t, struct kp_err *err)
 {
-    const char *key;
-    json_t *value, *p = policy ? kp_json_read(policy, "policy", err) : NULL;
-    if (!p)
-        return err->code;
-    kp_json_begin(j, '{');
-    kp_json_put_text(j, "@id", id);
-    kp_json_put_text(j, "@type", "Offer");
-    json_object_foreach(p, key, value) kp_dsp_put(j, key, value);
-    kp_json_end(j, '}');
-    json_decref(p);
-    return KP_OK;
+    json_t *o = json_object();
+    bool worked_out = strcmp(t->content, "signals") != 0;
+    share_member(o, "id", json_string(t->id), err);
+    share_member(o, "dataset", json_string(t->dataset), err);
+    if (t->partner)
+        share_member(o, "partner", json_string(t->partner), err);
+    if (t->description)
+        share_member(o, "description", json_string(t->description), err);
+    share_member(o, t->content, kp_json_read(worked_out ? t->spec : t->signals, t->content, err),
+                 err);
+    share_member(o, "policy", kp_json_read(t->policy, "policy", err), err);
+    if (!t->automatic)
+        share_member(o, "automatic", json_false(), err);
+    return o;
 }
 
-static void put_service(struct kp_json *j, const char *base)
+json_t *kp_share_offer_documents(struct kp_share *s, struct kp_err *err)
 {
-    kp_json_begin(j, '{');
-    kp_json_put_text(j, "@id", "urn:koppel:dsp");
-    kp_json_put_text(j, "@type", "DataService");
-    kp_json_put_text(j, "endpointURL", base);
-    kp_json_end(j, '}');
-}
-
-static void put_distribution(struct kp_json *j, const char *base)
-{
-    kp_json_key(j, "distribution");
-    kp_json_begin(j, '[');
-    for (size_t i = 0; share_formats[i]; i++) {
-        kp_json_begin(j, '{');
-        kp_json_put_text(j, "@type", "Distribution");
-        kp_json_put_text(j, "format", share_formats[i]);
-        kp_json_key(j, "accessService");
-        put_service(j, base);
-        kp_json_end(j, '}');
-    }
-    kp_json_end(j, ']');
-}
-
-/* The members of a dataset, after its frame has begun. */
-static enum kp_code put_dataset_members(struct kp_json *j, struct kp_db *db, const char *id,
-                                        const char *partner, const char *base, struct kp_err *err)
-{
-    struct kp_stmt *o = kp_db_prepare(db,
-                                      "select id, policy from share_offer where dataset = ? and "
-                                      "(partner is null or partner = ?) order by made, id",
-                                      err);
-    if (!o)
-        return err->code;
-    kp_bind_text(o, 1, id);
-    kp_bind_text(o, 2, partner);
-    kp_json_put_text(j, "@id", id);
-    kp_json_key(j, "hasPolicy");
-    kp_json_begin(j, '[');
-    while (kp_step(o, err))
-        if (put_offer(j, kp_column_text(o, 0), kp_column_text(o, 1), err))
-            break;
-    kp_reset(o);
-    kp_json_end(j, ']');
-    put_distribution(j, base);
-    return err->code;
-}
-
-/* Datasets he is offered, and that meet what he asks for. */
-static struct kp_stmt *find_datasets(struct kp_db *db, const struct kp_dsp_query *q,
-                                     const char *partner, struct kp_err *err)
-{
-    static const char *const tests[] = { [KP_DSP_IS] = " and d.id = ?",
-                                         [KP_DSP_LIKE] = " and d.id like ?",
-                                         [KP_DSP_IN] =
-                                             " and d.id in (select value from json_each(?))" };
-    struct kp_buf sql;
-    kp_buf_init(&sql, 4 << 10);
-    kp_buf_str(&sql, "select id, signals from share_dataset d where exists (select 1 from "
-                     "share_offer o where o.dataset = d.id and (o.partner is null or o.partner = "
-                     "?1))");
-    for (size_t i = 0; i < q->n; i++)
-        kp_buf_str(&sql, tests[q->criteria[i].test]);
-    kp_buf_str(&sql, " order by id limit ? offset ?");
-    struct kp_stmt *s = kp_db_prepare(db, kp_buf_text(&sql), err);
-    kp_buf_free(&sql);
-    if (!s)
-        return NULL;
-    int at = 1;
-    kp_bind_text(s, at++, partner);
-    for (size_t i = 0; i < q->n; i++)
-        kp_bind_text(s, at++, q->criteria[i].right);
-    kp_bind_int(s, at++, q->limit + 1);
-    kp_bind_int(s, at, q->offset);
-    return s;
-}
-
-static enum kp_code put_page(struct kp_json *j, struct kp_share *share, struct kp_db *db,
-                             enum kp_recipient to, const struct kp_dsp_query *q,
-                             const char *partner, const char *base, bool *more, struct kp_err *err)
-{
-    int64_t n = 0;
-    bool begun = false;
-    struct kp_stmt *s = find_datasets(db, q, partner, err);
-    if (!s)
-        return err->code;
-    while (kp_step(s, err) && n++ < q->limit) {
-        if (!share_goods_go(share, to, kp_column_text(s, 1)))
-            continue;
-        if (!begun) {
-            begun = true;
-            kp_json_key(j, "dataset");
-            kp_json_begin(j, '[');
-        }
-        kp_json_begin(j, '{');
-        kp_json_put_text(j, "@type", "Dataset");
-        if (put_dataset_members(j, db, kp_column_text(s, 0), partner, base, err))
-            break;
-        kp_json_end(j, '}');
-    }
-    kp_reset(s);
-    if (begun)
-        kp_json_end(j, ']');
-    *more = n > q->limit;
-    return err->code;
-}
-
-enum kp_code kp_share_show_catalogue(struct kp_share *s, enum kp_recipient to, const char *partner,
-                                     const char *text, size_t len, int64_t offset,
-                                     struct kp_json *j, struct kp_pages *pages, struct kp_err *err)
-{
-    struct kp_dsp_query q;
-    struct kp_arena arena = { 0 };
-    struct share_self self;
-    char base[KP_SHARE_URL];
-    bool more = false;
-    *pages = (struct kp_pages){ -1, -1 };
-    kp_share_base(s, base);
-    if (kp_dsp_read_query(&q, text, len, &arena, err) || share_self(s, &arena, &self, err)) {
-        kp_arena_free(&arena);
-        return err->code;
-    }
-    q.offset = offset >= 0 ? offset : q.offset;
-    struct kp_db *db = kp_store_reader(s->store, err);
-    if (db) {
-        kp_dsp_begin(j, "Catalog", NULL, NULL);
-        kp_json_put_text(j, "@id", "urn:koppel:catalogue");
-        kp_json_put_text(j, "participantId", self.id);
-        put_page(j, s, db, to, &q, partner, base, &more, err);
-        kp_json_key(j, "service");
-        kp_json_begin(j, '[');
-        put_service(j, base);
-        kp_json_end(j, ']');
-        kp_json_end(j, '}');
+    static const char sql[] =
+        "select o.id, o.dataset, o.partner, d.signals, d.description, d.content, d.spec, o.policy, "
+        "o.automatic from share_offer o join share_dataset d on d.id = o.dataset order by o.id";
+    json_t *all = json_array();
+    struct kp_db *db = all ? kp_store_reader(s->store, err) : NULL;
+    struct kp_stmt *row = db ? kp_db_prepare(db, sql, err) : NULL;
+    while (row && kp_step(row, err)) {
+        const struct told t = { kp_column_text(row, 0), kp_column_text(row, 1),
+                                kp_column_text(row, 2), kp_column_text(row, 3),
+                                kp_column_text(row, 4), kp_column_text(row, 5),
+                                kp_column_text(row, 6), kp_column_text(row, 7),
+                                kp_column_int(row, 8) };
+        if (json_array_append_new(all, document(&t, err)) && !err->code)
+            share_starved(err);
     }
     kp_store_reader_done(s->store, db);
-    kp_arena_free(&arena);
-    if (more)
-        pages->next = q.offset + q.limit;
-    if (q.offset > 0)
-        pages->previous = q.offset > q.limit ? q.offset - q.limit : 0;
-    return err->code;
+    if (!all)
+        share_starved(err);
+    return all;
 }
 
-bool share_shown(struct kp_share *s, enum kp_recipient to, const char *partner, const char *dataset,
-                 struct kp_err *err)
+/* What the offer does not say of its dataset is as it stands there. */
+static enum kp_code complete(struct kp_share *s, struct new_offer *n, struct kp_arena *arena,
+                             struct kp_err *err)
 {
-    bool shown = false;
+    static const char sql[] = "select signals, description, content, spec, exists(select 1 from "
+                              "share_offer where dataset = d.id and id <> ?2) from share_dataset d "
+                              "where id = ?1";
     struct kp_db *db = kp_store_reader(s->store, err);
-    struct kp_stmt *d = db ? kp_db_prepare(db,
-                                           "select signals from share_dataset d where id = ?1 and "
-                                           "exists (select 1 from share_offer where dataset = d.id "
-                                           "and (partner is null or partner = ?2))",
-                                           err)
-                           : NULL;
+    struct kp_stmt *d = db ? kp_db_prepare(db, sql, err) : NULL;
     if (d) {
-        kp_bind_text(d, 1, dataset);
-        kp_bind_text(d, 2, partner);
-        shown = kp_step(d, err) && share_goods_go(s, to, kp_column_text(d, 0));
-        kp_reset(d);
+        kp_bind_text(d, 1, n->dataset);
+        kp_bind_text(d, 2, n->id);
     }
+    bool there_is = d && kp_step(d, err);
+    if (there_is && n->signals && kp_column_int(d, 4) && !same_signals(db, n, err))
+        other_goods(n, err);
+    if (there_is && !n->description)
+        n->description = kp_column_copy(d, 1, arena);
+    if (there_is && !n->signals) {
+        n->signals = kp_column_copy(d, 0, arena);
+        n->content = kp_column_copy(d, 2, arena);
+        n->spec = kp_column_copy(d, 3, arena);
+    }
+    if (d)
+        kp_reset(d);
     kp_store_reader_done(s->store, db);
-    return shown;
+    return err->code || n->signals ? err->code : no_goods(n, err);
 }
 
-enum kp_code kp_share_show_dataset(struct kp_share *s, enum kp_recipient to, const char *partner,
-                                   const char *id, struct kp_json *j, struct kp_err *err)
+json_t *kp_share_offer_whole(struct kp_share *s, const json_t *o, const char *participant,
+                             struct kp_err *err)
 {
-    char base[KP_SHARE_URL];
-    kp_share_base(s, base);
-    if (!share_shown(s, to, partner, id, err))
-        return err->code ? err->code
-                         : kp_fail(err, KP_ENOTFOUND, "there is no dataset '%.120s' for you", id);
-    struct kp_db *db = kp_store_reader(s->store, err);
-    if (db) {
-        kp_dsp_begin(j, "Dataset", NULL, NULL);
-        put_dataset_members(j, db, id, partner, base, err);
-        kp_json_end(j, '}');
+    struct kp_arena arena = { 0 };
+    struct new_offer n = { 0 };
+    json_t *whole = NULL;
+    if (!read_offer(o, &n, &arena, err) && !n.id)
+        kp_fail(err, KP_EINVALID, "offer.id is missing");
+    if (!err->code && !fits_recipient(&n, participant, err) && !complete(s, &n, &arena, err)) {
+        const struct told t = { n.id,          n.dataset, n.partner, n.signals,
+                                n.description, n.content, n.spec,    n.policy,
+                                n.automatic };
+        whole = document(&t, err);
     }
-    kp_store_reader_done(s->store, db);
+    json_decref(n.machines);
+    kp_arena_free(&arena);
+    return whole;
+}
+
+enum kp_code kp_share_offer_may(struct kp_share *s, enum kp_recipient asks, const json_t *whole,
+                                struct kp_err *err)
+{
+    static const char *const worked_out[] = { "capacity", "figures" };
+    for (size_t i = 0; i < sizeof worked_out / sizeof *worked_out; i++) {
+        const json_t *spec = json_object_get(whole, worked_out[i]);
+        if (spec)
+            return share_check_machines(s, json_object_get(spec, "machines"), err);
+    }
+    return share_check_goods(s, json_object_get(whole, "signals"), asks, err);
+}
+
+/* Whatever stood there by that name, as if it was taken back and made anew. */
+static enum kp_code replace(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    const struct new_offer *o = arg;
+    struct kp_stmt *s = kp_db_prepare(db, "delete from share_offer where id = ?", err);
+    if (!s)
+        return err->code;
+    kp_bind_text(s, 1, o->id);
+    if (kp_run(s, err) || kp_db_exec(db, SHARE_DATASETS_CLEAR, err) || insert(db, arg, err) ||
+        !o->description)
+        return err->code;
+    s = kp_db_prepare(db, "update share_dataset set description = ?2 where id = ?1", err);
+    if (!s)
+        return err->code;
+    kp_bind_text(s, 1, o->dataset);
+    kp_bind_text(s, 2, o->description);
+    return kp_run(s, err);
+}
+
+enum kp_code kp_share_offer_put(struct kp_share *s, enum kp_recipient asks, const json_t *whole,
+                                struct kp_err *err)
+{
+    struct kp_arena arena = { 0 };
+    struct new_offer n = { .now = kp_utc(s->clock) };
+    if (!read_offer(whole, &n, &arena, err) && !kp_share_offer_may(s, asks, whole, err))
+        kp_store_do(s->store, replace, &n, err);
+    json_decref(n.machines);
+    kp_arena_free(&arena);
     return err->code;
 }

@@ -62,21 +62,16 @@ bool share_safe(const char *url)
 struct new_partner {
     struct kp_store *store;
     const char *name, *id, *url, *method, *key, *token, *ca;
+    bool known, has_token; /* changing: there is one of that name, and it has one */
     int64_t now;
 };
 
-static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
+static enum kp_code put_row(struct kp_db *db, const struct new_partner *p, const char *sql,
+                               struct kp_err *err)
 {
-    const struct new_partner *p = arg;
-    char hash[KP_HASH_TEXT], secret[SECRET_NAME + KP_NAME_MAX];
+    char hash[KP_HASH_TEXT];
     struct kp_err why = { 0 };
-    if (share_room(db, "select count(*) from share_partner", KP_SHARE_PARTNERS_MAX, "partners",
-                   err))
-        return err->code;
-    struct kp_stmt *s = kp_db_prepare(db,
-                                      "insert into share_partner(name, participant, url, method, "
-                                      "key, hash, ca, made) values(?, ?, ?, ?, ?, ?, ?, ?)",
-                                      err);
+    struct kp_stmt *s = kp_db_prepare(db, sql, err);
     if (!s)
         return err->code;
     if (p->token)
@@ -91,11 +86,27 @@ static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
     kp_bind_int(s, 8, p->now);
     if (kp_run(s, &why) == KP_EEXISTS)
         return kp_fail(err, KP_EEXISTS, "there is a partner of that name, id or token already");
-    if (why.code)
-        return kp_fail(err, why.code, "%s", why.text);
+    return why.code ? kp_fail(err, why.code, "%s", why.text) : KP_OK;
+}
+
+/* Without one: none is kept. */
+static enum kp_code keep_token(struct kp_db *db, const struct new_partner *p, struct kp_err *err)
+{
+    char secret[SECRET_NAME + KP_NAME_MAX];
     snprintf(secret, sizeof secret, "share/partner/%s", p->name);
-    return p->token ? kp_secret_write(p->store, db, secret, p->token, strlen(p->token), err)
-                    : KP_OK;
+    return kp_secret_write(p->store, db, secret, p->token, p->token ? strlen(p->token) : 0, err);
+}
+
+static enum kp_code insert(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    static const char sql[] = "insert into share_partner(name, participant, url, method, key, hash, "
+                              "ca, made) values(?, ?, ?, ?, ?, ?, ?, ?)";
+    const struct new_partner *p = arg;
+    if (share_room(db, "select count(*) from share_partner", KP_SHARE_PARTNERS_MAX, "partners",
+                   err) ||
+        put_row(db, p, sql, err))
+        return err->code;
+    return p->token ? keep_token(db, p, err) : KP_OK;
 }
 
 static enum kp_code check(struct kp_share *s, const struct new_partner *p, struct kp_arena *arena,
@@ -118,7 +129,7 @@ static enum kp_code check(struct kp_share *s, const struct new_partner *p, struc
                        mock ? "identity: edc-mock proves nothing; it is for a node started with "
                               "KOPPEL_TEST_IDENTITIES=1"
                             : "identity: leave it out, it follows from key or token");
-    if (!mock && !p->key == !p->token)
+    if (!mock && !p->key == !(p->token || (p->has_token && !p->key)))
         return kp_fail(err, KP_EINVALID,
                        "give the partner's key (from his card), or a token that both of you know: "
                        "one of the two");
@@ -165,23 +176,29 @@ static enum kp_code member_long(const json_t *o, const char *key, const char **o
                                          : kp_fail(err, KP_EINVALID, "%s must be a text", key);
 }
 
-static enum kp_code add(struct kp_share *s, const json_t *o, struct kp_err *err)
+static enum kp_code read(struct kp_share *s, const json_t *o, struct new_partner *p,
+                         struct kp_arena *arena, struct kp_err *err)
 {
     static const char *const known[] = { "name",  "id", "url",         "identity", "key",
                                          "token", "ca", "fingerprint", NULL };
+    if (!kp_members_known(o, "partner", known, err) &&
+        !kp_member_text(o, "partner", "name", true, &p->name, err) &&
+        !kp_member_text(o, "partner", "id", true, &p->id, err) &&
+        !kp_member_text(o, "partner", "url", true, &p->url, err) &&
+        !kp_member_text(o, "partner", "token", false, &p->token, err) &&
+        !kp_member_text(o, "partner", "identity", false, &p->method, err) &&
+        !member_long(o, "ca", &p->ca, err) && !read_key(o, arena, &p->key, err) &&
+        !check(s, p, arena, err))
+        p->method = p->method ? p->method : p->key ? "key" : "token";
+    return err->code;
+}
+
+static enum kp_code add(struct kp_share *s, const json_t *o, struct kp_err *err)
+{
     struct kp_arena arena = { 0 };
     struct new_partner p = { .store = s->store, .now = kp_utc(s->clock) };
-    if (!kp_members_known(o, "partner", known, err) &&
-        !kp_member_text(o, "partner", "name", true, &p.name, err) &&
-        !kp_member_text(o, "partner", "id", true, &p.id, err) &&
-        !kp_member_text(o, "partner", "url", true, &p.url, err) &&
-        !kp_member_text(o, "partner", "token", false, &p.token, err) &&
-        !kp_member_text(o, "partner", "identity", false, &p.method, err) &&
-        !member_long(o, "ca", &p.ca, err) && !read_key(o, &arena, &p.key, err) &&
-        !check(s, &p, &arena, err)) {
-        p.method = p.method ? p.method : p.key ? "key" : "token";
+    if (!read(s, o, &p, &arena, err))
         kp_store_do(s->store, insert, &p, err);
-    }
     kp_arena_free(&arena);
     return err->code;
 }
@@ -255,5 +272,132 @@ enum kp_code kp_share_partners(struct kp_share *s, struct kp_json *j, struct kp_
 {
     static const char sql[] = "select name, participant, url, method, ca is not "
                               "null, made from share_partner order by name";
-    return share_list(s, sql, put_partner, j, err);
+    return share_list(s, sql, NULL, NULL, put_partner, j, err);
+}
+
+/* ---- as apply files have them ---- */
+static json_t *document(const struct new_partner *p, const char *hash, struct kp_err *err)
+{
+    json_t *o = json_object();
+    share_member(o, "name", json_string(p->name), err);
+    share_member(o, "id", json_string(p->id), err);
+    share_member(o, "url", json_string(p->url), err);
+    if (strcmp(p->method, "edc-mock") == 0)
+        share_member(o, "identity", json_string(p->method), err);
+    if (p->key)
+        share_member(o, "key", kp_json_read(p->key, "key", err), err);
+    if (hash)
+        share_member(o, "token", json_string(hash), err);
+    if (p->ca)
+        share_member(o, "ca", json_string(p->ca), err);
+    return o;
+}
+
+#define PARTNER_COLUMNS "select name, participant, url, method, key, hash, ca from share_partner"
+
+static json_t *document_of(struct kp_stmt *row, struct kp_err *err)
+{
+    const struct new_partner p = { .name = kp_column_text(row, 0),
+                                   .id = kp_column_text(row, 1),
+                                   .url = kp_column_text(row, 2),
+                                   .method = kp_column_text(row, 3),
+                                   .key = kp_column_text(row, 4),
+                                   .ca = kp_column_text(row, 6) };
+    return document(&p, kp_column_text(row, 5), err);
+}
+
+json_t *kp_share_partner_documents(struct kp_share *s, struct kp_err *err)
+{
+    json_t *all = json_array();
+    struct kp_db *db = all ? kp_store_reader(s->store, err) : NULL;
+    struct kp_stmt *row = db ? kp_db_prepare(db, PARTNER_COLUMNS " order by name", err) : NULL;
+    while (row && kp_step(row, err))
+        if (json_array_append_new(all, document_of(row, err)) && !err->code)
+            share_starved(err);
+    kp_store_reader_done(s->store, db);
+    if (!all)
+        share_starved(err);
+    return all;
+}
+
+/* The one of that name as it is; *is NULL: there is none. */
+static enum kp_code find(struct kp_share *s, const char *name, json_t **is, struct kp_err *err)
+{
+    struct kp_db *db = kp_store_reader(s->store, err);
+    struct kp_stmt *row = db ? kp_db_prepare(db, PARTNER_COLUMNS " where name = ?", err) : NULL;
+    *is = NULL;
+    if (row) {
+        kp_bind_text(row, 1, name);
+        if (kp_step(row, err))
+            *is = document_of(row, err);
+        kp_reset(row);
+    }
+    kp_store_reader_done(s->store, db);
+    return err->code;
+}
+
+/* Reads it as a change of the one that is there, if any. */
+static enum kp_code read_change(struct kp_share *s, const json_t *o, struct new_partner *p,
+                                struct kp_arena *arena, json_t **is, struct kp_err *err)
+{
+    const char *name, *id;
+    *is = NULL;
+    if (kp_member_text(o, "partner", "name", true, &name, err) || find(s, name, is, err))
+        return err->code;
+    p->known = *is != NULL;
+    p->has_token = json_object_get(*is, "token") != NULL;
+    if (read(s, o, p, arena, err) || !*is)
+        return err->code;
+    id = json_string_value(json_object_get(*is, "id"));
+    return strcmp(id, p->id) == 0
+               ? KP_OK
+               : kp_fail(err, KP_EEXISTS,
+                         "id: %.60s is known as '%.80s', and agreements name him so; remove him "
+                         "first (koppel partner remove), which ends what runs with him",
+                         p->name, id);
+}
+
+json_t *kp_share_partner_whole(struct kp_share *s, const json_t *o, struct kp_err *err)
+{
+    char hash[KP_HASH_TEXT];
+    struct kp_arena arena = { 0 };
+    struct new_partner p = { 0 };
+    json_t *is = NULL, *whole = NULL;
+    if (!read_change(s, o, &p, &arena, &is, err)) {
+        if (p.token)
+            kp_hash_text(p.token, hash);
+        whole = document(&p,
+                         p.token ? hash
+                         : p.key ? NULL
+                                 : json_string_value(json_object_get(is, "token")),
+                         err);
+    }
+    json_decref(is);
+    kp_arena_free(&arena);
+    return whole;
+}
+
+static enum kp_code update(struct kp_db *db, void *arg, struct kp_err *err)
+{
+    static const char sql[] = "update share_partner set url = ?3, method = ?4, key = ?5, hash = "
+                              "case when ?6 is null and ?5 is null then hash else ?6 end, ca = ?7 "
+                              "where name = ?1 and participant = ?2 and ?8 > 0";
+    const struct new_partner *p = arg;
+    if (put_row(db, p, sql, err))
+        return err->code;
+    if (!kp_db_changes(db))
+        return kp_fail(err, KP_ENOTFOUND, "there is no partner named '%.60s' any more", p->name);
+    return p->token || p->key ? keep_token(db, p, err) : KP_OK;
+}
+
+enum kp_code kp_share_partner_put(struct kp_share *s, const json_t *o, struct kp_err *err)
+{
+    struct kp_arena arena = { 0 };
+    struct new_partner p = { .store = s->store, .now = kp_utc(s->clock) };
+    json_t *is = NULL;
+    if (!read_change(s, o, &p, &arena, &is, err))
+        kp_store_do(s->store, p.known ? update : insert, &p, err);
+    json_decref(is);
+    kp_arena_free(&arena);
+    return err->code;
 }

@@ -154,13 +154,16 @@ enum kp_code share_forget_address(struct kp_db *, const struct share_step *,
 const char *share_dump(const json_t *, struct kp_arena *, struct kp_err *);
 /* BASE without the slashes at its end, PATH, and the id (NULL: none) as one segment. */
 void share_put_url(struct kp_buf *, const char *base, const char *path, const char *id);
-/* A list of what `put` makes of each row of a question without parameters. */
-enum kp_code share_list(struct kp_share *, const char *sql,
-                        void (*put)(struct kp_json *, struct kp_stmt *), struct kp_json *,
-                        struct kp_err *);
+/* A list of what `put` makes of each row. page NULL: all; else the question's ?1 is the id to go on
+ * after ("" = none), which `known` must find, and ?2 how many rows are looked at. */
+enum kp_code share_list(struct kp_share *, const char *sql, const char *known,
+                        struct kp_share_page *page, void (*put)(struct kp_json *, struct kp_stmt *),
+                        struct kp_json *, struct kp_err *);
 const char *share_short(const char *text,
                         struct kp_arena *); /* what a partner says at length, for people */
 enum kp_code share_starved(struct kp_err *);
+/* Takes the value; NULL is a lack of memory, or what err says already. */
+void share_member(json_t *object, const char *key, json_t *value, struct kp_err *);
 void share_pid(char out[PID_TEXT]);
 json_t *share_offer_of(const json_t *policy, const char *id, const char *dataset,
                        const char *assigner, const char *assignee);
@@ -197,12 +200,9 @@ enum kp_code share_check_machines(struct kp_share *, const json_t *paths, struct
 /* Whether a partner is shown a dataset of these patterns (JSON): some of it may go to him, or there
  * is nothing yet. */
 bool share_goods_go(struct kp_share *, enum kp_recipient to, const char *patterns);
-bool share_same_terms(const json_t *, const json_t *);
 /* What cannot be enforced is refused with the reason. */
 enum kp_code share_terms(const json_t *policy, struct kp_terms *, struct kp_err *);
 
-/* The terms of a policy as sentences, or why they cannot be enforced; a list. */
-void share_words(struct kp_json *, const json_t *policy);
 /* What the partner of an offer of this dataset can work out, with what he is offered already; a list.
  * topics: of what is not in the model yet. */
 struct share_revealing {
@@ -223,6 +223,7 @@ void share_reveals(struct kp_share *, struct kp_json *, const struct share_revea
 /* Patterns of what whoever gets an offer of this dataset is offered already (partner NULL: each). */
 json_t *share_offered_before(struct kp_share *, const char *partner, const char *dataset,
                              struct kp_err *);
+/* ---- shown.c ---- */
 /* Whether the catalogue of a partner shows the dataset. */
 bool share_shown(struct kp_share *, enum kp_recipient to, const char *partner, const char *dataset,
                  struct kp_err *);
@@ -252,7 +253,8 @@ json_t *share_own_target(struct kp_share *, const char *pid, struct kp_err *);
 /* ---- push.c: the thread that pushes ---- */
 enum kp_code share_push_start(struct kp_share *, struct kp_err *);
 void share_push_stop(struct kp_share *); /* after stopping is set */
-void share_push_wake(struct kp_share *); /* something may run or end */
+void share_push_begin(struct kp_share *); /* something may run; the thread begins with the first */
+void share_push_wake(struct kp_share *);  /* something may end */
 
 /* ---- keeper.c: what the gate asks ---- */
 enum kp_code share_keeper_new(struct kp_share *, struct kp_err *); /* and the gate */

@@ -16,6 +16,12 @@ enum kp_code share_starved(struct kp_err *err)
     return kp_fail(err, KP_ENOMEM, "out of memory");
 }
 
+void share_member(json_t *object, const char *key, json_t *value, struct kp_err *err)
+{
+    if (json_object_set_new(object, key, value) && !err->code)
+        share_starved(err);
+}
+
 /* ---- JSON kept as text ---- */
 const char *share_dump(const json_t *j, struct kp_arena *arena, struct kp_err *err)
 {

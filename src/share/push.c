@@ -5,6 +5,7 @@
 #include "share/push.h"
 
 #include "core/log.h"
+#include "core/worker.h"
 #include "net/courier.h"
 #include "net/json_memory.h"
 
@@ -21,7 +22,7 @@ enum { PUSHES_MAX = 256, ANSWER_MAX = 64 << 10, TURN_MS = 500 };
 
 struct kp_pusher {
     struct kp_share *share;
-    pthread_t thread;
+    struct kp_worker worker; /* begun with the first push */
     struct kp_courier *courier;
     struct push *list; /* the thread's own */
     atomic_bool news;
@@ -343,6 +344,33 @@ static void *push_all(void *arg)
 }
 
 /* ---- life ---- */
+/* Whether something is to be pushed already; true when that cannot be said now. */
+static bool is_asked(struct kp_share *s)
+{
+    struct kp_err err = { 0 };
+    struct kp_db *db = kp_store_reader(s->store, &err);
+    struct kp_stmt *q = db ? kp_db_prepare(db,
+                                           "select 1 from share_process where kind = 1 and format "
+                                           "= 'HttpData-PUSH' and state = ? limit 1",
+                                           &err)
+                           : NULL;
+    if (q)
+        kp_bind_int(q, 1, KP_STARTED);
+    bool some = (q && kp_step(q, &err)) || err.code;
+    if (q)
+        kp_reset(q);
+    kp_store_reader_done(s->store, db);
+    return some;
+}
+
+void share_push_begin(struct kp_share *s)
+{
+    if (s->pusher && !kp_worker_begin(&s->pusher->worker, push_all, s->pusher))
+        kp_error("share", "no thread for what is pushed to partners, tried again with the next push",
+                 "%s", "");
+    share_push_wake(s);
+}
+
 void share_push_wake(struct kp_share *s)
 {
     if (!s->pusher)
@@ -359,14 +387,16 @@ enum kp_code share_push_start(struct kp_share *s, struct kp_err *err)
     w->share = s;
     w->news = true;
     w->courier = kp_courier_new(err);
-    if (w->courier && pthread_create(&w->thread, NULL, push_all, w) == 0) {
-        s->pusher = w;
-        return KP_OK;
+    if (!w->courier) {
+        kp_free(w);
+        return err->code;
     }
-    kp_courier_free(w->courier);
-    kp_free(w);
-    return err->code ? err->code
-                     : kp_fail(err, KP_EIO, "the system gives no thread for what is pushed");
+    kp_worker_init(&w->worker);
+    kp_worker_open(&w->worker);
+    s->pusher = w;
+    if (is_asked(s))
+        share_push_begin(s);
+    return KP_OK;
 }
 
 void share_push_stop(struct kp_share *s)
@@ -375,8 +405,9 @@ void share_push_stop(struct kp_share *s)
     if (!w)
         return;
     kp_courier_wake(w->courier);
-    pthread_join(w->thread, NULL);
+    kp_worker_close(&w->worker);
     s->pusher = NULL;
+    kp_worker_free(&w->worker);
     kp_courier_free(w->courier);
     kp_free(w);
 }

@@ -204,19 +204,46 @@ enum kp_code share_room(struct kp_db *db, const char *sql, int64_t most, const c
                : err->code;
 }
 
-enum kp_code share_list(struct kp_share *s, const char *sql,
-                        void (*put)(struct kp_json *, struct kp_stmt *), struct kp_json *j,
-                        struct kp_err *err)
+static enum kp_code find_after(struct kp_db *db, const char *known, const char *id,
+                               struct kp_err *err)
 {
+    struct kp_stmt *s = kp_db_prepare(db, known, err);
+    if (!s)
+        return err->code;
+    kp_bind_text(s, 1, id);
+    bool there = kp_step(s, err);
+    kp_reset(s);
+    return there || err->code ? err->code
+                              : kp_fail(err, KP_ENOTFOUND,
+                                        "after: '%.120s' is not there any more; read the list from "
+                                        "its beginning",
+                                        id);
+}
+
+enum kp_code share_list(struct kp_share *s, const char *sql, const char *known,
+                        struct kp_share_page *page, void (*put)(struct kp_json *, struct kp_stmt *),
+                        struct kp_json *j, struct kp_err *err)
+{
+    int64_t n = 0, most = page ? page->limit : INT64_MAX;
     struct kp_db *db = kp_store_reader(s->store, err);
-    struct kp_stmt *row = db ? kp_db_prepare(db, sql, err) : NULL;
+    if (db && page && page->after)
+        find_after(db, known, page->after, err);
+    struct kp_stmt *row = db && !err->code ? kp_db_prepare(db, sql, err) : NULL;
+    if (row && page) {
+        kp_bind_text(row, 1, page->after ? page->after : "");
+        kp_bind_int(row, 2, page->limit + 1);
+    }
     kp_json_begin(j, '[');
-    while (row && kp_step(row, err)) {
+    while (row && kp_step(row, err) && n++ < most) {
         kp_json_begin(j, '{');
         put(j, row);
         kp_json_end(j, '}');
     }
     kp_json_end(j, ']');
+    if (row)
+        kp_reset(row);
+    if (page)
+        page->more = n > most;
     kp_store_reader_done(s->store, db);
     return err->code;
 }

@@ -62,7 +62,36 @@ enum kp_code kp_share_offer_add(struct kp_share *, enum kp_recipient asks, const
                                 bool only_try, struct kp_arena *, struct kp_json *,
                                 struct kp_err *);
 enum kp_code kp_share_offer_remove(struct kp_share *, const char *id, struct kp_err *);
-enum kp_code kp_share_offers(struct kp_share *, struct kp_json *, struct kp_err *);
+/* Where a list goes on, and how far. KP_ENOTFOUND: the last one of the page before is gone. */
+struct kp_share_page {
+    const char *after; /* the id of the last one of the page before; NULL = the first page */
+    int64_t number;    /* the same where ids are numbers; 0 = the first page */
+    int64_t limit;
+    bool more; /* out: there are some behind it */
+};
+enum kp_code kp_share_offers(struct kp_share *, struct kp_share_page *, struct kp_json *,
+                             struct kp_err *);
+/* As apply files have them, by name and by id; of a partner whose identity is a token, `token` is its
+ * hash. json_decref them; NULL, or a list that breaks off: err says why. */
+json_t *kp_share_partner_documents(struct kp_share *, struct kp_err *);
+json_t *kp_share_offer_documents(struct kp_share *, struct kp_err *);
+/* What such a document would make, in that form, with what it leaves as it is; refuses what storing it
+ * would refuse, but for what is offered (kp_share_offer_may). A token that is not said stays.
+ * participant: the id of the partner an offer is made to, NULL: to every one. */
+json_t *kp_share_partner_whole(struct kp_share *, const json_t *, struct kp_err *);
+json_t *kp_share_offer_whole(struct kp_share *, const json_t *, const char *participant,
+                             struct kp_err *);
+/* Whether what such an offer names may go to another company, as for kp_share_offer_add. */
+enum kp_code kp_share_offer_may(struct kp_share *, enum kp_recipient asks, const json_t *whole,
+                                struct kp_err *);
+/* Adds or changes it. The id of a partner never changes. */
+enum kp_code kp_share_partner_put(struct kp_share *, const json_t *, struct kp_err *);
+enum kp_code kp_share_offer_put(struct kp_share *, enum kp_recipient asks, const json_t *whole,
+                                struct kp_err *);
+/* Whether two policies come down to the same terms. */
+bool kp_share_same_terms(const json_t *, const json_t *);
+/* The terms of a policy as sentences, or why they cannot be enforced; a list. */
+void kp_share_words(struct kp_json *, const json_t *policy);
 /* What a partner offers us: asked for now, all pages. Waits for him. */
 enum kp_code kp_share_catalogue(struct kp_share *, const char *partner, struct kp_json *,
                                 struct kp_err *);
@@ -75,10 +104,13 @@ enum kp_code kp_share_transfer(struct kp_share *, const json_t *, int64_t *id, s
  * of a counter-offer, {"reason"} of an end, {"address"} of a start; NULL: nothing more. */
 enum kp_code kp_share_say(struct kp_share *, enum kp_deal, int64_t id, enum kp_word, const json_t *,
                           struct kp_err *);
-/* All, newest first, or (id > 0) the one as an object. */
-enum kp_code kp_share_deals(struct kp_share *, enum kp_deal, int64_t id, struct kp_json *,
-                            struct kp_err *);
-enum kp_code kp_share_agreements(struct kp_share *, struct kp_json *, struct kp_err *);
+/* Newest first. */
+enum kp_code kp_share_deals(struct kp_share *, enum kp_deal, struct kp_share_page *,
+                            struct kp_json *, struct kp_err *);
+enum kp_code kp_share_deal(struct kp_share *, enum kp_deal, int64_t id, struct kp_json *,
+                           struct kp_err *);
+enum kp_code kp_share_agreements(struct kp_share *, struct kp_share_page *, struct kp_json *,
+                                 struct kp_err *);
 /* No transfer under it any more; those that run are ended. */
 enum kp_code kp_share_agreement_end(struct kp_share *, const char *id, const char *why,
                                     struct kp_err *);
@@ -88,10 +120,12 @@ struct kp_exits {
     enum kp_recipient asks;
     const char *partner; /* NULL: all */
     int64_t since;       /* begun then or later */
-    int64_t after;       /* the last one of the page before; 0 = none */
+    int64_t after;       /* the last row of the page before; 0 = none. Then rows alone are told */
+    int64_t skip;        /* so many agreements; > 0: they alone are told */
     int64_t limit;       /* of agreements and of rows */
 };
-/* {"agreements": sums, "days": sums of a day in UTC, "exits": one by one, newest first, "more"}. */
+/* {"agreements": sums, "moreAgreements", "days": sums of a day in UTC, "exits": one by one, newest
+ * first, "more"}. */
 enum kp_code kp_share_exits(struct kp_share *, const struct kp_exits *, struct kp_json *,
                             struct kp_err *);
 
@@ -118,9 +152,6 @@ enum kp_code kp_share_look(struct kp_share *, const char *partner, enum kp_deal,
  * pushes is taken. KP_EDENIED. */
 enum kp_code kp_share_pushed(struct kp_share *, const char *pid, const char *authorization,
                              struct kp_arena *, const char **partner, struct kp_err *);
-/* Lines of JSON as partners give data, each named as this node keeps it: the function of a step
- * becomes the last part of its path. What is no value (an interval, the end) is left out. */
-enum kp_code kp_share_lines(const char *text, size_t len, struct kp_buf *out, struct kp_err *);
 /* A page of the catalogue; offset >= 0 counts instead of the message's. */
 struct kp_pages { /* where those beside it begin; -1 = there is none */
     int64_t next, previous;

@@ -14,7 +14,7 @@
 
 #include "core/ban.h"
 
-enum { TOKEN_BYTES = 32, HEADER_MAX = 64, AUTHORIZATION_MAX = 8 << 10, LINE_DEPTH = 4 };
+enum { TOKEN_BYTES = 32, HEADER_MAX = 64, AUTHORIZATION_MAX = 8 << 10 };
 #define EDC_NAMES "https://w3id.org/edc/v0.0.1/ns/"
 
 const char *const share_formats[] = { "HttpData-PULL", "HttpData-PUSH", NULL };
@@ -227,48 +227,4 @@ enum kp_code kp_share_pushed(struct kp_share *s, const char *pid, const char *au
         return kp_fail(err, KP_EDENIED, "the transfer is %s", kp_deal_state_words[p.state]);
     *partner = p.partner;
     return KP_OK;
-}
-
-static enum kp_code put_line(json_t *o, struct kp_buf *out, struct kp_err *err)
-{
-    const char *path = json_string_value(json_object_get(o, "path")),
-               *function = json_string_value(json_object_get(o, "function"));
-    char longer[2 * KP_PATH_MAX];
-    if (json_object_get(o, "end") || json_object_get(o, "kind"))
-        return KP_OK;
-    if (!path || !json_object_get(o, "time") || !json_object_get(o, "value"))
-        return kp_fail(err, KP_EPARSE, "a line must have path, time and value");
-    if (function) {
-        snprintf(longer, sizeof longer, "%s/%s", path, function);
-        if (json_object_set_new(o, "path", json_string(longer)) || json_object_del(o, "function"))
-            return share_starved(err);
-    }
-    char *text = kp_json_dump(o, JSON_COMPACT);
-    if (text)
-        kp_buf_str(out, text);
-    kp_buf_str(out, "\n");
-    kp_free(text);
-    return text && !out->failed ? KP_OK : share_starved(err);
-}
-
-enum kp_code kp_share_lines(const char *text, size_t len, struct kp_buf *out, struct kp_err *err)
-{
-    for (size_t at = 0, line = 1; at < len && !err->code; line++) {
-        const char *begin = text + at, *end = memchr(begin, '\n', len - at);
-        size_t n = end ? (size_t)(end - begin) : len - at;
-        at += n + 1;
-        while (n && strchr(" \t\r", *begin)) {
-            begin++;
-            n--;
-        }
-        if (!n)
-            continue;
-        json_t *o = kp_json_object(begin, n, "line", LINE_DEPTH, err);
-        if (o)
-            put_line(o, out, err);
-        json_decref(o);
-        if (err->code)
-            kp_context(err, "line %zu", line);
-    }
-    return err->code;
 }

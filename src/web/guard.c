@@ -2,6 +2,7 @@
 #include "web/guard.h"
 
 #include "core/log.h"
+#include "core/worker.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -37,11 +38,10 @@ struct refusal {
 struct kp_guard {
     const struct kp_clock *clock;
     struct kp_store *store;
-    pthread_t thread;
-    bool running;
+    struct kp_worker writer; /* begun by the first refusal */
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
-    bool stop;
+    bool stop, started;
     struct knock knocks[KP_GUARD_KNOCKS];
     struct asker askers[KP_GUARD_ASKERS];
     struct refusal refusals[KP_GUARD_REFUSALS + 1]; /* the last: all others */
@@ -57,6 +57,7 @@ struct kp_guard *kp_guard_new(const struct kp_clock *clock, struct kp_store *sto
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    kp_worker_init(&g->writer);
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->wake, &attr);
     pthread_condattr_destroy(&attr);
@@ -218,6 +219,8 @@ static void begin(struct kp_guard *g, struct refusal *r, const struct kp_audit *
     copy(r->result, sizeof r->result, a->result);
 }
 
+static void *write_refusals(void *arg);
+
 void kp_guard_refused(struct kp_guard *g, const struct kp_audit *a)
 {
     pthread_mutex_lock(&g->lock);
@@ -228,6 +231,7 @@ void kp_guard_refused(struct kp_guard *g, const struct kp_audit *a)
         begin(g, r, a);
     pthread_cond_signal(&g->wake);
     pthread_mutex_unlock(&g->lock);
+    kp_worker_begin(&g->writer, write_refusals, g); /* what no thread writes, the end does */
 }
 
 static const char *or_null(const char *text)
@@ -289,7 +293,7 @@ void kp_guard_turn(struct kp_guard *g)
 
 /* ---- thread ---- */
 
-static void *thread_main(void *arg)
+static void *write_refusals(void *arg)
 {
     struct kp_guard *g = arg;
     for (;;) {
@@ -301,17 +305,16 @@ static void *thread_main(void *arg)
             pthread_cond_timedwait(&g->wake, &g->lock, &until);
         bool stop = g->stop;
         pthread_mutex_unlock(&g->lock);
-        turn(g, stop);
         if (stop)
             return NULL;
+        turn(g, false);
     }
 }
 
-enum kp_code kp_guard_start(struct kp_guard *g, struct kp_err *err)
+void kp_guard_start(struct kp_guard *g)
 {
-    g->running = pthread_create(&g->thread, NULL, thread_main, g) == 0;
-    return g->running ? KP_OK
-                      : kp_fail(err, KP_EIO, "the system gives no thread for the audit log");
+    kp_worker_open(&g->writer);
+    g->started = true;
 }
 
 void kp_guard_free(struct kp_guard *g)
@@ -322,8 +325,10 @@ void kp_guard_free(struct kp_guard *g)
     g->stop = true;
     pthread_cond_signal(&g->wake);
     pthread_mutex_unlock(&g->lock);
-    if (g->running)
-        pthread_join(g->thread, NULL);
+    kp_worker_close(&g->writer);
+    if (g->started)
+        turn(g, true);
+    kp_worker_free(&g->writer);
     pthread_cond_destroy(&g->wake);
     pthread_mutex_destroy(&g->lock);
     kp_free(g);

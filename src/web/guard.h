@@ -20,8 +20,7 @@ enum {
 
 struct kp_guard;
 struct kp_guard *kp_guard_new(const struct kp_clock *, struct kp_store *);
-enum kp_code kp_guard_start(struct kp_guard *,
-                            struct kp_err *); /* the thread that writes refusals down */
+void kp_guard_start(struct kp_guard *); /* from now on refusals are written down, by a thread of its own */
 void kp_guard_free(struct kp_guard *); /* stops it and writes what is left; NULL is allowed */
 
 /* How many seconds nobody may try to log in as this user, or from this address; 0 = now. */

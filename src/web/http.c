@@ -841,8 +841,9 @@ static enum kp_code start(struct kp_web *web, const char *socket_path, const cha
     web->guard = kp_guard_new(clock, kp_node_store(web->node));
     if (!web->guard)
         return kp_fail(err, KP_ENOMEM, "out of memory");
+    kp_guard_start(web->guard);
     web->oidc = kp_oidc_new(clock, kp_node_store(web->node), err);
-    if (!web->oidc || kp_guard_start(web->guard, err))
+    if (!web->oidc)
         return err->code;
     web->keeper = kp_keeper_start(clock, &keeper_class, err);
     web->pool = web->keeper ? kp_pool_start(err) : NULL;

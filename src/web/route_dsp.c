@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The partners' listener: the Dataspace Protocol over HTTPS (2025-1, 4.3, 6 and 9), and nothing
  * else. */
+#include "couplings/dsp/feed.h"
 #include "node/import.h"
 #include "share/share.h"
 #include "web/routes.h"
@@ -135,7 +136,7 @@ enum kp_code kp_route_data_in(struct kp_request *r, struct kp_err *err)
         return err->code;
     snprintf(at, sizeof at, "partners/%s", partner);
     kp_buf_init(&lines, 4 * KP_BODY_MAX);
-    if (!kp_share_lines(r->body, r->body_len, &lines, err) && lines.len)
+    if (!kp_feed_lines(r->body, r->body_len, &lines, err) && lines.len)
         kp_node_import(r->node, kp_buf_text(&lines), lines.len, &o, &n, err);
     kp_buf_free(&lines);
     if (err->code)

@@ -198,7 +198,8 @@ enum kp_code kp_route_apply(struct kp_request *r, struct kp_err *err)
         return kp_fail(err, KP_EINVALID, "the body is missing: send the file to apply");
     struct kp_buf plan;
     kp_buf_init(&plan, PLAN_MAX);
-    if (!kp_apply(r->node, r->to, r->body, r->body_len, name && *name ? name : "factory.yaml", dry_run,
+    const struct kp_applier by = { r->to, r->who.role };
+    if (!kp_apply(r->node, by, r->body, r->body_len, name && *name ? name : "factory.yaml", dry_run,
                   kp_arg_int(r, "prune"), &plan, err)) {
         struct kp_json j = kp_reply_json(r);
         kp_json_begin(&j, '{');

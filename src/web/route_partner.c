@@ -24,6 +24,7 @@ enum kp_code kp_route_exits(struct kp_request *r, struct kp_err *err)
                                  .partner = kp_arg_text(r, "partner"),
                                  .since = kp_arg_int(r, "since"),
                                  .after = kp_arg_int(r, "after"),
+                                 .skip = kp_arg_int(r, "skip"),
                                  .limit = kp_arg_int(r, "limit") };
     struct kp_json j = kp_reply_json(r);
     return kp_share_exits(kp_node_share(r->node), &of, &j, err);

@@ -41,16 +41,19 @@ enum kp_code kp_route_card_put(struct kp_request *r, struct kp_err *err)
     return err->code;
 }
 
-/* ---- lists: {"partners": [...]} ---- */
+/* ---- lists: {"offers": [...], "more": false} ---- */
 static enum kp_code reply_list(struct kp_request *r, const char *key,
-                               enum kp_code (*list)(struct kp_share *, struct kp_json *,
-                                                    struct kp_err *),
+                               enum kp_code (*list)(struct kp_share *, struct kp_share_page *,
+                                                    struct kp_json *, struct kp_err *),
                                struct kp_err *err)
 {
+    struct kp_share_page page = { .after = kp_arg_text(r, "after"),
+                                  .limit = kp_arg_int(r, "limit") };
     struct kp_json j = kp_reply_json(r);
     kp_json_begin(&j, '{');
     kp_json_key(&j, key);
-    list(share(r), &j, err);
+    list(share(r), &page, &j, err);
+    kp_json_put_bool(&j, "more", page.more);
     kp_json_end(&j, '}');
     return err->code;
 }
@@ -140,10 +143,13 @@ static enum kp_deal deal_of(const struct kp_request *r)
 
 enum kp_code kp_route_deals(struct kp_request *r, struct kp_err *err)
 {
+    struct kp_share_page page = { .number = kp_arg_int(r, "after"),
+                                  .limit = kp_arg_int(r, "limit") };
     struct kp_json j = kp_reply_json(r);
     kp_json_begin(&j, '{');
     kp_json_key(&j, deal_of(r) == KP_TRANSFER ? "transfers" : "negotiations");
-    kp_share_deals(share(r), deal_of(r), 0, &j, err);
+    kp_share_deals(share(r), deal_of(r), &page, &j, err);
+    kp_json_put_bool(&j, "more", page.more);
     kp_json_end(&j, '}');
     return err->code;
 }
@@ -151,7 +157,7 @@ enum kp_code kp_route_deals(struct kp_request *r, struct kp_err *err)
 static enum kp_code reply_deal(struct kp_request *r, int64_t id, int status, struct kp_err *err)
 {
     struct kp_json j = kp_reply_json(r);
-    if (!kp_share_deals(share(r), deal_of(r), id, &j, err))
+    if (!kp_share_deal(share(r), deal_of(r), id, &j, err))
         r->reply.status = status;
     return err->code;
 }

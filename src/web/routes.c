@@ -163,7 +163,18 @@ PARAMS exits_params[] = {
     { .name = "partner", .type = KP_PARAM_TEXT },
     { .name = "since", .type = KP_PARAM_TIME, .standard = KP_NO_TIME },
     { .name = "after", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX },
+    { .name = "skip", .type = KP_PARAM_INT, .min = 0, .max = 1000000 },
     { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 1000, .standard = 100 },
+    END,
+};
+PARAMS deals_params[] = {
+    { .name = "after", .type = KP_PARAM_INT, .min = 0, .max = INT64_MAX },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 1000, .standard = 1000 },
+    END,
+};
+PARAMS by_id_params[] = {
+    { .name = "after", .type = KP_PARAM_TEXT },
+    { .name = "limit", .type = KP_PARAM_INT, .min = 1, .max = 1000, .standard = 1000 },
     END,
 };
 PARAMS stix_params[] = {
@@ -462,10 +473,10 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/partners/meet", kp_route_partner_meet, KP_OWNER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_DELETE, API "/partners/{name}", kp_route_partner_remove, KP_OWNER, 0, NULL },
     { KP_HTTP_GET, API "/partners/{name}/catalogue", kp_route_partner_catalogue, KP_ENGINEER, KP_SLOW, NULL },
-    { KP_HTTP_GET, API "/offers", kp_route_offers, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_GET, API "/offers", kp_route_offers, KP_ENGINEER, 0, by_id_params },
     { KP_HTTP_POST, API "/offers", kp_route_offer_add, KP_ENGINEER, KP_BODY_JSON, retention_params },
     { KP_HTTP_DELETE, API "/offers/{id}", kp_route_offer_remove, KP_ENGINEER, 0, NULL },
-    { KP_HTTP_GET, API "/negotiations", kp_route_deals, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_GET, API "/negotiations", kp_route_deals, KP_ENGINEER, 0, deals_params },
     { KP_HTTP_POST, API "/negotiations", kp_route_deal_begin, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/negotiations/{id}", kp_route_deal, KP_ENGINEER, 0, NULL },
     { KP_HTTP_POST, API "/negotiations/{id}/counter", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
@@ -474,11 +485,11 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/negotiations/{id}/verify", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/negotiations/{id}/finalize", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/negotiations/{id}/terminate", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },
-    { KP_HTTP_GET, API "/agreements", kp_route_agreements, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_GET, API "/agreements", kp_route_agreements, KP_ENGINEER, 0, by_id_params },
     { KP_HTTP_GET, API "/agreements/{id}/data", kp_route_pull, KP_ENGINEER, KP_SLOW | KP_FLOWS, pull_params },
     { KP_HTTP_POST, API "/agreements/{id}/end", kp_route_agreement_end, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/exits", kp_route_exits, KP_ENGINEER, KP_SLOW, exits_params },
-    { KP_HTTP_GET, API "/transfers", kp_route_deals, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_GET, API "/transfers", kp_route_deals, KP_ENGINEER, 0, deals_params },
     { KP_HTTP_POST, API "/transfers", kp_route_deal_begin, KP_ENGINEER, KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/transfers/{id}", kp_route_deal, KP_ENGINEER, 0, NULL },
     { KP_HTTP_POST, API "/transfers/{id}/start", kp_route_deal_say, KP_ENGINEER, KP_BODY_JSON, NULL },

@@ -142,3 +142,18 @@ test("who is no owner adds no partner, and who is no engineer sees none of this"
   await o.page.getByRole("heading", { name: "Not for this account" }).or(o.page.getByText("engineer").first()).first().waitFor();
   assert.deepEqual([o.asked.filter((a) => /v1.(partners|exits|agreements)/.test(a)), e.refused], [[], []]);
 });
+
+test("what is in force is on the page, however many agreements came after it", async () => {
+  await maker.stop();
+  execFileSync("python3", ["-c", `import sqlite3,sys
+db = sqlite3.connect(sys.argv[1])
+name = db.execute("select name from share_partner").fetchone()[0]
+for i in range(2100):
+    db.execute("insert into share_agreement(id, side, partner, dataset, text, active, made, ended, why) values(?, 1, ?, ?, '{}', ?, ?, ?, ?)",
+               (f"old-{i}", name, "the-first-one" if i == 0 else "later", i == 0, 4 * 10**18 + i, None if i == 0 else 4 * 10**18 + i, "its time is over"))
+db.commit()`, join(maker.dir, "factory.db")]);
+  await maker.start();
+  const v = await visit(browser, maker);
+  await v.go("#/partners");
+  await v.page.getByText("the-first-one").first().waitFor();
+});

@@ -11,7 +11,7 @@ async function load(file) {
   const made = buildSync({ entryPoints: [join(root, "console/src", file)], bundle: true, write: false, format: "esm", absWorkingDir: join(root, "console") });
   return import("data:text/javascript;base64," + Buffer.from(made.outputFiles[0].contents).toString("base64"));
 }
-const { patterns, Hub } = await load("hub.ts"), { parse } = await load("json.ts"), { daysOf, daysText, holidays } = await load("days.ts");
+const { patterns, Hub } = await load("hub.ts"), { parse } = await load("json.ts"), { daysOf, daysText, holidays } = await load("days.ts"), { mostOf, heightOf } = await load("bars.ts");
 
 test("few signals are asked for by name, each once, with nothing in a name that means something in a pattern", () => {
   assert.deepEqual(patterns(["b/y", "a/x", "a/x"]), ["a/x", "b/y"]);
@@ -68,4 +68,11 @@ test("days of a shift are read and written as the calendar has them", () => {
 test("the Dutch public holidays are those of the year", () => {
   assert.deepEqual(holidays(2027), ["2027-01-01", "2027-03-29", "2027-04-27", "2027-05-06", "2027-05-17", "2027-12-25", "2027-12-26"]);
   assert.deepEqual(holidays(2025), ["2025-01-01", "2025-04-21", "2025-04-26", "2025-05-05", "2025-05-29", "2025-06-09", "2025-12-25", "2025-12-26"]);
+});
+test("bars that are all nothing are 0 high, and so is the highest of them", () => {
+  const bars = (...values) => values.map((v) => ({ parts: [{ value: v }] }));
+  for (const none of [[], bars(0, 0), bars(NaN, undefined, null), [{ parts: [], mark: NaN }]]) assert.equal(mostOf(none), 0);
+  assert.equal(heightOf(0, 0), 0);
+  assert.equal(mostOf([...bars(1, NaN, 2.5), { parts: [{ value: 1 }, { value: 2 }], mark: 4 }]), 4);
+  assert.equal(heightOf(1, 4), 25);
 });

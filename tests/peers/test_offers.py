@@ -78,6 +78,10 @@ def test_whoever_offers_is_told_what_it_reveals(two):
     two.maker.api.ok("POST", "values", {"hall/OrderNumber": "4711"})
     assert set(codes(tried(two, signals=["hall/OrderNumber"], terms=coarse))) == {"customers-by-order"}, "also of what stands in no machine"
     assert set(codes(tried(two, signals=["hall/lathe"], terms=coarse))) == {"output"}, "a part of another word is no word"
+    two.maker.node.cli("intervals", "hall/lathe", "--add", "--kind", "job", "--set", "order=4711", "--from", "-2h", "--to", "-1h")
+    job = codes(tried(two, signals=["hall/lathe/**"], terms={"until": "2030-01-01"}))["customers-by-order"]
+    assert job["signals"] == ["hall/lathe"], "its intervals go with its signals"
+    assert "customers-by-order" not in codes(tried(two, signals=["hall/lathe/**"], terms=coarse)), "under steps they do not"
     assert two.maker.api.ok("GET", "offers") == before, "to try keeps nothing"
 
 

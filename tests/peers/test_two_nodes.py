@@ -75,8 +75,8 @@ def test_what_one_stores_the_other_has_each_value_once_and_nothing_else(two):
     assert not [p for p in signals(two.buyer, "**") if "own" in p], "what was not agreed"
     shown = two.buyer.api.ok("GET", "signal", path=signals(two.buyer, f"{below}/**")[0])
     assert shown["agreement"] == agreement
-    rows = [x for x in two.maker.node.json("audit", "--partner", "buyer")["agreements"] if x["agreement"] == agreement]
-    assert rows, "the maker knows what the buyer has"
+    told = lambda: [x["values"] for x in two.maker.node.json("audit", "--partner", "buyer")["agreements"] if x["agreement"] == agreement and x["running"]]
+    wait_for(lambda: told() and told()[0] >= found / 2, 5, "the maker knows what the buyer has, while it goes on")
 
 
 def test_a_crash_of_either_side_loses_nothing_and_doubles_nothing(two):
@@ -116,3 +116,51 @@ def test_what_a_partner_gave_is_offered_to_nobody_else(two):
     wait_for(lambda: len(signals(two.buyer, "resale-feed/**")) == SIGNALS, 30, "the signals")
     two.buyer.node.cli("set", "resale-feed", "--label", "partner")
     assert "does not permit" in two.buyer.api.refused(403, "POST", "offers", {"dataset": "resold", "signals": ["resale-feed/**"], "partner": "maker"})
+
+
+def test_a_machine_that_stands_longer_than_its_grace_time_has_fewer_free_hours_at_the_partner_within_a_minute(two):
+    api, clock = two.maker.api, lambda later: time.strftime("%H:%M", time.localtime(time.time() + later))
+    api.ok("POST", "assets", {"path": "works/saw", "kind": "machine"})
+    api.ok("PUT", "calendar", {"plans": [{"match": "works/**", "shifts": [{"name": "long", "days": "mon-sun", "from": clock(-3600), "to": clock(12 * 3600)}]}]})
+    api.ok("PUT", "shop", {"capacity": {"grace": "5s", "round": "15m"}})
+    say = lambda state: api.ok("POST", "values", {"works/saw/status": state})
+    say(3)
+    two.maker.node.cli("set", "works/saw/status", "--states", "running=3; stopped=7; idle")
+    say(3)
+    two.maker.node.cli("offer", "works/saw", "--capacity", "--weeks", "8", "--to", "buyer", "--until", "2030-01-01")
+    two.buyer.node.json("negotiate", "maker", "saw-capacity", "--wait")
+    two.couple("saw-capacity", "free")
+    week = lambda n: two.buyer.node.value(f"free/works/saw/capacity/week-{n}")["value"]
+    wait_for(lambda: len(signals(two.buyer, "free/**")) == 8 and all(week(n) is not None for n in range(8)), 60, "the free hours of eight weeks at the partner")
+    hours = lambda: week(0) + week(1)  # a shift may go on into the next week
+    before, later = hours(), week(2)
+    assert before > 60 and later > 60, "three quarters of thirteen hours a day"
+    say(7)
+    began = time.time()
+    after = wait_for(lambda: (h := hours()) < before - 7 and h, 5 + 60, "fewer free hours at the partner")
+    assert time.time() - began > 5, "not before its grace time is over"
+    assert week(2) == later, "the week after is as free as it was"
+    say(3)
+    wait_for(lambda: hours() > after + 7, 60, "it works again")
+
+
+def test_a_catalogue_of_very_long_terms_comes_page_by_page(two):
+    def long(i):
+        words = lambda what: [f"{what}-{i}-{k}-" + "x" * 140 for k in range(7)]
+        return {"purpose": words("purpose"), "recipient": [two.buyer.card["id"], *words("urn:company")]}
+
+    api, many = two.maker.api, 150
+    offer = lambda dataset, i: {"dataset": dataset, "signals": ["hall/line/**"], "terms": long(i), "partner": "buyer"}
+    size = len(json.dumps(api.ok("POST", "offers", offer("long-000", 0))["policy"]))
+    assert 256 << 10 < many * size
+    for i in range(1, many):
+        api.ok("POST", "offers", offer(f"long-{i:03}", i))
+    found = [d["id"] for d in two.buyer.node.json("catalogue", "maker")["datasets"]]
+    assert [d for d in found if d.startswith("long-")] == [f"long-{i:03}" for i in range(many)] and len(found) == len(set(found))
+    assert two.buyer.node.json("negotiate", "maker", f"long-{many - 1}", "--wait")["state"] == "FINALIZED"
+    for i in range(1, 200):
+        said = api.send("POST", "offers", offer("long-000", i))
+        if not said.ok:
+            break
+    assert "larger than 192 KiB in all" in said.json()["message"] and (150 << 10) // size < i < (256 << 10) // size
+    assert len(two.buyer.node.json("catalogue", "maker")["datasets"]) == len(found)

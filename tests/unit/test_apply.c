@@ -1,75 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Apply files on a node: what is planned is done, once, and nothing when anything is wrong. The couplings point at a
  * port where nothing listens. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "config/apply.h"
-#include "net/json_memory.h"
-#include "store/secret.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-struct place {
-    char dir[64], node[80], file[96];
-    struct kp_node *n;
-    struct kp_err err;
-    struct kp_buf plan; /* of the last apply */
-};
-
-static void open_node(struct place *p)
-{
-    p->n = kp_node_open(p->node, &(struct kp_node_options){ 0 }, &p->err);
-    assert_string_equal(p->err.text, "");
-}
-
-static int setup(void **state)
-{
-    struct kp_first first = { 0 };
-    struct place *p = calloc(1, sizeof *p);
-    snprintf(p->dir, sizeof p->dir, "/tmp/koppel-apply-XXXXXX");
-    assert_non_null(mkdtemp(p->dir));
-    snprintf(p->node, sizeof p->node, "%s/node", p->dir);
-    snprintf(p->file, sizeof p->file, "%s/password", p->dir);
-    kp_node_create(p->node, "test", &first, &p->err);
-    open_node(p);
-    assert_int_equal(kp_node_start(p->n, &p->err), KP_OK);
-    *state = p;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct place *p = *state;
-    char command[128];
-    kp_node_stop(p->n);
-    kp_node_free(p->n);
-    kp_buf_free(&p->plan);
-    snprintf(command, sizeof command, "rm -rf '%s'", p->dir);
-    int failed = system(command); /* NOLINT(cert-env33-c): our own scratch folder */
-    free(p);
-    return failed;
-}
-
-static enum kp_code apply(struct place *p, const char *yaml, bool dry_run, bool prune)
-{
-    kp_buf_free(&p->plan);
-    kp_buf_init(&p->plan, 1 << 20);
-    p->err = (struct kp_err){ 0 };
-    return kp_apply(p->n, KP_TO_NODE, yaml, strlen(yaml), "f.yaml", dry_run, prune, &p->plan, &p->err);
-}
-
-static void applied(struct place *p, const char *yaml, bool prune, const char *plan)
-{
-    apply(p, yaml, false, prune);
-    assert_string_equal(p->err.text, "");
-    assert_string_equal(kp_buf_text(&p->plan), plan);
-}
+#include "apply_kit.h"
 
 static const struct kp_model *model(struct place *p)
 {
@@ -242,14 +174,6 @@ static void an_export_applied_to_its_node_and_to_a_fresh_one_gives_the_same_expo
     kp_buf_free(&second);
 }
 
-static void write_secret(const struct place *p, const char *text)
-{
-    FILE *f = fopen(p->file, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
 static void a_secret_comes_from_its_file_and_is_neither_shown_nor_exported(void **state)
 {
     struct place *p = *state;
@@ -385,7 +309,7 @@ static void running_out_of_memory_while_planning_or_exporting_is_an_error_and_no
             kp_buf_init(&out, 1 << 20);
             kp_mem_fail_at(++n);
             enum kp_code code = export ? kp_export(p->n, KP_TO_NODE, &out, &err)
-                                       : kp_apply(p->n, KP_TO_NODE, changed, strlen(changed), "f.yaml", true, true, &out, &err);
+                                       : kp_apply(p->n, (struct kp_applier){ KP_TO_NODE, KP_OWNER }, changed, strlen(changed), "f.yaml", true, true, &out, &err);
             kp_mem_fail_at(0);
             failed = kp_mem_count() - before >= n;
             if ((code || out.failed) != failed || (code && code != KP_ENOMEM)) /* a plan cut short is its reader's to see */

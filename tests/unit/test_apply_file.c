@@ -75,11 +75,11 @@ static void what_is_not_taken_of_yaml_is_refused_with_its_place(void **state)
         { "assets: []\n---\nassets: []\n", "f.yaml:2:1: a second document: one file is one document" },
         { "assets: []\nsignals: []\nassets: []\n", "f.yaml:3:1: 'assets' stands here a second time, first in line 1" },
         { "[a, b]: c\n", "f.yaml:1:1: a key must be a text" },
-        { "a: [[[[[[[[[]]]]]]]]]\n", "f.yaml:1:11: nested too deep" },
+        { "a: [[[[[[[[[[[[[]]]]]]]]]]]]]\n", "f.yaml:1:15: nested too deep" },
         { "a: \"\\0\"\n", "f.yaml:1:4: a text holds a zero byte or is not valid UTF-8" },
         { "a: b\nc: \x01\n", "f.yaml:2:4: a control character" },
         { "a: \xff\n", "f.yaml: not valid UTF-8; save the file as UTF-8" },
-        { "just a text\n", "f.yaml:1:1: the file must be a map with assets, couplings, signals, settings, retention, alarms, alarm-delivery, calendar, shop, orders, collections, devices, feeds or vendor-aliases" },
+        { "just a text\n", "f.yaml:1:1: the file must be a map of sections such as assets, couplings and signals" },
     };
     EXPECT(faults);
 }
@@ -157,6 +157,9 @@ static void an_unknown_word_is_answered_with_the_nearest_known(void **state)
           "f.yaml:4:5: unknown key 'exclud', did you mean 'exclude'?" },
         { "couplings:\n  - name: x\n    url: opc.tcp://h\n    pasword-file: /a\n",
           "f.yaml:4:5: unknown key 'pasword-file', did you mean 'password-file'?" },
+        { "partners:\n  - name: x\n    fingerprint: y\n",
+          "f.yaml:3:5: unknown key 'fingerprint'; known are name, id, url, key, ca, token-file, identity" },
+        { "offers:\n  - id: x\n    datset: y\n", "f.yaml:3:5: unknown key 'datset', did you mean 'dataset'?" },
         { "couplings:\n  - name: x\n    url: opc.tcp://h\n    nodes:\n      - sorce: a\n",
           "f.yaml:5:9: unknown key 'sorce', did you mean 'source'?" },
     };
@@ -209,6 +212,8 @@ static void a_secret_in_the_file_itself_is_refused_without_showing_it(void **sta
     static const struct fault faults[] = {
         { "couplings:\n  - name: x\n    url: opc.tcp://h\n    password-file: pw\n",
           "f.yaml:4:20: password-file must be a file's full path, beginning with '/'" },
+        { "partners:\n  - name: x\n    token: hunter2\n",
+          "f.yaml:3:5: a secret does not stand in this file: put it into a file of its own and write 'token-file: /PATH'" },
     };
     EXPECT(faults);
 }

@@ -248,7 +248,7 @@ static void apply(struct place *p, bool prune)
     kp_buf_init(&p->plan, 1 << 20);
     p->err = (struct kp_err){ 0 };
     const char *yaml = kp_buf_text(&p->yaml);
-    kp_apply(p->n, KP_TO_NODE, yaml, strlen(yaml), "f.yaml", false, prune, &p->plan, &p->err);
+    kp_apply(p->n, (struct kp_applier){ KP_TO_NODE, KP_OWNER }, yaml, strlen(yaml), "f.yaml", false, prune, &p->plan, &p->err);
 }
 
 static void begin(struct place *p)

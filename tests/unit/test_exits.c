@@ -164,7 +164,7 @@ static void what_went_out_is_told_by_agreement_by_day_and_one_by_one(void **stat
     struct kp_buf text;
     kp_buf_init(&text, 1 << 20);
     struct kp_json j = kp_json(&text);
-    kp_share_exits(shop.share, &(struct kp_exits){ KP_TO_NODE, "acme", KIT_NOW - 4 * DAY, 0, 3 },
+    kp_share_exits(shop.share, &(struct kp_exits){ KP_TO_NODE, "acme", KIT_NOW - 4 * DAY, 0, 0, 3 },
                    &j, &err);
     kit_ok(&err);
     json_t *o = kp_json_read(kp_buf_text(&text), "exits", &err);

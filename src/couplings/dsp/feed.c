@@ -24,6 +24,13 @@ void kp_feed_end(struct kp_feed *f)
 }
 
 /* ---- one object ---- */
+bool kp_feed_path(const char *path, int function, char out[KP_PATH_MAX])
+{
+    int n = snprintf(out, KP_PATH_MAX, "%s%s%s", path, function < 0 ? "" : "-",
+                     function < 0 ? "" : kp_function_words[function]);
+    return n > 0 && n < KP_PATH_MAX && kp_path_valid(out);
+}
+
 static bool time_of(const json_t *o, const char *key, int64_t *at)
 {
     const char *text = json_string_value(json_object_get(o, key));
@@ -48,8 +55,7 @@ static bool read_value(const json_t *o, struct kp_fed *d)
     json_int_t code = status ? json_integer_value(status) : 0;
     d->value = json_object_get(o, "value");
     d->status = (uint32_t)code;
-    return d->value && kp_path_valid(d->path) && strchr(d->path, '/') &&
-           time_of(o, "time", &d->at) && (!status || json_is_integer(status)) && code >= 0 &&
+    return d->value && kp_path_valid(d->path) && time_of(o, "time", &d->at) && (!status || json_is_integer(status)) && code >= 0 &&
            code <= UINT32_MAX && read_function(o, &d->function);
 }
 
@@ -71,6 +77,11 @@ static bool read_interval(const json_t *o, struct kp_fed *d)
            (!end || json_is_null(end) || (time_of(o, "end", &d->end) && d->end >= d->at));
 }
 
+static void note_bad(struct kp_feed *f)
+{
+    f->bad_line = f->bad++ ? f->bad_line : f->lines;
+}
+
 static enum kp_code take_object(struct kp_feed *f, const json_t *o, struct kp_err *err)
 {
     struct kp_fed d = { .path = json_string_value(json_object_get(o, "path")), .reason = "" };
@@ -85,7 +96,8 @@ static enum kp_code take_object(struct kp_feed *f, const json_t *o, struct kp_er
     }
     bool good = d.path && (json_object_get(o, "kind") ? read_interval(o, &d) : read_value(o, &d));
     f->taken += good;
-    f->bad += !good;
+    if (!good)
+        note_bad(f);
     return good ? f->take(f->arg, &d, err) : KP_OK;
 }
 
@@ -104,7 +116,7 @@ static enum kp_code take_line(struct kp_feed *f, struct kp_err *err)
     else if (why.code == KP_ENOMEM)
         kp_fail(err, KP_ENOMEM, "%s", why.text);
     else
-        f->bad++;
+        note_bad(f);
     json_decref(o);
     return err->code;
 }
@@ -126,7 +138,7 @@ static enum kp_code take_values(struct kp_feed *f, struct kp_err *err)
     else if (json_is_object(list))
         take_object(f, list, err);
     else
-        f->bad++;
+        note_bad(f);
     json_decref(o);
     kp_buf_free(&whole);
     return err->code;
@@ -193,6 +205,7 @@ enum kp_code kp_feed_bytes(struct kp_feed *f, const char *bytes, size_t n, struc
         n -= piece + (end != NULL);
         if (!end)
             break;
+        f->lines++;
         if (f->line.len && f->line.data[f->line.len - 1] == '\r')
             f->line.len--;
         if (f->events)

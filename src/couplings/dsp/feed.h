@@ -32,13 +32,21 @@ struct kp_feed {
     bool events; /* server-sent events, else lines */
     struct kp_buf line, data;
     char event[16];
-    uint64_t taken, bad;
+    uint64_t taken, bad, lines, bad_line; /* bad_line: the first bad one, from 1; 0 = none */
     bool ended, whole; /* there was an end */
 };
 void kp_feed_begin(struct kp_feed *, bool events, kp_feed_take *, void *arg);
 /* KP_EPEER: it is neither, or too long. */
 enum kp_code kp_feed_bytes(struct kp_feed *, const char *, size_t, struct kp_err *);
 void kp_feed_end(struct kp_feed *);
+
+/* What this node calls a value (function -1: it is no step): "hall/oven/temperature-mean"; false: that
+ * is no path. */
+bool kp_feed_path(const char *path, int function, char out[KP_PATH_MAX]);
+
+/* A whole text of lines, as a partner pushes it, into lines that an import takes (format jsonl), each
+ * value named as this node calls it. What is no value (an interval, the end) is left out; KP_EPARSE names the first line that says nothing usable. */
+enum kp_code kp_feed_lines(const char *text, size_t len, struct kp_buf *out, struct kp_err *);
 
 /* A value as JSON has it (core/json.h) as one of this type; what does not fit is null and false.
  * Data lives in the JSON or in `room`, which is begun anew. */

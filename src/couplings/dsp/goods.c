@@ -46,12 +46,9 @@ struct listing {
     struct kp_err *err;
 };
 
-/* Of a step: "hall/oven/temperature-mean". */
 static bool path_of(const char *path, int function, char out[KP_PATH_MAX])
 {
-    int n = snprintf(out, KP_PATH_MAX, "%s%s%s", path, function < 0 ? "" : "-",
-                     function < 0 ? "" : kp_function_words[function]);
-    return n > 0 && n < KP_PATH_MAX && kp_path_valid(out) && strchr(out, '/');
+    return kp_feed_path(path, function, out) && strchr(out, '/');
 }
 
 static uint8_t type_of(uint8_t type, int function)
