@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "net/json_memory.h"
 #include "shield/feed_keep.h"
+#include "shield/incident_keep.h"
 #include "shield/keep.h"
 #include "shield/observe_keep.h"
 #include "shield/openpgp.h"
@@ -453,6 +454,7 @@ static void *watch(void *arg)
                     kp_log_quote(err.text));
         feeds_turn(s->feeds);
         exits_write(s, false);
+        incidents_turn(s);
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += 2;
@@ -481,7 +483,8 @@ struct kp_shield *kp_shield_new(struct kp_hub *hub, struct kp_store *store,
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->work, NULL);
     pthread_cond_init(&s->wake, NULL);
-    if ((s->feeds = feeds_new(s)) && (s->exits = exits_new()) && (s->observing = observing_new(s))) {
+    if ((s->feeds = feeds_new(s)) && (s->exits = exits_new()) && (s->observing = observing_new(s)) &&
+        (s->clocks = clock_alarms_new())) {
         kp_hub_set_observer(hub, (struct kp_observer){ s->observing->queue, kp_seen_put });
         return s;
     }
@@ -536,6 +539,7 @@ void kp_shield_free(struct kp_shield *s)
     feeds_free(s->feeds);
     exits_free(s->exits);
     observing_free(s->observing);
+    clock_alarms_free(s->clocks);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->work);
     pthread_mutex_destroy(&s->lock);

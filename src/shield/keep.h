@@ -43,6 +43,7 @@ struct kp_shield {
     struct feeds *feeds;        /* who brings what (feed_keep.h) */
     struct exits *exits;
     struct observing *observing; /* what is seen, and what is known of it (observe.h) */
+    struct clock_alarms *clocks; /* of incidents (incident_alarm.c) */
     bool woken;                 /* by the lock `lock`: somebody wants a turn of the thread */
 };
 void kp_shield_wake(struct kp_shield *);
@@ -51,6 +52,10 @@ void kp_shield_wake(struct kp_shield *);
 struct exits *exits_new(void);
 void exits_free(struct exits *);
 void exits_write(struct kp_shield *, bool now); /* now: what has not waited long, too */
+
+/* Alarms of incidents (incident_alarm.c). */
+struct clock_alarms *clock_alarms_new(void);
+void clock_alarms_free(struct clock_alarms *);
 
 struct device_row {
     int64_t id, asset, host, made, changed, expected_until, alarm, weight, by_hand;

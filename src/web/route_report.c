@@ -30,10 +30,12 @@ static enum kp_code read_question(struct kp_request *r, struct kp_report_query *
 }
 
 /* Styles within the file are all that it brings; readers of PDF are objects of the browser. */
-static void put_head(struct kp_request *r, enum kp_report_format format)
+void kp_reply_page(struct kp_request *r, int format)
 {
     static const char *const types[] = { "text/html; charset=utf-8", "application/pdf",
                                          "text/plain; charset=utf-8" };
+    if (format >= (int)(sizeof types / sizeof *types))
+        return; /* JSON */
     r->reply.type = types[format];
     kp_reply_header(r, "Content-Security-Policy",
                     format == KP_REPORT_PDF
@@ -50,7 +52,7 @@ static enum kp_code answer(struct kp_request *r, const struct kp_report_query *q
         format->given ? (enum kp_report_format)format->number : KP_REPORT_HTML;
     if (kp_report(kp_node_shop(r->node), q, wanted, &r->reply.body, err))
         return err->code;
-    put_head(r, wanted);
+    kp_reply_page(r, wanted);
     return KP_OK;
 }
 
