@@ -202,6 +202,7 @@ static enum kp_code write_device(struct kp_db *db, struct saying *s, int64_t id,
     if (!device_rows(db, id, &arena, &row, &n, err)) {
         kp_model_lock(s->shield->model);
         bool may = device_may_go(s->shield->model, s->to, row);
+        kp_asset asset = device_place(s->shield->model, row);
         kp_model_unlock(s->shield->model);
         kp_json_begin(&j, '{');
         kp_json_put_text(&j, "name", row->name);
@@ -209,7 +210,7 @@ static enum kp_code write_device(struct kp_db *db, struct saying *s, int64_t id,
             kp_json_put_text(&j, device_field_keys[told[i]], row->field[told[i]]);
         kp_json_end(&j, '}');
         if (may)
-            write_thing(db, s->id, "device", id, row->asset, &j, err);
+            write_thing(db, s->id, "device", id, asset, &j, err);
         else
             kp_fail(err, KP_ENOTFOUND, "there is no device %lld", (long long)id);
     }
@@ -220,13 +221,14 @@ static enum kp_code write_device(struct kp_db *db, struct saying *s, int64_t id,
 
 /* The device at the asset of an alarm is touched, too. */
 static enum kp_code write_device_of(struct kp_db *db, struct saying *s, kp_asset asset,
-                                    struct kp_err *err)
+                                    const char *path, struct kp_err *err)
 {
     int64_t device = 0;
-    struct kp_stmt *st = kp_db_prepare(db, "select id from device where asset = ?", err);
+    struct kp_stmt *st = kp_db_prepare(db, "select id from device where asset = ?1 or name = ?2 order by asset is null", err);
     if (!st)
         return err->code;
     kp_bind_int(st, 1, asset);
+    kp_bind_text(st, 2, path);
     if (asset && kp_step(st, err))
         device = kp_column_int(st, 0);
     kp_reset(st);
@@ -256,7 +258,7 @@ static enum kp_code write_alarm(struct kp_db *db, struct saying *s, int64_t id, 
     kp_json_put_int(&j, "since", a.since);
     kp_json_end(&j, '}');
     if (!write_thing(db, s->id, "alarm", id, a.asset, &j, err))
-        write_device_of(db, s, a.asset, err);
+        write_device_of(db, s, a.asset, path, err);
     kp_buf_free(&text);
     return err->code;
 }

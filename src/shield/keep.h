@@ -65,7 +65,10 @@ struct device_row {
 enum kp_code device_rows(struct kp_db *, int64_t id, struct kp_arena *, struct device_row **,
                          size_t *n, struct kp_err *);
 
-/* Under the model's lock: whether it may be told there. One that is in no model is internal. */
+/* Under the model's lock, both. Where it is: at its own asset, or at the nearest that its name says,
+ * as a part of a machine is; 0: nowhere in the model. */
+kp_asset device_place(const struct kp_model *, const struct device_row *);
+/* Whether it may be told there. One that is in no model is internal. */
 bool device_may_go(const struct kp_model *, enum kp_recipient, const struct device_row *);
 
 /* What is to be written of one device; `via` machine, import or hand. */
