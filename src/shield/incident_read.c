@@ -86,7 +86,8 @@ static enum kp_code read_stages(struct kp_db *db, struct kp_arena *arena, struct
 /* ---- what it touches ---- */
 static const char *member(const json_t *o, const char *key, struct kp_arena *arena)
 {
-    return kp_arena_strdup(arena, json_string_value(json_object_get(o, key)));
+    const char *text = json_string_value(json_object_get(o, key));
+    return text ? kp_arena_strdup(arena, text) : NULL;
 }
 
 static enum kp_code put_device(struct incident *in, size_t *room, int64_t id, const json_t *about,

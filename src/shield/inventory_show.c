@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* strcasestr */
 #include "shield/keep.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
