@@ -553,6 +553,22 @@ static const struct kp_word incident_words[] = {
     { "scope", "[KEY=VALUE...]", "", "five questions, and which laws set clocks", "koppel incident scope sector=machinery size=medium named=false supplier=true products=true" },
     { 0 },
 };
+static const struct kp_flag report_flags[] = {
+    { "html", "FILE", "with evidence: as a page" },
+    { "pdf", "FILE", "with evidence: as PDF" },
+    { "language", "en|nl", "with evidence, and of the mail (en)" },
+    { "on", NULL, "with mail: at most one a day, and none when nothing is new" },
+    { "off", NULL, "with mail: none" },
+    { "at", "HH:MM", "with mail: when, on the clock on the wall (07:00)" },
+    { "to", "ADDRESS", "with mail: to whom (more than one: again); \"\" = everybody of the plan of delivery who is reached by mail" },
+    { "send", NULL, "with mail: now" },
+    { 0 },
+};
+static const struct kp_word report_words[] = {
+    { "evidence", "", "html pdf language", "devices, open findings, backups, access, what is shared: for a customer who asks", "koppel report evidence --pdf evidence.pdf --language nl" },
+    { "mail", "", "on off at to language send", "the daily mail about what concerns us now", "koppel report mail --at 06:30 --language nl" },
+    { 0 },
+};
 static const struct kp_flag shield_flags[] = {
     { "inventory", "FILE", "a CSV file of devices: id, manufacturer, product, order_number, firmware" },
     { "advisories", "DIR", "a folder of advisories (CSAF 2.0)" },
@@ -662,6 +678,8 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_sightings, sightings_flags, 0, -1, sightings_words },
     { "incident", "list | new | show | set | note | close | sent | export | scope ...", "what happened, and what has to be reported by when",
       "koppel incident new 'Ransomware in the office' category=ransomware severity=high", kp_verb_incident, incident_flags, 0, -1, incident_words },
+    { "report", "evidence | mail", "evidence of security for customers who ask, and the daily mail about it",
+      "koppel report evidence --pdf evidence.pdf", kp_verb_report, report_flags, 1, 1, report_words },
     { "shield", "match", "which devices of a list the advisories of a folder are about, without a node",
       "koppel shield match --inventory devices.csv --advisories csaf/", kp_verb_shield, shield_flags, 1, 1, NULL },
     { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1, NULL },

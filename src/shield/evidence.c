@@ -42,69 +42,93 @@ static const char *keep(struct gathering *g, const char *text)
 }
 
 /* ---- devices and findings ---- */
-bool evidence_may_name(const struct finding_line *l)
+bool evidence_may_name(const struct line *l)
 {
     return !*l->tlp || strcmp(l->tlp, "WHITE") == 0 || strcmp(l->tlp, "CLEAR") == 0;
+}
+
+bool evidence_affects(const struct line *l)
+{
+    return l->verdict == KP_AFFECTED || (l->answer && strcmp(l->answer, "affected") == 0);
 }
 
 static void count_findings(struct evidence *e)
 {
     for (size_t i = 0; i < e->n_findings; i++) {
-        const struct finding_line *l = &e->findings[i];
-        const char *word = finding_urgency_word(l->urgency.priority);
+        const struct line *l = &e->findings[i];
+        const char *word = urgency_word(l->urgency.priority);
         e->kept += !evidence_may_name(l);
-        e->review += l->verdict % 3 == KP_REVIEW;
+        e->review += !evidence_affects(l);
         for (int k = 0; k < URGENCIES; k++)
-            e->affected[k] += l->verdict % 3 == KP_AFFECTED && strcmp(word, evidence_urgencies[k]) == 0;
+            e->affected[k] += evidence_affects(l) && strcmp(word, evidence_urgencies[k]) == 0;
     }
 }
 
-static size_t open_of(const struct evidence *e, int64_t device)
+static int by_number(const void *a, const void *b)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < e->n_findings; i++)
-        n += e->findings[i].device == device && e->findings[i].verdict % 3 == KP_AFFECTED;
-    return n;
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The devices that open findings say are affected, in order; NULL: no memory. */
+static int64_t *affected_devices(struct gathering *g, size_t *n)
+{
+    const struct evidence *e = g->e;
+    int64_t *list = kp_arena_alloc(e->arena, (e->n_findings + 1) * sizeof *list);
+    *n = 0;
+    for (size_t i = 0; list && i < e->n_findings; i++)
+        if (evidence_affects(&e->findings[i]))
+            list[(*n)++] = e->findings[i].device;
+    if (*n)
+        qsort(list, *n, sizeof *list, by_number);
+    return list;
+}
+
+static size_t times_in(const int64_t *list, size_t n, int64_t device)
+{
+    const int64_t *at = n ? bsearch(&device, list, n, sizeof *list, by_number) : NULL, *end = list + n;
+    size_t times = 0;
+    while (at && at > list && at[-1] == device)
+        at--;
+    for (; at && at < end && *at == device; at++)
+        times++;
+    return times;
 }
 
 static void gather_devices(struct gathering *g)
 {
     struct evidence *e = g->e;
     struct device_row *row;
-    size_t n;
-    if (findings_read(g->s, g->db, KP_TO_COMPANY, e->arena, &e->findings, &e->n_findings, g->err) ||
-        device_rows(g->db, 0, e->arena, &row, &n, g->err))
+    size_t n, n_affected = 0;
+    e->showing = (struct showing){ .s = g->s, .db = g->db, .to = KP_TO_COMPANY, .q = { .state = "open" } };
+    if (showing_read(&e->showing, g->err) || device_rows(g->db, 0, e->arena, &row, &n, g->err))
         return;
+    e->findings = e->showing.lines;
+    e->n_findings = e->showing.n;
     count_findings(e);
-    if (!(e->devices = kp_arena_alloc(e->arena, (n + 1) * sizeof *e->devices)))
+    const int64_t *affected = affected_devices(g, &n_affected);
+    if (!affected || !(e->devices = kp_arena_alloc(e->arena, (n + 1) * sizeof *e->devices)))
         kp_fail(g->err, KP_ENOMEM, "out of memory");
     kp_model_lock(g->s->model);
-    for (size_t i = 0; i < n && e->devices; i++) {
+    for (size_t i = 0; i < n && !g->err->code; i++) {
         if (!device_may_go(g->s->model, KP_TO_COMPANY, &row[i])) {
             e->hidden++;
             continue;
         }
         const char *const *f = row[i].field;
         e->devices[e->n_devices++] = (struct evidence_device){
-            row[i].name, f[FIELD_MANUFACTURER], f[FIELD_PRODUCT], f[FIELD_ORDER_CODE], f[FIELD_FIRMWARE], row[i].id
+            row[i].name, f[FIELD_MANUFACTURER], f[FIELD_PRODUCT], f[FIELD_ORDER_CODE], f[FIELD_FIRMWARE],
+            times_in(affected, n_affected, row[i].id)
         };
     }
     kp_model_unlock(g->s->model);
-    for (size_t i = 0; i < e->n_devices; i++)
-        e->devices[i].open = open_of(e, (int64_t)e->devices[i].open);
 }
 
 /* ---- how long it took ---- */
-static int by_length(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 static struct evidence_span span_of(int64_t *ns, size_t n)
 {
     if (n)
-        qsort(ns, n, sizeof *ns, by_length);
+        qsort(ns, n, sizeof *ns, by_number);
     return (struct evidence_span){ n, n ? (ns[(n - 1) / 2] + ns[n / 2]) / 2 : 0, n ? ns[n - 1] : 0 };
 }
 
@@ -135,8 +159,8 @@ static void gather_spans(struct gathering *g)
 {
     g->e->fixed = gather_span(g, "select closed - made from finding where closed between ?2 and ?1 and"
                                  " (closed_why like 'firmware %' or answer = 'done')");
-    g->e->open = gather_span(g, "select ?1 - made from finding where closed is null and verdict % 3 = 2"
-                                " and ?2 is not null");
+    g->e->open = gather_span(g, "select ?1 - made from finding where closed is null and"
+                                " (verdict = 2 or answer = 'affected') and ?2 is not null");
 }
 
 /* ---- backups ---- */
@@ -304,6 +328,7 @@ enum kp_code kp_evidence(struct kp_shield *s, const struct kp_evidence *asked, s
     }
     if (!err->code && out->failed)
         kp_fail(err, KP_ENOMEM, "out of memory");
+    showing_free(&e.showing);
     kp_free(e.users);
     kp_free(e.tokens);
     kp_free(e.shares);

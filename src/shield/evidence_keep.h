@@ -3,7 +3,7 @@
 #define KOPPEL_SHIELD_EVIDENCE_KEEP_H
 /* For the files of the evidence pack: evidence.c (gathers), evidence_page.c, evidence_json.c. */
 #include "shield/evidence.h"
-#include "shield/finding.h"
+#include "shield/finding_show.h"
 #include "store/audit.h"
 #include "store/backup.h"
 #include "store/retention.h"
@@ -47,9 +47,10 @@ struct evidence {
     const struct kp_evidence *asked;
     struct kp_arena *arena;
     int64_t now;
+    struct showing showing; /* whose findings these are */
     size_t n_devices, hidden, n_findings, n_users, n_tokens, n_shares, n_members;
     struct evidence_device *devices;
-    struct finding_line *findings;
+    const struct line *findings;
     size_t affected[URGENCIES], review, kept; /* kept: of advisories that may not be passed on */
     struct evidence_span fixed, open;
     struct kp_backup_plan plan;
@@ -67,7 +68,8 @@ struct evidence {
 };
 
 /* Whether an advisory may be named to others. */
-bool evidence_may_name(const struct finding_line *);
+bool evidence_may_name(const struct line *);
+bool evidence_affects(const struct line *); /* for sure, or as a person answered */
 enum kp_code evidence_page(const struct evidence *, struct kp_buf *out, struct kp_err *);
 void evidence_json(const struct evidence *, struct kp_json *);
 #endif

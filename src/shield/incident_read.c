@@ -196,7 +196,7 @@ static enum kp_code read_holes(struct kp_db *db, struct kp_arena *arena, struct 
         kp_db_prepare(db,
                       "select f.advisory, a.title, f.holes, coalesce(a.tlp, '') in ('', 'WHITE', 'CLEAR')"
                       " from finding f join advisory a on a.id = f.advisory"
-                      " where f.device = ? and f.closed is null and f.verdict % 3 = 2"
+                      " where f.device = ? and f.closed is null and (f.verdict = 2 or f.answer = 'affected')"
                       " order by f.score desc limit 20",
                       err);
     if (!s)

@@ -435,6 +435,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, API "/reports", kp_route_reports, KP_ENGINEER, 0, NULL },
     { KP_HTTP_GET, API "/reports/shift", kp_route_report_shift, KP_VIEWER, KP_SLOW, report_shift_params },
     { KP_HTTP_GET, API "/reports/month", kp_route_report_month, KP_VIEWER, KP_SLOW, report_month_params },
+    { KP_HTTP_GET, API "/reports/evidence", kp_route_report_evidence, KP_OWNER, KP_SLOW, incident_file_params },
     { KP_HTTP_POST, API "/reports/send", kp_route_report_send, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/alarms", kp_route_alarms, KP_VIEWER, 0, alarm_params },
     { KP_HTTP_GET, API "/alarms/{id}", kp_route_alarm, KP_VIEWER, 0, NULL },

@@ -58,7 +58,7 @@ kp_handler kp_route_orders, kp_route_order, kp_route_order_take, kp_route_order_
 kp_handler kp_route_operation_start, kp_route_operation_interrupt, kp_route_operation_finish, kp_route_operation_plan, kp_route_bookings;
 kp_handler kp_route_folders, kp_route_folders_put, kp_route_folder_log, kp_route_folder_seen, kp_route_folder_check; /* route_shop.c */
 extern const char *const kp_report_formats[], *const kp_report_languages[]; /* flex/report.h */
-kp_handler kp_route_reports, kp_route_report_shift, kp_route_report_month, kp_route_report_send; /* route_report.c */
+kp_handler kp_route_reports, kp_route_report_shift, kp_route_report_month, kp_route_report_send, kp_route_report_evidence; /* route_report.c */
 /* How a page is sent: by enum kp_page_format (flex/page.h); beyond it, as JSON. */
 void kp_reply_page(struct kp_request *, int format);
 extern const char *const kp_incident_formats[]; /* shield/incident.h */
