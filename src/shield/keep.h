@@ -43,6 +43,7 @@ struct kp_shield {
     struct feeds *feeds;        /* who brings what (feed_keep.h) */
     struct exits *exits;
     struct observing *observing; /* what is seen, and what is known of it (observe.h) */
+    struct daily *daily;         /* the daily mail (daily.h) */
     struct clock_alarms *clocks; /* of incidents (incident_alarm.c) */
     bool woken;                 /* by the lock `lock`: somebody wants a turn of the thread */
 };

@@ -68,7 +68,7 @@ kp_handler kp_route_dsp_versions, kp_route_dsp_catalogue, kp_route_dsp_dataset, 
 kp_handler kp_route_data, kp_route_data_signals, kp_route_data_token; /* route_data.c */
 kp_handler kp_route_inventory, kp_route_inventory_import, kp_route_device, kp_route_device_make, kp_route_device_put, kp_route_device_remove, kp_route_device_expect, kp_route_device_confirm, kp_route_aliases, kp_route_aliases_put; /* route_shield.c */
 kp_handler kp_route_mcp, kp_route_assistants, kp_route_assistants_put; /* route_mcp.c */
-kp_handler kp_route_security, kp_route_advisories, kp_route_advisory, kp_route_advisory_take, kp_route_advisory_answer; /* the same */
+kp_handler kp_route_security, kp_route_advisories, kp_route_advisory, kp_route_advisory_take, kp_route_advisory_answer, kp_route_daily, kp_route_daily_put, kp_route_daily_send; /* the same */
 kp_handler kp_route_exits, kp_route_partner_meet; /* route_partner.c */
 kp_handler kp_route_stix, kp_route_stix_take, kp_route_stix_show, kp_route_stix_remove, kp_route_collections, kp_route_collection_add, kp_route_collection_change, kp_route_collection_remove, kp_route_collection_member, kp_route_collection_publish; /* route_collections.c */
 kp_handler kp_route_taxii_discovery, kp_route_taxii_root, kp_route_taxii_collections, kp_route_taxii_objects, kp_route_taxii_post, kp_route_taxii_delete, kp_route_taxii_status; /* route_taxii.c */
