@@ -553,6 +553,7 @@ static const struct {
     [KP_CONFIG_CALENDAR] = { "calendar", "calendar", NULL, read_document },
     [KP_CONFIG_SHOP] = { "shop", "shop floor", NULL, read_document },
     [KP_CONFIG_ORDERS] = { "orders", "folders of orders", NULL, read_document },
+    [KP_CONFIG_SHIELD] = { "shield", "security", NULL, read_document },
 };
 
 const char *kp_config_kind_name(enum kp_config_kind kind)
@@ -584,7 +585,7 @@ enum kp_code kp_config_read(struct kp_config *c, const char *yaml, size_t len, c
     if (!root || (root->kind == KP_YAML_TEXT && !*root->text))
         return KP_OK;
     if (root->kind != KP_YAML_MAP)
-        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings, retention, alarms, alarm-delivery, calendar, shop or orders");
+        return wrong(&r, root->at, "the file must be a map with assets, couplings, signals, settings, retention, alarms, alarm-delivery, calendar, shop, orders or shield");
     for (const struct kp_yaml *y = root->first; y && !err->code; y = y->next)
         read_kind(&r, y);
     return err->code;

@@ -79,7 +79,7 @@ static void what_is_not_taken_of_yaml_is_refused_with_its_place(void **state)
         { "a: \"\\0\"\n", "f.yaml:1:4: a text holds a zero byte or is not valid UTF-8" },
         { "a: b\nc: \x01\n", "f.yaml:2:4: a control character" },
         { "a: \xff\n", "f.yaml: not valid UTF-8; save the file as UTF-8" },
-        { "just a text\n", "f.yaml:1:1: the file must be a map with assets, couplings, signals, settings, retention, alarms, alarm-delivery, calendar, shop or orders" },
+        { "just a text\n", "f.yaml:1:1: the file must be a map with assets, couplings, signals, settings, retention, alarms, alarm-delivery, calendar, shop, orders or shield" },
     };
     EXPECT(faults);
 }
@@ -148,7 +148,7 @@ static void an_unknown_word_is_answered_with_the_nearest_known(void **state)
     (void)state;
     static const struct fault faults[] = {
         { "asets: []\n", "f.yaml:1:1: unknown key 'asets', did you mean 'assets'?" },
-        { "machines: []\n", "f.yaml:1:1: unknown key 'machines'; known are assets, couplings, signals, settings, retention, alarms, alarm-delivery, calendar, shop, orders" },
+        { "machines: []\n", "f.yaml:1:1: unknown key 'machines'; known are assets, couplings, signals, settings, retention, alarms, alarm-delivery, calendar, shop, orders, shield" },
         { "assets:\n  - path: a\n    descriptoin: x\n", "f.yaml:3:5: unknown key 'descriptoin', did you mean 'description'?" },
         { "assets:\n  - path: a\n    SerialNummer: x\n", "f.yaml:3:5: unknown key 'SerialNummer', did you mean 'SerialNumber'?" },
         { "signals:\n  - path: a/b\n    storred: on\n", "f.yaml:3:5: unknown key 'storred', did you mean 'stored'?" },
