@@ -69,7 +69,7 @@ static size_t end_table(struct telling *t)
     if (t->block && !n)
         t->pen.page->n--;
     if (t->more && n)
-        kp_pen_text(&t->pen, NULL, SAY(t, IN(t, "And %zu more.", "En nog %zu."), t->more));
+        kp_pen_words(&t->pen, NULL, SAY(t, IN(t, "And %zu more.", "En nog %zu."), t->more));
     return n + t->more;
 }
 

@@ -32,7 +32,7 @@ static const char *yes(struct writing *w, bool is)
 static const char *days(struct writing *w, int64_t ns)
 {
     double n = (double)ns / (double)DAY;
-    return n < 1 ? IN(w, "less than a day", "minder dan een dag")
+    return n < 1 ? IN(w, "< 1 day", "< 1 dag")
                  : SAY(w, IN(w, "%s days", "%s dagen"), kp_pen_number(&w->pen, n, n < 10));
 }
 
@@ -102,18 +102,24 @@ static void put_findings(struct writing *w)
 {
     const struct evidence *e = w->e;
     size_t n = affected(e), shown = 0, most = 1;
-    struct kp_page_block *b = kp_pen_block(&w->pen, KP_BLOCK_BARS, IN(w, "Open holes by urgency", "Open lekken naar urgentie"), URGENCIES);
+    const char *title = IN(w, "Open holes by urgency", "Open lekken naar urgentie");
+    struct kp_page_block *b = n ? kp_pen_block(&w->pen, KP_BLOCK_BARS, title, URGENCIES) : NULL;
     for (int i = 0; i < URGENCIES; i++)
         most = e->affected[i] > most ? e->affected[i] : most;
     for (int i = 0; b && i < URGENCIES; i++)
         b->bars[i] = (struct kp_page_bar){ urgency(w, evidence_urgencies[i]),
                                            kp_pen_number(&w->pen, (double)e->affected[i], 0), "",
                                            (double)e->affected[i] / (double)most, i == 0 };
-    kp_pen_text(&w->pen, NULL,
-                SAY(w, IN(w, "%zu more are being looked into. Open holes have been known here for %s (median), the oldest for %s.",
-                          "%zu worden nog onderzocht. Open lekken zijn hier %s bekend (mediaan), de oudste %s."),
-                    e->review, e->open.n ? days(w, e->open.median) : KP_NOT_KNOWN,
-                    e->open.n ? days(w, e->open.longest) : KP_NOT_KNOWN));
+    if (!n)
+        kp_pen_words(&w->pen, title, IN(w, "No device is affected by a security advisory that is known here.",
+                                        "Geen apparaat wordt geraakt door een beveiligingswaarschuwing die hier bekend is."));
+    else
+        kp_pen_words(&w->pen, NULL,
+                     SAY(w, IN(w, "They have been known here for %s (median), the oldest for %s.",
+                               "Ze zijn hier %s bekend (mediaan), de oudste %s."),
+                         days(w, e->open.median), days(w, e->open.longest)));
+    if (e->review)
+        kp_pen_words(&w->pen, NULL, SAY(w, IN(w, "Being looked into: %zu more.", "In onderzoek: nog %zu."), e->review));
     struct head heads[] = { { IN(w, "Device", "Apparaat"), 24 }, { IN(w, "Advisory", "Waarschuwing"), 18 },
                             { IN(w, "What", "Wat"), 32 },        { IN(w, "Urgency", "Urgentie"), 12 },
                             { IN(w, "Known since", "Bekend sinds"), 14 }, { 0 } };
@@ -131,7 +137,7 @@ static void put_findings(struct writing *w)
         cell[4] = day(w, l->made);
     }
     if (n > LISTED)
-        kp_pen_text(&w->pen, NULL, SAY(w, IN(w, "And %zu more, which are less urgent.", "En nog %zu, die minder dringend zijn."), n - LISTED));
+        kp_pen_words(&w->pen, NULL, SAY(w, IN(w, "And %zu more, none of them more urgent.", "En nog %zu, geen ervan dringender."), n - LISTED));
 }
 
 static void put_fixes(struct writing *w)
@@ -139,11 +145,11 @@ static void put_fixes(struct writing *w)
     const struct evidence *e = w->e;
     const char *title = IN(w, "Time to fix", "Tijd tot oplossing");
     if (!e->fixed.n) {
-        kp_pen_text(&w->pen, title, IN(w, "No finding was closed by new firmware or as done in the last year.",
+        kp_pen_words(&w->pen, title, IN(w, "No finding was closed by new firmware or as done in the last year.",
                                        "Het laatste jaar is geen bevinding gesloten door nieuwe firmware of als gedaan."));
         return;
     }
-    kp_pen_text(&w->pen, title,
+    kp_pen_words(&w->pen, title,
                 SAY(w, IN(w, "In the last year %zu findings were closed by new firmware or as done, half of them within %s, the slowest in %s.",
                           "Het laatste jaar zijn %zu bevindingen gesloten door nieuwe firmware of als gedaan, de helft binnen %s, de traagste in %s."),
                     e->fixed.n, days(w, e->fixed.median), days(w, e->fixed.longest)));
@@ -154,7 +160,7 @@ static void put_backups(struct writing *w)
     const struct evidence *e = w->e;
     const char *title = IN(w, "Backups", "Back-ups"), *plan, *proof;
     if (!e->plan.to) {
-        kp_pen_text(&w->pen, title, IN(w, "This node makes no backups by the clock.", "Deze node maakt geen back-ups op vaste tijden."));
+        kp_pen_words(&w->pen, title, IN(w, "This node makes no backups by the clock.", "Deze node maakt geen back-ups op vaste tijden."));
         return;
     }
     plan = SAY(w, IN(w, "Daily at %02d:%02d, %d copies are kept, %s, %s. In the last %d days %zu were made and %zu failed; the last good one is of %s.",
@@ -169,7 +175,7 @@ static void put_backups(struct writing *w)
                 : SAY(w, IN(w, "%zu of them were restored and checked whole, the last on %s.",
                             "%zu ervan zijn teruggezet en helemaal gecontroleerd, de laatste op %s."),
                       e->proven, day(w, e->last_proven));
-    kp_pen_text(&w->pen, title, SAY(w, "%s %s", plan, proof));
+    kp_pen_words(&w->pen, title, SAY(w, "%s %s", plan, proof));
 }
 
 static void put_access(struct writing *w)
@@ -222,7 +228,7 @@ static void put_shares(struct writing *w)
         cell[5] = s->gives ? kp_pen_number(&w->pen, (double)s->exits, 0) : "";
     }
     if (!e->n_shares)
-        kp_pen_text(&w->pen, title, IN(w, "There are no agreements with other companies.", "Er zijn geen overeenkomsten met andere bedrijven."));
+        kp_pen_words(&w->pen, title, IN(w, "There are no agreements with other companies.", "Er zijn geen overeenkomsten met andere bedrijven."));
     struct head more[] = { { IN(w, "Collection", "Collectie"), 30 }, { IN(w, "Member", "Lid"), 26 }, { "TLP", 14 },
                            { IN(w, "May", "Mag"), 16 }, { IN(w, "Objects, in a year", "Objecten, in een jaar"), 14 }, { 0 } };
     b = table(w, IN(w, "Threat information that is shared", "Dreigingsinformatie die wordt gedeeld"), e->n_members, more);
@@ -271,7 +277,7 @@ static void put_retention(struct writing *w)
     const struct kp_retention *r = &w->e->retention;
     const char *title = IN(w, "How long data is kept", "Hoe lang data bewaard wordt");
     if (!r->n) {
-        kp_pen_text(&w->pen, title, IN(w, "Nothing is deleted.", "Er wordt niets verwijderd."));
+        kp_pen_words(&w->pen, title, IN(w, "Nothing is deleted.", "Er wordt niets verwijderd."));
         return;
     }
     struct head heads[] = { { IN(w, "Rule", "Regel"), 34 }, { IN(w, "Values", "Waarden"), 33 },
@@ -289,17 +295,17 @@ static void put_retention(struct writing *w)
 static void put_rest(struct writing *w)
 {
     const struct evidence *e = w->e;
-    kp_pen_text(&w->pen, IN(w, "Log of changes", "Logboek van wijzigingen"),
+    kp_pen_words(&w->pen, IN(w, "Log of changes", "Logboek van wijzigingen"),
                 SAY(w, e->audit.broken
                            ? IN(w, "%lld entries; the chain is broken.", "%lld regels; de keten is verbroken.")
                            : IN(w, "%lld entries, each chained to the one before; the chain is whole.",
                                 "%lld regels, elke geketend aan de vorige; de keten is heel."),
                     (long long)e->audit.entries));
-    kp_pen_text(&w->pen, IN(w, "Incidents", "Incidenten"),
+    kp_pen_words(&w->pen, IN(w, "Incidents", "Incidenten"),
                 SAY(w, IN(w, "%zu in the last year; %zu of them with a report to an authority that was late.",
                           "%zu in het laatste jaar; bij %zu was een melding aan een autoriteit te laat."),
                     e->incidents, e->incidents_late));
-    kp_pen_text(&w->pen, IN(w, "Versions", "Versies"),
+    kp_pen_words(&w->pen, IN(w, "Versions", "Versies"),
                 SAY(w, IN(w, "koppel %s, data file of version %lld.", "koppel %s, databestand van versie %lld."),
                     e->asked->version, (long long)e->schema));
 }
@@ -319,7 +325,7 @@ static void put_devices(struct writing *w)
         b->rows[i].cell[5] = d->open ? SAY(w, "%zu", d->open) : "";
     }
     if (e->hidden)
-        kp_pen_text(&w->pen, NULL, SAY(w, IN(w, "%zu that are secret here are not listed.", "%zu die hier geheim zijn staan niet in de lijst."), e->hidden));
+        kp_pen_words(&w->pen, NULL, SAY(w, IN(w, "%zu that are secret here are not listed.", "%zu die hier geheim zijn staan niet in de lijst."), e->hidden));
 }
 
 enum kp_code evidence_page(const struct evidence *e, struct kp_buf *out, struct kp_err *err)

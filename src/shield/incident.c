@@ -374,7 +374,7 @@ static enum kp_code make(struct kp_db *db, void *arg, struct kp_err *err)
         if (s->said[i].given)
             set_field(db, s, i, err);
     if (!err->code && !write_things(db, s, err)) {
-        snprintf(text, sizeof text, "%zu alarms, %zu devices", json_array_size(s->alarms),
+        snprintf(text, sizeof text, "alarms: %zu, devices: %zu", json_array_size(s->alarms),
                  json_array_size(s->devices));
         write_note(db, s, s->now, "made", text, err);
     }
@@ -582,10 +582,12 @@ static enum kp_code stage(struct kp_db *db, void *arg, struct kp_err *err)
     if (!merged_texts(db, t, &texts, err) && !write_stage(db, t, texts, err)) {
         if (t->sent != KP_NO_TIME)
             kp_time_print(t->sent, when);
-        snprintf(said, sizeof said, "%s: %s%s%s%s", incident_stage_words[t->stage],
-                 !t->sent_given ? "edited" : *when ? "sent " : "not sent", when,
-                 t->reference ? ", reference " : "", t->reference ? t->reference : "");
-        write_note(db, &t->s, *when ? t->sent : t->s.now, t->sent_given ? "sent" : "changed", said, err);
+        snprintf(said, sizeof said, "%s%s%s%s", incident_stage_words[t->stage],
+                 *when           ? ""
+                 : t->sent_given ? ": not sent after all"
+                                 : ": edited",
+                 t->reference ? ", " : "", t->reference ? t->reference : "");
+        write_note(db, &t->s, *when ? t->sent : t->s.now, *when ? "sent" : "changed", said, err);
     }
     kp_free(texts);
     return err->code;

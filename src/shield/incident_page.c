@@ -24,13 +24,6 @@ static const char *word(struct writing *w, const char *key)
     return incident_word(key, w->pen.dutch);
 }
 
-static void put_words(struct writing *w, const char *title, const char *text)
-{
-    struct kp_page_block *b = text ? kp_pen_block(&w->pen, KP_BLOCK_WORDS, title, 0) : NULL;
-    if (b)
-        b->text = text;
-}
-
 /* ---- a report ---- */
 static void put_report(struct writing *w, enum incident_stage stage, const struct incident_report *r)
 {
@@ -56,7 +49,7 @@ static void put_report(struct writing *w, enum incident_stage stage, const struc
         about = SAY(w, IN(w, "%s Still to be filled in: %zu.", "%s Nog in te vullen: %zu."), about, r->open);
     kp_pen_text(&w->pen, NULL, about);
     for (size_t i = 0; i < r->n; i++)
-        put_words(w, r->texts[i].title, r->texts[i].text);
+        kp_pen_words(&w->pen, r->texts[i].title, r->texts[i].text);
     p->about = incident_notice(w->pen.dutch);
 }
 
@@ -119,8 +112,8 @@ static void put_clocks(struct writing *w)
                             reference ? ", " : "", reference ? reference : "");
     }
     if (!in->n_clocks)
-        kp_pen_text(&w->pen, IN(w, "What has to be reported", "Wat gemeld moet worden"),
-                    incident_voluntary(w->pen.dutch));
+        kp_pen_words(&w->pen, IN(w, "What has to be reported", "Wat gemeld moet worden"),
+                     incident_voluntary(w->pen.dutch));
 }
 
 static void put_devices(struct writing *w)
@@ -138,7 +131,7 @@ static void put_devices(struct writing *w)
             b->rows[i].cell[k] = cells[k] ? cells[k] : KP_NOT_KNOWN;
     }
     if (in->hidden)
-        kp_pen_text(&w->pen, NULL, SAY(w, IN(w, "%zu that are secret here are not named.",
+        kp_pen_words(&w->pen, NULL, SAY(w, IN(w, "%zu that are secret here are not named.",
                                             "%zu die hier geheim zijn worden niet genoemd."), in->hidden));
 }
 
@@ -190,7 +183,7 @@ static void put_record(struct writing *w)
     put_tiles(w);
     put_clocks(w);
     for (int i = TEXT_WHAT; i < INCIDENT_TEXTS; i++)
-        put_words(w, titles[i][w->pen.dutch], w->in->text[i]);
+        kp_pen_words(&w->pen, titles[i][w->pen.dutch], w->in->text[i]);
     put_devices(w);
     put_alarms(w);
     put_log(w);

@@ -120,7 +120,7 @@ def test_clocks_run_until_a_person_says_that_he_sent_it(node):
     assert api.ok("GET", "incidents")["incidents"] == [] and api.ok("GET", "incidents", all=1)["counts"]["closed"] == 1
     api.ok("PUT", f"incidents/{made}/stages/nis2-notification", {"sent": None})  # taken back
     assert clocks(api.ok("GET", f"incidents/{made}"))["nis2-notification"]["state"] == "running"
-    assert [n["kind"] for n in api.ok("GET", f"incidents/{made}")["log"]] == ["made", "sent", "sent", "closed", "sent"]
+    assert [n["kind"] for n in api.ok("GET", f"incidents/{made}")["log"]] == ["made", "sent", "sent", "closed", "changed"]
 
 
 def test_a_product_of_ours_and_what_is_not_significant(node):
