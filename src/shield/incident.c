@@ -576,18 +576,17 @@ static enum kp_code write_stage(struct kp_db *db, const struct staging *t, const
 static enum kp_code stage(struct kp_db *db, void *arg, struct kp_err *err)
 {
     const struct staging *t = arg;
-    char *texts = NULL, said[400], when[KP_TIME_TEXT] = "";
+    char *texts = NULL, said[400];
+    bool sent = t->sent != KP_NO_TIME;
     if (check_there(db, &t->s, err))
         return err->code;
     if (!merged_texts(db, t, &texts, err) && !write_stage(db, t, texts, err)) {
-        if (t->sent != KP_NO_TIME)
-            kp_time_print(t->sent, when);
         snprintf(said, sizeof said, "%s%s%s%s", incident_stage_words[t->stage],
-                 *when           ? ""
+                 sent            ? ""
                  : t->sent_given ? ": not sent after all"
                                  : ": edited",
                  t->reference ? ", " : "", t->reference ? t->reference : "");
-        write_note(db, &t->s, *when ? t->sent : t->s.now, *when ? "sent" : "changed", said, err);
+        write_note(db, &t->s, sent ? t->sent : t->s.now, sent ? "sent" : "changed", said, err);
     }
     kp_free(texts);
     return err->code;
