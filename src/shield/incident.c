@@ -118,8 +118,11 @@ static enum kp_code read_numbers(const json_t *body, const char *key, const json
 {
     const json_t *one;
     size_t i;
-    if (!json_object_get(body, key))
+    const json_t *v = json_object_get(body, key);
+    if (!v || json_is_null(v)) {
+        *out = v; /* null: none */
         return KP_OK;
+    }
     if (kp_member_list(body, "body", key, KP_INCIDENT_THINGS, out, err))
         return err->code;
     json_array_foreach((json_t *)(uintptr_t)*out, i, one)
@@ -369,7 +372,7 @@ static enum kp_code make(struct kp_db *db, void *arg, struct kp_err *err)
     if (!take_from_alarms(db, s, &arena, &began, &severity, err) && !s->said[0].text && !s->title)
         kp_fail(err, KP_EINVALID, "title is missing: say in a few words what happened, or name alarms");
     if (!err->code)
-        insert(db, s, began, s->alarms ? severity : 1, err);
+        insert(db, s, began, json_array_size(s->alarms) ? severity : 1, err);
     for (size_t i = 1; i < FIELDS && !err->code; i++)
         if (s->said[i].given)
             set_field(db, s, i, err);

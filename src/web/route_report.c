@@ -36,8 +36,10 @@ void kp_reply_page(struct kp_request *r, int format)
 {
     static const char *const types[] = { "text/html; charset=utf-8", "application/pdf",
                                          "text/plain; charset=utf-8" };
-    if (format >= (int)(sizeof types / sizeof *types))
-        return; /* JSON */
+    if (format >= (int)(sizeof types / sizeof *types)) {
+        r->reply.type = "application/json";
+        return;
+    }
     r->reply.type = types[format];
     kp_reply_header(r, "Content-Security-Policy",
                     format == KP_REPORT_PDF

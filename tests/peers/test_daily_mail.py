@@ -162,7 +162,8 @@ def test_the_evidence_pack_says_what_the_node_knows_and_nothing_secret(node, tmp
     (tmp_path / "copies").mkdir()
     node.cli("backup", "--to", tmp_path / "copies", "--keep", 5)
     node.cli("backup", "--now")
-    assert node.json("backup", "--prove")["runs"][0]["proven"]
+    node.cli("backup", "--prove")
+    wait_for(lambda: [r for r in api.ok("GET", "backups")["runs"] if r["proven"]], 60, "a proof")
     node.cli("token", "add", "grafana", "--role", "viewer")
     e = api.ok("GET", "reports/evidence", format="json")
     assert {d["name"]: (d["firmware"], d["affectedBy"]) for d in e["devices"]} == {"hall/press": ("V1.4", 2), "hall/saw": ("V2.0", 0)} and e["secretDevices"] == 1

@@ -79,6 +79,9 @@ def test_a_record_made_from_an_alarm_knows_what_the_node_knows(node, tmp_path):
     # The record says what was, though the device is updated afterwards.
     node.cli("inventory", "set", "hall/oven", "firmware=V3.0")
     assert api.ok("GET", f"incidents/{made}")["devices"][0]["firmware"] == "V2.8.1"
+    other = api.ok("POST", "incidents", {"title": "other", "alarms": [number]})["id"]
+    api.ok("PATCH", f"incidents/{other}", {"alarms": None, "devices": []})
+    assert (lambda i: i["alarms"] == i["devices"] == [])(api.ok("GET", f"incidents/{other}"))
     report = api.ok("GET", f"incidents/{made}/stages/nis2-notification")
     texts = {t["key"]: t["text"] for t in report["texts"]}
     assert "hall/oven: Siemens S7-1500, firmware V2.8.1, serial number S-42" in texts["assets"] and HOT["text"] in texts["assets"]
