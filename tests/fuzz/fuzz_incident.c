@@ -56,7 +56,7 @@ static void clocks(const uint8_t *data, size_t left)
         if (length < DAY - DAY / 12 || length > 31 * DAY + DAY / 12)
             abort();
     }
-    if (n < 4 || n > STAGES)
+    if (n < 3 || n > STAGES)
         abort();
 }
 
