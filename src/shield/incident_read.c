@@ -24,7 +24,17 @@ static int place(const char *const *words, const char *word)
     return 0;
 }
 
-static void read_facts(struct kp_stmt *s, struct kp_arena *arena, struct incident *in)
+/* A record does not lose words because memory ended. */
+static const char *copy(struct kp_stmt *s, int column, struct kp_arena *arena, struct kp_err *err)
+{
+    const char *text = kp_column_copy(s, column, arena);
+    if (!text && !kp_column_null(s, column))
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    return text;
+}
+
+static void read_facts(struct kp_stmt *s, struct kp_arena *arena, struct incident *in,
+                       struct kp_err *err)
 {
     *in = (struct incident){ .id = kp_column_int(s, 0),
                              .began = kp_column_time(s, 4),
@@ -34,8 +44,8 @@ static void read_facts(struct kp_stmt *s, struct kp_arena *arena, struct inciden
                              .severity = place(incident_severities, kp_column_text(s, 8)),
                              .malicious = place(incident_doubts, kp_column_text(s, 12)),
                              .cross_border = place(incident_doubts, kp_column_text(s, 13)),
-                             .who = kp_column_copy(s, 14, arena) };
-    in->text[TEXT_TITLE] = kp_column_copy(s, COLUMN_TITLE, arena);
+                             .who = copy(s, 14, arena, err) };
+    in->text[TEXT_TITLE] = copy(s, COLUMN_TITLE, arena, err);
     in->facts = (struct incident_facts){
         .status = (enum incident_status)place(incident_statuses, kp_column_text(s, 9)),
         .significant = (enum incident_doubt)place(incident_doubts, kp_column_text(s, 10)),
@@ -75,19 +85,24 @@ static enum kp_code read_stages(struct kp_db *db, struct kp_arena *arena, struct
         const char *texts = kp_column_text(s, 4);
         in->facts.sent[stage] = kp_column_time(s, 1);
         in->sent[stage] = (struct incident_sent){
-            .reference = arena ? kp_column_copy(s, 2, arena) : NULL,
-            .who = arena ? kp_column_copy(s, 3, arena) : NULL,
+            .reference = arena ? copy(s, 2, arena, err) : NULL,
+            .who = arena ? copy(s, 3, arena, err) : NULL,
             .texts = arena && texts ? kp_json_load(texts, strlen(texts), 0, NULL) : NULL
         };
+        if (arena && texts && !in->sent[stage].texts)
+            kp_fail(err, KP_ENOMEM, "out of memory");
     }
     return err->code;
 }
 
 /* ---- what it touches ---- */
-static const char *member(const json_t *o, const char *key, struct kp_arena *arena)
+static const char *member(const json_t *o, const char *key, struct kp_arena *arena, struct kp_err *err)
 {
-    const char *text = json_string_value(json_object_get(o, key));
-    return text ? kp_arena_strdup(arena, text) : NULL;
+    const char *text = json_string_value(json_object_get(o, key)),
+               *kept = text ? kp_arena_strdup(arena, text) : NULL;
+    if (text && !kept)
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    return kept;
 }
 
 static enum kp_code put_device(struct incident *in, size_t *room, int64_t id, const json_t *about,
@@ -97,12 +112,12 @@ static enum kp_code put_device(struct incident *in, size_t *room, int64_t id, co
         return kp_fail(err, KP_ENOMEM, "out of memory");
     in->devices[in->n_devices++] =
         (struct incident_device){ .id = id,
-                                  .name = member(about, "name", arena),
-                                  .manufacturer = member(about, "manufacturer", arena),
-                                  .product = member(about, "product", arena),
-                                  .firmware = member(about, "firmware", arena),
-                                  .serial = member(about, "serialNumber", arena) };
-    return KP_OK;
+                                  .name = member(about, "name", arena, err),
+                                  .manufacturer = member(about, "manufacturer", arena, err),
+                                  .product = member(about, "product", arena, err),
+                                  .firmware = member(about, "firmware", arena, err),
+                                  .serial = member(about, "serialNumber", arena, err) };
+    return err->code;
 }
 
 /* How an alarm is now, if it is still known. */
@@ -117,11 +132,11 @@ static enum kp_code put_alarm(struct kp_db *db, struct incident *in, size_t *roo
     *a = (struct incident_alarm){ .id = id,
                                   .since = json_integer_value(json_object_get(about, "since")),
                                   .until = known ? now.until : KP_FOREVER,
-                                  .text = member(about, "text", arena),
-                                  .asset = member(about, "asset", arena),
-                                  .priority = member(about, "priority", arena),
+                                  .text = member(about, "text", arena, err),
+                                  .asset = member(about, "asset", arena, err),
+                                  .priority = member(about, "priority", arena, err),
                                   .state = known ? kp_alarm_state_name(now.state) : NULL };
-    return KP_OK;
+    return err->code;
 }
 
 /* One whose alarm or asset is gone is as internal as any. */
@@ -165,14 +180,18 @@ static enum kp_code read_things(struct kp_shield *s, struct kp_db *db, enum kp_r
         }
         const char *text = kp_column_text(st, 3);
         json_t *about = kp_json_load(text, strlen(text), 0, NULL);
-        if (alarm)
+        if (!about)
+            kp_fail(err, KP_ENOMEM, "out of memory");
+        else if (alarm)
             put_alarm(db, in, &alarms, id, about, arena, err);
         else
             put_device(in, &devices, id, about, arena, err);
         json_decref(about);
         if (err->code)
-            kp_reset(st);
+            break;
     }
+    if (st)
+        kp_reset(st);
     return err->code;
 }
 
@@ -212,9 +231,9 @@ static enum kp_code read_holes(struct kp_db *db, struct kp_arena *arena, struct 
             return kp_fail(err, KP_ENOMEM, "out of memory");
         }
         in->holes[in->n_holes++] = (struct incident_hole){ .device = device,
-                                                           .advisory = kp_column_copy(s, 0, arena),
-                                                           .title = kp_column_copy(s, 1, arena),
-                                                           .holes = kp_column_copy(s, 2, arena) };
+                                                           .advisory = copy(s, 0, arena, err),
+                                                           .title = copy(s, 1, arena, err),
+                                                           .holes = copy(s, 2, arena, err) };
     }
     return err->code;
 }
@@ -247,9 +266,9 @@ static enum kp_code read_notes(struct kp_db *db, struct kp_arena *arena, struct 
         in->notes[in->n_notes++] = (struct incident_note){ .id = kp_column_int(s, 0),
                                                            .at = kp_column_int(s, 1),
                                                            .noted = kp_column_int(s, 2),
-                                                           .who = kp_column_copy(s, 3, arena),
-                                                           .kind = kp_column_copy(s, 4, arena),
-                                                           .text = kp_column_copy(s, 5, arena) };
+                                                           .who = copy(s, 3, arena, err),
+                                                           .kind = copy(s, 4, arena, err),
+                                                           .text = copy(s, 5, arena, err) };
     }
     return err->code;
 }
@@ -269,11 +288,11 @@ static enum kp_code read_row(struct kp_db *db, int64_t id, struct kp_arena *aren
     if (!kp_step(s, err))
         return err->code ? err->code
                          : kp_fail(err, KP_ENOTFOUND, "there is no incident %lld", (long long)id);
-    read_facts(s, arena, in);
+    read_facts(s, arena, in, err);
     for (int i = TEXT_WHAT; i < INCIDENT_TEXTS; i++)
-        in->text[i] = kp_column_copy(s, COLUMN_WHAT + i - TEXT_WHAT, arena);
+        in->text[i] = copy(s, COLUMN_WHAT + i - TEXT_WHAT, arena, err);
     kp_reset(s);
-    return KP_OK;
+    return err->code;
 }
 
 enum kp_code incident_read(struct kp_shield *s, struct kp_db *db, enum kp_recipient to, int64_t id,
@@ -324,7 +343,7 @@ enum kp_code incident_each(struct kp_db *db, bool all, const struct incident_sco
     while (on && kp_step(s, err)) {
         struct incident in;
         kp_arena_reset(&arena);
-        read_facts(s, &arena, &in);
+        read_facts(s, &arena, &in, err);
         if (!read_stages(db, NULL, &in, err)) {
             in.n_clocks = incident_clocks(&in.facts, scope, now, in.clocks);
             on = each(arg, &in);
