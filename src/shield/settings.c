@@ -70,12 +70,18 @@ enum kp_code shield_settings_parse(const char *json, struct shield_settings *s, 
     return err->code;
 }
 
+/* Not by kp_setting_get, to which a lack of memory is as if nothing had been set. */
 enum kp_code shield_settings_read(struct kp_db *db, struct shield_settings *s, struct kp_err *err)
 {
-    struct kp_arena arena = { 0 };
-    const char *text = kp_setting_get(db, &arena, SHIELD_SETTINGS);
-    shield_settings_parse(text ? text : "{}", s, err);
-    kp_arena_free(&arena);
+    struct kp_stmt *row = kp_db_prepare(db, "select value from setting where key = ?", err);
+    *s = (struct shield_settings){ 0 };
+    if (!row)
+        return err->code;
+    kp_bind_text(row, 1, SHIELD_SETTINGS);
+    const char *text = kp_step(row, err) ? kp_column_text(row, 0) : NULL;
+    if (!err->code)
+        shield_settings_parse(text ? text : "{}", s, err);
+    kp_reset(row);
     return err->code;
 }
 
