@@ -555,6 +555,45 @@ static const struct kp_word observations_words[] = {
       "koppel observations set --sightings send --eve /var/log/suricata/eve.json" },
     { 0 },
 };
+static const struct kp_flag incident_flags[] = {
+    { "all", NULL, "with list: closed ones, too" },
+    { "alarm", "NUMBER", "with new, set: an alarm it is made from (more than one: again)" },
+    { "device", "NUMBER", "with new, set: a device that is hit, by its number in the inventory (more than one: again)" },
+    { "at", "TIME", "with note, sent: when it was done (now)" },
+    { "reference", "TEXT", "with sent: the number that the authority gave" },
+    { "html", "FILE", "with export: as a page" },
+    { "pdf", "FILE", "with export: as PDF" },
+    { "language", "en|nl", "with export (en)" },
+    { 0 },
+};
+static const struct kp_word incident_words[] = {
+    { "list", "", "all", "incidents that are not closed, the newest first", "koppel incident" },
+    { "new", "[TITLE] [KEY=VALUE...]", "alarm device", "begin a record, by hand or from alarms; keys as in set", "koppel incident new --alarm 4711 category=intrusion" },
+    { "show", "NUMBER", "", "a record, its clocks and its log", "koppel incident show 3" },
+    { "set", "NUMBER KEY=VALUE...", "alarm device", "title what impact cause measures indicators contact states category severity status significant product malicious crossBorder aware began fixed", "koppel incident set 3 severity=high significant=yes aware=-2h" },
+    { "note", "NUMBER TEXT", "at", "what was done; it is never changed", "koppel incident note 3 'pulled the cable of press 4' --at 14:30" },
+    { "close", "NUMBER", "", "it is over", "koppel incident close 3" },
+    { "sent", "NUMBER STAGE", "at reference", "say that a report was sent: nis2-warning nis2-notification nis2-progress nis2-final cra-warning cra-notification cra-final voluntary", "koppel incident sent 3 nis2-warning --reference NCSC-2026-1234" },
+    { "export", "NUMBER [STAGE]", "html pdf language", "the record, or a report filled in, as a file", "koppel incident export 3 nis2-notification --pdf melding.pdf --language nl" },
+    { "scope", "[KEY=VALUE...]", "", "five questions, and which laws set clocks", "koppel incident scope sector=machinery size=medium named=false supplier=true products=true" },
+    { 0 },
+};
+static const struct kp_flag report_flags[] = {
+    { "html", "FILE", "with evidence: as a page" },
+    { "pdf", "FILE", "with evidence: as PDF" },
+    { "language", "en|nl", "with evidence, and of the mail (en)" },
+    { "on", NULL, "with mail: at most one a day, and none when nothing is new" },
+    { "off", NULL, "with mail: none" },
+    { "at", "HH:MM", "with mail: when, on the clock on the wall (07:00)" },
+    { "to", "ADDRESS", "with mail: to whom (more than one: again); \"\" = everybody of the plan of delivery who is reached by mail" },
+    { "send", NULL, "with mail: now" },
+    { 0 },
+};
+static const struct kp_word report_words[] = {
+    { "evidence", "", "html pdf language", "devices, open findings, backups, access, what is shared: for a customer who asks", "koppel report evidence --pdf evidence.pdf --language nl" },
+    { "mail", "", "on off at to language send", "the daily mail about what concerns us now", "koppel report mail --at 06:30 --language nl" },
+    { 0 },
+};
 static const struct kp_flag shield_flags[] = {
     { "inventory", "FILE", "a CSV file of devices: id, manufacturer, product, order_number, firmware" },
     { "advisories", "DIR", "a folder of advisories (CSAF 2.0)" },
@@ -662,6 +701,10 @@ const struct kp_verb kp_verbs[] = {
       kp_verb_observations, observations_flags, 0, 2, observations_words },
     { "sightings", "list | add | send | remove ...", "what was seen here of what others warn of", "koppel sightings add indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f --to centre",
       kp_verb_sightings, sightings_flags, 0, -1, sightings_words },
+    { "incident", "list | new | show | set | note | close | sent | export | scope ...", "what happened, and what has to be reported by when",
+      "koppel incident new 'Ransomware in the office' category=ransomware severity=high", kp_verb_incident, incident_flags, 0, -1, incident_words },
+    { "report", "evidence | mail", "evidence of security for customers who ask, and the daily mail about it",
+      "koppel report evidence --pdf evidence.pdf", kp_verb_report, report_flags, 1, 1, report_words },
     { "shield", "match", "which devices of a list the advisories of a folder are about, without a node",
       "koppel shield match --inventory devices.csv --advisories csaf/", kp_verb_shield, shield_flags, 1, 1, NULL },
     { "check", "FILE", "check an apply file or a data file", "koppel check factory.yaml", kp_verb_check, check_flags, 1, 1, NULL },

@@ -57,6 +57,8 @@ enum kp_code kp_read_secret(const char *file, const char *what, char *out, int s
 enum kp_code kp_read_file(const char *file, struct kp_buf *out, struct kp_err *);
 /* A whole document, - is the standard input, in place of what is in `text`, up to its limit. */
 enum kp_code kp_read_document(const char *file, struct kp_buf *text, struct kp_err *);
+/* Into a file, or (NULL) on the screen; the exit code. */
+int kp_write_file(const struct kp_cli *, const char *file, const struct kp_buf *);
 /* Every "....json" of a folder that is not hidden, by name; false: it is no folder that can be read, errno says why. */
 bool kp_each_json_file(const char *folder, void (*each)(void *arg, const char *path), void *arg);
 
@@ -102,6 +104,7 @@ int kp_watch_replay(struct kp_cli *); /* watch_replay.c */
 int kp_verb_shield(struct kp_cli *);
 int kp_verb_inventory(struct kp_cli *), kp_verb_advisories(struct kp_cli *);
 int kp_verb_feed(struct kp_cli *), kp_verb_sightings(struct kp_cli *), kp_verb_observations(struct kp_cli *);
+int kp_verb_incident(struct kp_cli *), kp_verb_report(struct kp_cli *);
 int kp_verb_flex(struct kp_cli *);
 int kp_flex_report(struct kp_cli *); /* flex_report.c */
 int kp_flex_shop(struct kp_cli *); /* what flex says of the shop floor */

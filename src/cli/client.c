@@ -164,6 +164,28 @@ json_t *kp_client_get(struct kp_cli *c, const char *url, struct kp_err *err)
     return kp_client_send(c, "GET", url, NULL, err);
 }
 
+bool kp_page_wanted(struct kp_cli *c, const char **format, const char **file)
+{
+    const char *html = kp_flag(c, "html"), *pdf = kp_flag(c, "pdf");
+    if ((html && pdf) || (c->json && (html || pdf)))
+        return kp_complain(c, KP_MISUSE, "one at a time: --html, --pdf or --json") == KP_DONE;
+    *format = pdf ? "pdf" : html ? "html" : c->json ? "json" : "text";
+    *file = pdf ? pdf : html;
+    return true;
+}
+
+int kp_client_file(struct kp_cli *c, const char *url, const char *file)
+{
+    struct kp_err err = { 0 };
+    struct kp_reply r = { 0 };
+    int code = kp_client(c, "GET", url, NULL, NULL, 0, &r, &err) ? kp_fault(c, &err)
+                                                                 : kp_write_file(c, file, &r.body);
+    if (!err.code && !file && c->json)
+        putchar('\n');
+    kp_client_free(&r);
+    return code;
+}
+
 int kp_client_show(struct kp_cli *c, json_t *reply, void (*print)(const json_t *), const struct kp_err *err)
 {
     if (!reply)

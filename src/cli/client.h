@@ -26,6 +26,11 @@ json_t *kp_client_send(struct kp_cli *, const char *method, const char *url, jso
 /* The same of LIST, LIST/NAME or LIST/NAME/ACT below the API; name and act are escaped, NULL: none. */
 json_t *kp_client_at(struct kp_cli *, const char *method, const char *list, const char *name, const char *act, json_t *body,
                      struct kp_err *);
+/* A page that the node makes. --html FILE and --pdf FILE say how and where to; else it is text on the
+ * screen, or JSON with --json. False: it has complained. */
+bool kp_page_wanted(struct kp_cli *, const char **format, const char **file);
+/* The reply to GET as it comes, into `file` (NULL: the screen); the exit code. */
+int kp_client_file(struct kp_cli *, const char *url, const char *file);
 /* A person's file as JSON, which the caller owns; NULL: err names the file and the place. */
 json_t *kp_read_json(const char *file, struct kp_err *);
 /* Calls `line` for each line of a flowing reply, until it ends or `line` returns false. */

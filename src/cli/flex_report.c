@@ -5,7 +5,6 @@
 #include "core/clock.h"
 #include "core/text.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,13 +26,9 @@ static bool read_words(struct kp_cli *c, struct asking *a)
     *a = (struct asking){ .kind = named                 ? word
                                   : kp_flag(c, "month") ? "month"
                                                         : "shift",
-                          .format = kp_flag(c, "pdf")    ? "pdf"
-                                    : kp_flag(c, "html") ? "html"
-                                                         : "text",
-                          .file = kp_flag(c, "pdf") ? kp_flag(c, "pdf") : kp_flag(c, "html"),
                           .assets = named ? 2 : 1 };
-    if (kp_flag(c, "pdf") && kp_flag(c, "html"))
-        return kp_complain(c, KP_MISUSE, "one file at a time: --pdf or --html") == KP_DONE;
+    if (!kp_page_wanted(c, &a->format, &a->file))
+        return false;
     if (kp_flag(c, "month") && *a->kind == 's')
         return kp_complain(c, KP_MISUSE, "--month is for 'flex report month'") == KP_DONE;
     if (kp_flag(c, "at") && *a->kind == 'm')
@@ -66,14 +61,6 @@ static enum kp_code put_url(struct kp_cli *c, const struct asking *a, struct kp_
                        : KP_OK;
 }
 
-static int write_file(struct kp_cli *c, const char *file, const struct kp_buf *body)
-{
-    FILE *f = fopen(file, "wb");
-    bool whole = f && fwrite(body->data, 1, body->len, f) == body->len;
-    whole = f && fclose(f) == 0 && whole;
-    return whole ? KP_DONE : kp_complain(c, KP_FAILED, "%s: %s", file, strerror(errno));
-}
-
 static void print_sent(const json_t *j)
 {
     printf("sent to %" PRId64 "\n", kp_integer(j, "sent"));
@@ -95,7 +82,6 @@ int kp_flex_report(struct kp_cli *c)
 {
     struct asking a;
     struct kp_err err = { 0 };
-    struct kp_reply r = { 0 };
     struct kp_buf url;
     if (!read_words(c, &a))
         return KP_MISUSE;
@@ -106,15 +92,8 @@ int kp_flex_report(struct kp_cli *c)
                            "a report is for people; its figures for programs are those of "
                            "koppel flex oee --json");
     kp_buf_init(&url, URL);
-    int code = KP_DONE;
-    if (put_url(c, &a, &url, &err) ||
-        kp_client(c, "GET", kp_buf_text(&url), NULL, NULL, 0, &r, &err))
-        code = kp_fault(c, &err);
-    else if (a.file)
-        code = write_file(c, a.file, &r.body);
-    else
-        fwrite(r.body.data, 1, r.body.len, stdout);
-    kp_client_free(&r);
+    int code = put_url(c, &a, &url, &err) ? kp_fault(c, &err)
+                                          : kp_client_file(c, kp_buf_text(&url), a.file);
     kp_buf_free(&url);
     return code;
 }

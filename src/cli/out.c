@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,4 +165,16 @@ size_t kp_terminal_width(void)
     if (columns && strtol(columns, NULL, 10) > 0)
         return (size_t)strtol(columns, NULL, 10);
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col : 80;
+}
+
+int kp_write_file(const struct kp_cli *c, const char *file, const struct kp_buf *body)
+{
+    if (!file) {
+        fwrite(body->data, 1, body->len, stdout);
+        return KP_DONE;
+    }
+    FILE *f = fopen(file, "wb");
+    bool whole = f && fwrite(body->data, 1, body->len, f) == body->len;
+    whole = f && fclose(f) == 0 && whole;
+    return whole ? KP_DONE : kp_complain(c, KP_FAILED, "%s: %s", file, strerror(errno));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sections that are one whole, from the file to the node and back: who is told of alarms, the
- * calendar, the shop floor, folders of orders. */
+ * calendar, the shop floor, folders of orders, security. */
 #include "config/plan.h"
 
 #include "alarm/delivery.h"
@@ -8,6 +8,7 @@
 #include "flex/shop.h"
 #include "net/json_members.h"
 #include "net/json_memory.h"
+#include "shield/shield.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -169,6 +170,22 @@ static enum kp_code get_folders(struct kp_node *node, struct kp_buf *out, struct
     return kp_shop_stored_document(kp_node_shop(node), KP_SHOP_FOLDERS, out, err);
 }
 
+static enum kp_code put_shield(struct kp_node *node, const char *json, struct kp_err *err)
+{
+    return kp_shield_settings_put(kp_node_shield(node), json, err);
+}
+
+static enum kp_code is_shield(struct kp_node *node, const char *json, bool *same,
+                              struct kp_err *err)
+{
+    return kp_shield_settings_is(kp_node_shield(node), json, same, err);
+}
+
+static enum kp_code get_shield(struct kp_node *node, struct kp_buf *out, struct kp_err *err)
+{
+    return kp_shield_settings_get(kp_node_shield(node), out, err);
+}
+
 static const struct document documents[] = {
     { KP_CONFIG_DELIVERY,
       "alarm-delivery",
@@ -192,6 +209,13 @@ static const struct document documents[] = {
       is_folders,
       get_folders,
       { "folders", NULL } },
+    { KP_CONFIG_SHIELD,
+      "shield",
+      put_shield,
+      kp_shield_settings_check,
+      is_shield,
+      get_shield,
+      { "scope", "mail", NULL } },
 };
 enum { DOCUMENTS = sizeof documents / sizeof *documents };
 
@@ -291,11 +315,6 @@ static void put_value(struct kp_buf *out, unsigned indent, const json_t *v)
         kp_buf_printf(out, "%s- ", spaces);
         kp_yaml_put_lines(out, spaces, json_string_value(one));
     }
-}
-
-void kp_config_put_entry(struct kp_buf *out, const json_t *entry)
-{
-    put_map(out, "- ", 4, entry);
 }
 
 static bool says_anything(const struct document *d, const json_t *j)

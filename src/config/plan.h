@@ -76,8 +76,6 @@ enum kp_code kp_plan_remove_watches(struct kp_plan *);
 enum kp_code kp_plan_documents(struct kp_plan *); /* delivery, calendar, shop floor */
 /* What an entry with a tree says, with its secrets; NULL: out of memory. json_decref it. */
 json_t *kp_config_json(const struct kp_config_entry *);
-/* An object as an entry of a list, two spaces in. */
-void kp_config_put_entry(struct kp_buf *yaml, const json_t *);
 enum kp_code kp_export_documents(struct kp_node *, struct kp_buf *yaml, struct kp_err *);
 /* A map at that indent; `first` stands before its first member, where a list's dash is. */
 void kp_export_map(struct kp_buf *yaml, const char *first, unsigned indent, const json_t *map);

@@ -331,7 +331,7 @@ static enum kp_code put_section(struct kp_buf *yaml, const char *key, json_t *li
         kp_buf_printf(yaml, "\n%s:\n", key);
     json_array_foreach(list, i, one)
     {
-        kp_config_put_entry(yaml, one);
+        kp_export_map(yaml, "- ", 4, one);
         if (json_object_get(one, "token"))
             kp_buf_str(yaml, "    # token-file: /PATH  (a token is set; it is not exported)\n");
     }

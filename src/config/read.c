@@ -643,6 +643,7 @@ static const struct {
     [KP_CONFIG_ALIASES] = { "vendor-aliases", "other names of makers", NULL, read_text },
     [KP_CONFIG_PARTNER] = { "partners", "partner", read_partner, NULL },
     [KP_CONFIG_OFFER] = { "offers", "offer", read_offer, NULL },
+    [KP_CONFIG_SHIELD] = { "shield", "security", NULL, read_document },
 };
 
 const char *kp_config_kind_name(enum kp_config_kind kind)

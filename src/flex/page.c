@@ -155,6 +155,13 @@ void kp_pen_text(struct kp_pen *pen, const char *title, const char *text)
         b->text = text;
 }
 
+void kp_pen_words(struct kp_pen *pen, const char *title, const char *text)
+{
+    struct kp_page_block *b = text ? kp_pen_block(pen, KP_BLOCK_WORDS, title, 0) : NULL;
+    if (b)
+        b->text = text;
+}
+
 void kp_page_column(struct kp_page_block *b, const char *head, unsigned width)
 {
     b->columns[b->n_columns] = (struct kp_page_column){ head, width, b->n_columns == 0 };

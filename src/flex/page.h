@@ -97,6 +97,7 @@ const char *kp_pen_instant(const struct kp_pen *, int64_t at);
 /* A block with room for n rows (or tiles, bars, days); NULL when there is no room. */
 struct kp_page_block *kp_pen_block(struct kp_pen *, enum kp_block_kind, const char *title, size_t n);
 void kp_pen_text(struct kp_pen *, const char *title, const char *text);
+void kp_pen_words(struct kp_pen *, const char *title, const char *text); /* text NULL: no block */
 void kp_page_column(struct kp_page_block *, const char *head, unsigned width);
 void kp_page_words_column(struct kp_page_block *, const char *head, unsigned width);
 #endif

@@ -38,7 +38,7 @@ static const char style[] =
     ".b td{padding:4px 10px 4px 0;vertical-align:middle}.b .w{width:50%}"
     ".b .x{border-top:14px solid #2563a8;height:0;font-size:0;line-height:0;padding:0}"
     ".b .x.y{border-top-color:#b45309}.b .q{text-align:right;white-space:nowrap}"
-    ".o{overflow-x:auto}.w{white-space:pre-line;margin:0;max-width:52em;overflow-wrap:anywhere}"
+    ".o{overflow-x:auto}.w{white-space:pre-line;margin:4px 0 10px;max-width:52em;overflow-wrap:anywhere}"
     ".d.m td{white-space:normal;overflow-wrap:anywhere}"
     "@media(max-width:640px){.t td{display:inline-block;width:45%;margin-bottom:10px}}"
     "@media print{.r{max-width:none;padding:0}body{font-size:11px}.l{font-size:13px}.k,.n,.f,.d "

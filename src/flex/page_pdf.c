@@ -313,12 +313,14 @@ static void put_words(struct drawing *d, const struct kp_page_block *b)
     const struct style style = { 10, INK, false };
     const char *text = b->text ? b->text : "";
     char line[TEXT];
+    d->y += b->title ? 0 : 6;
     while (*text && good(d)) {
         need(d, 14);
         next_line(d, &text, inner, style, line);
         write_text(d, margin, d->y, inner, LEFT, style, line);
         d->y += 14;
     }
+    d->y += b->title ? 0 : 6;
 }
 
 static void put_tiles(struct drawing *d, const struct kp_page_block *b)
@@ -523,9 +525,9 @@ static void draw(struct drawing *d, const struct kp_page *p)
     if (!d->plain[0] || !d->plain[1])
         return;
     new_page(d);
-    write_text(d, margin, d->y, inner, LEFT, (struct style){ 20, INK, true }, p->title);
-    write_text(d, margin, d->y + 26, inner, LEFT, (struct style){ 9.5, GREY, false }, p->subtitle);
-    d->y += 50;
+    d->y += 26 * write_lines(d, margin, d->y, inner, LEFT, (struct style){ 20, INK, true }, p->title);
+    write_text(d, margin, d->y, inner, LEFT, (struct style){ 9.5, GREY, false }, p->subtitle);
+    d->y += 24;
     for (size_t i = 0; i < p->n && good(d); i++)
         put_block(d, &p->blocks[i]);
     need(d, 56);

@@ -133,7 +133,7 @@ static void put_bars(struct kp_buf *out, const struct kp_page_block *b)
 
 static void put_block(struct kp_buf *out, const struct kp_page_block *b)
 {
-    static void (*const kinds[])(struct kp_buf *,
+    static void (*const kinds[KP_BLOCK_WORDS + 1])(struct kp_buf *,
                                  const struct kp_page_block *) = { [KP_BLOCK_TILES] = put_tiles,
                                                            [KP_BLOCK_DAYS] = put_days,
                                                            [KP_BLOCK_TABLE] = put_table,

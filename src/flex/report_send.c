@@ -4,16 +4,14 @@
 #include "flex/report_private.h"
 
 #include "alarm/mail.h"
+#include "alarm/round.h"
 #include "core/log.h"
-#include "net/json_memory.h"
-
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
 
-enum { MAIL_MAX = 8 << 20, STATE_MAX = 16 << 10, NAME = 64 };
+enum { MAIL_MAX = 8 << 20, NAME = 64 };
 #define STATE_KEY "flex.report"
 #define LATEST    (6 * 3600 * KP_SECOND)
 #define AGAIN     (60 * KP_SECOND)
@@ -21,68 +19,6 @@ enum { MAIL_MAX = 8 << 20, STATE_MAX = 16 << 10, NAME = 64 };
 void kp_shop_mail_by(struct kp_shop *s, struct kp_alarms *alarms)
 {
     s->alarms = alarms;
-}
-
-/* ---- what was sent: {"due", "sent": [addresses], "error"} ---- */
-static json_t *read_state(struct kp_shop *s, struct kp_err *err)
-{
-    struct kp_arena arena = { 0 };
-    struct kp_db *db = kp_store_reader(s->store, err);
-    if (!db)
-        return NULL;
-    const char *text = kp_setting_get(db, &arena, STATE_KEY);
-    kp_store_reader_done(s->store, db);
-    json_t *state = kp_json_load(text ? text : "{}", strlen(text ? text : "{}"), 0, NULL);
-    kp_arena_free(&arena);
-    if (!state)
-        kp_fail(err, KP_ENOMEM, "out of memory");
-    return state;
-}
-
-static enum kp_code put_state(struct kp_db *db, void *text, struct kp_err *err)
-{
-    return kp_setting_put(db, STATE_KEY, text, err);
-}
-
-static void write_state(struct kp_shop *s, const json_t *state, struct kp_err *err)
-{
-    char *text = kp_json_dump(state, JSON_COMPACT);
-    if (!text)
-        kp_fail(err, KP_ENOMEM, "out of memory");
-    else
-        kp_store_do(s->store, put_state, text, err);
-    kp_free(text);
-}
-
-static int64_t state_due(const json_t *state)
-{
-    int64_t due = KP_NO_TIME;
-    const char *text = json_string_value(json_object_get(state, "due"));
-    return text && kp_time_parse(text, &due) ? due : KP_NO_TIME;
-}
-
-/* A fresh one, where the state is of another report. */
-static json_t *state_of(struct kp_shop *s, int64_t due, struct kp_err *err)
-{
-    json_t *state = read_state(s, err);
-    char text[KP_TIME_TEXT];
-    if (!state || state_due(state) == due)
-        return state;
-    kp_time_print(due, text);
-    json_decref(state);
-    state = json_pack("{s:s, s:[]}", "due", text, "sent");
-    if (!state)
-        kp_fail(err, KP_ENOMEM, "out of memory");
-    return state;
-}
-
-static bool was_sent(const json_t *state, const char *to)
-{
-    const json_t *list = json_object_get(state, "sent");
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (strcmp(json_string_value(json_array_get(list, i)), to) == 0)
-            return true;
-    return false;
 }
 
 /* ---- one mail ---- */
@@ -166,27 +102,21 @@ static void send_to(struct kp_shop *s, struct mail *m, json_t *state, const char
     send_mail(s, m, to, true, &why);
     if (why.code && stopping(s))
         return;
-    if (!why.code) {
-        json_object_del(state, "error");
-        if (json_array_append_new(json_object_get(state, "sent"), json_string(to)))
-            kp_fail(err, KP_ENOMEM, "out of memory");
-    } else {
+    if (why.code) {
         kp_warn("shop", "a shift report could not be sent, tried again", "to=%s why=%s",
                 kp_log_quote(to), kp_log_quote(why.text));
-        if (json_object_set_new(state, "error", json_string(why.text)))
-            kp_fail(err, KP_ENOMEM, "out of memory");
         s->report_again = kp_utc(s->clock) + (AGAIN << (s->report_tries < 5 ? s->report_tries : 5));
     }
-    write_state(s, state, err);
+    kp_round_note(s->store, STATE_KEY, state, to, why.code ? &why : NULL, err);
 }
 
 static void send_due(struct kp_shop *s, const struct kp_report_plan *p, int64_t due,
                      struct kp_err *err)
 {
-    json_t *state = state_of(s, due, err);
+    json_t *state = kp_round_of(kp_round_read(s->store, STATE_KEY, err), due, err);
     struct mail *m = NULL;
     for (size_t i = 0; i < p->n_mail && !err->code && !stopping(s); i++) {
-        if (was_sent(state, p->mail[i]))
+        if (kp_round_was_sent(state, p->mail[i]))
             continue;
         if (!m && (m = kp_alloc(sizeof *m)))
             make_mail(
@@ -271,19 +201,12 @@ enum kp_code kp_report_send(struct kp_shop *s, const struct kp_report_query *q, 
 enum kp_code kp_report_state(struct kp_shop *s, struct kp_json *j, struct kp_err *err)
 {
     struct shop_rules rules = { 0 };
-    json_t *state = read_state(s, err);
+    json_t *state = kp_round_read(s->store, STATE_KEY, err);
     if (state && !shop_rules(s, &rules, err)) {
         const struct kp_report_plan *p = &rules.settings.report;
-        const json_t *list = json_object_get(state, "sent");
         kp_json_begin(j, '{');
         kp_json_put_time(j, "next", p->n_mail ? next_due(p, kp_utc(s->clock)) : KP_NO_TIME);
-        kp_json_put_time(j, "last", state_due(state));
-        kp_json_key(j, "sent");
-        kp_json_begin(j, '[');
-        for (size_t i = 0; i < json_array_size(list); i++)
-            kp_json_text(j, json_string_value(json_array_get(list, i)));
-        kp_json_end(j, ']');
-        kp_json_put_text(j, "error", json_string_value(json_object_get(state, "error")));
+        kp_round_json(j, state, kp_round_due(state));
         kp_json_end(j, '}');
     }
     shop_rules_free(&rules);

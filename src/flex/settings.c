@@ -220,33 +220,6 @@ static enum kp_code read_capacity(const json_t *o, struct kp_settings *s, struct
 }
 
 /* ---- the report ---- */
-/* What may stand in the header of a mail as it is. */
-static bool is_address(const char *text)
-{
-    const char *at = strchr(text, '@');
-    for (const char *p = text; *p; p++)
-        if (*p <= ' ' || *p > '~' || strchr("<>,;:\"()[]\\", *p))
-            return false;
-    return at && at > text && at[1] && !strchr(at + 1, '@') && strlen(text) <= 254;
-}
-
-static enum kp_code read_addresses(const json_t *o, struct kp_report_plan *r, struct kp_err *err)
-{
-    const json_t *list;
-    if (kp_member_list(o, "report", "mail", KP_REPORT_MAILS, &list, err))
-        return err->code;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *to = json_string_value(json_array_get(list, i));
-        if (!to || !is_address(to))
-            return kp_fail(err, KP_EINVALID,
-                           "report.mail[%zu]: '%.100s' is not an address such as "
-                           "anna@plant.example",
-                           i, to ? to : "");
-        r->mail[r->n_mail++] = to;
-    }
-    return KP_OK;
-}
-
 static enum kp_code read_report(const json_t *o, struct kp_report_plan *r, struct kp_err *err)
 {
     static const char *const known[] = { "mail",  "at",       "days", "language",
@@ -255,7 +228,7 @@ static enum kp_code read_report(const json_t *o, struct kp_report_plan *r, struc
     *r = (struct kp_report_plan){ .match = "", .currency = "\u20ac", .at = 360, .days = 127 };
     if (!o || json_is_null(o))
         return KP_OK;
-    if (kp_members_known(o, "report", known, err) || read_addresses(o, r, err) ||
+    if (kp_members_known(o, "report", known, err) || kp_member_addresses(o, "report", "mail", KP_REPORT_MAILS, r->mail, &r->n_mail, err) ||
         kp_member_minute(o, "report", "at", &r->at, err) ||
         kp_member_text(o, "report", "days", false, &days, err) ||
         kp_member_text(o, "report", "language", false, &language, err) ||

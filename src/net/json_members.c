@@ -156,6 +156,33 @@ enum kp_code kp_member_choice(const json_t *o, const char *where, const char *ke
     return KP_OK;
 }
 
+static bool is_address(const char *text)
+{
+    const char *at = strchr(text, '@');
+    for (const char *p = text; *p; p++)
+        if (*p <= ' ' || *p > '~' || strchr("<>,;:\"()[]\\", *p))
+            return false;
+    return at && at > text && at[1] && !strchr(at + 1, '@') && strlen(text) <= 254;
+}
+
+enum kp_code kp_member_addresses(const json_t *o, const char *where, const char *key, size_t most,
+                                 const char **out, size_t *n, struct kp_err *err)
+{
+    const json_t *list;
+    *n = 0;
+    if (kp_member_list(o, where, key, most, &list, err))
+        return err->code;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *to = json_string_value(json_array_get(list, i));
+        if (!to || !is_address(to))
+            return kp_fail(err, KP_EINVALID,
+                           "%s.%s[%zu]: '%.100s' is not an address such as anna@plant.example",
+                           where, key, i, to ? to : "");
+        out[(*n)++] = to;
+    }
+    return KP_OK;
+}
+
 enum kp_code kp_member_truth(const json_t *o, const char *where, const char *key, bool *out,
                              struct kp_err *err)
 {

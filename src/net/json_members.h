@@ -31,6 +31,9 @@ enum kp_code kp_member_pattern(const json_t *, const char *where, const char *ke
 /* A list of at most `most`; missing is an empty one. */
 enum kp_code kp_member_list(const json_t *, const char *where, const char *key, size_t most,
                             const json_t **out, struct kp_err *);
+/* A list of mail addresses, at most `most`, as they may stand in the header of a mail. */
+enum kp_code kp_member_addresses(const json_t *, const char *where, const char *key, size_t most,
+                                 const char **out, size_t *n, struct kp_err *);
 /* The place of the text among `words` (NULL-ended). */
 enum kp_code kp_member_choice(const json_t *, const char *where, const char *key,
                               const char *const *words, int *out, struct kp_err *);

@@ -5,6 +5,7 @@
 #include "couplings/profile.h"
 #include "couplings/discover/discover.h"
 #include "flex/report.h"
+#include "shield/daily.h"
 #include "store/audit.h"
 
 #include <dirent.h>
@@ -135,6 +136,8 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
         node->share = kp_share_new(node->store, kp_hub_model(node->hub), node->clock, err);
     if (node->share)
         node->shield = kp_shield_new(node->hub, node->store, node->clock, err);
+    if (node->shield)
+        kp_shield_mail_by(node->shield, node->alarms);
     if (node->shield)
         node->watches = kp_watches_new(node->hub, node->store, node->alarms, node->clock, err);
     if (node->watches)

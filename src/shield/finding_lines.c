@@ -29,7 +29,7 @@ static void read_line(struct kp_stmt *s, struct kp_arena *arena, struct line *l)
 {
     const char **const texts[] = { &l->advisory, &l->title, &l->publisher, &l->version, &l->url,
                                    &l->product,  &l->rule,  &l->why,       &l->holes,   &l->answer,
-                                   &l->comment,  &l->who,   &l->closed_why };
+                                   &l->comment,  &l->who,   &l->closed_why, &l->tlp };
     *l = (struct line){ .device = kp_column_int(s, 0),
                         .verdict = kp_column_int(s, 1),
                         .score = kp_column_null(s, 2) ? -1 : kp_column_double(s, 2),
@@ -39,7 +39,7 @@ static void read_line(struct kp_stmt *s, struct kp_arena *arena, struct line *l)
                         .closed = kp_column_int(s, 6) };
     for (int i = 0; i < (int)(sizeof texts / sizeof *texts); i++) {
         *texts[i] = kp_column_copy(s, 7 + i, arena);
-        if (!*texts[i] && i != 9 && i != 10 && i != 11 && i != 12)
+        if (!*texts[i] && (i < 9 || i > 12))
             *texts[i] = "";
     }
 }
@@ -136,7 +136,7 @@ static struct kp_stmt *select_lines(struct showing *w, struct kp_err *err)
         w->db,
         "select f.device, f.verdict, f.score, coalesce(f.answered, 0), f.made, f.changed,"
         " coalesce(f.closed, 0), f.advisory, a.title, a.publisher, a.version, a.url, f.product,"
-        " f.rule, f.why, f.holes, f.answer, f.comment, f.who, f.closed_why"
+        " f.rule, f.why, f.holes, f.answer, f.comment, f.who, f.closed_why, a.tlp"
         " from finding f join advisory a on a.id = f.advisory join device d on d.id = f.device"
         " where (?1 is null or f.advisory = ?1) and (?2 = 0 or f.device = ?2)"
         " and (?3 is null or ?3 = case when f.closed is not null then 'closed'"

@@ -40,7 +40,7 @@ struct line {
     int64_t device, verdict, answered, made, changed, closed;
     double score;
     const char *advisory, *title, *publisher, *version, *url, *product, *rule, *why, *holes,
-        *answer, *comment, *who, *closed_why, *name, *firmware;
+        *answer, *comment, *who, *closed_why, *tlp, *name, *firmware;
     struct urgency urgency;
 };
 struct showing { /* begin with what is asked */

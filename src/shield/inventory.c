@@ -18,22 +18,31 @@ enum { ALIASES_MAX = 64 << 10 };
     " coalesce(expected_until, 0), coalesce(alarm, 0), made, changed, " COLUMNS " from device"
 
 /* ---- rows ---- */
-static void read_row(struct kp_stmt *s, struct kp_arena *arena, struct device_row *r)
+static const char *copy(struct kp_stmt *s, int column, struct kp_arena *arena, struct kp_err *err)
+{
+    const char *text = kp_column_copy(s, column, arena);
+    if (!text && !kp_column_null(s, column))
+        kp_fail(err, KP_ENOMEM, "out of memory");
+    return text;
+}
+
+static void read_row(struct kp_stmt *s, struct kp_arena *arena, struct device_row *r,
+                     struct kp_err *err)
 {
     *r = (struct device_row){ .id = kp_column_int(s, 0),
-                              .name = kp_column_copy(s, 1, arena),
+                              .name = copy(s, 1, arena, err),
                               .asset = kp_column_int(s, 2),
                               .host = kp_column_int(s, 3),
-                              .source = kp_column_copy(s, 4, arena),
+                              .source = copy(s, 4, arena, err),
                               .by_hand = kp_column_int(s, 5),
                               .weight = kp_column_int(s, 6),
-                              .expected = kp_column_copy(s, 7, arena),
+                              .expected = copy(s, 7, arena, err),
                               .expected_until = kp_column_int(s, 8),
                               .alarm = kp_column_int(s, 9),
                               .made = kp_column_int(s, 10),
                               .changed = kp_column_int(s, 11) };
     for (int i = 0; i < DEVICE_FIELDS; i++)
-        r->field[i] = kp_column_copy(s, 12 + i, arena);
+        r->field[i] = copy(s, 12 + i, arena, err);
 }
 
 enum kp_code device_rows(struct kp_db *db, int64_t id, struct kp_arena *arena,
@@ -53,7 +62,7 @@ enum kp_code device_rows(struct kp_db *db, int64_t id, struct kp_arena *arena,
             kp_fail(err, KP_ENOMEM, "out of memory");
             break;
         }
-        read_row(s, arena, &list[(*n)++]);
+        read_row(s, arena, &list[(*n)++], err);
     }
     if (!err->code && !(*rows = kp_arena_alloc(arena, (*n + 1) * sizeof **rows)))
         kp_fail(err, KP_ENOMEM, "out of memory");

@@ -3,17 +3,29 @@
 #define _GNU_SOURCE /* strcasestr */
 #include "shield/keep.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
 
 const char *const kp_device_needs[] = { "firmware", "product", "confirmation", NULL };
 
+kp_asset device_place(const struct kp_model *m, const struct device_row *r)
+{
+    char path[KP_PATH_MAX];
+    kp_asset asset = kp_model_asset(m, (kp_asset)r->asset) ? (kp_asset)r->asset : 0;
+    snprintf(path, sizeof path, "%s", r->name);
+    for (char *end = path + strlen(path); !asset && end; end = strrchr(path, '/')) {
+        *end = 0;
+        asset = kp_model_find_asset(m, path);
+    }
+    return asset;
+}
+
 bool device_may_go(const struct kp_model *m, enum kp_recipient to, const struct device_row *r)
 {
-    return r->asset && kp_model_asset(m, (kp_asset)r->asset)
-               ? kp_gate_asset(m, to, (kp_asset)r->asset)
-               : kp_gate_label(to, KP_INTERNAL);
+    kp_asset asset = device_place(m, r);
+    return asset ? kp_gate_asset(m, to, asset) : kp_gate_label(to, KP_INTERNAL);
 }
 
 /* How the texts are read, so that a person sees what is compared. */

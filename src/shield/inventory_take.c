@@ -4,7 +4,9 @@
 #include "core/csv.h"
 #include "core/log.h"
 #include "net/json_memory.h"
+#include "shield/daily.h"
 #include "shield/feed_keep.h"
+#include "shield/incident_keep.h"
 #include "shield/keep.h"
 #include "shield/observe_keep.h"
 #include "shield/openpgp.h"
@@ -453,6 +455,7 @@ static void *watch(void *arg)
                     kp_log_quote(err.text));
         feeds_turn(s->feeds);
         exits_write(s, false);
+        incidents_turn(s);
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += 2;
@@ -481,7 +484,8 @@ struct kp_shield *kp_shield_new(struct kp_hub *hub, struct kp_store *store,
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->work, NULL);
     pthread_cond_init(&s->wake, NULL);
-    if ((s->feeds = feeds_new(s)) && (s->exits = exits_new()) && (s->observing = observing_new(s))) {
+    if ((s->feeds = feeds_new(s)) && (s->exits = exits_new()) && (s->observing = observing_new(s)) &&
+        (s->clocks = clock_alarms_new()) && (s->daily = daily_new())) {
         kp_hub_set_observer(hub, (struct kp_observer){ s->observing->queue, kp_seen_put });
         return s;
     }
@@ -501,7 +505,7 @@ enum kp_code kp_shield_start(struct kp_shield *s, struct kp_err *err)
         return kp_fail(err, KP_EIO, "the system gives no thread for the inventory");
     }
     s->running = true;
-    return KP_OK;
+    return daily_start(s, err);
 }
 
 void kp_shield_stop(struct kp_shield *s)
@@ -513,6 +517,7 @@ void kp_shield_stop(struct kp_shield *s)
     pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
+    daily_stop(s);
     feeds_stop(s->feeds);
     observing_stop(s->observing);
     exits_write(s, true);
@@ -536,6 +541,8 @@ void kp_shield_free(struct kp_shield *s)
     feeds_free(s->feeds);
     exits_free(s->exits);
     observing_free(s->observing);
+    clock_alarms_free(s->clocks);
+    daily_free(s->daily);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->work);
     pthread_mutex_destroy(&s->lock);

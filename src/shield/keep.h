@@ -45,6 +45,8 @@ struct kp_shield {
     struct feeds *feeds;        /* who brings what (feed_keep.h) */
     struct exits *exits;
     struct observing *observing; /* what is seen, and what is known of it (observe.h) */
+    struct daily *daily;         /* the daily mail (daily.h) */
+    struct clock_alarms *clocks; /* of incidents (incident_alarm.c) */
     bool woken;                 /* by the lock `lock`: somebody wants a turn of the thread */
 };
 void kp_shield_wake(struct kp_shield *);
@@ -54,6 +56,10 @@ struct exits *exits_new(void);
 void exits_free(struct exits *);
 void exits_write(struct kp_shield *, bool now); /* now: what has not waited long, too */
 
+/* Alarms of incidents (incident_alarm.c). */
+struct clock_alarms *clock_alarms_new(void);
+void clock_alarms_free(struct clock_alarms *);
+
 struct device_row {
     int64_t id, asset, host, made, changed, expected_until, alarm, weight, by_hand;
     const char *name, *source, *expected, *field[DEVICE_FIELDS]; /* NULL: not known */
@@ -62,7 +68,10 @@ struct device_row {
 enum kp_code device_rows(struct kp_db *, int64_t id, struct kp_arena *, struct device_row **,
                          size_t *n, struct kp_err *);
 
-/* Under the model's lock: whether it may be told there. One that is in no model is internal. */
+/* Under the model's lock, both. Where it is: at its own asset, or at the nearest that its name says,
+ * as a part of a machine is; 0: nowhere in the model. */
+kp_asset device_place(const struct kp_model *, const struct device_row *);
+/* Whether it may be told there. One that is in no model is internal. */
 bool device_may_go(const struct kp_model *, enum kp_recipient, const struct device_row *);
 
 /* What is to be written of one device; `via` machine, import or hand. */

@@ -97,4 +97,11 @@ extern const char *const kp_shield_answers[]; /* "affected" ...; the last, "open
 enum kp_code kp_shield_answer(struct kp_shield *, const char *advisory, int64_t device,
                               const char *answer, const char *comment, const char *who,
                               struct kp_err *);
+
+/* ---- settings.h: who must report incidents, and the daily mail, as one document of apply files ---- */
+enum kp_code kp_shield_settings_check(const char *json, struct kp_err *);
+enum kp_code kp_shield_settings_put(struct kp_shield *, const char *json, struct kp_err *);
+enum kp_code kp_shield_settings_get(struct kp_shield *, struct kp_buf *, struct kp_err *);
+enum kp_code kp_shield_settings_is(struct kp_shield *, const char *json, bool *same,
+                                   struct kp_err *);
 #endif

@@ -325,9 +325,9 @@ static const char schema_v11[] =
     "  significant text not null, product text not null, malicious text not null, cross_border text not null, aware integer not null,"
     "  began integer, fixed integer, handled integer, made integer not null, changed integer not null, who text not null);"
     "create index incident_living on incident(id) where status <> 'closed';"
-    /* What it is about: kind 'device' or 'alarm' */
-    "create table incident_thing(incident integer not null, kind text not null, thing integer not null, primary key(incident, kind, thing))"
-    "  without rowid;"
+    /* What it is about: kind 'device' or 'alarm'; asset: of the model; about: JSON, as it was when it was put in */
+    "create table incident_thing(incident integer not null, kind text not null, thing integer not null, asset integer not null,"
+    "  about text not null, primary key(incident, kind, thing)) without rowid;"
     /* What was done, by whom and when (at: as he says; noted: when he said it). Nobody changes it afterwards. */
     "create table incident_log(id integer primary key autoincrement, incident integer not null, at integer not null, noted integer not null,"
     "  who text not null, kind text not null, text text not null);"

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reports of the shop floor: to read, to keep, by mail. */
 #include "flex/report.h"
+#include "shield/evidence.h"
 #include "web/body.h"
+#include "web/lan.h"
 #include "web/routes.h"
 
 #include <stdio.h>
@@ -30,10 +32,14 @@ static enum kp_code read_question(struct kp_request *r, struct kp_report_query *
 }
 
 /* Styles within the file are all that it brings; readers of PDF are objects of the browser. */
-static void put_head(struct kp_request *r, enum kp_report_format format)
+void kp_reply_page(struct kp_request *r, int format)
 {
     static const char *const types[] = { "text/html; charset=utf-8", "application/pdf",
                                          "text/plain; charset=utf-8" };
+    if (format >= (int)(sizeof types / sizeof *types)) {
+        r->reply.type = "application/json";
+        return;
+    }
     r->reply.type = types[format];
     kp_reply_header(r, "Content-Security-Policy",
                     format == KP_REPORT_PDF
@@ -50,7 +56,7 @@ static enum kp_code answer(struct kp_request *r, const struct kp_report_query *q
         format->given ? (enum kp_report_format)format->number : KP_REPORT_HTML;
     if (kp_report(kp_node_shop(r->node), q, wanted, &r->reply.body, err))
         return err->code;
-    put_head(r, wanted);
+    kp_reply_page(r, wanted);
     return KP_OK;
 }
 
@@ -102,5 +108,70 @@ enum kp_code kp_route_report_send(struct kp_request *r, struct kp_err *err)
         kp_json_end(&j, '}');
     }
     json_decref(body);
+    return err->code;
+}
+
+/* ---- the evidence pack ---- */
+static struct kp_evidence_door *add_door(struct kp_evidence *e)
+{
+    struct kp_evidence_door *d = &e->doors[e->n_doors++];
+    *d = (struct kp_evidence_door){ .until = KP_NO_TIME };
+    return d;
+}
+
+static const char *where(struct kp_request *r, const char *host, unsigned port)
+{
+    char text[KP_LAN_URL];
+    bool six = strchr(host, ':') != NULL;
+    snprintf(text, sizeof text, "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "", port);
+    return kp_arena_strdup(&r->arena, text);
+}
+
+static enum kp_code put_lan(struct kp_request *r, struct kp_lan *lan, bool partners,
+                            struct kp_evidence *e, struct kp_err *err)
+{
+    struct kp_lan_view v = { 0 };
+    struct kp_certificate_view c;
+    if (kp_lan_view(lan, &r->arena, &v, err) || !v.settings.on || !v.listening)
+        return err->code;
+    struct kp_evidence_door *d = add_door(e);
+    d->where = where(r, v.settings.address[0] ? v.settings.address
+                        : v.settings.names.n  ? v.settings.names.name[0]
+                                              : "*",
+                     v.settings.port);
+    d->partners = partners;
+    d->proxy = v.settings.plain;
+    if (v.settings.plain || !v.certificate || kp_certificate_view(v.certificate, &c, err))
+        return err->code;
+    d->certificate = kp_arena_strdup(&r->arena, c.issuer);
+    d->until = c.not_after;
+    return KP_OK;
+}
+
+static enum kp_code put_doors(struct kp_request *r, struct kp_evidence *e, struct kp_err *err)
+{
+    if (!r->web)
+        return KP_OK; /* made by hand, in tests */
+    if (kp_web_port(r->web)) {
+        struct kp_evidence_door *d = add_door(e);
+        d->where = where(r, kp_web_host(r->web), kp_web_port(r->web));
+        d->loopback = true;
+    }
+    return put_lan(r, kp_web_lan(r->web), false, e, err)
+               ? err->code
+               : put_lan(r, kp_web_partners(r->web), true, e, err);
+}
+
+/* A message to this company, whoever asks: a person takes it along. */
+enum kp_code kp_route_report_evidence(struct kp_request *r, struct kp_err *err)
+{
+    struct kp_evidence e = { .node = kp_node_name(r->node),
+                             .version = KOPPEL_VERSION,
+                             .format = (int)kp_arg_int(r, "format"),
+                             .dutch = kp_arg_int(r, "language") == 1 };
+    r->action = "export evidence";
+    if (!kp_shield_sync(kp_node_shield(r->node), err) && !put_doors(r, &e, err) &&
+        !kp_evidence(kp_node_shield(r->node), &e, &r->reply.body, err))
+        kp_reply_page(r, e.format);
     return err->code;
 }

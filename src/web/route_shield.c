@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inventory, advisories, and what they have to do with each other. */
 #include "net/json_members.h"
+#include "shield/daily.h"
 #include "shield/shield.h"
 #include "web/body.h"
 #include "web/routes.h"
@@ -195,4 +196,34 @@ enum kp_code kp_route_advisory_answer(struct kp_request *r, struct kp_err *err)
     }
     json_decref(body);
     return err->code;
+}
+
+/* ---- the daily mail ---- */
+enum kp_code kp_route_daily(struct kp_request *r, struct kp_err *err)
+{
+    struct kp_json j = kp_reply_json(r);
+    return kp_daily_show(shield(r), &j, err);
+}
+
+enum kp_code kp_route_daily_put(struct kp_request *r, struct kp_err *err)
+{
+    json_t *body = kp_body_object(r->body, r->body_len, NULL, err);
+    if (body && !kp_daily_put(shield(r), body, err))
+        kp_route_daily(r, err);
+    json_decref(body);
+    return err->code;
+}
+
+enum kp_code kp_route_daily_send(struct kp_request *r, struct kp_err *err)
+{
+    size_t sent;
+    bool empty;
+    if (kp_daily_send(shield(r), &sent, &empty, err))
+        return err->code;
+    struct kp_json j = kp_reply_json(r);
+    kp_json_begin(&j, '{');
+    kp_json_put_int(&j, "sent", (int64_t)sent);
+    kp_json_put_bool(&j, "empty", empty);
+    kp_json_end(&j, '}');
+    return KP_OK;
 }

@@ -275,6 +275,14 @@ PARAMS report_month_params[] = {
     { .name = "month", .type = KP_PARAM_TEXT },
     END,
 };
+#define LANGUAGE { .name = "language", .type = KP_PARAM_CHOICE, .choices = kp_report_languages }
+PARAMS language_params[] = { LANGUAGE, END };
+PARAMS incidents_params[] = { { .name = "all", .type = KP_PARAM_BOOL }, LANGUAGE, END };
+PARAMS incident_file_params[] = {
+    LANGUAGE,
+    { .name = "format", .type = KP_PARAM_CHOICE, .choices = kp_incident_formats },
+    END,
+};
 PARAMS values_params[] = { { .name = "at", .type = KP_PARAM_PATH }, END };
 PARAMS discover_params[] = {
     { .name = "from", .type = KP_PARAM_INT, .min = 0, .max = 10000 },
@@ -438,6 +446,7 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_GET, API "/reports", kp_route_reports, KP_ENGINEER, 0, NULL },
     { KP_HTTP_GET, API "/reports/shift", kp_route_report_shift, KP_VIEWER, KP_SLOW, report_shift_params },
     { KP_HTTP_GET, API "/reports/month", kp_route_report_month, KP_VIEWER, KP_SLOW, report_month_params },
+    { KP_HTTP_GET, API "/reports/evidence", kp_route_report_evidence, KP_OWNER, KP_SLOW, incident_file_params },
     { KP_HTTP_POST, API "/reports/send", kp_route_report_send, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/alarms", kp_route_alarms, KP_VIEWER, 0, alarm_params },
     { KP_HTTP_GET, API "/alarms/{id}", kp_route_alarm, KP_VIEWER, 0, NULL },
@@ -514,6 +523,20 @@ const struct kp_route kp_routes[] = {
     { KP_HTTP_POST, API "/advisories", kp_route_advisory_take, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_GET, API "/advisories/{id}", kp_route_advisory, KP_VIEWER, KP_SLOW, NULL },
     { KP_HTTP_PUT, API "/advisories/{id}/answer", kp_route_advisory_answer, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/incidents", kp_route_incidents, KP_ENGINEER, KP_SLOW, incidents_params },
+    { KP_HTTP_POST, API "/incidents", kp_route_incident_make, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/incidents/scope", kp_route_incident_scope, KP_ENGINEER, 0, language_params },
+    { KP_HTTP_PUT, API "/incidents/scope", kp_route_incident_scope_put, KP_ENGINEER, KP_BODY_JSON, language_params },
+    { KP_HTTP_GET, API "/incidents/{id}", kp_route_incident, KP_ENGINEER, 0, language_params },
+    { KP_HTTP_PATCH, API "/incidents/{id}", kp_route_incident_change, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/incidents/{id}/notes", kp_route_incident_note, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/incidents/{id}/file", kp_route_incident_file, KP_ENGINEER, KP_SLOW, incident_file_params },
+    { KP_HTTP_GET, API "/incidents/{id}/stages/{stage}", kp_route_incident_stage, KP_ENGINEER, 0, language_params },
+    { KP_HTTP_PUT, API "/incidents/{id}/stages/{stage}", kp_route_incident_stage_put, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_GET, API "/incidents/{id}/stages/{stage}/file", kp_route_incident_stage_file, KP_ENGINEER, KP_SLOW, incident_file_params },
+    { KP_HTTP_GET, API "/shield/mail", kp_route_daily, KP_ENGINEER, 0, NULL },
+    { KP_HTTP_PUT, API "/shield/mail", kp_route_daily_put, KP_ENGINEER, KP_BODY_JSON, NULL },
+    { KP_HTTP_POST, API "/shield/mail/send", kp_route_daily_send, KP_ENGINEER, KP_SLOW, NULL },
     { KP_HTTP_GET, API "/feeds", kp_route_feeds, KP_ENGINEER, 0, NULL },
     { KP_HTTP_POST, API "/feeds", kp_route_feed_add, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },
     { KP_HTTP_POST, API "/feeds/look", kp_route_feed_look, KP_ENGINEER, KP_SLOW | KP_BODY_JSON, NULL },

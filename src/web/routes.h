@@ -62,12 +62,17 @@ kp_handler kp_route_orders, kp_route_order, kp_route_order_take, kp_route_order_
 kp_handler kp_route_operation_start, kp_route_operation_interrupt, kp_route_operation_finish, kp_route_operation_plan, kp_route_bookings;
 kp_handler kp_route_folders, kp_route_folders_put, kp_route_folder_log, kp_route_folder_seen, kp_route_folder_check; /* route_shop.c */
 extern const char *const kp_report_formats[], *const kp_report_languages[]; /* flex/report.h */
-kp_handler kp_route_reports, kp_route_report_shift, kp_route_report_month, kp_route_report_send; /* route_report.c */
+kp_handler kp_route_reports, kp_route_report_shift, kp_route_report_month, kp_route_report_send, kp_route_report_evidence; /* route_report.c */
+/* How a page is sent: by enum kp_page_format (flex/page.h); beyond it, as JSON. */
+void kp_reply_page(struct kp_request *, int format);
+extern const char *const kp_incident_formats[]; /* shield/incident.h */
+kp_handler kp_route_incident_scope, kp_route_incident_scope_put, kp_route_incidents, kp_route_incident, kp_route_incident_make, kp_route_incident_change, kp_route_incident_note; /* route_incidents.c */
+kp_handler kp_route_incident_stage, kp_route_incident_stage_put, kp_route_incident_file, kp_route_incident_stage_file;
 kp_handler kp_route_dsp_versions, kp_route_dsp_catalogue, kp_route_dsp_dataset, kp_route_dsp_look, kp_route_data_in, kp_route_dsp_message; /* route_dsp.c */
 kp_handler kp_route_data, kp_route_data_signals, kp_route_data_token; /* route_data.c */
 kp_handler kp_route_inventory, kp_route_inventory_import, kp_route_device, kp_route_device_make, kp_route_device_put, kp_route_device_remove, kp_route_device_expect, kp_route_device_confirm, kp_route_aliases, kp_route_aliases_put; /* route_shield.c */
 kp_handler kp_route_mcp, kp_route_assistants, kp_route_assistants_put; /* route_mcp.c */
-kp_handler kp_route_security, kp_route_advisories, kp_route_advisory, kp_route_advisory_take, kp_route_advisory_answer; /* the same */
+kp_handler kp_route_security, kp_route_advisories, kp_route_advisory, kp_route_advisory_take, kp_route_advisory_answer, kp_route_daily, kp_route_daily_put, kp_route_daily_send; /* the same */
 kp_handler kp_route_exits, kp_route_partner_meet; /* route_partner.c */
 kp_handler kp_route_stix, kp_route_stix_take, kp_route_stix_show, kp_route_stix_remove, kp_route_collections, kp_route_collection_add, kp_route_collection_change, kp_route_collection_remove, kp_route_collection_member, kp_route_collection_publish; /* route_collections.c */
 kp_handler kp_route_taxii_discovery, kp_route_taxii_root, kp_route_taxii_collections, kp_route_taxii_objects, kp_route_taxii_post, kp_route_taxii_delete, kp_route_taxii_status; /* route_taxii.c */

@@ -148,7 +148,7 @@ static void an_unknown_word_is_answered_with_the_nearest_known(void **state)
     (void)state;
     static const struct fault faults[] = {
         { "asets: []\n", "f.yaml:1:1: unknown key 'asets', did you mean 'assets'?" },
-        { "machines: []\n", "f.yaml:1:1: unknown key 'machines'; known are assets, couplings, signals, settings, retention, alarms, alarm-delivery, calendar, shop, orders, collections, devices, feeds, vendor-aliases" },
+        { "machines: []\n", "f.yaml:1:1: unknown key 'machines'; known are assets, couplings, signals, settings, retention, alarms, alarm-delivery, calendar, shop, orders, shield, watches, partners, offers, collections, devices, feeds, vendor-aliases" },
         { "assets:\n  - path: a\n    descriptoin: x\n", "f.yaml:3:5: unknown key 'descriptoin', did you mean 'description'?" },
         { "assets:\n  - path: a\n    SerialNummer: x\n", "f.yaml:3:5: unknown key 'SerialNummer', did you mean 'SerialNumber'?" },
         { "signals:\n  - path: a/b\n    storred: on\n", "f.yaml:3:5: unknown key 'storred', did you mean 'stored'?" },

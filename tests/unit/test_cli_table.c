@@ -65,7 +65,7 @@ static void every_verb_has_words_an_example_and_a_function(void **state)
     static const char *const promised[] = { "init", "run", "status", "ls", "get", "tail", "set", "machines", "discover", "couple",
                                             "couplings", "profile",
                                             "uncouple", "trust", "cert", "history", "forecast", "follow", "consumers", "intervals",
-                                            "retain", "usage", "import", "quarantine", "alarms", "token", "user", "audit", "listen", "partner", "offer", "catalogue", "negotiate", "agreements", "transfers", "pull", "mcp", "oidc", "sql", "backup", "restore", "apply", "export", "flex", "csaf", "stix", "watch", "inventory", "advisories", "feed", "observations", "sightings", "shield",
+                                            "retain", "usage", "import", "quarantine", "alarms", "token", "user", "audit", "listen", "partner", "offer", "catalogue", "negotiate", "agreements", "transfers", "pull", "mcp", "oidc", "sql", "backup", "restore", "apply", "export", "flex", "csaf", "stix", "watch", "inventory", "advisories", "feed", "observations", "sightings", "incident", "report", "shield",
                                             "check", "rollback", "help", "completion" };
     assert_int_equal(n, sizeof promised / sizeof promised[0]);
     for (size_t i = 0; i < n; i++)
