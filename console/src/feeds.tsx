@@ -1,0 +1,1 @@
+export function FeedsPart() { return <p />; }

@@ -1,0 +1,1 @@
+export function SharingPart() { return <p />; }
