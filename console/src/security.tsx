@@ -67,10 +67,10 @@ function Findings() {
       <Pager skip={skip} limit={LISTED} total={d.total} to={(at) => put({ skip: at ? String(at) : undefined })} /></>}</Answer></>;
 }
 
-const Advisory = lazy(() => import("./advisory").then((m) => () => <m.AdvisoryPart />)), Inventory = lazy(() => import("./inventory").then((m) => () => <m.InventoryPart />)), Feeds = lazy(() => import("./feeds").then((m) => () => <m.FeedsPart />)), Sharing = lazy(() => import("./sharing").then((m) => () => <m.SharingPart />));
+const Advisory = lazy(() => import("./advisory").then((m) => () => <m.AdvisoryPart />)), Inventory = lazy(() => import("./inventory").then((m) => () => <m.InventoryPart />)), Feeds = lazy(() => import("./feeds").then((m) => () => <m.FeedsPart />)), Sharing = lazy(() => import("./sharing").then((m) => () => <m.SharingPart />)), Incidents = lazy(() => import("./incidents").then((m) => () => <m.IncidentsPart />)), Hits = lazy(() => import("./hits").then((m) => () => <m.HitsPart />));
 export function SecurityPage() {
-  const r = route.use(), at = r.rest.split("/")[0], engineer = may("engineer"), tab = ({ advisory: "findings", device: "inventory" } as Record<string, string>)[at] ?? at;
-  const tabs: [string, string, string][] = [["", t("security.now"), "#/security"], ["findings", t("findings"), "#/security/findings"], ["inventory", t("inventory"), "#/security/inventory"], ...(engineer ? [["feeds", t("feeds"), "#/security/feeds"], ["sharing", t("sharing"), "#/security/sharing"]] as [string, string, string][] : [])];
+  const r = route.use(), at = r.rest.split("/")[0], engineer = may("engineer"), tab = ({ advisory: "findings", device: "inventory", incident: "incidents" } as Record<string, string>)[at] ?? at;
+  const tabs: [string, string, string][] = [["", t("security.now"), "#/security"], ["findings", t("findings"), "#/security/findings"], ["inventory", t("inventory"), "#/security/inventory"], ["hits", t("hits"), "#/security/hits"], ...(engineer ? [["incidents", t("incidents"), "#/security/incidents"], ["feeds", t("feeds"), "#/security/feeds"], ["sharing", t("sharing"), "#/security/sharing"]] as [string, string, string][] : [])];
   return <Page title={t("security")}><Tabs label={t("security")} at={tab} of={tabs} />
-    {at === "findings" ? <Findings /> : at === "advisory" ? <Advisory /> : tab === "inventory" ? <Inventory /> : at === "feeds" && engineer ? <Feeds /> : at === "sharing" && engineer ? <Sharing /> : <Now />}</Page>;
+    {at === "findings" ? <Findings /> : at === "advisory" ? <Advisory /> : tab === "inventory" ? <Inventory /> : at === "hits" ? <Hits /> : tab === "incidents" && engineer ? <Incidents /> : at === "feeds" && engineer ? <Feeds /> : at === "sharing" && engineer ? <Sharing /> : <Now />}</Page>;
 }

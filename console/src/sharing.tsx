@@ -13,11 +13,11 @@ interface Collection { id: string; name: string; root: string; title: string; de
 interface Sighting { id: number; of: string; tlp: string; summary: string | null; count: number; named: boolean; feed: string | null; who: string | null; made: string; sent: string | null; fault: string | null; objects: object[] }
 interface Thing { id: string; type: string; tlp: string; name: string | null; source: string | null }
 const tlps = ["clear", "green", "amber"], at = (c: Collection) => `collections/${encodeURIComponent(c.name)}`;
-const Label = ({ of }: { of: string }) => <span class={`tlp ${of.replace("+", "-")}`} title={word("tlp", of)}>TLP:{of.toUpperCase()}</span>;
+export const Label = ({ of }: { of: string }) => <span class={`tlp ${of.replace("+", "-")}`} title={word("tlp", of)}>TLP:{of.toUpperCase()}</span>;
 
 // ---- sightings ----
 /** All that leaves, word for word; and first in words. */
-function Goes({ objects, tlp }: { objects: any[]; tlp: string }) {
+export function Goes({ objects, tlp }: { objects: any[]; tlp: string }) {
   const by = objects.find((o) => o.type === "identity")?.name, s = objects.find((o) => o.type === "sighting"), seen = objects.filter((o) => !["identity", "sighting", "observed-data"].includes(o.type));
   return <><p class="advice">{t("sighting.says", { by, count: count(s?.count ?? 1), of: s?.sighting_of_ref ?? "" })}{seen.map((o) => ` ${o.type}: ${o.value}.`)}{s?.description && ` “${s.description}”`} <Label of={tlp} /></p>
     <details><summary>{t("sighting.exactly")}</summary><pre class="exact">{JSON.stringify(objects, null, 1)}</pre></details></>;

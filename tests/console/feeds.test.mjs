@@ -114,7 +114,7 @@ test("a sighting shows all that would go out before it does", async () => {
   await d.getByLabel(/^What was seen/).selectOption("ipv4-addr");
   await d.getByLabel("value").fill("192.168.3.4");
   await d.getByRole("button", { name: "See what goes out" }).click();
-  await d.getByText("192.168.3.4', which is our own").waitFor();
+  await d.getByText("an address of our own networks").waitFor();
   await d.getByLabel("value").fill("198.51.100.7");
   await d.getByRole("button", { name: "See what goes out" }).click();
   await d.getByText("By a manufacturer: seen 1 ×").waitFor();
