@@ -20,7 +20,7 @@ export const Label = ({ of }: { of: string }) => <span class={`tlp ${of.replace(
 export function Goes({ objects, tlp }: { objects: any[]; tlp: string }) {
   const by = objects.find((o) => o.type === "identity")?.name, s = objects.find((o) => o.type === "sighting"), seen = objects.filter((o) => !["identity", "sighting", "observed-data"].includes(o.type));
   return <><p class="advice">{t("sighting.says", { by, count: count(s?.count ?? 1), of: s?.sighting_of_ref ?? "" })}{seen.map((o) => ` ${o.type}: ${o.value}.`)}{s?.description && ` “${s.description}”`} <Label of={tlp} /></p>
-    <details><summary>{t("sighting.exactly")}</summary><pre class="exact">{JSON.stringify(objects, null, 1)}</pre></details></>;
+    <details><summary>{t("sighting.exactly")}</summary><pre class="exact" tabIndex={0} aria-label={t("sighting.exactly")}>{JSON.stringify(objects, null, 1)}</pre></details></>;
 }
 function Make({ close }: { close: (done: boolean) => void }) {
   const [find, setFind] = useState(""), [of, setOf] = useState<Thing | null>(null), [feed, setFeed] = useState(""), [n, setN] = useState("1"), [summary, setSummary] = useState(""), [type, setType] = useState(""), [value, setValue] = useState(""), [tlp, setTlp] = useState("amber"), [named, setNamed] = useState(false), [look, setLook] = useState<{ tlp: string; objects: any[] } | null>(null), { act, busy, problem } = useAct();
