@@ -61,7 +61,7 @@ test("a publisher is looked at before it is trusted, and then fetched; what it g
   await page.getByRole("dialog").getByText("cog-2.json").first().waitFor();
   await v.go("#/security");
   await page.getByText("Hole COG-1").waitFor();
-  await page.getByText(/^1 sources, all fetched within/).waitFor();
+  await page.getByText(/^Sources: 1, all fetched within/).waitFor();
   assert.deepEqual(v.problems, []);
 });
 test("a list is added, pulled, changed, switched off and removed; one that fails says why", async () => {
@@ -148,7 +148,7 @@ test("a collection is made for members, and what it holds and who may what is se
   await d.getByRole("button", { name: "Take it" }).click();
   await d.getByText("0 stored, 1 were here already, 0 refused.").waitFor();
   await d.getByRole("button", { name: "Close" }).click();
-  await box.getByText("1 objects").waitFor();
+  await box.getByText("objects: 1").waitFor();
   assert.deepEqual((await node.ask("GET", "collections")).collections[0].members.map((m) => [m.who, m.read, m.write, m.amber]), [["token acme", true, false, true]]);
   assert.deepEqual(v.problems, []);
 });

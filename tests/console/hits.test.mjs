@@ -36,7 +36,7 @@ test("a hit says what was seen and by whom it is known, is called harmless with 
   await v.go("#/security/hits");
   await hit.getByText("TLP:GREEN").waitFor();
   await hit.getByText(/known from import/).waitFor();
-  await page.getByText("1 signs are watched for").waitFor();
+  await page.getByText("Signs watched for: 1.").waitFor();
   await page.getByRole("table").filter({ hasText: "log-in that failed" }).getByText("127.0.0.1").first().waitFor();
   await hit.getByRole("button", { name: "Tell a centre" }).click();
   await d.getByText("By a manufacturer: seen 1 ×").waitFor();

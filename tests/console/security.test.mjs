@@ -40,7 +40,7 @@ test("a node that knows nothing says what to do first", async () => {
   await v.page.getByRole("button", { name: "Take a list" }).click();
   await v.page.getByLabel("File").setInputFiles({ name: "list.csv", mimeType: "text/csv", buffer: Buffer.from("name;manufacturer;product;firmware\nhall/drill;Cogs;Wheel 7;V2.3\n") });
   await v.page.getByRole("button", { name: "Take it" }).click();
-  await v.page.getByText("1 devices: 1 new, 0 changed, 0 gone.").waitFor();
+  await v.page.getByText("Devices: 1; 1 new, 0 changed, 0 gone.").waitFor();
   await v.page.getByRole("button", { name: "Close" }).click();
   await v.page.getByRole("link", { name: "hall/drill" }).waitFor();
   assert.deepEqual(v.problems, []);
