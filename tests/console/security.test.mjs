@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What concerns us, findings, devices: as people see them who have no training in security.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { launch, looks, Node, sound, until, visit } from "./kit.mjs";
+import { launch, looks, Node, root, sound, until, visit } from "./kit.mjs";
 
 process.env.TZ = "Europe/Amsterdam";
 let node, empty, browser;
@@ -31,6 +33,13 @@ after(async () => {
 });
 const finding = (page, device, id) => page.getByRole("region", { name: device }).locator("li.finding").filter({ hasText: id });
 
+test("whatever the node says of a version, a rule or an end has words in both languages", () => {
+  const words = JSON.parse(readFileSync(join(root, "console/src/lang/shield/en.json"), "utf8")), source = (f) => readFileSync(join(root, "src/shield", f), "utf8").replace(/"\s*\n\s*"/g, "");
+  const doubts = [...source("version.c").matchAll(/(?:why = [^;]*?|odd = |doubt = |no_order\(|: )"([a-z][^"%]{8,})"/g)].map((m) => m[1]), rules = [...source("match.c").match(/kp_match_rule_text[\s\S]*?texts\[\] = \{([\s\S]*?)\}/)[1].matchAll(/"([^"]+)"/g)].map((m) => m[1]), ends = [...source("finding.c").matchAll(/"(the advisory is[^"]+)"|'(a person answered)'/g)].map((m) => m[1] ?? m[2]);
+  assert.ok(doubts.length >= 18 && rules.length === 7 && ends.length >= 2, `${doubts.length} ${rules.length} ${ends.length}`);
+  assert.deepEqual([...doubts, ...ends].filter((d) => !words[`doubt.${d}`]), []);
+  assert.deepEqual(rules.filter((r) => !words[`rule.${r}`]), []);
+});
 test("a node that knows nothing says what to do first", async () => {
   const v = await visit(browser, empty);
   await v.go("#/security");
