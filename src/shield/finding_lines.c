@@ -156,6 +156,17 @@ static const char *like(struct showing *w, struct kp_err *err)
     return out;
 }
 
+/* They are sorted before their long texts are read. */
+#define WHICH \
+    " from finding f join advisory a on a.id = f.advisory join device d on d.id = f.device" \
+    " where (?1 is null or f.advisory = ?1) and (?2 = 0 or f.device = ?2)" \
+    " and (?3 is null or ?3 = case when f.closed is not null then 'closed'" \
+    "   when f.answer = 'in_progress' then 'in_hand' else 'waiting' end" \
+    "   or (?3 = 'open' and f.closed is null))" \
+    " and (?4 is null or (?4 = 'review') = (f.verdict = 1 and f.answer is not 'affected'))" \
+    " and (?5 is null or f.advisory like ?5 escape '\\' or a.title like ?5 escape '\\'" \
+    "   or d.name like ?5 escape '\\' or f.holes like ?5 escape '\\')" UNMARKED("?6")
+
 static struct kp_stmt *select_lines(struct showing *w, struct kp_err *err)
 {
     static const int limit = KP_FINDINGS_SHOWN_MAX;
@@ -163,18 +174,13 @@ static struct kp_stmt *select_lines(struct showing *w, struct kp_err *err)
     const char *find = like(w, err);
     struct kp_stmt *s = err->code ? NULL : kp_db_prepare(
         w->db,
-        "select f.device, f.verdict, f.score, coalesce(f.answered, 0), f.made, f.changed,"
+        "with w(device, advisory) as materialized (select f.device, f.advisory"
+        WHICH " order by f.verdict desc, f.score desc limit ?7)"
+        " select f.device, f.verdict, f.score, coalesce(f.answered, 0), f.made, f.changed,"
         " coalesce(f.closed, 0), f.advisory, a.title, a.publisher, a.version, a.url, f.product,"
         " f.rule, f.why, f.holes, f.answer, f.comment, f.who, f.closed_why"
-        " from finding f join advisory a on a.id = f.advisory join device d on d.id = f.device"
-        " where (?1 is null or f.advisory = ?1) and (?2 = 0 or f.device = ?2)"
-        " and (?3 is null or ?3 = case when f.closed is not null then 'closed'"
-        "   when f.answer = 'in_progress' then 'in_hand' else 'waiting' end"
-        "   or (?3 = 'open' and f.closed is null))"
-        " and (?4 is null or (?4 = 'review') = (f.verdict = 1 and f.answer is not 'affected'))"
-        " and (?5 is null or f.advisory like ?5 escape '\\' or a.title like ?5 escape '\\'"
-        "   or d.name like ?5 escape '\\' or f.holes like ?5 escape '\\')" UNMARKED("?6")
-        " order by f.verdict desc, f.score desc limit ?7",
+        " from w join finding f on f.device = w.device and f.advisory = w.advisory"
+        " join advisory a on a.id = f.advisory",
         err);
     if (!s)
         return NULL;
