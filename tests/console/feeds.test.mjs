@@ -74,6 +74,7 @@ test("a list is added, pulled, changed, switched off and removed; one that fails
   await d.getByRole("button", { name: "Add a source" }).click();
   await kev.getByText("could not be fetched").waitFor();
   await kev.getByText(/Why: .*404/).waitFor();
+  await kev.getByText("There is nothing at that address (any more).").waitFor();
   await v.go("#/security");
   await page.getByText("Could not be fetched the last time: kev").waitFor();
   await v.go("#/security/feeds");

@@ -91,6 +91,26 @@ test("facts, notes and the end are kept", async () => {
   assert.deepEqual([one.status, one.impact, one.severity], ["closed", "Kantoor ligt stil.", "critical"]);
   assert.deepEqual(v.problems, []);
 });
+test("the pack for customers opens in both languages for an owner, and the daily mail is set", async () => {
+  const v = await visit(browser, node), page = v.page, section = (name) => page.locator("section.panel").filter({ has: page.getByRole("heading", { name }) }), pack = section("For customers who ask"), mail = section("One mail a day");
+  await v.go("#/security/incidents");
+  await pack.getByLabel("Language").selectOption("nl");
+  const html = await page.request.get(node.url + (await pack.getByRole("link", { name: "Open to read or print" }).getAttribute("href")));
+  assert.match(await html.text(), /<html lang="nl"/);
+  assert.match((await page.request.get(node.url + (await pack.getByRole("link", { name: "PDF" }).getAttribute("href")))).headers()["content-type"], /pdf/);
+  await mail.getByLabel("Send it").check();
+  await mail.getByLabel("At", { exact: true }).fill("06:30");
+  await mail.getByLabel("To", { exact: false }).first().fill("owner@example.com");
+  await mail.getByRole("button", { name: "Save" }).click();
+  await until("it is kept", async () => (await node.ask("GET", "shield/mail")).at === "06:30");
+  assert.deepEqual((await node.ask("GET", "shield/mail")).to, ["owner@example.com"]);
+  await node.user("ella", "engineer");
+  const e = await visit(browser, node, { name: "ella" });
+  await e.go("#/security/incidents");
+  await e.page.getByRole("heading", { name: "One mail a day" }).waitFor();
+  assert.equal(await e.page.getByRole("heading", { name: "For customers who ask" }).count(), 0);
+  assert.deepEqual([e.refused, v.problems], [[], []]);
+});
 for (const [language, colorScheme, width] of looks)
   test(`incidents are sound in ${language}, ${colorScheme}, ${width} px wide`, async () => {
     const v = await visit(browser, node, { language, colorScheme, viewport: { width, height: 800 } });
