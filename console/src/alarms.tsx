@@ -78,7 +78,8 @@ function Row({ a, together, acknowledge, shelve, changed }: { a: Alarm; together
       {operator && (unseen(a) || a.state === "acknowledged") && <button onClick={shelve}>{t("alarm.shelve")}</button>}
       {operator && a.state === "shelved" && <button onClick={() => quick("unshelve")}>{t("alarm.unshelve")}</button>}
       {operator && a.state === "suppressed" && <button onClick={() => quick("unsuppress")}>{t("alarm.unsuppress")}</button>}
-      {a.asset !== null && <button onClick={() => void toChartOf(a).catch(setError)} aria-label={t("alarm.chartOf", { text: a.text })}>{t("chart")}</button>}</div>
+      {a.asset !== null && <button onClick={() => void toChartOf(a).catch(setError)} aria-label={t("alarm.chartOf", { text: a.text })}>{t("chart")}</button>}
+      {may("engineer") && <button onClick={() => void send<{ id: number }>("POST", "incidents", { alarms: [a.id] }).then((r) => go(`#/security/incident/${r.id}`), setError)} aria-label={t("alarm.incidentOf", { text: a.text })}>{t("alarm.incident")}</button>}</div>
   </li>;
 }
 

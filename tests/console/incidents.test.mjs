@@ -91,6 +91,18 @@ test("facts, notes and the end are kept", async () => {
   assert.deepEqual([one.status, one.impact, one.severity], ["closed", "Kantoor ligt stil.", "critical"]);
   assert.deepEqual(v.problems, []);
 });
+test("an alarm becomes an incident by one press, with what is known of it", async () => {
+  await node.post("hall/press/pressure 1");
+  await node.ask("POST", "alarm-rules", { name: "pressure", match: "hall/press/pressure", kind: "limit", high: 10, priority: "high" });
+  await node.post("hall/press/pressure 20");
+  await until("the alarm", async () => (await node.ask("GET", "alarms")).alarms.some((a) => a.asset === "hall/press"));
+  const v = await visit(browser, node), page = v.page;
+  await v.go("#/alarms");
+  await page.locator("li.alarm").filter({ hasText: "pressure" }).getByRole("button", { name: /^Make an incident/ }).click();
+  await page.getByRole("heading", { name: "Whom to tell, and by when" }).waitFor();
+  await page.getByRole("link", { name: "hall/press" }).first().waitFor();
+  assert.deepEqual(v.problems, []);
+});
 test("the pack for customers opens in both languages for an owner, and the daily mail is set", async () => {
   const v = await visit(browser, node), page = v.page, section = (name) => page.locator("section.panel").filter({ has: page.getByRole("heading", { name }) }), pack = section("For customers who ask"), mail = section("One mail a day");
   await v.go("#/security/incidents");

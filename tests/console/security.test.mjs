@@ -64,6 +64,9 @@ test("what concerns a device stands there in words, with what to do and why", as
   await node.ask("POST", "advisories", { text: JSON.stringify({ catalogVersion: "1", vulnerabilities: [{ cveID: "CVE-2026-4711" }] }) });
   await v.go("#/security/findings?urgency=urgent");
   await page.getByText("attackers already use it").first().waitFor();
+  await v.go("#/");
+  await page.getByRole("link", { name: /Weaknesses that are urgent: \d/ }).click();
+  await mill.waitFor();
   assert.deepEqual(v.problems, []);
 });
 test("a doubt is answered by one press, remembered, and can be taken back", async () => {
