@@ -18,7 +18,7 @@ interface Looks { watch: boolean; sightings: string; feed: string | null; eve: s
 function Tell({ h, close }: { h: Hit; close: (done: boolean) => void }) {
   const s = useApi<{ sightings: { id: number; tlp: string; objects: any[] }[] }>("sightings"), feeds = useApi<{ feeds: { name: string; kind: string; settings: { post?: string } }[] }>("feeds"), to = feeds.data?.feeds.filter((f) => f.kind === "taxii" && f.settings.post).map((f) => f.name) ?? [], [feed, setFeed] = useState(h.sighting!.feed ?? ""), mine = s.data?.sightings.find((x) => x.id === h.sighting!.id), into = feed || to[0] || "";
   return <Confirm title={t("hits.tellTitle")} text={t("hits.tellText")} word={t("sighting.send")} close={close} act={async () => { if (!into) throw new Error(t("sighting.noPost")); await send("POST", `sightings/${h.sighting!.id}/send`, { feed: into }); }}>
-    {mine && <Goes objects={mine.objects} tlp={mine.tlp} />}{to.length ? <Choose label={t("sighting.to")} value={into} set={setFeed} of={to.map((f) => [f, f])} /> : feeds.data && <p class="notice"><span>{t("sighting.noPost")}</span></p>}</Confirm>;
+    {mine && <Goes objects={mine.objects} tlp={mine.tlp} name={h.name} />}{to.length ? <Choose label={t("sighting.to")} value={into} set={setFeed} of={to.map((f) => [f, f])} /> : feeds.data && <p class="notice"><span>{t("sighting.noPost")}</span></p>}</Confirm>;
 }
 function One({ h, changed }: { h: Hit; changed: () => void }) {
   const [open, setOpen] = useState<"ignore" | "tell" | null>(null), [why, setWhy] = useState(""), { act, busy, problem } = useAct(), engineer = may("engineer"), s = h.sighting, close = (done: boolean) => { setOpen(null); if (done) changed(); };

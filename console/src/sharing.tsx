@@ -17,9 +17,9 @@ export const Label = ({ of }: { of: string }) => <span class={`tlp ${of.replace(
 
 // ---- sightings ----
 /** All that leaves, word for word; and first in words. */
-export function Goes({ objects, tlp }: { objects: any[]; tlp: string }) {
+export function Goes({ objects, tlp, name }: { objects: any[]; tlp: string; name?: string | null }) {
   const by = objects.find((o) => o.type === "identity")?.name, s = objects.find((o) => o.type === "sighting"), seen = objects.filter((o) => !["identity", "sighting", "observed-data"].includes(o.type));
-  return <><p class="advice">{t("sighting.says", { by, count: count(s?.count ?? 1), of: s?.sighting_of_ref ?? "" })}{seen.map((o) => ` ${o.type}: ${o.value}.`)}{s?.description && ` “${s.description}”`} <Label of={tlp} /></p>
+  return <><p class="advice">{t("sighting.says", { by, count: count(s?.count ?? 1), of: name ?? s?.sighting_of_ref ?? "" })}{seen.map((o) => ` ${o.type}: ${o.value}.`)}{s?.description && ` “${s.description}”`} <Label of={tlp} /></p>
     <details><summary>{t("sighting.exactly")}</summary><pre class="exact" tabIndex={0} aria-label={t("sighting.exactly")}>{JSON.stringify(objects, null, 1)}</pre></details></>;
 }
 function Make({ close }: { close: (done: boolean) => void }) {
@@ -28,7 +28,7 @@ function Make({ close }: { close: (done: boolean) => void }) {
   const body = () => ({ of: of!.id, ...(feed ? { feed } : {}), count: Number(n) || 1, tlp, ...(summary.trim() ? { summary: summary.trim() } : {}), ...(type && value.trim() ? { observed: { type, value: value.trim() } } : {}), named });
   const go = (e: Event) => { e.preventDefault(); void act(async () => { if (!look) return setLook(await send("POST", "sightings/look", body())); await send("POST", "sightings", body()); close(true); }); };
   return <Dialog title={t("sighting.add")} close={() => close(false)}>{!of ? <><p>{t("sighting.which")}</p><Search label={t("find")} value={find} set={setFind} placeholder={t("sighting.findHint")} /><Answer of={things}>{(d) => d.objects.length ? <ul class="choices">{d.objects.map((x) => <li key={x.id}><button onClick={() => setOf(x)}><span>{x.name ?? x.id}</span><small>{x.source}</small></button></li>)}</ul> : <p class="soft">{t("sighting.noThing")}</p>}</Answer><div class="buttons"><button onClick={() => close(false)}>{t("cancel")}</button></div></>
-    : <form onSubmit={go}><p><b>{of.name ?? of.id}</b> <Label of={of.tlp} /></p>{look ? <><p>{t(feed ? "sighting.goesTo" : "sighting.stays", { feed })}</p><Goes objects={look.objects} tlp={look.tlp} /></> : <>
+    : <form onSubmit={go}><p><b>{of.name ?? of.id}</b> <Label of={of.tlp} /></p>{look ? <><p>{t(feed ? "sighting.goesTo" : "sighting.stays", { feed })}</p><Goes objects={look.objects} tlp={look.tlp} name={of.name} /></> : <>
       <div class="two"><Choose label={t("sighting.to")} help={to.length ? undefined : t("sighting.noPost")} value={feed} set={setFeed} of={[["", t("sighting.nowhere")], ...to.map((f) => [f.name, f.name] as [string, string])]} /><Text label={t("sighting.count")} type="number" min={1} value={n} set={setN} />
         <Choose label={t("sighting.observed")} value={type} set={setType} of={[["", t("sighting.nothing")], ...["ipv4-addr", "ipv6-addr", "domain-name", "url"].map((k) => [k, word("observed", k)] as [string, string])]} />{type && <Text label={t("value")} value={value} set={setValue} required />}
         <Choose label={t("sighting.label")} help={t("sighting.labelHelp")} value={tlp} set={setTlp} of={tlps.map((k) => [k, `TLP:${k.toUpperCase()}`])} /></div>
