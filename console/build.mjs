@@ -16,7 +16,7 @@ const all = ${JSON.stringify(Object.values(JSON.parse(readFileSync(path, "utf8")
 export default Object.fromEntries(Object.keys(en).map((k, i) => [k, all[i]]));`;
 const texts = {
   name: "texts",
-  setup: (b) => b.onLoad({ filter: /lang\/\w+\.json$/ }, ({ path }) => (path.endsWith("en.json") ? undefined : { loader: "js", contents: textsOf(path) })),
+  setup: (b) => b.onLoad({ filter: /lang\/(\w+\/)?\w+\.json$/ }, ({ path }) => (path.endsWith("en.json") ? undefined : { loader: "js", contents: textsOf(path) })),
 };
 const common = { bundle: true, minify: true, write: false, target: "es2022", legalComments: "none", logLevel: "warning", plugins: [texts],
   jsx: "automatic", jsxImportSource: "preact", absWorkingDir: here };

@@ -29,6 +29,12 @@ async function toChartOf(a: Alarm) {
   go(`#/chart?${signal.map((s) => "s=" + encodeURIComponent(s)).join("&")}&from=${at(begin - room)}&to=${at(Math.min(now(), end + room))}`);
 }
 
+/** The one that is reminded of, or a new one of it. */
+async function toIncident(a: Alarm) {
+  const due = /^incident (\d+):/.exec(a.text)?.[1];
+  go(`#/security/incident/${due ?? (await send<{ id: number }>("POST", "incidents", { alarms: [a.id] })).id}`);
+}
+
 // ---- what people do ----
 const act = (a: Alarm, what: string, body?: object) => send("POST", `alarms/${a.id}/${what}`, body);
 /** Many one after another: what fails is said, the others are done. */
@@ -78,7 +84,8 @@ function Row({ a, together, acknowledge, shelve, changed }: { a: Alarm; together
       {operator && (unseen(a) || a.state === "acknowledged") && <button onClick={shelve}>{t("alarm.shelve")}</button>}
       {operator && a.state === "shelved" && <button onClick={() => quick("unshelve")}>{t("alarm.unshelve")}</button>}
       {operator && a.state === "suppressed" && <button onClick={() => quick("unsuppress")}>{t("alarm.unsuppress")}</button>}
-      {a.asset !== null && <button onClick={() => void toChartOf(a).catch(setError)} aria-label={t("alarm.chartOf", { text: a.text })}>{t("chart")}</button>}</div>
+      {a.asset !== null && <button onClick={() => void toChartOf(a).catch(setError)} aria-label={t("alarm.chartOf", { text: a.text })}>{t("chart")}</button>}
+      {may("engineer") && <button onClick={() => void toIncident(a).catch(setError)} aria-label={t("alarm.incidentOf", { text: a.text })}>{t("alarm.incident")}</button>}</div>
   </li>;
 }
 

@@ -100,8 +100,8 @@ export function Table({ label, head, children }: { label: string; head: string[]
 }
 const shapes: Record<string, string> = { urgent: "M5 1h6l4 4v6l-4 4H5l-4-4V5z", high: "M8 1.5l7 13H1z", medium: "M8 1l7 7-7 7-7-7z", low: "M8 2.5a5.5 5.5 0 100 11 5.5 5.5 0 000-11z" };
 /** How much it presses: a shape, a colour and a word of its own; full while nobody has seen it. */
-export function Priority({ of, full }: { of: string; full: boolean }) {
-  return <span class={`priority ${of}${full ? " full" : ""}`}><svg viewBox="0 0 16 16" aria-hidden="true"><path d={shapes[of] ?? shapes.low} />{(of === "urgent" || of === "high") && <path class="sign" d="M8 5.5v4.3M8 12v.1" />}</svg>{word("priority", of)}</span>;
+export function Priority({ of, full, name }: { of: string; full: boolean; name?: string }) {
+  return <span class={`priority ${of}${full ? " full" : ""}`}><svg viewBox="0 0 16 16" aria-hidden="true"><path d={shapes[of] ?? shapes.low} />{(of === "urgent" || of === "high") && <path class="sign" d="M8 5.5v4.3M8 12v.1" />}</svg>{name ?? word("priority", of)}</span>;
 }
 export const copy = (text: string) => void navigator.clipboard?.writeText(text);
 /** A secret that nobody can be shown again. */

@@ -20,6 +20,25 @@ static enum kp_code put_secrets(struct kp_shield *s, int64_t id, struct kp_json 
     return err->code;
 }
 
+/* Of a feed of advisories; it grows while it is pulled. */
+static enum kp_code put_documents(struct kp_shield *s, int64_t id, struct kp_json *j,
+                                  struct kp_err *err)
+{
+    int64_t n = 0;
+    struct kp_db *db = kp_store_reader(s->store, err);
+    struct kp_stmt *st = db ? kp_db_prepare(db, "select count(*) from feed_document where feed = ?"
+                                                " and state in (0, 1, 2)", err)
+                            : NULL;
+    if (st) {
+        kp_bind_int(st, 1, id);
+        n = kp_step(st, err) ? kp_column_int(st, 0) : 0;
+        kp_reset(st);
+    }
+    kp_store_reader_done(s->store, db);
+    kp_json_put_int(j, "documents", n);
+    return err->code;
+}
+
 static enum kp_code put_feed(struct kp_shield *s, const struct feed_row *f, struct kp_json *j,
                              struct kp_err *err)
 {
@@ -41,6 +60,7 @@ static enum kp_code put_feed(struct kp_shield *s, const struct feed_row *f, stru
     kp_json_put_int(j, "tries", f->tries);
     kp_json_put_int(j, "taken", f->taken);
     kp_json_put_int(j, "refused", f->refused);
+    put_documents(s, f->id, j, err);
     kp_json_key(j, "settings");
     kp_json_raw(j, settings);
     put_secrets(s, f->id, j, err);

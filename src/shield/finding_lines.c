@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which findings are shown, the worst first. */
+#include "core/hash.h"
 #include "net/json_memory.h"
 #include "shield/finding_show.h"
 
@@ -44,9 +45,10 @@ static void read_line(struct kp_stmt *s, struct kp_arena *arena, struct line *l)
     }
 }
 
+/* ---- what is exploited ---- */
 /* The highest of all vulnerabilities that are not clear. */
-static enum kp_code exploited(struct kp_db *db, const char *holes, double *epss, bool *kev,
-                              struct kp_err *err)
+static enum kp_code look_up(struct kp_db *db, const char *holes, double *epss, bool *kev,
+                            struct kp_err *err)
 {
     json_t *o = kp_json_load(holes, strlen(holes), 0, NULL), *one;
     size_t i;
@@ -70,6 +72,33 @@ static enum kp_code exploited(struct kp_db *db, const char *holes, double *epss,
     return err->code;
 }
 
+/* Many devices have the same holes: each text is read once. */
+struct known {
+    const char *holes; /* NULL: free */
+    double epss;
+    bool kev;
+};
+struct memory {
+    struct known *of;
+    size_t room; /* a power of two */
+};
+
+static enum kp_code exploited(struct showing *w, struct memory *m, const char *holes, double *epss,
+                              bool *kev, struct kp_err *err)
+{
+    size_t at = (size_t)kp_hash(KP_HASH_START, holes, strlen(holes)) & (m->room - 1);
+    while (m->of[at].holes && strcmp(m->of[at].holes, holes) != 0)
+        at = (at + 1) & (m->room - 1);
+    struct known *k = &m->of[at];
+    if (!k->holes && look_up(w->db, holes, &k->epss, &k->kev, err))
+        return err->code;
+    k->holes = holes;
+    *epss = k->epss;
+    *kev = k->kev;
+    return KP_OK;
+}
+
+/* ---- which ---- */
 enum kp_code showing_device(struct showing *w, int64_t device, struct kp_err *err)
 {
     struct device_row *r;
@@ -87,12 +116,12 @@ enum kp_code showing_device(struct showing *w, int64_t device, struct kp_err *er
 }
 
 /* False: it is not for the recipient, or not asked for. */
-static bool place_line(struct showing *w, struct line *l, struct kp_err *err)
+static bool place_line(struct showing *w, struct memory *m, struct line *l, struct kp_err *err)
 {
     double epss;
     bool kev;
     if (showing_device(w, l->device, err) || !w->may ||
-        exploited(w->db, l->holes, &epss, &kev, err))
+        exploited(w, m, l->holes, &epss, &kev, err))
         return false;
     l->name = w->row->name;
     l->firmware = w->row->field[FIELD_FIRMWARE];
@@ -127,6 +156,17 @@ static const char *like(struct showing *w, struct kp_err *err)
     return out;
 }
 
+/* They are sorted before their long texts are read. */
+#define WHICH \
+    " from finding f join advisory a on a.id = f.advisory join device d on d.id = f.device" \
+    " where (?1 is null or f.advisory = ?1) and (?2 = 0 or f.device = ?2)" \
+    " and (?3 is null or ?3 = case when f.closed is not null then 'closed'" \
+    "   when f.answer = 'in_progress' then 'in_hand' else 'waiting' end" \
+    "   or (?3 = 'open' and f.closed is null))" \
+    " and (?4 is null or (?4 = 'review') = (f.verdict = 1 and f.answer is not 'affected'))" \
+    " and (?5 is null or f.advisory like ?5 escape '\\' or a.title like ?5 escape '\\'" \
+    "   or d.name like ?5 escape '\\' or f.holes like ?5 escape '\\')" UNMARKED("?6")
+
 static struct kp_stmt *select_lines(struct showing *w, struct kp_err *err)
 {
     static const int limit = KP_FINDINGS_SHOWN_MAX;
@@ -134,18 +174,13 @@ static struct kp_stmt *select_lines(struct showing *w, struct kp_err *err)
     const char *find = like(w, err);
     struct kp_stmt *s = err->code ? NULL : kp_db_prepare(
         w->db,
-        "select f.device, f.verdict, f.score, coalesce(f.answered, 0), f.made, f.changed,"
+        "with w(device, advisory) as materialized (select f.device, f.advisory"
+        WHICH " order by f.verdict desc, f.score desc limit ?7)"
+        " select f.device, f.verdict, f.score, coalesce(f.answered, 0), f.made, f.changed,"
         " coalesce(f.closed, 0), f.advisory, a.title, a.publisher, a.version, a.url, f.product,"
         " f.rule, f.why, f.holes, f.answer, f.comment, f.who, f.closed_why, a.tlp"
-        " from finding f join advisory a on a.id = f.advisory join device d on d.id = f.device"
-        " where (?1 is null or f.advisory = ?1) and (?2 = 0 or f.device = ?2)"
-        " and (?3 is null or ?3 = case when f.closed is not null then 'closed'"
-        "   when f.answer = 'in_progress' then 'in_hand' else 'waiting' end"
-        "   or (?3 = 'open' and f.closed is null))"
-        " and (?4 is null or (?4 = 'review') = (f.verdict = 1 and f.answer is not 'affected'))"
-        " and (?5 is null or f.advisory like ?5 escape '\\' or a.title like ?5 escape '\\'"
-        "   or d.name like ?5 escape '\\' or f.holes like ?5 escape '\\')" UNMARKED("?6")
-        " order by f.verdict desc, f.score desc limit ?7",
+        " from w join finding f on f.device = w.device and f.advisory = w.advisory"
+        " join advisory a on a.id = f.advisory",
         err);
     if (!s)
         return NULL;
@@ -159,6 +194,26 @@ static struct kp_stmt *select_lines(struct showing *w, struct kp_err *err)
     return s;
 }
 
+static enum kp_code place_lines(struct showing *w, struct kp_err *err)
+{
+    struct memory m = { .room = 16 };
+    size_t kept = 0;
+    while (m.room < 2 * w->n)
+        m.room *= 2;
+    if (!(m.of = kp_alloc(m.room * sizeof *m.of)))
+        return kp_fail(err, KP_ENOMEM, "out of memory");
+    if (w->n) /* so that each device is looked at once */
+        qsort(w->lines, w->n, sizeof *w->lines, by_device);
+    for (size_t i = 0; i < w->n && !err->code; i++)
+        if (place_line(w, &m, &w->lines[i], err))
+            w->lines[kept++] = w->lines[i];
+    kp_free(m.of);
+    w->n = kept;
+    if (w->n)
+        qsort(w->lines, w->n, sizeof *w->lines, worse_first);
+    return err->code;
+}
+
 enum kp_code showing_read(struct showing *w, struct kp_err *err)
 {
     struct kp_stmt *s = select_lines(w, err);
@@ -169,16 +224,7 @@ enum kp_code showing_read(struct showing *w, struct kp_err *err)
         }
         read_line(s, &w->arena, &w->lines[w->n++]);
     }
-    size_t kept = 0;
-    if (w->n) /* so that each device is looked at once */
-        qsort(w->lines, w->n, sizeof *w->lines, by_device);
-    for (size_t i = 0; i < w->n && !err->code; i++)
-        if (place_line(w, &w->lines[i], err))
-            w->lines[kept++] = w->lines[i];
-    w->n = kept;
-    if (w->n)
-        qsort(w->lines, w->n, sizeof *w->lines, worse_first);
-    return err->code;
+    return err->code ? err->code : place_lines(w, err);
 }
 
 void showing_free(struct showing *w)

@@ -44,13 +44,16 @@ for (const [language, colorScheme, width] of looks)
     });
 
 test("both languages have the same texts, with the same places in them", () => {
-  const folder = join(root, "console/src/lang"), read = (f) => JSON.parse(readFileSync(join(folder, f), "utf8")), en = read("en.json");
-  const files = readdirSync(folder).filter((f) => f.endsWith(".json"));
-  assert.deepEqual(files, ["en.json", "nl.json"]);
-  for (const f of files) {
-    const other = read(f), places = (s) => [...s.matchAll(/\{\w+\}/g)].map(String).sort();
-    assert.deepEqual(Object.keys(other), Object.keys(en), f);
-    for (const k in en) assert.deepEqual(places(other[k]), places(en[k]), `${f}: ${k}`);
+  const all = join(root, "console/src/lang"), names = new Set();
+  for (const folder of [all, ...readdirSync(all, { withFileTypes: true }).filter((f) => f.isDirectory()).map((f) => join(all, f.name))]) {
+    const read = (f) => JSON.parse(readFileSync(join(folder, f), "utf8")), en = read("en.json"), files = readdirSync(folder).filter((f) => f.endsWith(".json"));
+    assert.deepEqual(files, ["en.json", "nl.json"]);
+    for (const f of files) {
+      const other = read(f), places = (s) => [...s.matchAll(/\{\w+\}/g)].map(String).sort();
+      assert.deepEqual(Object.keys(other), Object.keys(en), f);
+      for (const k in en) assert.deepEqual(places(other[k]), places(en[k]), `${f}: ${k}`);
+    }
+    for (const k in en) assert.ok(!names.has(k) && names.add(k), `${k} stands in two files`);
   }
 });
 test("whoever is not logged in gets a log-in, and nothing else", async () => {

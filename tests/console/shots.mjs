@@ -12,6 +12,7 @@ const pages = {
   oee: "#/oee", energy: "#/oee/energy", reports: "#/oee/reports", calendar: "#/oee/calendar", shop: "#/oee/settings", orders: "#/orders", order: "#/orders/1", bookings: "#/orders/bookings", capacity: "#/orders/capacity", folders: "#/orders/folders",
   chart: `#/chart?${signal("Spindle/Load")}&${signal("Spindle/Temperature")}&${signal("Spindle/Speed")}&from=-15m`,
   alarms: "#/alarms", history: "#/alarms/history", rules: "#/alarms/rules", delivery: "#/alarms/delivery", audit: "#/audit", users: "#/users", account: "#/account", totp: "#/account",
+  security: "#/security", findings: "#/security/findings", inventory: "#/security/inventory", feeds: "#/security/feeds", sharing: "#/security/sharing",
   floor: "#/floor", stops: "#/stops", tablet: `#/tablet/${at}`, wall: "#/wall",
   month: "#/chart?s=eindhoven%2Fhall1%2FMeter%2Fpower&from=-30d",
 };

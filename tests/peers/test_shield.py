@@ -196,7 +196,7 @@ def test_what_concerns_us_is_told_device_by_device_and_answers_are_kept(plant):
     by = {c["name"]: c for c in sum_["concerned"]}
     assert (by["line/mill"]["affected"], by["line/mill"]["review"]) == (1, 0) and (by["line/saw"]["affected"], by["line/saw"]["review"]) == (0, 1)
     assert sum_["total"] == len(by) and sum_["withoutFirmware"] >= 1 and sum_["feeds"] == []
-    assert [r["is"] for r in by["line/mill"]["findings"][0]["reasons"]] == ["score"] and by["line/mill"]["findings"][0]["firmware"] == "V1.0"
+    assert by["line/mill"]["findings"][0]["reasons"][0] == {"is": "score", "value": 8.8} and by["line/mill"]["findings"][0]["firmware"] == "V1.0"
     assert [c["name"] for c in plant.api.ok("GET", "security", skip=1, limit=1)["concerned"]] == [sum_["concerned"][1]["name"]]
     saw = by["line/saw"]["device"]
 
@@ -215,7 +215,7 @@ def test_what_concerns_us_is_told_device_by_device_and_answers_are_kept(plant):
     say("not_affected")
     assert listed() == ["line/mill"] and listed(state="closed") == ["line/saw"] and listed(device=saw) == []
     say("open")
-    assert sorted(listed(state="waiting")) == ["line/mill", "line/saw"] and plant.api.ok("GET", "advisories", find="%%")["total"] == 0 and listed(urgency="urgent") == []
+    assert sorted(listed(state="waiting")) == ["line/mill", "line/saw"] and plant.api.ok("GET", "advisories", find="%%")["total"] == 0 and listed(urgency="low") == []
     told = plant.api.ok("GET", "advisories/SAW-1")["answers"]
     assert [a["answer"] for a in told] == ["open", "not_affected", "in_progress", "affected"] and told[2]["comment"] == "update on Friday"
     page = plant.api.ok("GET", "advisories", limit=1, skip=1)

@@ -3,9 +3,12 @@
 import { kept } from "../cell";
 import en from "./en.json";
 import nl from "./nl.json";
+import type shield from "./shield/en.json";
 
-export type Key = keyof typeof en;
-const words: Record<string, Record<Key, string>> = { en, nl };
+export type Key = keyof typeof en | keyof typeof shield;
+const words: Record<string, Record<string, string>> = { en, nl };
+/** Texts that come with the pages that have them. */
+export const more = (of: Record<string, Record<string, string>>) => Object.keys(of).forEach((l) => Object.assign(words[l], of[l]));
 export const languages = Object.keys(words);
 
 const preferred = () => navigator.languages?.map((l) => l.slice(0, 2)).find((l) => l in words) ?? "en";
@@ -21,7 +24,7 @@ function kept_<T extends Intl.NumberFormat | Intl.DateTimeFormat>(name: string, 
 const numbers = (name: string, options: Intl.NumberFormatOptions) => kept_(name, () => new Intl.NumberFormat(locale, options));
 const times = (name: string, options: Intl.DateTimeFormatOptions) => kept_(name, () => new Intl.DateTimeFormat(locale, options));
 
-let text = words.en, locale = "en";
+let text: Record<string, string> = words.en, locale = "en";
 function use(l: string) {
   text = words[l] ?? en;
   locale = navigator.languages?.find((x) => x.startsWith(l)) ?? l;
@@ -36,7 +39,7 @@ export function t(key: Key, values?: Record<string, string | number>): string {
   return values ? said.replace(/\{(\w+)\}/g, (_, k) => String(values[k] ?? "")) : said;
 }
 /** A word of the node such as "running", when there is a text for it: t("state.running"). */
-export const word = (group: string, name: string) => text[`${group}.${name}` as Key] ?? name;
+export const word = (group: string, name: string) => text[`${group}.${name}`] ?? name;
 
 /** Small ones are the same everywhere, and the first formatter takes its time. */
 export const count = (n: number) => (n > -999.5 && n < 999.5 ? String(Math.round(n)) : numbers("whole", { maximumFractionDigits: 0 }).format(n));
