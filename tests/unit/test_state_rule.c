@@ -12,7 +12,7 @@ static enum kp_state of_text(const char *rule, const char *text)
     struct kp_state_rule *r = kp_state_rule_new(rule, &err);
     assert_string_equal(err.text, "");
     struct kp_value v = kp_string(text, strlen(text));
-    enum kp_state state = kp_state_rule_apply(r, &v, KP_GOOD, NULL);
+    enum kp_state state = kp_state_rule_apply(r, &v, KP_GOOD, NULL, KP_STATE_UNKNOWN);
     kp_state_rule_free(r);
     return state;
 }
@@ -23,7 +23,7 @@ static enum kp_state of_number(const char *rule, double number)
     struct kp_state_rule *r = kp_state_rule_new(rule, &err);
     assert_string_equal(err.text, "");
     struct kp_value v = kp_double(number);
-    enum kp_state state = kp_state_rule_apply(r, &v, KP_GOOD, NULL);
+    enum kp_state state = kp_state_rule_apply(r, &v, KP_GOOD, NULL, KP_STATE_UNKNOWN);
     kp_state_rule_free(r);
     return state;
 }
@@ -64,11 +64,11 @@ static void a_number_may_be_named_by_its_enumeration(void **state)
     struct kp_state_rule *r = kp_state_rule_new(NULL, NULL);
     static const char enums[] = "{\"0\":\"NotExecuting\",\"2\":\"Executing\"}";
     struct kp_value two = kp_int(2), zero = kp_int(0), nine = kp_int(9), none = { 0 };
-    assert_int_equal(kp_state_rule_apply(r, &two, KP_GOOD, enums), KP_STATE_RUNNING);
-    assert_int_equal(kp_state_rule_apply(r, &zero, KP_GOOD, enums), KP_STATE_IDLE);
-    assert_int_equal(kp_state_rule_apply(r, &nine, KP_GOOD, enums), KP_STATE_UNKNOWN);
-    assert_int_equal(kp_state_rule_apply(r, &two, KP_BAD, enums), KP_STATE_UNKNOWN);
-    assert_int_equal(kp_state_rule_apply(r, &none, KP_GOOD, enums), KP_STATE_UNKNOWN);
+    assert_int_equal(kp_state_rule_apply(r, &two, KP_GOOD, enums, KP_STATE_UNKNOWN), KP_STATE_RUNNING);
+    assert_int_equal(kp_state_rule_apply(r, &zero, KP_GOOD, enums, KP_STATE_UNKNOWN), KP_STATE_IDLE);
+    assert_int_equal(kp_state_rule_apply(r, &nine, KP_GOOD, enums, KP_STATE_UNKNOWN), KP_STATE_UNKNOWN);
+    assert_int_equal(kp_state_rule_apply(r, &two, KP_BAD, enums, KP_STATE_UNKNOWN), KP_STATE_UNKNOWN);
+    assert_int_equal(kp_state_rule_apply(r, &none, KP_GOOD, enums, KP_STATE_UNKNOWN), KP_STATE_UNKNOWN);
     kp_state_rule_free(r);
 }
 
