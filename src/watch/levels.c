@@ -240,11 +240,21 @@ struct kp_levels kp_levels_follow(const struct kp_levels *old, const struct kp_l
     return l;
 }
 
+/* "running>=1500,1200; ", to four digits, as a person would write them. */
+static int limit_text(char *out, size_t size, const char *state, double begins, double ends)
+{
+    int digits = begins > 0 ? (int)fmax(0, fmin(15, 3 - floor(log10(begins)))) : 0;
+    if (begins >= 1e15 || begins < 1e-12)
+        return snprintf(out, size, "%s>=%.4g,%.4g; ", state, begins, ends);
+    return snprintf(out, size, "%s>=%.*f,%.*f; ", state, digits, begins, digits, ends);
+}
+
 void kp_levels_rule(const struct kp_levels *l, char out[KP_LEVELS_TEXT])
 {
-    int n = snprintf(out, KP_LEVELS_TEXT, "learn; running>=%.4g,%.4g; ", l->run, l->run_ends);
+    int n = snprintf(out, KP_LEVELS_TEXT, "learn; ");
+    n += limit_text(out + n, KP_LEVELS_TEXT - (size_t)n, "running", l->run, l->run_ends);
     if (l->idle && l->off)
-        n += snprintf(out + n, KP_LEVELS_TEXT - (size_t)n, "idle>=%.4g,%.4g; ", l->stand, l->stand_ends);
+        n += limit_text(out + n, KP_LEVELS_TEXT - (size_t)n, "idle", l->stand, l->stand_ends);
     snprintf(out + n, KP_LEVELS_TEXT - (size_t)n, "%s; hold 10s", l->off ? "off" : "idle");
 }
 
