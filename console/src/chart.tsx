@@ -5,7 +5,7 @@ import uPlot from "uplot";
 import { api, epoch, query, useApi } from "./api";
 import { clock, day, hour, language, number, second, short, span, t } from "./lang";
 import { follow, now } from "./live";
-import { type Bucket, discrete, type Interval, nameOf, numeric, show, type Signal, unit } from "./model";
+import { type Bucket, discrete, type Forecast, type Interval, nameOf, numeric, show, type Signal, unit } from "./model";
 import { replace, route } from "./route";
 import { look } from "./theme";
 import { Band, csv, Dialog, download, Empty, Field, Page, Problem } from "./ui";
@@ -26,8 +26,6 @@ const address = (paths: string[], from: string, to?: string) => `#/chart?${[...p
 
 interface Line { signal: Signal; at: number[]; end: number[]; min: (number | null)[]; mean: (number | null)[]; max: (number | null)[]; last: (number | null)[]; bad: boolean[] }
 interface Data { from: number; to: number; step: number; lines: Line[]; gaps: Interval[]; bands: Interval[]; tooMany: boolean; names: Map<string, number>; ahead?: (Ahead | undefined)[] }
-/** A forecast, as the node makes it; `missing`: why there is none. */
-interface Forecast { path: string; id: number; counter: boolean; missing: "short" | "words" | null; needsDays: number; hasDays: number; steps: { from: string; to: string; value: number; low: number; high: number }[] }
 interface Ahead { at: number[]; low: number[]; value: number[]; high: number[] }
 const MINUTE = 60e3, WEEK = 7 * 86400e3, WORDS = { short: "chart.forecast.short", words: "chart.forecast.words" } as const;
 /** How far ahead a chart of this length looks, ms. */
