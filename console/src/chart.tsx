@@ -9,6 +9,7 @@ import { type Bucket, discrete, type Forecast, type Interval, nameOf, numeric, s
 import { replace, route } from "./route";
 import { look } from "./theme";
 import { Band, csv, Dialog, download, Empty, Field, Page, Problem } from "./ui";
+import { OfSignal } from "./watching";
 
 const periods: [string, string][] = [["-15m", "15 min"], ["-1h", "1 h"], ["-8h", "8 h"], ["-24h", "24 h"], ["-7d", "7 d"], ["-30d", "30 d"], ["-365d", "1 y"]];
 const units: Record<string, number> = { s: 1e3, m: 60e3, h: 3600e3, d: 86400e3 };
@@ -347,7 +348,8 @@ export function ChartPage() {
       {(error ?? said.error) && <Problem error={(error ?? said.error)!} />}
       {on && said.reasons.map((x) => <p key={x} class="soft">{x}</p>)}
       <div ref={box} class="chart-box">{data?.lines.length ? <Plot data={shown!} hover={setAt} select={show_} pan={pan} place={(a, b) => setEdges((x) => (x[0] === a && x[1] === b ? x : [a, b]))} /> : <p class="soft plot">{data || signals ? data ? t("chart.none") : t("loading") : t("loading")}</p>}</div>
-      {data && <>{data.tooMany ? <p class="soft">{t("chart.tooMany")}</p> : <Band intervals={data.bands} from={data.from} to={end(shown!)} edges={edges} />}<Legend data={shown!} at={at} remove={(p) => set(paths.filter((x) => x !== p))} /></>}
+      {data && <>{data.tooMany ? <p class="soft">{t("chart.tooMany")}</p> : <Band intervals={data.bands} from={data.from} to={end(shown!)} edges={edges} />}<Legend data={shown!} at={at} remove={(p) => set(paths.filter((x) => x !== p))} />
+        {shown!.lines.filter((l) => !discrete(l.signal)).slice(0, 8).map((l) => <OfSignal key={l.signal.id} path={l.signal.path} from={data.from} to={end(shown!)} edges={edges} />)}</>}
     </>}
     {sheet && <Sheet paths={paths} from={from} close={() => setSheet(false)} />}
     {adding && <Add close={() => setAdding(false)} add={(p) => { if (!paths.includes(p)) set([...paths, p]); }} />}
