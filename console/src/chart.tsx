@@ -5,10 +5,11 @@ import uPlot from "uplot";
 import { api, epoch, query, useApi } from "./api";
 import { clock, day, hour, language, number, second, short, span, t } from "./lang";
 import { follow, now } from "./live";
-import { type Bucket, discrete, type Interval, nameOf, numeric, show, type Signal, unit } from "./model";
+import { type Bucket, discrete, type Forecast, type Interval, nameOf, numeric, show, type Signal, unit } from "./model";
 import { replace, route } from "./route";
 import { look } from "./theme";
 import { Band, csv, Dialog, download, Empty, Field, Page, Problem } from "./ui";
+import { OfSignal } from "./watching";
 
 const periods: [string, string][] = [["-15m", "15 min"], ["-1h", "1 h"], ["-8h", "8 h"], ["-24h", "24 h"], ["-7d", "7 d"], ["-30d", "30 d"], ["-365d", "1 y"]];
 const units: Record<string, number> = { s: 1e3, m: 60e3, h: 3600e3, d: 86400e3 };
@@ -25,7 +26,13 @@ function view(p: URLSearchParams): View {
 const address = (paths: string[], from: string, to?: string) => `#/chart?${[...paths.map((s) => "s=" + encodeURIComponent(s)), `from=${encodeURIComponent(from)}`, ...(to ? [`to=${encodeURIComponent(to)}`] : [])].join("&")}`;
 
 interface Line { signal: Signal; at: number[]; end: number[]; min: (number | null)[]; mean: (number | null)[]; max: (number | null)[]; last: (number | null)[]; bad: boolean[] }
-interface Data { from: number; to: number; step: number; lines: Line[]; gaps: Interval[]; bands: Interval[]; tooMany: boolean; names: Map<string, number> }
+interface Data { from: number; to: number; step: number; lines: Line[]; gaps: Interval[]; bands: Interval[]; tooMany: boolean; names: Map<string, number>; ahead?: (Ahead | undefined)[] }
+interface Ahead { at: number[]; low: number[]; value: number[]; high: number[] }
+const MINUTE = 60e3, WEEK = 7 * 86400e3, WORDS = { short: "chart.forecast.short", words: "chart.forecast.words" } as const;
+/** How far ahead a chart of this length looks, ms. */
+const horizon = (length: number) => Math.max(30 * MINUTE, Math.min(WEEK, length / 2));
+const ahead = (f: Forecast): Ahead | undefined => f.missing ? undefined : {
+  at: f.steps.map((s) => f.counter ? Date.parse(s.to) : (Date.parse(s.from) + Date.parse(s.to)) / 2), low: f.steps.map((s) => s.low), value: f.steps.map((s) => s.value), high: f.steps.map((s) => s.high) };
 const line = (signal: Signal, b: Bucket[]): Line => {
   const steps = discrete(signal), l: Line = { signal, at: [], end: [], min: [], mean: [], max: [], last: [], bad: [] };
   for (const x of b) {
@@ -85,19 +92,28 @@ function columns(d: Data): uPlot.AlignedData {
     if (n && d.to > l.end[n - 1] && !gaps.some(([s, e]) => e > l.end[n - 1] && s < d.to)) put(Math.min(d.to, now()), l.last[n - 1]);
     return [x, a, b, c] as uPlot.AlignedData;
   });
+  d.ahead?.forEach((f, i) => {
+    if (!f) return;
+    const l = d.lines[i], last = l.last.length ? l.last[l.last.length - 1] : null, first = f.at.findIndex((x) => x > d.to), from = first < 0 ? f.at.length : first;
+    const start = last === null ? [] : [d.to];
+    tables.push([[...start, ...f.at.slice(from)], ...[f.low, f.value, f.high].map((y) => [...start.map(() => last), ...y.slice(from)])] as uPlot.AlignedData);
+  });
   return tables.length ? uPlot.join(tables.map((tb) => [Float64Array.from(tb[0] as number[], (v) => v / 1000), ...tb.slice(1)] as uPlot.AlignedData), tables.map(() => [2, 2, 2])) : [[]];
 }
+
+/** Where the axis of time ends. */
+const end = (d: Data) => Math.max(d.to, ...(d.ahead ?? []).map((f) => f?.at[f.at.length - 1] ?? 0));
 
 function Plot({ data, hover, select, pan, place }: { place: (left: number, right: number) => void; data: Data; hover: (at: number | null) => void; select: (from: number, to: number) => void; pan: (share: number, factor: number) => void }) {
   const box = useRef<HTMLDivElement>(null), plot = useRef<uPlot | null>(null), held = useRef({ data, hover, select, pan, place });
   held.current = { data, hover, select, pan, place };
-  const shape = data.lines.map((l) => `${l.signal.id}${unit(l.signal)}`).join() + language.get();
+  const shape = data.lines.map((l, i) => `${l.signal.id}${unit(l.signal)}${data.ahead?.[i] ? "+" : ""}`).join() + language.get();
   const colours = look.use();
   const drawn = () => {
     const u = plot.current!, d = held.current.data;
     u.batch(() => {
       u.setData(columns(d), false);
-      u.setScale("x", { min: d.from / 1000, max: d.to / 1000 });
+      u.setScale("x", { min: d.from / 1000, max: end(d) / 1000 });
       for (const k of Object.keys(u.scales)) if (k !== "x") u.setScale(k, { min: null as any, max: null as any });
     });
   };
@@ -108,6 +124,12 @@ function Plot({ data, hover, select, pan, place }: { place: (left: number, right
       const colour = ink(`--series-${i % 8}`), scale = "y" + scales.indexOf(unit(l.signal) || "-"), paths = discrete(l.signal) ? uPlot.paths.stepped!({ align: 1 }) : undefined;
       for (const k of [0, 1, 2]) series.push({ scale, stroke: k === 1 ? colour : "transparent", width: k === 1 ? 1.6 : 0, paths, points: { show: false }, spanGaps: false });
       bands.push({ series: [3 * i + 3, 3 * i + 1], fill: colour + "33" });
+    });
+    data.ahead?.forEach((f, i) => {
+      if (!f) return;
+      const colour = ink(`--series-${i % 8}`), scale = "y" + scales.indexOf(unit(data.lines[i].signal) || "-");
+      for (const k of [0, 1, 2]) series.push({ scale, stroke: k === 1 ? colour : "transparent", width: k === 1 ? 1.6 : 0, dash: [5, 4], points: { show: false } });
+      bands.push({ series: [series.length - 1, series.length - 3], fill: colour + "22" });
     });
     const narrow = box.current!.clientWidth < 600;
     const axis: uPlot.Axis = { stroke: soft, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1, size: 4 }, font: "12px system-ui, sans-serif" };
@@ -172,6 +194,25 @@ function Plot({ data, hover, select, pan, place }: { place: (left: number, right
   return <div class="plot" ref={box} tabIndex={0} role="group" aria-label={t("chart.keys")} onKeyDown={key} />;
 }
 
+const rounded = (x: number) => Number(x.toPrecision(4));
+/** Forecasts of all lines, asked anew when a step of theirs is over. */
+function useAhead(lines: Signal[] | null, length: number, on: boolean): { ahead: Map<string, Ahead>; reasons: string[]; error: Error | null } {
+  const [got, setGot] = useState<Forecast[]>([]), [error, setError] = useState<Error | null>(null), far = horizon(length);
+  const mine = on && lines ? lines.filter((s) => numeric(s)).slice(0, 8) : [], key = mine.map((s) => s.path).join("\n");
+  useEffect(() => {
+    let alive = true;
+    const ask = () => Promise.all(mine.map((s) => api<Forecast>("forecast?" + query({ path: s.path, horizon: `${Math.round(far / 1000)}s` })))).then((f) => alive && (setGot(f), setError(null)), (x) => alive && setError(x as Error));
+    void ask();
+    const timer = mine.length ? window.setInterval(ask, 5 * MINUTE) : 0;
+    return () => {
+      alive = false;
+      clearInterval(timer);
+    };
+  }, [key, far]);
+  return useMemo(() => ({ error, ahead: new Map(got.flatMap((f) => { const a = ahead(f); return a ? [[f.path, a] as const] : []; })),
+    reasons: got.flatMap((f) => f.missing ? [t(WORDS[f.missing], { path: f.path, ahead: span(far / 1000), needs: number(Math.ceil(f.needsDays * 10) / 10), has: number(Math.floor(f.hasDays * 10) / 10) })] : []) }), [got, error, far, language.get()]);
+}
+
 /** The place in a line at a time. */
 function read(l: Line, at: number): number {
   let low = 0, high = l.at.length;
@@ -184,7 +225,9 @@ function read(l: Line, at: number): number {
 }
 function Legend({ data, at, remove }: { data: Data; at: number | null; remove: (path: string) => void }) {
   return <ul class="legend">{data.lines.map((l, i) => {
-    const k = at === null ? l.at.length - 1 : read(l, at), s = l.signal, v = k < 0 ? null : l.mean[k];
+    const f = at !== null && at > data.to ? data.ahead?.[i] : undefined, n = f ? f.at.findIndex((x) => x >= at!) : -1, s = l.signal;
+    if (f && n >= 0) return <li key={s.id} style={{ "--ink": `var(--series-${i % 8})` }}><i aria-hidden="true" /><span class="cut" title={s.path}>{s.path}</span><b>{show(s, f.value[n], true)} <small>{unit(s)}</small></b><span class="soft">{number(rounded(f.low[n]))} … {number(rounded(f.high[n]))}</span></li>;
+    const k = at === null ? l.at.length - 1 : read(l, at), v = k < 0 ? null : l.mean[k];
     return <li key={s.id} style={{ "--ink": `var(--series-${i % 8})` }}><i aria-hidden="true" /><span class="cut" title={s.path}>{s.path}</span>
       <b>{at === null ? show(s, s.value, true) : v === null ? "–" : s.type === "bool" ? show(s, !!v) : show(s, v, true)} <small>{unit(s)}</small></b>
       {at !== null && k >= 0 && !discrete(s) && l.min[k] !== null && l.min[k] !== l.max[k] && <span class="soft">{number(l.min[k]!)} … {number(l.max[k]!)}</span>}
@@ -215,6 +258,8 @@ export function ChartPage() {
   const [signals, setSignals] = useState<Signal[] | null>(null), [data, setData] = useState<Data | null>(null), [error, setError] = useState<Error | null>(null), [at, setAt] = useState<number | null>(null), [adding, setAdding] = useState(false), [sheet, setSheet] = useState(false), [edges, setEdges] = useState<[number, number]>([0, 0]);
   const box = useRef<HTMLDivElement>(null), [, seen] = useState(0);
   const from = r.params.get("from") ?? "-1h", to = r.params.get("to") ?? undefined, v = useMemo(() => view(r.params), [from, to]);
+  const on = !to && r.params.get("forecast") === "1", said = useAhead(signals, v.length, on), more = on ? "&forecast=1" : "";
+  const shown = useMemo(() => data && on ? { ...data, ahead: data.lines.map((l) => said.ahead.get(l.signal.path)) } : data, [data, said, on]);
   useEffect(() => {
     let alive = true;
     setError(null);
@@ -288,20 +333,23 @@ export function ChartPage() {
     g.fillText(`${clock(data!.from)} – ${clock(data!.to)}`, 12 * k, canvas.height + 22 * k * (data!.lines.length + 0.7));
     out.toBlob((b) => b && download(file + ".png", b));
   };
-  const set = (list: string[]) => replace(address(list, from, to));
+  const set = (list: string[]) => replace(address(list, from, to) + more);
   return <Page title={t("chart")} tools={<><button onClick={() => setAdding(true)}>{t("chart.add")}</button><button disabled={!data} onClick={saveCsv}>CSV</button><button disabled={!data} onClick={savePng}>PNG</button><button disabled={!paths.length} onClick={() => setSheet(true)}>Excel</button></>}>
     {!paths.length ? <Empty title={t("chart.empty")}><p>{t("chart.emptyText")}</p><p><button class="main" onClick={() => setAdding(true)}>{t("chart.add")}</button></p></Empty> : <>
       <div class="periods" role="group" aria-label={t("chart.period")}>
         <button onClick={() => pan(-0.5, 1)} aria-label={t("chart.back")} title={t("chart.back")}>‹</button>
-        {periods.map(([p, name]) => <button key={p} aria-pressed={from === p && !to} onClick={() => replace(address(paths, p))}>{name.replace(" h", " " + t("hours")).replace(" d", " " + t("days")).replace(" y", " " + t("year"))}</button>)}
+        {periods.map(([p, name]) => <button key={p} aria-pressed={from === p && !to} onClick={() => replace(address(paths, p) + more)}>{name.replace(" h", " " + t("hours")).replace(" d", " " + t("days")).replace(" y", " " + t("year"))}</button>)}
         <button onClick={() => pan(0.5, 1)} aria-label={t("chart.on")} title={t("chart.on")}>›</button>
         <button onClick={() => pan(0.5, 2)} aria-label={t("chart.out")} title={t("chart.out")}>−</button><button onClick={() => pan(0.5, 0.5)} aria-label={t("chart.in")} title={t("chart.in")}>+</button>
+        {!to && <button aria-pressed={on} title={t("chart.forecast.text")} onClick={() => replace(address(paths, from) + (on ? "" : "&forecast=1"))}>{t("chart.forecast")}</button>}
         {to && <button class="main" onClick={() => replace(address(paths, "-1h"))}>{t("chart.live")}</button>}
         <span class="soft">{at !== null ? clock(at) : data ? `${clock(data.from)} – ${to ? clock(data.to) : t("now")}` : ""}{data && ` · ${t("chart.step", { step: data.step < 1000 ? `${data.step} ms` : span(data.step / 1000) })}`}</span>
       </div>
-      {error && <Problem error={error} />}
-      <div ref={box} class="chart-box">{data?.lines.length ? <Plot data={data} hover={setAt} select={show_} pan={pan} place={(a, b) => setEdges((x) => (x[0] === a && x[1] === b ? x : [a, b]))} /> : <p class="soft plot">{data || signals ? data ? t("chart.none") : t("loading") : t("loading")}</p>}</div>
-      {data && <>{data.tooMany ? <p class="soft">{t("chart.tooMany")}</p> : <Band intervals={data.bands} from={data.from} to={data.to} edges={edges} />}<Legend data={data} at={at} remove={(p) => set(paths.filter((x) => x !== p))} /></>}
+      {(error ?? said.error) && <Problem error={(error ?? said.error)!} />}
+      {on && said.reasons.map((x) => <p key={x} class="soft">{x}</p>)}
+      <div ref={box} class="chart-box">{data?.lines.length ? <Plot data={shown!} hover={setAt} select={show_} pan={pan} place={(a, b) => setEdges((x) => (x[0] === a && x[1] === b ? x : [a, b]))} /> : <p class="soft plot">{data || signals ? data ? t("chart.none") : t("loading") : t("loading")}</p>}</div>
+      {data && <>{data.tooMany ? <p class="soft">{t("chart.tooMany")}</p> : <Band intervals={data.bands} from={data.from} to={end(shown!)} edges={edges} />}<Legend data={shown!} at={at} remove={(p) => set(paths.filter((x) => x !== p))} />
+        {shown!.lines.filter((l) => !discrete(l.signal)).slice(0, 8).map((l) => <OfSignal key={l.signal.id} path={l.signal.path} from={data.from} to={end(shown!)} edges={edges} />)}</>}
     </>}
     {sheet && <Sheet paths={paths} from={from} close={() => setSheet(false)} />}
     {adding && <Add close={() => setAdding(false)} add={(p) => { if (!paths.includes(p)) set([...paths, p]); }} />}

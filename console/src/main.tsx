@@ -22,6 +22,7 @@ const pages: PageOf[] = [
   { id: "oee", name: "oee", icon: "M2 12.5a6 6 0 1112 0M8 12.5l3-4.5M8 12.5h.1", draw: lazy(() => import("./oee").then((m) => () => <m.OeePage />)) },
   { id: "orders", name: "orders", icon: "M4 2.5h8v12H4zM6 1.5h4v2H6zM6 7h4M6 9.5h4M6 12h2.5", draw: lazy(() => import("./orders").then((m) => () => <m.OrdersPage />)) },
   { id: "alarms", name: "alarms", icon: "M8 2a4 4 0 00-4 4v3l-1.5 2.5h11L12 9V6a4 4 0 00-4-4zM6.5 13.5a1.6 1.6 0 003 0", draw: lazy(() => import("./alarms").then((m) => () => <m.AlarmsPage />)) },
+  { id: "watches", name: "watches", icon: "M1 8c3.5-6.5 10.5-6.5 14 0-3.5 6.5-10.5 6.5-14 0zM8 10.2a2.2 2.2 0 100-4.4 2.2 2.2 0 000 4.4z", draw: lazy(() => import("./watches").then((m) => () => <m.WatchesPage />)) },
   { id: "security", name: "security", icon: "M8 1.5l5.5 2v4c0 3.5-2.5 6-5.5 7-3-1-5.5-3.5-5.5-7v-4zM5.5 8l1.8 1.8L10.8 6", draw: lazy(() => import("./security").then((m) => () => <m.SecurityPage />)) },
   { id: "chart", name: "chart", icon: "M2 2v12h12M4.5 10.5l3-4 2.5 2L14 4", draw: lazy(() => import("./chart").then((m) => () => <m.ChartPage />)) },
   { id: "couplings", name: "couplings", icon: "M6.5 9.5l3-3M5 7L3.2 8.8a2.8 2.8 0 004 4L9 11M7 5l1.8-1.8a2.8 2.8 0 014 4L11 9", draw: lazy(() => import("./couplings").then((m) => () => <m.CouplingsPage />)) },

@@ -28,6 +28,8 @@ export interface Bucket { from: string; to: string; n: number; bad: number; min:
 export const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 export const above = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf("/")));
 export const unit = (s: { unitText: string | null; unit?: string | null }) => s.unitText ?? s.unit ?? "";
+/** A forecast, as the node makes it; `missing`: why there is none. */
+export interface Forecast { path: string; id: number; counter: boolean; missing: "short" | "words" | null; needsDays: number; hasDays: number; steps: { from: string; to: string; value: number; low: number; high: number }[] }
 export const discrete = (s: { type: string; enums: unknown }) => s.type === "bool" || !!s.enums;
 export const numeric = (s: { type: string }) => /^(bool|u?int64|float|double)$/.test(s.type);
 

@@ -41,7 +41,7 @@ static const struct kp_flag set_flags[] = {
     { "unit", "CODE", "of a signal: UN/CEFACT code, such as CEL" },
     { "unit-text", "TEXT", "of a signal: the unit as people read it" },
     { "role", "ROLE", "of a signal: what it means: state, program, part-count, load ..." },
-    { "states", "RULE", "of a signal: what its values say of its machine, 'running>=1500; idle'" },
+    { "states", "RULE", "of a signal: what its values say of its machine, 'running>=1500; idle', or 'learn' of a power or current" },
     { "low", "X", "of a signal: expected range" },
     { "high", "X", "of a signal: the other end of that range" },
     { "stored", "on|off", "of a signal: kept in the history" },

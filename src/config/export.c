@@ -5,6 +5,7 @@
 #include "alarm/alarm.h"
 #include "config/plan.h"
 #include "core/json.h"
+#include "core/state_rule.h"
 #include "net/json_memory.h"
 #include "store/retention.h"
 #include "watch/watches.h"
@@ -210,7 +211,7 @@ static void put_signal(struct kp_buf *out, const struct kp_signal_info *s, const
     put(out, "    ", "unit", s->unit);
     put(out, "    ", "unitText", s->unit_text);
     put(out, "    ", "role", s->role);
-    put(out, "    ", "states", s->states);
+    put(out, "    ", "states", kp_state_text_learns(s->states) ? "learn" : s->states); /* what is learnt is no setting */
     if (s->low < s->high) {
         put_number(out, "low", s->low);
         put_number(out, "high", s->high);

@@ -2,6 +2,8 @@
 /* Assets and signals: what an entry mentions is compared with what the model holds. */
 #include "config/plan.h"
 
+#include "core/state_rule.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +72,8 @@ static const char *signal_word(struct kp_plan *p, const struct kp_signal_info *s
     } texts[] = { { "description", s->description }, { "unit", s->unit }, { "unitText", s->unit_text }, { "role", s->role }, { "states", s->states } };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (strcmp(texts[i].key, f->key) == 0) {
-            *same = strcmp(texts[i].text ? texts[i].text : "", f->value) == 0;
+            *same = strcmp(texts[i].text ? texts[i].text : "", f->value) == 0 ||
+                    (texts[i].text == s->states && kp_state_text_learns(s->states) && strcmp(f->value, "learn") == 0);
             return text_of(p, texts[i].text);
         }
     if (strcmp(f->key, "label") == 0) {

@@ -179,15 +179,25 @@ static uint8_t strictest(const struct kp_hub *h, const struct machine *machine)
     return label > own ? label : KP_INHERIT;
 }
 
+/* Of several tellers those count whose rule somebody has fixed; without one what was learnt does. */
+static bool any_fixed(const struct kp_hub *h, const struct machine *machine)
+{
+    for (size_t i = 0; i < h->states->n; i++)
+        if (h->states->tellers[i].machine == machine->asset &&
+            !kp_state_rule_learns(h->states->tellers[i].rule))
+            return true;
+    return false;
+}
+
 /* The busiest of its tellers counts. A machine of which nothing was heard since the start goes on
  * as it was. */
 static void settle(struct kp_hub *h, struct machine *machine, int64_t at)
 {
     unsigned state = KP_STATE_UNKNOWN;
-    bool heard = false;
+    bool heard = false, fixed = any_fixed(h, machine);
     for (size_t i = 0; i < h->states->n; i++) {
         const struct teller *t = &h->states->tellers[i];
-        if (t->machine != machine->asset)
+        if (t->machine != machine->asset || (fixed && kp_state_rule_learns(t->rule)))
             continue;
         heard = heard || t->heard;
         if (t->state != KP_STATE_UNKNOWN && (state == KP_STATE_UNKNOWN || t->state < state))
@@ -238,7 +248,7 @@ static void is_now(struct kp_hub *h, struct teller *t, unsigned state, int64_t a
 static void hear(struct kp_hub *h, struct teller *t, const struct kp_sample *s)
 {
     const struct kp_signal_info *info = kp_model_signal(h->model, t->signal);
-    unsigned state = kp_state_rule_apply(t->rule, &s->value, s->status, info ? info->enums : NULL);
+    unsigned state = kp_state_rule_apply(t->rule, &s->value, s->status, info ? info->enums : NULL, t->state);
     if (state == t->next && t->heard)
         return;
     if (!t->heard || state == t->state || !kp_state_rule_hold(t->rule)) {

@@ -32,13 +32,14 @@ enum comparing { ALWAYS, WORDS, AT_LEAST, ABOVE, AT_MOST, BELOW };
 struct clause {
     enum kp_state state;
     enum comparing how;
-    double limit;
+    double limit, stays; /* stays: while it is in that state already */
     const char *words; /* parted by commas */
 };
 struct kp_state_rule {
     struct clause list[CLAUSES_MAX];
     size_t n;
     int64_t hold;
+    bool learns;
     char text[]; /* what `words` point into */
 };
 
@@ -75,10 +76,33 @@ static enum kp_code take_state(struct clause *c, const char *name, struct kp_err
                    name, near);
 }
 
+/* "1500" or "1500,1200": from where on a state begins, and how far it lasts. */
+static enum kp_code take_limits(struct clause *c, struct kp_err *err)
+{
+    char *end, *second = NULL;
+    c->limit = c->stays = strtod(c->words, &end);
+    if (end != c->words && *end == ',') {
+        const char *words = end + 1;
+        c->stays = strtod(words, &second);
+        end = second == words ? end : second;
+    }
+    if (end == c->words || *end)
+        return kp_fail(err, KP_EPARSE, "'%.60s' is not a number", c->words);
+    bool more = c->how == AT_LEAST || c->how == ABOVE;
+    if (more ? c->stays > c->limit : c->stays < c->limit)
+        return kp_fail(err, KP_EPARSE, "'%.60s': the second limit is where it ends, so it is not %s the first", c->words,
+                       more ? "above" : "below");
+    return KP_OK;
+}
+
 static enum kp_code take_clause(struct kp_state_rule *r, char *text, struct kp_err *err)
 {
     struct clause c = { 0 };
-    char *op = strpbrk(text, "=<>"), *end;
+    char *op = strpbrk(text, "=<>");
+    if (strcasecmp(text, "learn") == 0) {
+        r->learns = true;
+        return KP_OK;
+    }
     if (strncasecmp(text, "hold ", 5) == 0) {
         if (kp_duration_parse(trimmed(text + 5), &r->hold) && r->hold >= 0 &&
             r->hold <= 3600 * KP_SECOND)
@@ -96,9 +120,8 @@ static enum kp_code take_clause(struct kp_state_rule *r, char *text, struct kp_e
     if (take_state(&c, trimmed(text), err))
         return err->code;
     if (c.how >= AT_LEAST) {
-        c.limit = strtod(c.words, &end);
-        if (end == c.words || *end)
-            return kp_fail(err, KP_EPARSE, "'%.60s' is not a number", c.words);
+        if (take_limits(&c, err))
+            return err->code;
     } else if (c.how == WORDS && !*c.words) {
         return kp_fail(err, KP_EPARSE, "'%s=' needs a word or number behind it",
                        kp_state_name(c.state));
@@ -117,7 +140,7 @@ static enum kp_code take_clauses(struct kp_state_rule *r, struct kp_err *err)
         if (*clause && take_clause(r, clause, err))
             return err->code;
     }
-    return r->n ? KP_OK : kp_fail(err, KP_EPARSE, "a rule of states needs a clause such as running=3");
+    return r->n || r->learns ? KP_OK : kp_fail(err, KP_EPARSE, "a rule of states needs a clause such as running=3");
 }
 
 struct kp_state_rule *kp_state_rule_new(const char *text, struct kp_err *err)
@@ -148,6 +171,19 @@ void kp_state_rule_free(struct kp_state_rule *r)
 int64_t kp_state_rule_hold(const struct kp_state_rule *r)
 {
     return r->hold;
+}
+
+bool kp_state_rule_learns(const struct kp_state_rule *r)
+{
+    return r->learns;
+}
+
+bool kp_state_text_learns(const char *text)
+{
+    struct kp_state_rule *r = text ? kp_state_rule_new(text, NULL) : NULL;
+    bool learns = r && r->learns;
+    kp_state_rule_free(r);
+    return learns;
 }
 
 enum kp_code kp_state_rule_check(const char *text, struct kp_err *err)
@@ -188,27 +224,28 @@ static bool among(const char *words, const char *word)
 }
 
 static bool holds(const struct clause *c, const char *word, const char *text, bool is_number,
-                  double number)
+                  double number, enum kp_state before)
 {
+    double limit = before == c->state ? c->stays : c->limit;
     switch (c->how) {
     case ALWAYS:
         return true;
     case WORDS:
         return among(c->words, word) || (*text && among(c->words, text));
     case AT_LEAST:
-        return is_number && number >= c->limit;
+        return is_number && number >= limit;
     case ABOVE:
-        return is_number && number > c->limit;
+        return is_number && number > limit;
     case AT_MOST:
-        return is_number && number <= c->limit;
+        return is_number && number <= limit;
     case BELOW:
-        return is_number && number < c->limit;
+        return is_number && number < limit;
     }
     return false;
 }
 
 enum kp_state kp_state_rule_apply(const struct kp_state_rule *r, const struct kp_value *v,
-                                  uint32_t status, const char *enums)
+                                  uint32_t status, const char *enums, enum kp_state before)
 {
     char word[WORD_MAX], text[WORD_MAX] = "";
     double number = 0;
@@ -219,7 +256,7 @@ enum kp_state kp_state_rule_apply(const struct kp_state_rule *r, const struct kp
     if (v->type == KP_INT64 || v->type == KP_UINT64)
         enum_text(enums, v->i, text);
     for (size_t i = 0; i < r->n; i++)
-        if (holds(&r->list[i], word, text, is_number, number))
+        if (holds(&r->list[i], word, text, is_number, number, before))
             return r->list[i].state;
     return KP_STATE_UNKNOWN;
 }

@@ -314,7 +314,9 @@ enum kp_code kp_node_remove_asset(struct kp_node *node, const char *path, struct
 enum kp_code kp_node_change_signal(struct kp_node *node, const char *path,
                                    const struct kp_field *fields, size_t n, struct kp_err *err)
 {
-    return job_run(node, path, fields, n, do_change_signal, err);
+    if (!job_run(node, path, fields, n, do_change_signal, err) && field_find(fields, n, "states"))
+        kp_level_learner_hurry(node->learner);
+    return err->code;
 }
 
 enum kp_code kp_node_remove_signal(struct kp_node *node, const char *path, struct kp_err *err)

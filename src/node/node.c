@@ -143,6 +143,8 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
     if (node->watches)
         node->computed = kp_computed_new(node, err);
     if (node->computed)
+        node->learner = kp_level_learner_new(node, err);
+    if (node->learner)
         kp_share_watched_by(node->share, node->hub);
     kp_hub_set_share(node->hub, node->share);
     return err->code;
@@ -171,7 +173,9 @@ enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
         return err->code;
     if (kp_couplings_make_identity(node->store, node->name, err) || kp_alarms_start(node->alarms, err) ||
         kp_shop_start(node->shop, err) || kp_share_start(node->share, err) || kp_hub_start(node->hub, err) ||
-        kp_shield_start(node->shield, err) || kp_watches_start(node->watches, err)) {
+        kp_shield_start(node->shield, err) || kp_level_learner_start(node->learner, err) ||
+        kp_watches_start(node->watches, err)) {
+        kp_level_learner_stop(node->learner);
         kp_share_stop(node->share);
         kp_shop_stop(node->shop);
         kp_alarms_stop(node->alarms);
@@ -191,6 +195,7 @@ void kp_node_stop(struct kp_node *node)
         return;
     kp_discover_cancel(node->discover);
     kp_watches_stop(node->watches);
+    kp_level_learner_stop(node->learner);
     kp_computed_stop(node->computed);
     kp_inbox_stop(node->inbox);
     kp_shield_stop(node->shield);
@@ -207,6 +212,7 @@ void kp_node_free(struct kp_node *node)
 {
     if (!node)
         return;
+    kp_level_learner_free(node->learner);
     kp_computed_free(node->computed);
     kp_inbox_free(node->inbox);
     kp_discover_free(node->discover);

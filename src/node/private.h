@@ -5,6 +5,7 @@
 #include "alarm/alarm.h"
 #include "flex/drop.h"
 #include "node/computed.h"
+#include "node/levels.h"
 #include "node/node.h"
 #include "share/share.h"
 #include "shield/shield.h"
@@ -34,6 +35,7 @@ struct kp_node {
     struct kp_shield *shield;
     struct kp_computed *computed;
     struct kp_watches *watches;
+    struct kp_level_learner *learner;
     struct kp_discover *discover;
     int64_t started;
     bool running;

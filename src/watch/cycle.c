@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "watch/cycle.h"
+#include "watch/cycle_private.h"
 
 #include "core/text.h"
 
@@ -10,10 +10,6 @@
 #include "core/ban.h"
 
 enum {
-    PARTS = KP_CYCLE_PARTS,
-    KINDS = KP_CYCLE_KINDS,
-    LEARN = KP_CYCLE_LEARN,
-    SAMPLES = 1024,    /* of a channel in a cycle; when there are more, neighbours become one */
     COURSE_ROWS = 2,   /* cycles that run differently make an alarm */
     DURATION_ROWS = 3, /* cycles of another length: a hold is usual, three in a row are not */
     USUAL_ROWS = 3     /* usual ones end it */
@@ -29,49 +25,8 @@ static const double least_duration = 0.01, /* of itself: its spread at least */
     least_apart = 1.5, /* spreads of the course, at least */
     wild = 3,          /* limits of the course: once is enough */
     slack = 1,         /* spreads a cycle that creeping may have */
-    crept = 12,        /* spreads in all that are not usual */
     overdue = 1.5,     /* of the longest that would still be usual */
-    highest = 1e6, farthest = 1e30;
-
-/* A number of each cycle, by its logarithm: where it is usually, as a band, for tools wear and are
- * replaced, and how far it has crept out of that lately. */
-struct measure {
-    double learnt, low, high, spread, now, up, down;
-};
-struct course {               /* of a channel */
-    double near, near_spread; /* the distance to the mean, usually */
-    double mean[PARTS], spread[PARTS];
-};
-struct head {           /* of a kind */
-    uint64_t key, used; /* used: by the count of cycles; 0: none is kept here */
-    uint32_t known, odd, late,
-        usual; /* cycles learnt; in a row: run differently, of other length */
-    uint64_t alarm;
-    struct measure duration, energy;
-};
-struct kind {
-    struct head is;
-    double *lesson; /* LEARN rows while it learns: duration, energy, the parts of each channel */
-    struct course *course;
-};
-struct sample {
-    double at, value; /* s since the begin */
-};
-struct channel { /* of the cycle that runs */
-    size_t n;
-    struct sample sample[SAMPLES];
-};
-struct kp_cycles {
-    unsigned channels;
-    uint64_t clock, last_key;
-    int64_t last_end;
-    double last_duration; /* s */
-    bool runs, first;
-    uint64_t key;
-    int64_t begin;
-    struct channel *channel;
-    struct kind kind[KINDS];
-};
+    highest = 1e6;
 
 /* ---- making ---- */
 struct kp_cycles *kp_cycles_new(unsigned channels, struct kp_err *err)
@@ -89,7 +44,7 @@ struct kp_cycles *kp_cycles_new(unsigned channels, struct kp_err *err)
     return NULL;
 }
 
-static void forget(struct kind *k)
+void cycle_forget(struct kind *k)
 {
     kp_free(k->lesson);
     kp_free(k->course);
@@ -99,7 +54,7 @@ static void forget(struct kind *k)
 void kp_cycles_free(struct kp_cycles *c)
 {
     for (int i = 0; c && i < KINDS; i++)
-        forget(&c->kind[i]);
+        cycle_forget(&c->kind[i]);
     if (c)
         kp_free(c->channel);
     kp_free(c);
@@ -118,13 +73,13 @@ const char *kp_cycle_word(enum kp_cycle_finding finding)
 }
 
 /* ---- the cycle that runs ---- */
-static size_t width(const struct kp_cycles *c)
+size_t cycle_width(const struct kp_cycles *c)
 {
     return 2 + (size_t)c->channels * PARTS;
 }
 
 /* The kind, or the one not seen for longest. */
-static struct kind *find(struct kp_cycles *c, uint64_t key)
+struct kind *cycle_find(struct kp_cycles *c, uint64_t key)
 {
     struct kind *oldest = c->kind;
     for (struct kind *k = c->kind; k < c->kind + KINDS; k++) {
@@ -136,18 +91,18 @@ static struct kind *find(struct kp_cycles *c, uint64_t key)
 }
 
 /* NULL: out of memory, so that this cycle is not learnt. */
-static struct kind *meet(struct kp_cycles *c, uint64_t key)
+struct kind *cycle_meet(struct kp_cycles *c, uint64_t key)
 {
-    struct kind *k = find(c, key);
+    struct kind *k = cycle_find(c, key);
     if (k->is.used && k->is.key == key)
         return k;
-    forget(k);
-    k->lesson = kp_alloc(LEARN * width(c) * sizeof *k->lesson);
+    cycle_forget(k);
+    k->lesson = kp_alloc(LEARN * cycle_width(c) * sizeof *k->lesson);
     k->course = kp_alloc(c->channels * sizeof *k->course);
     k->is.key = key;
     if (k->lesson && k->course)
         return k;
-    forget(k);
+    cycle_forget(k);
     return NULL;
 }
 
@@ -180,7 +135,7 @@ void kp_cycle_value(struct kp_cycles *c, unsigned channel, int64_t at, double va
 {
     double since = seconds(c->begin, at);
     struct channel *ch = &c->channel[channel < c->channels ? channel : 0];
-    if (!c->runs || channel >= c->channels || !(fabs(value) <= farthest) || since < 0 ||
+    if (!c->runs || channel >= c->channels || !(fabs(value) <= CYCLE_FARTHEST) || since < 0 ||
         (ch->n && since <= ch->sample[ch->n - 1].at))
         return;
     if (ch->n == SAMPLES)
@@ -287,7 +242,7 @@ static void learn_course(struct course *k, const double *lesson, size_t wide)
 /* row: duration, energy, the parts of each channel. */
 static void learn(const struct kp_cycles *c, struct kind *k, const double *row)
 {
-    const size_t wide = width(c);
+    const size_t wide = cycle_width(c);
     memcpy(k->lesson + k->is.known * wide, row, wide * sizeof *row);
     if (k->is.known < LEARN - 1)
         return;
@@ -309,9 +264,9 @@ static double beyond(const struct measure *m, double value)
 static double creep(struct measure *m, double value)
 {
     double off = fmax(-3, fmin(3, beyond(m, value)));
-    m->up = fmin(2 * crept, fmax(0, m->up + off - slack));
-    m->down = fmin(2 * crept, fmax(0, m->down - off - slack));
-    return fmax(m->up, m->down) / crept;
+    m->up = fmin(2 * CYCLE_CREPT, fmax(0, m->up + off - slack));
+    m->down = fmin(2 * CYCLE_CREPT, fmax(0, m->down - off - slack));
+    return fmax(m->up, m->down) / CYCLE_CREPT;
 }
 
 /* The band follows where it is, but not far from what was learnt. */
@@ -412,7 +367,7 @@ static void take(struct kp_cycles *c, struct kind *k, double duration, struct kp
 bool kp_cycle_end(struct kp_cycles *c, int64_t at, struct kp_cycle_judgement *j)
 {
     double duration = seconds(c->begin, at);
-    struct kind *k = c->runs && duration > 0 ? meet(c, c->key) : NULL;
+    struct kind *k = c->runs && duration > 0 ? cycle_meet(c, c->key) : NULL;
     *j = (struct kp_cycle_judgement){ .state = KP_WATCH_LEARNING };
     c->runs = false;
     if (!k)
@@ -448,123 +403,7 @@ bool kp_cycle_overdue(const struct kp_cycles *c, int64_t lasted, double *usual)
 
 void kp_cycles_accept(struct kp_cycles *c)
 {
-    struct kind *k = find(c, c->last_key);
+    struct kind *k = cycle_find(c, c->last_key);
     if (k->is.used && k->is.key == c->last_key)
-        forget(k);
-}
-
-/* ---- keeping ---- */
-struct kept { /* what stands in front; then each kind: its head, then lesson or courses */
-    uint32_t magic, version, channels, kinds;
-    uint64_t clock, last_key;
-    int64_t last_end;
-    double last_duration;
-};
-enum { MAGIC = 0x6b705743, VERSION = 1 }; /* of another order of bytes, the magic is another */
-
-/* What of a kind stands behind its head: rows learnt so far, or courses. */
-static size_t body(const struct kp_cycles *c, const struct head *is, bool *learns)
-{
-    *learns = is->known < LEARN;
-    return *learns ? is->known * width(c) * sizeof(double) : c->channels * sizeof(struct course);
-}
-
-void kp_cycles_save(const struct kp_cycles *c, struct kp_buf *out)
-{
-    struct kept head = { MAGIC,    VERSION,     c->channels, 0,
-                         c->clock, c->last_key, c->last_end, c->last_duration };
-    for (int i = 0; i < KINDS; i++)
-        head.kinds += c->kind[i].is.used > 0;
-    kp_buf_add(out, &head, sizeof head);
-    for (const struct kind *k = c->kind; k < c->kind + KINDS; k++) {
-        bool learns;
-        size_t n = body(c, &k->is, &learns);
-        if (!k->is.used)
-            continue;
-        kp_buf_add(out, &k->is, sizeof k->is);
-        kp_buf_add(out, learns ? (const void *)k->lesson : k->course, n);
-    }
-}
-
-static bool sound_measure(const struct measure *m)
-{
-    return fabs(m->learnt) <= 1000 && fabs(m->low) <= 1000 && fabs(m->high) <= 1000 &&
-           m->low <= m->high && fabs(m->now) <= 1000 && m->spread > 0 && m->spread <= 1000 &&
-           m->up >= 0 && m->up <= 2 * crept && m->down >= 0 && m->down <= 2 * crept;
-}
-
-/* In both there are only doubles that are finite. */
-static bool sound_numbers(const void *data, size_t size)
-{
-    const double *v = data;
-    bool ok = true;
-    for (size_t i = 0; i < size / sizeof *v; i++)
-        ok &= fabs(v[i]) <= farthest;
-    return ok;
-}
-
-static bool sound_course(const struct course *o)
-{
-    bool ok = sound_numbers(o, sizeof *o) && o->near >= 0 && o->near_spread >= 0;
-    for (int p = 0; p < PARTS; p++)
-        ok &= o->spread[p] >= 0;
-    return ok;
-}
-
-/* A kind from *data on, which is moved behind it. */
-static bool restore(struct kp_cycles *c, const char **data, size_t *size, struct kp_err *err)
-{
-    struct head is;
-    bool learns, ok = *size >= sizeof is;
-    if (ok)
-        memcpy(&is, *data, sizeof is);
-    if (!ok || !is.used || is.used > c->clock || is.alarm > 1 || find(c, is.key)->is.used)
-        return kp_fail(err, KP_EPARSE, "what was kept of cycles was changed"), false;
-    size_t n = body(c, &is, &learns);
-    if (*size - sizeof is < n)
-        return kp_fail(err, KP_EPARSE, "what was kept of cycles is cut off"), false;
-    struct kind *k = meet(c, is.key);
-    if (!k)
-        return kp_fail(err, KP_ENOMEM, "out of memory"), false;
-    memcpy(learns ? (void *)k->lesson : k->course, *data + sizeof is, n);
-    k->is = is;
-    if (!learns) {
-        kp_free(k->lesson);
-        k->lesson = NULL;
-    }
-    *data += sizeof is + n;
-    *size -= sizeof is + n;
-    ok = learns ? sound_numbers(k->lesson, n)
-                : sound_measure(&is.duration) && sound_measure(&is.energy);
-    for (unsigned i = 0; i < c->channels && !learns; i++)
-        ok &= sound_course(&k->course[i]);
-    return ok || (kp_fail(err, KP_EPARSE, "what was kept of cycles was changed"), false);
-}
-
-struct kp_cycles *kp_cycles_load(const void *data, size_t size, struct kp_err *err)
-{
-    struct kept head = { 0 };
-    const char *p = data;
-    if (size >= sizeof head)
-        memcpy(&head, p, sizeof head);
-    if (head.magic != MAGIC || head.version != VERSION || head.kinds > KINDS ||
-        !(fabs(head.last_duration) <= farthest)) {
-        kp_fail(err, KP_EPARSE, "what was kept of cycles is of another version");
-        return NULL;
-    }
-    struct kp_cycles *c = kp_cycles_new(head.channels, err);
-    if (!c)
-        return NULL;
-    c->clock = head.clock;
-    c->last_key = head.last_key;
-    c->last_end = head.last_end;
-    c->last_duration = head.last_duration;
-    p += sizeof head;
-    size -= sizeof head;
-    for (uint32_t i = 0; i < head.kinds && !err->code; i++)
-        restore(c, &p, &size, err);
-    if (!err->code)
-        return c;
-    kp_cycles_free(c);
-    return NULL;
+        cycle_forget(k);
 }

@@ -17,6 +17,7 @@ struct forecast {
     struct kp_request *r;
     kp_signal id;
     bool counts, words; /* words: it has no numbers */
+    bool total;         /* how much comes from now on: of a counter what it adds, else value x hours */
     kp_asset above[ANCESTORS];
     size_t n_above;
     int64_t from, step, until; /* ns: of what is known; until: where the first step ahead begins */
@@ -49,7 +50,7 @@ static enum kp_code find_signal(struct forecast *f, const char *path, struct kp_
     if (kp_gate_signal(m, f->r->to, f->id)) {
         const struct kp_signal_info *info = kp_model_signal(m, f->id);
         f->counts = counter(info->role);
-        f->words = info->enums || info->type == KP_BOOL || info->type > KP_DOUBLE;
+        f->words = info->enums || info->type == KP_BOOL || info->type > KP_DOUBLE || (info->role && strcmp(info->role, "state") == 0);
         for (kp_asset a = info->asset; a && f->n_above < ANCESTORS; a = kp_model_asset(m, a)->parent)
             f->above[f->n_above++] = a;
     } else
@@ -165,6 +166,8 @@ static enum kp_code read_known(struct forecast *f, struct kp_err *err)
     hold(f);
     if (f->counts)
         differ(f);
+    for (size_t i = 0; f->total && !f->counts && i < f->n; i++)
+        f->known[i] *= 24.0 / (double)f->day;
     return KP_OK;
 }
 
@@ -178,7 +181,7 @@ static const char *make(struct forecast *f, double *needs, double *has, struct k
     *needs = (double)kp_outlook_needs(f->day, f->ahead) / (double)f->day;
     *has = (double)known / (double)f->day;
     struct kp_outlook_ask ask = { .n = f->n, .ahead = f->ahead, .day = f->day, .known = f->known, .slot = f->slot,
-                                   .share = in_band, .adds = f->counts };
+                                   .share = in_band, .adds = f->counts || f->total };
     if (f->words)
         return "words";
     if (kp_outlook_make(&ask, f->said, err) != KP_ENOTFOUND)
@@ -190,7 +193,7 @@ static const char *make(struct forecast *f, double *needs, double *has, struct k
 static void put_steps(struct forecast *f, struct kp_json *j)
 {
     double level = 0; /* of a counter, when it was heard last */
-    for (size_t i = f->n; f->counts && i-- > 0;)
+    for (size_t i = f->n; f->counts && !f->total && i-- > 0;)
         if (isfinite(f->level[i])) {
             level = f->level[i];
             break;
@@ -212,7 +215,7 @@ static void put_steps(struct forecast *f, struct kp_json *j)
 
 enum kp_code kp_route_forecast(struct kp_request *r, struct kp_err *err)
 {
-    struct forecast f = { .r = r };
+    struct forecast f = { .r = r, .total = kp_arg_int(r, "total") };
     double needs, has;
     if (find_signal(&f, kp_arg_text(r, "path"), err) || read_steps(&f, err) || read_known(&f, err))
         return err->code;

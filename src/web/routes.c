@@ -45,6 +45,7 @@ PARAMS forecast_params[] = {
     PATH_REQUIRED,
     { .name = "horizon", .type = KP_PARAM_DURATION, .min = 300 * KP_SECOND, .max = 14 * 86400 * KP_SECOND, .standard = 86400 * KP_SECOND },
     { .name = "step", .type = KP_PARAM_DURATION, .min = 300 * KP_SECOND, .max = 6 * 3600 * KP_SECOND },
+    { .name = "total", .type = KP_PARAM_BOOL },
     END,
 };
 PARAMS pull_params[] = {

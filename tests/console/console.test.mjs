@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each page of the console, in Debian's Chromium, on a node that reads real machines.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
@@ -162,6 +162,25 @@ test("a chart's address holds its period; it zooms, is live again, and becomes a
   const sheet = await fetch(await v.page.getByLabel("Address").inputValue(), { headers: { Authorization: `Bearer ${node.token}` } });
   assert.match(await sheet.text(), /^path,from,to,n,bad,min,mean,max\r\n"eindhoven/);
   assert.deepEqual(v.problems, []);
+});
+test("a chart forecasts where there is history enough, and says how much it takes where there is not", async () => {
+  const v = await visit(browser, node), day = 86400e3, now = Date.now(), rows = [];
+  for (let at = now - 14 * day; at < now; at += 1800e3) rows.push(`${new Date(at).toISOString()},${new Date(at).getUTCHours() < 12 ? 20 : 60}`);
+  await node.post("seasons/tank/level 20");
+  const file = join(node.folder, "past.csv");
+  writeFileSync(file, "time,level\n" + rows.join("\n"));
+  node.cli("import", file, "--at", "seasons/tank");
+  await v.go(`#/chart?s=${at("seasons/tank/level")}&from=-24h`);
+  await v.page.locator(".plot canvas").waitFor();
+  const plain = await v.page.locator(".u-over").boundingBox();
+  await v.page.getByRole("button", { name: "Forecast", exact: true }).click();
+  await v.page.waitForURL(/forecast=1/);
+  await until("a band in the legend", async () => {
+    await v.page.mouse.move(plain.x + plain.width * (0.9 + Math.random() / 50), plain.y + 60);
+    return /level\D*\d+.*…/.test(await v.page.locator(".legend").textContent());
+  });
+  await v.go(`#/chart?s=${at(mill + "/Spindle/Load")}&from=-24h&forecast=1`);
+  await v.page.getByText(/to look 12 h ahead takes \d.* days of history; there are 0/).waitFor();
 });
 test("SQL is read, shown as a table and as a chart; a mistake is told", async () => {
   const v = await visit(browser, node);

@@ -14,6 +14,7 @@ const pages = {
   alarms: "#/alarms", history: "#/alarms/history", rules: "#/alarms/rules", delivery: "#/alarms/delivery", audit: "#/audit", users: "#/users", account: "#/account", totp: "#/account",
   security: "#/security", findings: "#/security/findings", inventory: "#/security/inventory", feeds: "#/security/feeds", sharing: "#/security/sharing",
   floor: "#/floor", stops: "#/stops", tablet: `#/tablet/${at}`, wall: "#/wall",
+  forecast: "#/chart?s=eindhoven%2Fhall1%2FMeter%2Fpower&from=-7d&forecast=1",
   month: "#/chart?s=eindhoven%2Fhall1%2FMeter%2Fpower&from=-30d",
 };
 const looks = [["light", "en", 1280, 800], ["dark", "nl", 1280, 800], ["light", "nl", 360, 740], ["dark", "en", 360, 740]];

@@ -113,6 +113,27 @@ static void of_several_signals_the_busiest_counts(void **state)
     assert_state("idle", t + 4);
 }
 
+static void a_rule_that_was_fixed_counts_before_one_that_was_learnt(void **state)
+{
+    (void)state;
+    kp_signal power = mill("learn; running>=1000,800; idle"), channel = teller("hall/mill/channel2", "running=1; stopped=2; idle");
+    int64_t t = now();
+    hear(1, power, t, 5000);
+    assert_state(NULL, 0);
+    hear(1, channel, t + 1, 2);
+    assert_state("stopped", t + 1);
+    hear(1, power, t + 2, 10);
+    hear(1, power, t + 3, 5000);
+    assert_state("stopped", t + 1);
+    struct kp_signal_info info = *kp_model_signal(model, channel);
+    info.states = NULL;
+    kp_model_put_signal(model, &info, &err);
+    hear(1, power, t + 4, 900); /* lasts down to 800 */
+    assert_state("running", t + 1);
+    hear(1, power, now() + 5, 700);
+    assert_state("idle", now() + 5);
+}
+
 static void a_state_that_must_hold_counts_from_when_it_began(void **state)
 {
     (void)state;
@@ -210,6 +231,7 @@ int main(void)
         BY_HAND(the_role_state_needs_no_rule),
         BY_HAND(a_bad_value_and_a_lost_link_end_the_state),
         BY_HAND(of_several_signals_the_busiest_counts),
+        BY_HAND(a_rule_that_was_fixed_counts_before_one_that_was_learnt),
         BY_HAND(a_state_that_must_hold_counts_from_when_it_began),
         BY_HAND(a_state_goes_on_over_a_restart),
         BY_HAND(one_made_by_hand_is_left_alone),

@@ -41,7 +41,7 @@ static void check_running(const char *rule, const char *text, const char *path)
     struct kp_state_rule *r = kp_state_rule_new(rule, &err);
     struct kp_value v = { .type = KP_STRING, .len = (uint32_t)strlen(text), .data = text };
     assert_non_null(r);
-    if (kp_state_rule_apply(r, &v, 0, NULL) != KP_STATE_RUNNING)
+    if (kp_state_rule_apply(r, &v, 0, NULL, KP_STATE_UNKNOWN) != KP_STATE_RUNNING)
         fail_msg("%s: '%s' does not say running by '%s'", path, text, rule ? rule : "");
     kp_state_rule_free(r);
 }

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KOPPEL_WATCH_CYCLE_PRIVATE_H
+#define KOPPEL_WATCH_CYCLE_PRIVATE_H
+/* What cycle.c (judging) and cycle_keep.c (keeping) share. */
+#include "watch/cycle.h"
+
+enum {
+    PARTS = KP_CYCLE_PARTS,
+    KINDS = KP_CYCLE_KINDS,
+    LEARN = KP_CYCLE_LEARN,
+    SAMPLES = 1024 /* of a channel in a cycle; when there are more, neighbours become one */
+};
+#define CYCLE_CREPT    12.0 /* spreads in all that are not usual */
+#define CYCLE_FARTHEST 1e30
+
+/* A number of each cycle, by its logarithm: where it is usually, as a band, for tools wear and are
+ * replaced, and how far it has crept out of that lately. */
+struct measure {
+    double learnt, low, high, spread, now, up, down;
+};
+struct course {               /* of a channel */
+    double near, near_spread; /* the distance to the mean, usually */
+    double mean[PARTS], spread[PARTS];
+};
+struct head {           /* of a kind */
+    uint64_t key, used; /* used: by the count of cycles; 0: none is kept here */
+    uint32_t known, odd, late,
+        usual; /* cycles learnt; in a row: run differently, of other length */
+    uint64_t alarm;
+    struct measure duration, energy;
+};
+struct kind {
+    struct head is;
+    double *lesson; /* LEARN rows while it learns: duration, energy, the parts of each channel */
+    struct course *course;
+};
+struct sample {
+    double at, value; /* s since the begin */
+};
+struct channel { /* of the cycle that runs */
+    size_t n;
+    struct sample sample[SAMPLES];
+};
+struct kp_cycles {
+    unsigned channels;
+    uint64_t clock, last_key;
+    int64_t last_end;
+    double last_duration; /* s */
+    bool runs, first;
+    uint64_t key;
+    int64_t begin;
+    struct channel *channel;
+    struct kind kind[KINDS];
+};
+
+/* Numbers of a row: duration, energy, the parts of each channel. */
+size_t cycle_width(const struct kp_cycles *);
+/* The kind, or the one not seen for longest. */
+struct kind *cycle_find(struct kp_cycles *, uint64_t key);
+/* The same, made when it is new; NULL: out of memory, so that this cycle is not learnt. */
+struct kind *cycle_meet(struct kp_cycles *, uint64_t key);
+void cycle_forget(struct kind *);
+#endif
