@@ -37,6 +37,8 @@ static enum kp_code read_object(const json_t *o, struct observe_settings *s, str
         take_text(o, "syslogFile", s->syslog_file, sizeof s->syslog_file, err) ||
         take_text(o, "syslog", s->syslog, sizeof s->syslog, err))
         return err->code;
+    if (kp_inputs_check(s->syslog, err))
+        return err->code;
     s->sightings = (enum observe_sightings)sightings;
     if ((*s->eve && *s->eve != '/') || (*s->syslog_file && *s->syslog_file != '/'))
         return kp_fail(err, KP_EINVALID, "%s: must be a whole path, from / on",
