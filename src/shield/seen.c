@@ -11,7 +11,7 @@
 
 #include "core/ban.h"
 
-enum { PLACES = 2 * KP_SEEN_WAITING };
+enum { PLACES = 2 * KP_SEEN_WAITING, SENTENCE = 600 };
 _Static_assert((KP_SEEN_WAITING & (KP_SEEN_WAITING - 1)) == 0, "a ring by a mask");
 
 const char *const kp_seen_words[] = { "login",       "login-failed", "refused", "connection",
@@ -302,7 +302,7 @@ static void tell_device(const struct kp_seen *s, const char *what, char *out, si
              or(kp_seen_text(s, KP_SEEN_VERSION), ""));
 }
 
-void kp_seen_tell(const struct kp_seen *s, char *out, size_t size)
+static void tell(const struct kp_seen *s, char *out, size_t size)
 {
     const char *from = or(kp_seen_text(s, KP_SEEN_FROM), "this machine"),
                *user = or(kp_seen_text(s, KP_SEEN_USER), "somebody"),
@@ -342,5 +342,11 @@ void kp_seen_tell(const struct kp_seen *s, char *out, size_t size)
     default:
         tell_other(s, out, size);
     }
-    kp_utf8_trim(out);
+}
+
+void kp_seen_tell(const struct kp_seen *s, char *out, size_t size)
+{
+    char raw[SENTENCE]; /* its words may be cut within a character */
+    tell(s, raw, sizeof raw);
+    kp_utf8_clean(out, size, raw, strlen(raw));
 }

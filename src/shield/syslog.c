@@ -170,8 +170,8 @@ static void take_addresses(struct kp_event *e, const char *text)
         if (len > 2 && kp_event_address(text, len, first ? e->from : e->to))
             e->o.text[first ? KP_SEEN_FROM : KP_SEEN_TO] = first ? e->from : e->to;
         text += n ? n : 1;
-        if (n && isalnum((unsigned char)*text)) /* a part of a longer word */
-            text += strcspn(text, " ");
+        while (n && isalnum((unsigned char)*text)) /* it was the beginning of a word */
+            text++;
     }
 }
 
