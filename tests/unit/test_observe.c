@@ -158,7 +158,7 @@ static void what_is_seen_is_found_by_patterns_of_the_standard(void **state)
     (void)state;
     static const struct kp_observed events[] = {
         { .kind = KP_SEEN_COUPLING, .to_port = 502, .text = { [KP_SEEN_TO] = "203.0.113.9", [KP_SEEN_PROTOCOL] = "modbus", [KP_SEEN_COUPLED] = "press", [KP_SEEN_DOMAIN] = "plc.example" } },
-        { .kind = KP_SEEN_LOGIN_FAILED, .text = { [KP_SEEN_FROM] = "2001:db8::7", [KP_SEEN_USER] = "admin" } },
+        { .kind = KP_SEEN_LOGIN_FAILED, .at = KIT_NOW, .text = { [KP_SEEN_FROM] = "2001:db8::7", [KP_SEEN_USER] = "admin" } },
         { .kind = KP_SEEN_CERTIFICATE, .text = { [KP_SEEN_COUPLED] = "mill", [KP_SEEN_PRINT] = "AB:AB:ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB" } },
         { .kind = KP_SEEN_FILE, .text = { [KP_SEEN_HASH] = "0123456789abcdef0123456789ABCDEF", [KP_SEEN_FILE_NAME] = "x.exe", [KP_SEEN_SOURCE] = "eve" } },
         { .kind = KP_SEEN_DEVICE, .text = { [KP_SEEN_SOFTWARE] = "S7-1500", [KP_SEEN_VENDOR] = "Siemens", [KP_SEEN_VERSION] = "V2.8" } },
@@ -176,6 +176,8 @@ static void what_is_seen_is_found_by_patterns_of_the_standard(void **state)
         { 0, false, "[ipv6-addr:value = '203.0.113.9']" },
         { 1, true, "[ipv6-addr:value = '2001:db8::7'] AND [user-account:user_id = 'admin']" },
         { 1, true, "[network-traffic:src_ref.value = '2001:db8::7' AND network-traffic:protocols[0] = 'ipv6']" },
+        { 1, true, "[user-account:user_id = 'admin'] START t'2026-11-24T10:00:00Z' STOP t'2026-11-24T10:00:01Z'" },
+        { 1, false, "[user-account:user_id = 'admin'] START t'2026-11-24T10:00:01Z' STOP t'2026-11-24T11:00:00Z'" },
         { 2, true, "[x509-certificate:hashes.'SHA-256' = 'abababababababababababababababababababababababababababababababab']" },
         { 3, true, "[file:hashes.MD5 = '0123456789abcdef0123456789abcdef' AND file:name = 'x.exe']" },
         { 4, true, "[software:name = 'S7-1500' AND software:vendor = 'Siemens' AND software:version = 'V2.8']" },
