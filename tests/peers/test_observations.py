@@ -241,6 +241,7 @@ def test_a_prepared_sighting_reaches_the_centre_when_a_person_sends_it(region, t
     region.factory.cli("observations", "set", "--eve", eve)
     s = wait_for(lambda: hit(region.factory, region.known)["sighting"], 20, "the sighting")
     assert s["state"] == "prepared" and not region.told()
+    wait_for(lambda: [x["count"] for x in region.factory.json("sightings")["sightings"]] == [2], 30, "both are counted in it")
     region.factory.cli("sightings", "send", s["id"], "--to", "centre")
     told = wait_for(region.told, 30, "the sighting at the centre")[0]
     assert told["sighting_of_ref"] == region.known["id"] and told["count"] == 2 and told["first_seen"] <= told["last_seen"]

@@ -604,8 +604,8 @@ static void what_is_prepared_is_counted_on_and_what_has_gone_is_not_told_again(v
     assert_int_equal(number(g, "select count from sighting"), 1);
     for (int i = 0; i < 5; i++)
         sees(g, "203.0.113.7");
-    assert_int_equal(number(g, "select count from sighting"), 1); /* written each minute at most */
-    pass(g, 61);
+    assert_int_equal(number(g, "select count from sighting"), 1); /* not written each time */
+    pass(g, KP_HIT_PREPARED_AGAIN_S + 1);
     observing_turn(g->o, 0);
     assert_int_equal(number(g, "select count(*) from sighting"), 1);
     assert_int_equal(number(g, "select count from sighting"), 6);
