@@ -27,10 +27,11 @@ static enum kp_code read_object(const json_t *o, struct observe_settings *s, str
 {
     static const char *const known[] = { "watch", "sightings", "feed", "eve", "syslogFile", "syslog",
                                          NULL };
+    const json_t *said = json_object_get(o, "sightings");
     int sightings = SIGHTINGS_ASK;
     *s = (struct observe_settings){ .watch = true };
     if (kp_members_known(o, "body", known, err) || kp_member_truth(o, "body", "watch", &s->watch, err) ||
-        (json_is_string(json_object_get(o, "sightings")) &&
+        (said && !json_is_null(said) &&
          kp_member_choice(o, "body", "sightings", sightings_words, &sightings, err)) ||
         take_text(o, "feed", s->feed, sizeof s->feed, err) ||
         take_text(o, "eve", s->eve, sizeof s->eve, err) ||
