@@ -30,6 +30,8 @@ static enum kp_code read_object(const json_t *o, struct observe_settings *s, str
     const json_t *said = json_object_get(o, "sightings");
     int sightings = SIGHTINGS_ASK;
     *s = (struct observe_settings){ .watch = true };
+    if (json_is_string(said) && !json_string_length(said))
+        return kp_fail(err, KP_EINVALID, "sightings: must be ask, send or off");
     if (kp_members_known(o, "body", known, err) || kp_member_truth(o, "body", "watch", &s->watch, err) ||
         (said && !json_is_null(said) &&
          kp_member_choice(o, "body", "sightings", sightings_words, &sightings, err)) ||
