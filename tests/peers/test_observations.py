@@ -8,6 +8,7 @@ import pytest
 import requests
 from conftest import Node, wait_for
 from stix_kit import TLP, Member, bundle, indicator
+from test_listen import Lan
 from web_client import Api
 
 
@@ -294,3 +295,37 @@ def test_what_is_red_and_devices_that_are_secret_are_not_told_to_tokens(node, tm
     assert not api.ok("GET", "hits")["hits"]
     wait_for(lambda: alarms(node, "Nobody shall know"), 20, "the alarm inside")
     assert not [a for a in api.ok("GET", "alarms")["alarms"] if "Nobody" in a["text"]]
+
+
+def test_who_comes_from_other_machines_and_what_changes_here_is_seen(node, tmp_path, free_port):
+    node.start()
+    lan = Lan(node, free_port, tmp_path)
+    known = [indicator("Connects", pattern="[network-traffic:src_ref.value = '127.0.0.5' AND network-traffic:dst_port = %d]" % free_port),
+             indicator("Old firmware", pattern="[software:vendor = 'Cogs' AND software:version = '1.0']"),
+             indicator("Guesses", pattern="[x-koppel-event:kind = 'login-failed'] REPEATS 6 TIMES WITHIN 600 SECONDS")]
+    knows(node, tmp_path, *known)
+    assert lan.ask(source="127.0.0.5")[0] == 200
+    h = hit(node, known[0])
+    assert (h["thing"], h["kind"], h["from"]) == ("127.0.0.5", "connection", "127.0.0.5")
+    assert requests.get(node.url + "/api/v1/signals", headers={"Authorization": "Bearer none"}, timeout=20).status_code == 401
+    assert "GET /api/v1/signals" in seen(node, "refused", **{"from": "127.0.0.1"})["detail"]
+    node.cli("token", "add", "reader")
+    assert "POST /api/v1/tokens" in seen(node, "change", user="local")["detail"]
+    devices = tmp_path / "devices.csv"
+    devices.write_text("id,manufacturer,product,firmware\nhall/press,Cogs,Presser,2.0\n")
+    node.cli("inventory", "import", devices)
+    assert seen(node, "device", vendor="Cogs")["software"] == "Presser"
+    devices.write_text("id,manufacturer,product,firmware\nhall/press,Cogs,Presser,1.0\n")
+    node.cli("inventory", "import", devices)
+    assert hit(node, known[1])["thing"] == "hall/press"
+    for _ in range(5):
+        fails_to_log_in(node)
+    assert not [x for x in node.json("observations", "hits")["hits"] if x["indicator"] == known[2]["id"]]
+    fails_to_log_in(node)
+    assert hit(node, known[2])["thing"] == "127.0.0.1"
+    listed = node.json("observations", "list", "--address", "127.0.0.1", "--stix")
+    assert {o["kind"] for o in listed["observations"]} >= {"refused", "login-failed"}
+    assert all(x["objects"][0]["type"] == "observed-data" for x in listed["observations"])
+    first = node.json("observations", "list", "--limit", "2")
+    assert len(first["observations"]) == 2 and first["next"] == first["observations"][-1]["id"]
+    assert "indicators watched" in node.cli("observations").stdout and "Old firmware" in node.cli("observations", "hits").stdout
