@@ -188,7 +188,8 @@ static void take_url(struct kp_event *e, const char *text)
 /* "for invalid user NAME from", "user=NAME", "user NAME". */
 static void take_user(struct kp_event *e, const char *text)
 {
-    static const char *const before[] = { "invalid user ", " user=", "user ", "password for ", "Accepted publickey for " };
+    static const char *const before[] = { "invalid user ", " user=", "user ", "password for ",
+                                          "Accepted publickey for " };
     for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
         const char *at = strstr(text, before[i]);
         size_t n = at ? strcspn(at + strlen(before[i]), " ,;\t\"'") : 0;

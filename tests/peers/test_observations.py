@@ -8,6 +8,7 @@ import pytest
 import requests
 from conftest import Node, wait_for
 from stix_kit import TLP, Member, bundle, indicator
+from test_dsp import Company
 from test_listen import Lan
 from web_client import Api
 
@@ -329,3 +330,17 @@ def test_who_comes_from_other_machines_and_what_changes_here_is_seen(node, tmp_p
     first = node.json("observations", "list", "--limit", "2")
     assert len(first["observations"]) == 2 and first["next"] == first["observations"][-1]["id"]
     assert "indicators watched" in node.cli("observations").stdout and "Old firmware" in node.cli("observations", "hits").stdout
+
+
+def test_a_partner_that_asks_is_seen_by_his_name(tmp_path):
+    provider, consumer = Company(tmp_path / "provider"), Company(tmp_path / "consumer")
+    provider.knows("buyer", consumer)
+    consumer.knows("maker", provider)
+    known = indicator("A partner in trouble", pattern="[x-koppel-event:kind = 'partner' AND x-koppel-event:partner = 'buyer']")
+    knows(provider.node, tmp_path, known)
+    consumer.api.ok("GET", "partners/maker/catalogue")
+    h = hit(provider.node, known)
+    assert (h["thing"], h["partner"], h["from"]) == ("buyer", "buyer", "127.0.0.1")
+    assert "Ask the partner" in wait_for(lambda: alarms(provider.node, "A partner in trouble"), 20, "the alarm")[0]["text"]
+    provider.node.stop()
+    consumer.node.stop()
