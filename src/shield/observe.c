@@ -7,7 +7,7 @@
 
 #include "core/ban.h"
 
-enum { WAIT_MS = 500 };
+enum { WAIT_MS = 1000 };
 #define SWEEP_EVERY (5 * KP_SECOND)
 
 struct observing *observing_new(struct kp_shield *s)

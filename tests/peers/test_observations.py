@@ -190,6 +190,10 @@ def test_syslog_is_off_until_it_is_switched_on_and_then_heard_both_ways(node, tm
         counted = f"<38>1 {at} bastion sshd 99 - [x@1 y=\"]\"] {text}"
         s.sendall(f"{len(counted)} {counted}".encode())
         assert hit(node, known)["what"].startswith("syslog: log from 203.0.113.77")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(b"<38>1 - h app - - - \x1b[2J gone from 203.0.113.78", ("127.0.0.1", free_port))
+    assert "\x1b" in seen(node, "log", **{"from": "203.0.113.78"})["detail"]  # as it came; a terminal is not told
+    assert "\x1b" not in node.cli("observations").stdout
     o = seen(node, "log", user="root")
     assert o["from"] == "203.0.113.77" and "bastion sshd: Failed password" in o["detail"]
 
