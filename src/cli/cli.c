@@ -538,7 +538,7 @@ static const struct kp_flag observations_flags[] = {
     { "stix", NULL, "with list --json: as objects of STIX too" },
     { "open", NULL, "with hits: those with an alarm that is not over" },
     { "comment", "TEXT", "with ignore, mind: why" },
-    { "watch", "yes|no", "with set: whether what is seen is held against indicators" },
+    { "watch", "true|false", "with set: whether what is seen is held against indicators" },
     { "sightings", "ask|send|off", "with set: prepared for you, sent at once, or none (ask)" },
     { "feed", "FEED", "with set: where sightings go; - = to the feed that brought the indicator" },
     { "eve", "PATH", "with set: a file or folder of EVE JSON lines (Suricata) or Zeek's JSON logs to read along; - = none" },

@@ -61,23 +61,32 @@ static int list(struct kp_cli *c)
     return kp_client_list(c, j, print_seen, &err);
 }
 
+/* "alarm, sighting 3 prepared" */
+static void became(const json_t *hit, char *out, size_t size)
+{
+    const json_t *sighting = json_object_get(hit, "sighting");
+    char told[60] = "";
+    const char *alarm = json_is_true(json_object_get(hit, "ignored"))      ? "ignored"
+                        : json_is_integer(json_object_get(hit, "alarm")) ? "alarm"
+                                                                           : "";
+    if (json_is_object(sighting))
+        snprintf(told, sizeof told, "sighting %" PRId64 " %.20s", kp_integer(sighting, "id"),
+                 kp_text(sighting, "state"));
+    snprintf(out, size, "%s%s%s", alarm, *alarm && *told ? ", " : "", told);
+}
+
 static void print_hits(const struct kp_cli *c, const json_t *j)
 {
-    static const char *const head[] = { "number", "count", "last", "thing", "indicator", "from", "" };
+    static const char *const head[] = { "number", "count", "last", "thing", "indicator", "from", "became" };
     struct kp_table t = { 0 };
     json_t *h;
     size_t i;
     json_array_foreach(json_object_get(j, "hits"), i, h)
     {
-        const json_t *sighting = json_object_get(h, "sighting");
-        char number[24], count[24], state[200];
+        char number[24], count[24], state[120];
         snprintf(number, sizeof number, "%" PRId64, kp_integer(h, "id"));
         snprintf(count, sizeof count, "%" PRId64, kp_integer(h, "count"));
-        snprintf(state, sizeof state, "%s%s%s %" PRId64, json_is_true(json_object_get(h, "ignored")) ? "ignored " : "",
-                 json_is_integer(json_object_get(h, "alarm")) ? "alarm " : "",
-                 kp_text(sighting, "state"), kp_integer(sighting, "id"));
-        if (!json_is_object(sighting))
-            state[strcspn(state, "0")] = 0;
+        became(h, state, sizeof state);
         kp_table_row(&t, 7,
                      (const char *[]){ number, count, kp_text(h, "last"), kp_text(h, "thing"),
                                        kp_text(h, "name"), kp_text(h, "source"), state });
@@ -127,8 +136,9 @@ static int set(struct kp_cli *c)
         json_object_set_new(j, "watch", json_string(kp_flag(c, "watch")));
     for (size_t i = 0; j && i < SETTINGS; i++) {
         const char *value = kp_flag(c, settings[i].flag);
+        bool none = value && (!*value || strcmp(value, "-") == 0);
         if (value)
-            json_object_set_new(j, settings[i].key, *value && strcmp(value, "-") != 0 ? json_string(value) : json_null());
+            json_object_set_new(j, settings[i].key, none ? json_null() : json_string(value));
         any |= value != NULL;
     }
     if (!j || !any)

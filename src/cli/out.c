@@ -45,13 +45,23 @@ size_t kp_text_width(const char *text)
     return n;
 }
 
+/* What others wrote may hold orders to the terminal. */
+static char *cell(const char *text)
+{
+    char *copy = kp_strdup(text ? text : "");
+    for (char *p = copy; p && *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = ' ';
+    return copy;
+}
+
 void kp_table_row(struct kp_table *t, size_t columns, const char *const *cells)
 {
     t->columns = columns;
     if (!kp_grow(&t->cell, &t->capacity, (t->n + 1) * columns, sizeof *t->cell))
         return;
     for (size_t i = 0; i < columns; i++)
-        t->cell[t->n * columns + i] = kp_strdup(cells[i] ? cells[i] : "");
+        t->cell[t->n * columns + i] = cell(cells[i]);
     t->n++;
 }
 

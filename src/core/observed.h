@@ -35,7 +35,7 @@ enum kp_observed_text {
     KP_SEEN_USER,
     KP_SEEN_DOMAIN,
     KP_SEEN_URL,
-    KP_SEEN_PRINT,   /* SHA-256 of a certificate, hex, in any case, colons allowed */
+    KP_SEEN_PRINT,   /* SHA-256 or SHA-1 of a certificate, hex, in any case, colons allowed */
     KP_SEEN_COUPLED, /* the coupling's name */
     KP_SEEN_BY,      /* the partner's name */
     KP_SEEN_VENDOR,

@@ -120,6 +120,7 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
     node->discover = kp_discover_new(node->clock);
     if (!node->discover)
         return kp_fail(err, KP_ENOMEM, "out of memory");
+    kp_discover_tell(node->discover, node->hub);
     char profiles[KP_PATH_MAX];
     snprintf(profiles, sizeof profiles, "%s/profiles", node->dir);
     kp_profiles_folder(profiles);

@@ -262,12 +262,12 @@ static kp_asset asset_of(struct observing *o, const struct hit *h)
 
 static void raise_alarm(struct observing *o, struct writing *w, struct kp_err *err)
 {
-    char text[TEXT], key[40];
+    char raw[2 * TEXT], text[TEXT], key[40];
     const struct hit *h = w->hit;
     bool red = w->tlp >= KP_TLP_RED; /* then a message about it says only that there is something */
-    snprintf(text, sizeof text, "%.100s%s: indicator '%.50s' of %.40s. %s", h->what ? h->what : h->thing,
+    snprintf(raw, sizeof raw, "%.100s%s: indicator '%.50s' of %.40s. %s", h->what ? h->what : h->thing,
              w->many ? " (and others)" : "", w->name, w->source, advice(h->kind));
-    kp_utf8_trim(text);
+    kp_utf8_clean(text, sizeof text, raw, strlen(raw));
     snprintf(key, sizeof key, "indicator %lld", (long long)w->row);
     struct shield_alarm a = { .asset = w->many ? 0 : asset_of(o, h),
                               .label = red ? KP_SECRET : KP_INHERIT,

@@ -154,6 +154,7 @@ static enum kp_code note_version(struct kp_db *db, struct device_put *p, const s
     kp_bind_int(s, 6, expected);
     kp_bind_text(s, 7, p->who);
     p->unexpected = !expected;
+    p->other = old != NULL;
     snprintf(p->old, sizeof p->old, "%s", old ? old : "");
     return kp_run(s, err);
 }

@@ -147,6 +147,23 @@ static enum kp_code write_all(struct kp_db *db, void *arg, struct kp_err *err)
     return t->whole || t->bom ? drop_others(db, t, err) : KP_OK;
 }
 
+/* New devices, and firmware that is another one. */
+static void observe(const struct taking *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        const struct device_put *p = &t->put[i];
+        if (!p->made && !p->other)
+            continue;
+        kp_hub_observe(t->s->hub, &(struct kp_observed){ .kind = p->made ? KP_SEEN_DEVICE : KP_SEEN_FIRMWARE,
+                                                         .asset = p->asset,
+                                                         .text = { [KP_SEEN_VENDOR] = p->field[FIELD_MANUFACTURER],
+                                                                   [KP_SEEN_SOFTWARE] = p->field[FIELD_PRODUCT],
+                                                                   [KP_SEEN_VERSION] = p->field[FIELD_FIRMWARE],
+                                                                   [KP_SEEN_CPE] = p->field[FIELD_CPE],
+                                                                   [KP_SEEN_DETAIL] = p->name } });
+    }
+}
+
 static enum kp_code raise_alarms(struct taking *t, struct kp_err *err)
 {
     for (size_t i = 0; i < t->n && !err->code; i++) {
@@ -165,7 +182,9 @@ static enum kp_code raise_alarms(struct taking *t, struct kp_err *err)
 /* `work` held. */
 static enum kp_code finish(struct taking *t, struct kp_err *err)
 {
-    if (!kp_store_do(t->s->store, write_all, t, err) && !raise_alarms(t, err) &&
+    if (!kp_store_do(t->s->store, write_all, t, err))
+        observe(t);
+    if (!err->code && !raise_alarms(t, err) &&
         (t->made || t->changed || t->removed))
         findings_devices_changed(t->s, err);
     return err->code;

@@ -82,6 +82,7 @@ struct device_put {
     int64_t weight;                   /* -1: as it is */
     int64_t now;
     bool changed, unexpected, made; /* out */
+    bool other;                     /* out: the firmware is another one than it was */
     char old[DEVICE_TEXT];          /* out: the firmware before an unexpected change */
 };
 enum kp_code device_put(struct kp_db *, struct device_put *, struct kp_err *);

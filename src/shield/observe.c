@@ -7,7 +7,7 @@
 
 #include "core/ban.h"
 
-enum { WAIT_MS = 500 };
+enum { WAIT_MS = 1000 };
 #define SWEEP_EVERY (5 * KP_SECOND)
 
 struct observing *observing_new(struct kp_shield *s)
@@ -20,9 +20,11 @@ struct observing *observing_new(struct kp_shield *s)
     pthread_mutex_init(&o->lock, NULL);
     o->queue = kp_seen_new(s->clock);
     o->list = kp_watchlist_new();
+    o->inputs = kp_inputs_new(s->store, s->clock, (struct kp_observer){ o->queue, kp_seen_put },
+                              (struct kp_observer){ o->queue, kp_seen_offer });
     atomic_store(&o->renew, true);
     atomic_store(&o->settings_changed, true);
-    if (o->queue && o->list)
+    if (o->queue && o->list && o->inputs)
         return o;
     observing_free(o);
     return NULL;
@@ -37,6 +39,7 @@ void observing_free(struct observing *o)
         kp_free(o->hit[i].fields);
     }
     kp_watchlist_free(o->list);
+    kp_inputs_free(o->inputs);
     kp_seen_free(o->queue);
     pthread_mutex_destroy(&o->lock);
     kp_free(o);
@@ -83,7 +86,11 @@ static void refresh(struct observing *o)
         pthread_mutex_lock(&o->lock);
         o->settings = s;
         pthread_mutex_unlock(&o->lock);
+        const struct kp_inputs_settings inputs = { s.eve, s.syslog_file, s.syslog };
+        if (!atomic_load(&o->stopping) && kp_inputs_set(o->inputs, &inputs, &err))
+            kp_warn("shield", "what others see cannot be read", "why=%s", kp_log_quote(err.text));
     }
+    err = (struct kp_err){ 0 };
     if (indicators_renew(o, &err))
         kp_warn("shield", "the indicators cannot be read", "why=%s", kp_log_quote(err.text));
 }
@@ -121,6 +128,7 @@ static void *run(void *arg)
     struct observing *o = arg;
     while (!atomic_load(&o->stopping))
         observing_turn(o, WAIT_MS);
+    kp_inputs_stop(o->inputs);
     while (observing_turn(o, 0)) /* what was seen while it stopped */
         ;
     return NULL;

@@ -12,7 +12,7 @@ enum {
     KP_HIT_ALARMS_MAX = 10,      /* open alarms of one indicator; one more stands for all others */
     KP_HIT_QUIET_S = 3600,       /* an alarm is over when nothing was seen for so long */
     KP_HIT_TELL_AGAIN_S = 3600,  /* a sighting of the same again not before this */
-    KP_HIT_PREPARED_AGAIN_S = 60 /* the count of one that is only prepared is written not before this */
+    KP_HIT_PREPARED_AGAIN_S = 10 /* the count of one that is only prepared is written not before this */
 };
 
 struct kp_observations_search {

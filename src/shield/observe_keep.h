@@ -3,6 +3,7 @@
 #define KOPPEL_SHIELD_OBSERVE_KEEP_H
 /* For observe.c (the thread), indicators.c (which patterns are watched), hit.c and hit_show.c (what
  * was met), observe_settings.c. */
+#include "shield/inputs.h"
 #include "shield/keep.h"
 #include "shield/observe.h"
 #include "shield/seen.h"
@@ -38,6 +39,7 @@ struct observing {
     struct kp_shield *shield;
     struct kp_seen_queue *queue;
     struct kp_watchlist *list;
+    struct kp_inputs *inputs;
     pthread_t thread;
     bool running;
     atomic_bool stopping, renew, settings_changed;

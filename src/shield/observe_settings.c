@@ -27,15 +27,20 @@ static enum kp_code read_object(const json_t *o, struct observe_settings *s, str
 {
     static const char *const known[] = { "watch", "sightings", "feed", "eve", "syslogFile", "syslog",
                                          NULL };
+    const json_t *said = json_object_get(o, "sightings");
     int sightings = SIGHTINGS_ASK;
     *s = (struct observe_settings){ .watch = true };
+    if (json_is_string(said) && !json_string_length(said))
+        return kp_fail(err, KP_EINVALID, "sightings: must be ask, send or off");
     if (kp_members_known(o, "body", known, err) || kp_member_truth(o, "body", "watch", &s->watch, err) ||
-        (json_is_string(json_object_get(o, "sightings")) &&
+        (said && !json_is_null(said) &&
          kp_member_choice(o, "body", "sightings", sightings_words, &sightings, err)) ||
         take_text(o, "feed", s->feed, sizeof s->feed, err) ||
         take_text(o, "eve", s->eve, sizeof s->eve, err) ||
         take_text(o, "syslogFile", s->syslog_file, sizeof s->syslog_file, err) ||
         take_text(o, "syslog", s->syslog, sizeof s->syslog, err))
+        return err->code;
+    if (kp_inputs_check(s->syslog, err))
         return err->code;
     s->sightings = (enum observe_sightings)sightings;
     if ((*s->eve && *s->eve != '/') || (*s->syslog_file && *s->syslog_file != '/'))

@@ -185,8 +185,7 @@ enum kp_code kp_observations_show(struct kp_shield *s, enum kp_recipient to,
     put_counts(s->observing, j);
     put_watch(s->observing, j);
     kp_json_key(j, "inputs");
-    kp_json_begin(j, '[');
-    kp_json_end(j, ']');
+    kp_inputs_show(s->observing->inputs, j);
     kp_json_end(j, '}');
     return err->code;
 }

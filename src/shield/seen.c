@@ -4,13 +4,14 @@
 #include "core/hash.h"
 #include "core/text.h"
 
+#include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/ban.h"
 
-enum { PLACES = 2 * KP_SEEN_WAITING };
+enum { PLACES = 2 * KP_SEEN_WAITING, SENTENCE = 600 };
 _Static_assert((KP_SEEN_WAITING & (KP_SEEN_WAITING - 1)) == 0, "a ring by a mask");
 
 const char *const kp_seen_words[] = { "login",       "login-failed", "refused", "connection",
@@ -89,6 +90,20 @@ static struct kp_seen *find(const struct kp_seen_queue *q, uint64_t hash, uint8_
     return s->hash == hash && s->o.kind == kind ? s : NULL;
 }
 
+/* Lower case without colons, as patterns have it. False: it is no number in hex. */
+static bool write_hex(char *text)
+{
+    char *to = text;
+    for (const char *p = text; *p; p++)
+        if (*p != ':') {
+            if (!isxdigit((unsigned char)*p))
+                return false;
+            *to++ = (char)tolower((unsigned char)*p);
+        }
+    *to = 0;
+    return to > text;
+}
+
 static struct kp_seen *copy(const struct kp_observed *o, uint64_t hash)
 {
     size_t size = sizeof(struct kp_seen);
@@ -105,6 +120,8 @@ static struct kp_seen *copy(const struct kp_observed *o, uint64_t hash)
         if (!n)
             continue;
         kp_utf8_clean(to, 3 * n + 1, o->text[i], n);
+        if ((i == KP_SEEN_PRINT || i == KP_SEEN_HASH) && !write_hex(to))
+            continue;
         s->o.text[i] = to;
         to += strlen(to) + 1;
     }
@@ -119,10 +136,8 @@ static bool enter(struct kp_seen_queue *q, const struct kp_observed *o, uint64_t
 {
     bool room = q->end - q->first < KP_SEEN_WAITING && q->bytes < KP_SEEN_BYTES;
     struct kp_seen *s = room ? copy(o, hash) : NULL;
-    if (!s) {
-        q->counts.lost++;
+    if (!s)
         return false;
-    }
     s->last = s->o.at;
     s->id = ++q->counts.seen;
     q->bytes += s->bytes;
@@ -132,9 +147,8 @@ static bool enter(struct kp_seen_queue *q, const struct kp_observed *o, uint64_t
     return true;
 }
 
-bool kp_seen_put(void *queue, const struct kp_observed *given)
+static bool put(struct kp_seen_queue *q, const struct kp_observed *given, bool again)
 {
-    struct kp_seen_queue *q = queue;
     struct kp_observed o = *given;
     uint64_t hash = hash_of(&o);
     o.at = o.at ? o.at : kp_utc(q->clock);
@@ -150,8 +164,19 @@ bool kp_seen_put(void *queue, const struct kp_observed *given)
         taken = enter(q, &o, hash);
     }
     q->counts.kinds[o.kind % KP_SEEN_KINDS] += taken;
+    q->counts.lost += !taken && !again;
     pthread_mutex_unlock(&q->lock);
     return taken;
+}
+
+bool kp_seen_put(void *queue, const struct kp_observed *o)
+{
+    return put(queue, o, false);
+}
+
+bool kp_seen_offer(void *queue, const struct kp_observed *o)
+{
+    return put(queue, o, true);
 }
 
 /* ---- going on ---- */
@@ -277,7 +302,7 @@ static void tell_device(const struct kp_seen *s, const char *what, char *out, si
              or(kp_seen_text(s, KP_SEEN_VERSION), ""));
 }
 
-void kp_seen_tell(const struct kp_seen *s, char *out, size_t size)
+static void tell(const struct kp_seen *s, char *out, size_t size)
 {
     const char *from = or(kp_seen_text(s, KP_SEEN_FROM), "this machine"),
                *user = or(kp_seen_text(s, KP_SEEN_USER), "somebody"),
@@ -295,9 +320,9 @@ void kp_seen_tell(const struct kp_seen *s, char *out, size_t size)
         snprintf(out, size, "%.60s connected to port %u of this node", from, s->o.to_port);
         break;
     case KP_SEEN_COUPLING:
-        snprintf(out, size, "the coupling %.100s %s to %.100s port %u", coupling,
+        snprintf(out, size, "the coupling %.100s %s to %.100s", coupling,
                  strcmp(detail, "tried") == 0 ? "tried to connect" : "connected",
-                 or(kp_seen_text(s, KP_SEEN_DOMAIN), or(kp_seen_text(s, KP_SEEN_TO), "")), s->o.to_port);
+                 or(kp_seen_text(s, KP_SEEN_DOMAIN), or(kp_seen_text(s, KP_SEEN_TO), "")));
         break;
     case KP_SEEN_CERTIFICATE:
         snprintf(out, size, "the coupling %.100s met the certificate %.80s", coupling, detail);
@@ -317,5 +342,11 @@ void kp_seen_tell(const struct kp_seen *s, char *out, size_t size)
     default:
         tell_other(s, out, size);
     }
-    kp_utf8_trim(out);
+}
+
+void kp_seen_tell(const struct kp_seen *s, char *out, size_t size)
+{
+    char raw[SENTENCE]; /* its words may be cut within a character */
+    tell(s, raw, sizeof raw);
+    kp_utf8_clean(out, size, raw, strlen(raw));
 }

@@ -34,6 +34,8 @@ struct kp_seen_queue *kp_seen_new(const struct kp_clock *); /* NULL: out of memo
 void kp_seen_free(struct kp_seen_queue *);
 /* From any thread, as struct kp_observer's. */
 bool kp_seen_put(void *queue, const struct kp_observed *);
+/* The same for who comes again with it: no room is no loss. */
+bool kp_seen_offer(void *queue, const struct kp_observed *);
 /* Up to KP_SEEN_BATCH, the oldest first, waiting up to timeout_ms. They stay the queue's: they are
  * among the recent ones from here on until others have come in their place, which is not before the
  * next call. */

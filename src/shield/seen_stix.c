@@ -7,7 +7,6 @@
 #include "core/hash.h"
 #include "shield/stix_object.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,20 +148,6 @@ static void traffic(struct making *m, int from, int to)
     put_text(m, list, &last, NULL, text_of(m, KP_SEEN_PROTOCOL));
 }
 
-/* Lower case without colons, as most write it. NULL: it is none. */
-static const char *hex_of(struct making *m, const char *text)
-{
-    char *out = text ? kp_arena_alloc(m->arena, strlen(text) + 1) : NULL;
-    size_t n = 0;
-    m->failed |= text && !out;
-    for (; out && *text; text++)
-        if (isxdigit((unsigned char)*text))
-            out[n++] = (char)tolower((unsigned char)*text);
-        else if (*text != ':')
-            return NULL;
-    return out && n ? out : NULL;
-}
-
 static void put_hash(struct making *m, int o, const char *hash)
 {
     size_t n = hash ? strlen(hash) : 0;
@@ -175,7 +160,7 @@ static void put_hash(struct making *m, int o, const char *hash)
 static void things(struct making *m)
 {
     int o;
-    const char *print = hex_of(m, text_of(m, KP_SEEN_PRINT)), *hash = hex_of(m, text_of(m, KP_SEEN_HASH)),
+    const char *print = text_of(m, KP_SEEN_PRINT), *hash = text_of(m, KP_SEEN_HASH),
                *file = text_of(m, KP_SEEN_FILE_NAME);
     simple(m, "user-account", "user_id", text_of(m, KP_SEEN_USER));
     simple(m, "domain-name", "value", text_of(m, KP_SEEN_DOMAIN));

@@ -55,7 +55,7 @@ struct stix_literal {
 };
 /* A time as STIX has it: RFC 3339, Z and T upper case. */
 bool stix_time(const char *, struct csaf_stamp *);
-int64_t stix_microseconds(const struct csaf_stamp *);
+int64_t stix_microseconds(const struct csaf_stamp *); /* since 1970 */
 
 struct stix_net {
     uint8_t byte[16], bits;

@@ -22,7 +22,8 @@ bool stix_time(const char *text, struct csaf_stamp *out)
 
 int64_t stix_microseconds(const struct csaf_stamp *t)
 {
-    return t->seconds * 1000000 + t->ns / 1000;
+    static const int64_t from_1970 = INT64_C(719469) * 86400; /* a stamp counts from before the year 0 */
+    return (t->seconds - from_1970) * 1000000 + t->ns / 1000;
 }
 
 bool stix_net(const char *text, struct stix_net *out)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Objects of threat information that are here, and the collections they are shared in. */
+#include "shield/observe.h"
 #include "shield/taxii.h"
 #include "web/body.h"
 #include "web/routes.h"
@@ -40,6 +41,7 @@ enum kp_code kp_route_stix_take(struct kp_request *r, struct kp_err *err)
         !kp_collection_find(store(r), collection, &id, err))
         kp_stix_import(store(r), kp_hub_clock(kp_node_hub(r->node)), text, strlen(text), id, &j,
                        err);
+    kp_observe_renew(kp_node_shield(r->node));
     json_decref(body);
     return err->code;
 }
@@ -48,6 +50,7 @@ enum kp_code kp_route_stix_remove(struct kp_request *r, struct kp_err *err)
 {
     if (!kp_stix_remove(store(r), r->name, err))
         r->reply.status = 204;
+    kp_observe_renew(kp_node_shield(r->node));
     return err->code;
 }
 

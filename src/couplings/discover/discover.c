@@ -4,6 +4,7 @@
  * asked one after another. */
 #include "couplings/discover/discover.h"
 
+#include "core/hub.h"
 #include "core/text.h"
 #include "couplings/discover/probe.h"
 
@@ -47,9 +48,21 @@ struct kp_discover {
     struct kp_discover_status status;
     struct kp_discover_found *found;
     size_t n_found, room;
+    struct kp_hub *hub; /* NULL: nobody is told; set before the first look */
 };
 
 /* ---- one address ---- */
+
+static void observe(struct kp_hub *hub, const struct kp_discover_found *f)
+{
+    kp_hub_observe(hub, &(struct kp_observed){ .kind = KP_SEEN_DEVICE,
+                                               .to_port = f->port,
+                                               .text = { [KP_SEEN_TO] = f->address,
+                                                         [KP_SEEN_PROTOCOL] = f->protocol,
+                                                         [KP_SEEN_VENDOR] = f->manufacturer,
+                                                         [KP_SEEN_SOFTWARE] = f->product,
+                                                         [KP_SEEN_DETAIL] = *f->name ? f->name : f->address } });
+}
 
 static void take(void *arg, const struct kp_discover_found *f)
 {
@@ -60,7 +73,10 @@ static void take(void *arg, const struct kp_discover_found *f)
         d->found[d->n_found++] = *f;
     else
         d->status.more = true;
+    struct kp_hub *hub = d->hub;
     pthread_mutex_unlock(&d->lock);
+    if (hub)
+        observe(hub, f);
 }
 
 static bool has_port(const struct kp_probe_class *c, uint16_t port)
@@ -254,6 +270,11 @@ static enum kp_code begin(struct kp_discover *d, unsigned wanted, struct kp_err 
 }
 
 /* ---- from outside ---- */
+
+void kp_discover_tell(struct kp_discover *d, struct kp_hub *hub)
+{
+    d->hub = hub;
+}
 
 struct kp_discover *kp_discover_new(const struct kp_clock *clock)
 {

@@ -72,7 +72,9 @@ struct kp_discover_status {
 };
 
 struct kp_discover;
+struct kp_hub;
 struct kp_discover *kp_discover_new(const struct kp_clock *);
+void kp_discover_tell(struct kp_discover *, struct kp_hub *); /* what is found is something seen */
 void kp_discover_free(struct kp_discover *); /* cancels and waits */
 /* Begins a look; what the one before found is forgotten. KP_EEXISTS: one is running. */
 enum kp_code kp_discover_start(struct kp_discover *, const struct kp_discover_options *,

@@ -94,12 +94,27 @@ static void note(struct opcua *o, UA_ByteString *leaf)
                 kp_coupling_name(o->c), kp_log_quote(err.text));
 }
 
+static void observe(const struct opcua *o, const UA_ByteString *leaf, const char *fingerprint)
+{
+    char subject[256] = "";
+    UA_String name = UA_STRING_NULL;
+    if (UA_CertificateUtils_getSubjectName((UA_ByteString *)(uintptr_t)leaf, &name) == UA_STATUSCODE_GOOD)
+        kp_utf8_clean(subject, sizeof subject, (const char *)name.data, name.length);
+    UA_String_clear(&name);
+    kp_hub_observe(kp_coupling_hub(o->c), &(struct kp_observed){ .kind = KP_SEEN_CERTIFICATE,
+                                                                 .text = { [KP_SEEN_COUPLED] = kp_coupling_name(o->c),
+                                                                           [KP_SEEN_PROTOCOL] = "opc.tcp",
+                                                                           [KP_SEEN_PRINT] = fingerprint,
+                                                                           [KP_SEEN_DETAIL] = subject } });
+}
+
 static UA_StatusCode verify(UA_CertificateGroup *group, const UA_ByteString *chain)
 {
     struct opcua *o = group->context;
     char fingerprint[KP_FINGERPRINT_TEXT];
     UA_ByteString leaf = { .length = leaf_length(chain), .data = chain->data };
     kp_fingerprint(leaf.data, leaf.length, fingerprint);
+    observe(o, &leaf, fingerprint);
     for (size_t i = 0; i < o->trust->n; i++)
         if (strcmp(o->trust->list[i], fingerprint) == 0)
             return UA_STATUSCODE_GOOD;
@@ -110,8 +125,11 @@ static UA_StatusCode verify(UA_CertificateGroup *group, const UA_ByteString *cha
 
 static UA_StatusCode accept(UA_CertificateGroup *group, const UA_ByteString *chain)
 {
-    (void)group;
-    (void)chain;
+    const struct opcua *o = group->context;
+    char fingerprint[KP_FINGERPRINT_TEXT];
+    const UA_ByteString leaf = { .length = leaf_length(chain), .data = chain->data };
+    kp_fingerprint(leaf.data, leaf.length, fingerprint);
+    observe(o, &leaf, fingerprint);
     return UA_STATUSCODE_GOOD;
 }
 
