@@ -35,7 +35,7 @@ static enum kp_code unknown_key(struct reading *r, const struct kp_yaml *key, co
     if (near)
         return kp_yaml_fail(r->file, key->key_at, r->err, KP_EINVALID, "unknown key '%.60s', did you mean '%s'?",
                             key->key, near);
-    char list[160] = "";
+    char list[KP_ERR_TEXT] = "";
     size_t len = 0;
     for (size_t i = 0; known[i] && len < sizeof list; i++)
         len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", i ? ", " : "", known[i]);
@@ -532,22 +532,36 @@ static enum kp_code note_secrets(struct reading *r, const struct kp_yaml *y, con
     return r->err->code;
 }
 
-/* ---- threat information: checked as a whole when the plan is made ---- */
-static enum kp_code read_named(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
+/* ---- entries that are one whole, checked when the plan is made ---- */
+/* `key` holds its name; known: NULL, all others are looked at later. */
+static enum kp_code read_whole(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e, const char *key,
+                               const char *const *known)
 {
-    const struct kp_yaml *name = child(map, "name");
+    const struct kp_yaml *name = child(map, key);
     if (!name)
-        return wrong(r, map->at, "an entry needs a 'name'");
+        return kp_yaml_fail(r->file, map->at, r->err, KP_EINVALID, "an entry needs a '%s'", key);
+    for (const struct kp_yaml *y = known ? map->first : NULL; y; y = y->next) {
+        size_t k = 0;
+        while (known[k] && strcmp(known[k], y->key) != 0)
+            k++;
+        if (!known[k])
+            return unknown_key(r, y, known);
+    }
     e->name = name->text;
     e->at = name->at;
     e->tree = map;
-    return need_kind(r, name, KP_YAML_TEXT, "name");
+    return need_kind(r, name, KP_YAML_TEXT, name->key);
+}
+
+static enum kp_code read_entry(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
+{
+    return read_whole(r, map, e, "name", NULL);
 }
 
 static enum kp_code read_feed(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
 {
     static const char *const secrets[] = { "password", "token", "key", NULL };
-    if (read_named(r, map, e))
+    if (read_entry(r, map, e))
         return r->err->code;
     e->fields = kp_arena_alloc(&r->c->arena, count_all(map) * sizeof *e->fields);
     return e->fields ? note_secrets(r, map, secrets, e) : no_memory(r);
@@ -582,33 +596,13 @@ static enum kp_code read_delivery(struct reading *r, const struct kp_yaml *y, st
     return read_document(r, y, list) ? r->err->code : note_secrets(r, y, delivery_secrets, list->entries);
 }
 
-/* ---- partners and offers: checked as a whole when the plan is made ---- */
-static enum kp_code read_whole(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e,
-                               const char *const *known)
-{
-    const struct kp_yaml *name = child(map, known[0]);
-    if (!name)
-        return kp_yaml_fail(r->file, map->at, r->err, KP_EINVALID, "an entry here needs a '%s'", known[0]);
-    for (const struct kp_yaml *y = map->first; y; y = y->next) {
-        size_t k = 0;
-        while (known[k] && strcmp(known[k], y->key) != 0)
-            k++;
-        if (!known[k])
-            return unknown_key(r, y, known);
-    }
-    e->name = name->text;
-    e->at = name->at;
-    e->tree = map;
-    return need_kind(r, name, KP_YAML_TEXT, name->key);
-}
-
 static enum kp_code read_partner(struct reading *r, const struct kp_yaml *map, struct kp_config_entry *e)
 {
     static const char *const known[] = { "name", "id", "url", "key", "ca", "token-file", "identity", NULL };
     const struct kp_yaml *token = child(map, "token-file");
     if (child(map, "token"))
         return secret_here(r, child(map, "token"), "token");
-    if (read_whole(r, map, e, known) || !token || need_kind(r, token, KP_YAML_TEXT, token->key))
+    if (read_whole(r, map, e, "name", known) || !token || need_kind(r, token, KP_YAML_TEXT, token->key))
         return r->err->code;
     return add_file(r, e, token, "token", true);
 }
@@ -617,7 +611,7 @@ static enum kp_code read_offer(struct reading *r, const struct kp_yaml *map, str
 {
     static const char *const known[] = { "id",     "dataset", "partner",   "signals",  "capacity", "figures",
                                          "policy", "terms",   "automatic", "description", NULL };
-    return read_whole(r, map, e, known);
+    return read_whole(r, map, e, "id", known);
 }
 
 /* ---- the file ---- */
@@ -637,8 +631,8 @@ static const struct {
     [KP_CONFIG_SHOP] = { "shop", "shop floor", NULL, read_document },
     [KP_CONFIG_ORDERS] = { "orders", "folders of orders", NULL, read_document },
     [KP_CONFIG_WATCH] = { "watches", "watch", read_watch, NULL },
-    [KP_CONFIG_COLLECTION] = { "collections", "collection", read_named, NULL },
-    [KP_CONFIG_DEVICE] = { "devices", "device", read_named, NULL },
+    [KP_CONFIG_COLLECTION] = { "collections", "collection", read_entry, NULL },
+    [KP_CONFIG_DEVICE] = { "devices", "device", read_entry, NULL },
     [KP_CONFIG_FEED] = { "feeds", "feed", read_feed, NULL },
     [KP_CONFIG_ALIASES] = { "vendor-aliases", "other names of makers", NULL, read_text },
     [KP_CONFIG_PARTNER] = { "partners", "partner", read_partner, NULL },
