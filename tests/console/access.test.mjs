@@ -132,8 +132,8 @@ test("a session that has ended asks to log in again, and goes on where one was",
   await h1(v.page, "oven");
   await v.page.getByText("temperature").first().waitFor();
 });
-const hashes = ["#/", "#/asset/hall/oven", "#/oee", "#/oee/energy", "#/oee/reports", "#/oee/calendar", "#/oee/settings", "#/orders", "#/orders/new", "#/orders/bookings", "#/orders/capacity", "#/orders/folders", "#/orders/folders?edit=new", "#/floor", "#/stops", "#/tablet/hall/oven", "#/wall", "#/alarms", "#/alarms/history", "#/alarms/rules", "#/alarms/delivery", "#/watches", "#/chart?s=hall%2Foven%2Ftemperature&from=-15m", "#/couplings", "#/couplings/x", "#/sql", "#/audit", "#/partners", "#/users", "#/settings", "#/start", "#/account"];
-const menu = ["Overview", "Shop floor", "Stops", "OEE", "Orders", "Alarms", "Watches", "Chart", "Couplings", "Settings", "My account"];
+const hashes = ["#/", "#/asset/hall/oven", "#/oee", "#/oee/energy", "#/oee/reports", "#/oee/calendar", "#/oee/settings", "#/orders", "#/orders/new", "#/orders/bookings", "#/orders/capacity", "#/orders/folders", "#/orders/folders?edit=new", "#/floor", "#/stops", "#/tablet/hall/oven", "#/wall", "#/alarms", "#/alarms/history", "#/alarms/rules", "#/alarms/delivery", "#/watches", "#/security", "#/security/findings", "#/security/inventory", "#/security/feeds", "#/security/sharing", "#/security/hits", "#/security/incidents", "#/chart?s=hall%2Foven%2Ftemperature&from=-15m", "#/couplings", "#/couplings/x", "#/sql", "#/audit", "#/partners", "#/users", "#/settings", "#/start", "#/account"];
+const menu = ["Overview", "Shop floor", "Stops", "OEE", "Orders", "Alarms", "Security", "Watches", "Chart", "Couplings", "Settings", "My account"];
 for (const [role, sees] of Object.entries({ viewer: menu, operator: menu, engineer: [...menu, "Partners", "SQL", "Audit"], owner: [...menu, "Partners", "SQL", "Audit", "Users"] }))
   test(`a ${role} goes to every page and is refused nothing: what the role may not do is not offered`, async () => {
     await node.user(role + "-one", role);

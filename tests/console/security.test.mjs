@@ -35,7 +35,7 @@ const finding = (page, device, id) => page.getByRole("region", { name: device })
 
 test("whatever the node says of a version, a rule or an end has words in both languages", () => {
   const words = JSON.parse(readFileSync(join(root, "console/src/lang/shield/en.json"), "utf8")), source = (f) => readFileSync(join(root, "src/shield", f), "utf8").replace(/"\s*\n\s*"/g, "");
-  const doubts = [...source("version.c").matchAll(/(?:why = [^;]*?|odd = |doubt = |no_order\(|: )"([a-z][^"%]{8,})"/g)].map((m) => m[1]), rules = [...source("match.c").match(/kp_match_rule_text[\s\S]*?texts\[\] = \{([\s\S]*?)\}/)[1].matchAll(/"([^"]+)"/g)].map((m) => m[1]), ends = [...source("finding.c").matchAll(/"(the advisory is[^"]+)"|'(a person answered)'/g)].map((m) => m[1] ?? m[2]);
+  const doubts = [...source("version.c").matchAll(/(?:why = [^;]*?|odd = |doubt = |no_order\(|: )"([a-z][^"%]{8,})"/g)].map((m) => m[1]), rules = [...source("match_judge.c").match(/kp_match_rule_text[\s\S]*?texts\[\] = \{([\s\S]*?)\}/)[1].matchAll(/"([^"]+)"/g)].map((m) => m[1]), ends = [...source("finding.c").matchAll(/"(the advisory is[^"]+)"|'(a person answered)'/g)].map((m) => m[1] ?? m[2]);
   assert.ok(doubts.length >= 18 && rules.length === 7 && ends.length >= 2, `${doubts.length} ${rules.length} ${ends.length}`);
   assert.deepEqual([...doubts, ...ends].filter((d) => !words[`doubt.${d}`]), []);
   assert.deepEqual(rules.filter((r) => !words[`rule.${r}`]), []);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STIX patterns: any text is read or refused with a reason; one that is read takes observations,
- * and a hit names some it was given, each once. */
+ * and a hit names some it was given, each once. The list that watches many patterns finds the same. */
 #include "core/text.h"
 #include "net/json_memory.h"
 #include "shield/stix_pattern.h"
+#include "shield/watchlist.h"
 
 #include <assert.h>
 #include <string.h>
@@ -25,7 +26,31 @@ static const char seen[] =
 struct run {
     struct kp_stix_pattern *pattern;
     uint64_t given;
+    struct kp_watchlist *list;
+    const char *text;
+    size_t listed; /* observations of the list's hit */
 };
+
+static const char *text_of(void *arg, int64_t id, struct kp_arena *arena)
+{
+    assert(id == 1);
+    return kp_arena_strdup(arena, ((struct run *)arg)->text);
+}
+
+static void met(void *arg, int64_t id, const struct kp_stix_hit *hit)
+{
+    assert(id == 1);
+    ((struct run *)arg)->listed = hit->n;
+}
+
+static void make_list(struct run *r, size_t size)
+{
+    struct kp_err err = { 0 };
+    r->list = kp_watchlist_new();
+    kp_watchlist_begin(r->list);
+    enum kp_code code = kp_watchlist_add(r->list, 1, r->text, size, INT64_MIN, INT64_MAX, &err);
+    assert(!code && !kp_watchlist_end(r->list, &err));
+}
 
 static bool take(void *arg, const struct kp_stix_observation *o)
 {
@@ -39,6 +64,11 @@ static bool take(void *arg, const struct kp_stix_observation *o)
         assert(r->given >> hit.ids[i] & 1);
         r->given &= ~(UINT64_C(1) << hit.ids[i]);
     }
+    const struct kp_watchlist_user user = { r, text_of, met };
+    r->listed = 0;
+    err = (struct kp_err){ 0 };
+    assert(!kp_watchlist_take(r->list, o, &user, &err));
+    assert(r->listed == hit.n);
     return true;
 }
 
@@ -50,13 +80,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     kp_json_memory_init();
     kp_stix_pattern_check((const char *)data, size, &checked);
     assert(!checked.code || (*checked.text && kp_utf8_valid(checked.text, strlen(checked.text))));
-    struct run r = { kp_stix_pattern_new((const char *)data, size, &err), 0 };
+    struct run r = { .pattern = kp_stix_pattern_new((const char *)data, size, &err) };
     assert(!r.pattern == (err.code != KP_OK));
     if (!r.pattern)
         return 0;
+    char *copy = kp_strndup((const char *)data, size);
+    r.text = copy;
+    make_list(&r, size);
     enum kp_code code = kp_tree_read(seen, strlen(seen), &arena, &tree, &err);
     assert(!code && !kp_stix_observations(tree, &arena, take, &r, &err));
     kp_stix_pattern_free(r.pattern);
+    kp_watchlist_free(r.list);
+    kp_free(copy);
     kp_arena_free(&arena);
     return 0;
 }
