@@ -186,6 +186,20 @@ int kp_client_file(struct kp_cli *c, const char *url, const char *file)
     return code;
 }
 
+int kp_client_page(struct kp_cli *c, struct kp_buf *url)
+{
+    const char *format, *file;
+    int code = KP_MISUSE;
+    if (kp_page_wanted(c, &format, &file)) {
+        kp_url_add(url, "format", format);
+        if (kp_flag(c, "language"))
+            kp_url_add(url, "language", kp_flag(c, "language"));
+        code = kp_client_file(c, kp_buf_text(url), file);
+    }
+    kp_buf_free(url);
+    return code;
+}
+
 int kp_client_show(struct kp_cli *c, json_t *reply, void (*print)(const json_t *), const struct kp_err *err)
 {
     if (!reply)

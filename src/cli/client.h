@@ -29,6 +29,8 @@ json_t *kp_client_at(struct kp_cli *, const char *method, const char *list, cons
 /* A page that the node makes. --html FILE and --pdf FILE say how and where to; else it is text on the
  * screen, or JSON with --json. False: it has complained. */
 bool kp_page_wanted(struct kp_cli *, const char **format, const char **file);
+/* Brings the page at this address as --html, --pdf, --json and --language say; frees the address. */
+int kp_client_page(struct kp_cli *, struct kp_buf *url);
 /* The reply to GET as it comes, into `file` (NULL: the screen); the exit code. */
 int kp_client_file(struct kp_cli *, const char *url, const char *file);
 /* A person's file as JSON, which the caller owns; NULL: err names the file and the place. */

@@ -262,18 +262,10 @@ static int sent(struct kp_cli *c)
 
 static int export(struct kp_cli *c)
 {
-    const char *format, *file;
     struct kp_buf url;
-    if (!kp_page_wanted(c, &format, &file))
-        return KP_MISUSE;
     put_path(&url, c->argv[1], c->argc > 2 ? c->argv[2] : NULL);
     kp_buf_str(&url, "/file");
-    kp_url_add(&url, "format", format);
-    if (kp_flag(c, "language"))
-        kp_url_add(&url, "language", kp_flag(c, "language"));
-    int code = kp_client_file(c, kp_buf_text(&url), file);
-    kp_buf_free(&url);
-    return code;
+    return kp_client_page(c, &url);
 }
 
 /* ---- who must report ---- */

@@ -12,18 +12,10 @@ enum { URL = 200 };
 
 static int evidence(struct kp_cli *c)
 {
-    const char *format, *file;
     struct kp_buf url;
-    if (!kp_page_wanted(c, &format, &file))
-        return KP_MISUSE;
     kp_buf_init(&url, URL);
     kp_buf_str(&url, "/api/v1/reports/evidence");
-    kp_url_add(&url, "format", format);
-    if (kp_flag(c, "language"))
-        kp_url_add(&url, "language", kp_flag(c, "language"));
-    int code = kp_client_file(c, kp_buf_text(&url), file);
-    kp_buf_free(&url);
-    return code;
+    return kp_client_page(c, &url);
 }
 
 /* ---- the daily mail ---- */

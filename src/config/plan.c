@@ -89,6 +89,15 @@ enum kp_code kp_plan_field(struct kp_plan *p, struct kp_plan_step *s, const char
     return secret ? describe(p, s, key, NULL, "(new secret)") : describe(p, s, key, old, new);
 }
 
+const struct kp_config_entry *kp_plan_entry(const struct kp_plan *p, enum kp_config_kind kind, const char *name)
+{
+    const struct kp_config_list *list = &p->config->list[kind];
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->entries[i].name, name) == 0)
+            return &list->entries[i];
+    return NULL;
+}
+
 enum kp_code kp_plan_make(struct kp_plan *p, struct kp_node *node, struct kp_config *config,
                           struct kp_applier by, bool prune, struct kp_err *err)
 {

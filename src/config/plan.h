@@ -64,6 +64,8 @@ enum kp_code kp_plan_field(struct kp_plan *, struct kp_plan_step *, const char *
 enum kp_code kp_plan_fault(struct kp_plan *, struct kp_place, enum kp_code, const char *text);
 enum kp_code kp_plan_no_memory(struct kp_plan *);
 const struct kp_coupling_view *kp_plan_coupling(const struct kp_plan *, const char *name);
+/* The entry of the file with this name; NULL: there is none. */
+const struct kp_config_entry *kp_plan_entry(const struct kp_plan *, enum kp_config_kind, const char *name);
 /* Whether a text says yes to the node. */
 bool kp_plan_yes(const char *text);
 

@@ -112,10 +112,8 @@ enum kp_code kp_plan_alarms(struct kp_plan *p)
 static bool remove_unnamed(void *arg, const struct kp_alarm_rule *rule)
 {
     struct kp_plan *p = arg;
-    const struct kp_config_list *list = &p->config->list[KP_CONFIG_ALARM];
-    for (size_t i = 0; i < list->n; i++)
-        if (strcmp(list->entries[i].name, rule->name) == 0)
-            return true;
+    if (kp_plan_entry(p, KP_CONFIG_ALARM, rule->name))
+        return true;
     const char *name = kp_arena_strdup(&p->arena, rule->name);
     struct kp_plan_step *s = name ? kp_plan_add(p, "remove", "alarm rule", name) : NULL;
     if (s)

@@ -148,15 +148,6 @@ enum kp_code kp_plan_assets(struct kp_plan *p)
     return p->err->code;
 }
 
-static bool listed(const struct kp_plan *p, const char *path)
-{
-    const struct kp_config_list *list = &p->config->list[KP_CONFIG_ASSET];
-    for (size_t i = 0; i < list->n; i++)
-        if (strcmp(list->entries[i].name, path) == 0)
-            return true;
-    return false;
-}
-
 /* Whether the file or a signal needs this asset or one below it. Removals of those that nothing needs are
  * added unless `add` is false: the topmost takes all below it along. */
 static bool needed(struct kp_plan *p, kp_asset id, bool add)
@@ -167,7 +158,7 @@ static bool needed(struct kp_plan *p, kp_asset id, bool add)
     char path[KP_PATH_MAX];
     kp_model_asset_path(m, id, path, sizeof path);
     size_t n = kp_model_child_assets(m, id, &assets);
-    bool need = !id || kp_model_child_signals(m, id, &signals) || listed(p, path);
+    bool need = !id || kp_model_child_signals(m, id, &signals) || kp_plan_entry(p, KP_CONFIG_ASSET, path);
     for (size_t i = 0; i < n && !need; i++)
         need = needed(p, assets[i], false);
     for (size_t i = 0; i < n && need && add; i++)

@@ -29,15 +29,6 @@ static const json_t *find(const json_t *list, const char *key, const char *name)
     return NULL;
 }
 
-static const struct kp_config_entry *entry_of(const struct kp_plan *p, enum kp_config_kind kind, const char *name)
-{
-    const struct kp_config_list *list = &p->config->list[kind];
-    for (size_t i = 0; i < list->n; i++)
-        if (strcmp(list->entries[i].name, name) == 0)
-            return &list->entries[i];
-    return NULL;
-}
-
 /* ---- what changes ---- */
 static void put_words(struct kp_buf *out, const json_t *policy)
 {
@@ -166,7 +157,7 @@ enum kp_code kp_plan_partners(struct kp_plan *p)
 /* Who the partner of an offer is in the protocol: as the file says, else as the node knows him. */
 static json_t *participant_of(struct kp_plan *p, const char *name, const json_t *partners)
 {
-    const struct kp_config_entry *e = name ? entry_of(p, KP_CONFIG_PARTNER, name) : NULL;
+    const struct kp_config_entry *e = name ? kp_plan_entry(p, KP_CONFIG_PARTNER, name) : NULL;
     bool goes = !e && p->prune && p->config->list[KP_CONFIG_PARTNER].present;
     json_t *o = e ? kp_config_json(e) : NULL, *id = json_incref(json_object_get(o, "id"));
     if (e && !o)
@@ -294,7 +285,7 @@ static enum kp_code remove_unnamed(struct kp_plan *p, enum kp_config_kind kind, 
     json_array_foreach(there, i, one)
     {
         struct kp_plan_step *s = NULL;
-        if (p->err->code || entry_of(p, kind, text_of(one, key)))
+        if (p->err->code || kp_plan_entry(p, kind, text_of(one, key)))
             continue;
         if ((s = kp_plan_add(p, "remove", what, text_of(one, key))))
             s->run = run;

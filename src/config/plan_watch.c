@@ -61,6 +61,8 @@ static enum kp_code plan_one(struct kp_plan *p, const struct kp_config_entry *e)
     if (watch_of(e, &wanted, &wrong))
         return kp_plan_fault(p, e->at, wrong.code, wrong.text);
     bool there = kp_watches_each(kp_node_watches(p->node), e->name, keep, &now, &wrong) == KP_OK;
+    if (!there && wrong.code != KP_ENOTFOUND)
+        return kp_fail(p->err, wrong.code, "%s", wrong.text);
     if (there && now.kind != wanted.kind)
         return kp_plan_fault(p, e->at, KP_EINVALID, "a watch keeps its kind; give another one another name");
     if (there && is_same(&wanted, &now))
@@ -84,10 +86,8 @@ enum kp_code kp_plan_watches(struct kp_plan *p)
 static bool remove_unnamed(void *arg, const struct kp_watch_def *def)
 {
     struct kp_plan *p = arg;
-    const struct kp_config_list *list = &p->config->list[KP_CONFIG_WATCH];
-    for (size_t i = 0; i < list->n; i++)
-        if (strcmp(list->entries[i].name, def->name) == 0)
-            return true;
+    if (kp_plan_entry(p, KP_CONFIG_WATCH, def->name))
+        return true;
     const char *name = kp_arena_strdup(&p->arena, def->name);
     struct kp_plan_step *s = name ? kp_plan_add(p, "remove", "watch", name) : NULL;
     if (s)
