@@ -14,8 +14,8 @@ from aiosmtpd.controller import Controller
 from ports import free_port
 from web_client import Api, Events, open_stream
 
-# Each name and value of something secret has one of these in it; nothing else has.
-MARKS = ("zebra", "77123", "77124", "77125")
+# Each name and value of something secret has one of these in it; nothing else has, not even the nanoseconds of a time.
+MARKS = ("zebra", "880777123", "880777124", "880777125")
 OPEN, RECIPE, STATE, COUNT = "hall/oven/temperature", "hall/oven/zebra-recipe", "hall/oven/zebra-state", "hall/zebra-vault/count"
 SPEC = json.loads((Node.__init__.__globals__["ROOT"] / "src/web/openapi.json").read_text())
 
@@ -55,7 +55,7 @@ class Plant:
         api.ok("POST", "assets", {"path": "hall/oven", "kind": "machine"})
         api.ok("POST", "assets", {"path": "hall/zebra-vault", "kind": "machine"})
         node.cli("set", "hall/zebra-vault", "--label", "secret")
-        node.cli("inventory", "set", "hall/zebra-vault", "firmware=V77123")
+        node.cli("inventory", "set", "hall/zebra-vault", "firmware=V880777123")
         device = node.json("inventory")["devices"][0]["id"]
         node.cli("incident", "new", "zebra", "--device", device)
         api.ok("POST", "values", {OPEN: 21.5, RECIPE: 1, STATE: 1})
@@ -78,7 +78,7 @@ class Plant:
 
     def post(self):
         """New values of everything; the alarms of the secret ones are raised."""
-        values = {OPEN: 70001.5, RECIPE: 77123.5, COUNT: 77124.5, STATE: 2}
+        values = {OPEN: 70001.5, RECIPE: 880777123.5, COUNT: 880777124.5, STATE: 2}
         for path, value in values.items():
             self.api.ok("POST", "values", {path: value})
         wait_for(lambda: len(self.node.json("alarms")["alarms"]) == 3, 20, "three alarms")
@@ -173,7 +173,7 @@ def test_what_is_asked_for_by_name_is_not_there(plant):
     job = next(i for i in plant.node.json("intervals", "hall/oven")["intervals"] if i["label"] == "secret" and i["kind"] == "job")
     api.refused(404, "PATCH", f"intervals/{job['id']}", {"label": "public"})
     api.refused(404, "DELETE", f"intervals/{job['id']}")
-    hidden = next(a for a in plant.node.json("alarms")["alarms"] if a["value"] == 77123.5)
+    hidden = next(a for a in plant.node.json("alarms")["alarms"] if a["value"] == 880777123.5)
     api.refused(404, "POST", f"alarms/{hidden['id']}/acknowledge", {})
 
 
@@ -233,15 +233,15 @@ def test_a_message_says_only_that_there_is_something(plant):
 
 def test_the_console_and_the_command_line_see_everything(plant):
     node = plant.node
-    assert [p[1] for p in node.history(RECIPE)] == [1, 77123.5] and node.value(COUNT)["value"] == 77124.5
+    assert [p[1] for p in node.history(RECIPE)] == [1, 880777123.5] and node.value(COUNT)["value"] == 880777124.5
     assert "zebra" in node.cli("sql", "select * from asset").stdout
     values = {v["path"]: v["value"] for v in console(node).get(node.url + "/api/v1/values", timeout=20).json()["values"]}
-    assert values[RECIPE] == 77123.5 and values[COUNT] == 77124.5
+    assert values[RECIPE] == 880777123.5 and values[COUNT] == 880777124.5
 
 
 def relabel(node, api):
     node.cli("set", RECIPE, "--label", "internal")
-    assert [p[1] for p in api.ok("GET", "history", path=RECIPE)["series"][0]["points"]] == [1, 77123.5]
+    assert [p[1] for p in api.ok("GET", "history", path=RECIPE)["series"][0]["points"]] == [1, 880777123.5]
     node.cli("set", STATE, "--label", "internal")
     r = console(node).delete(node.url + "/api/v1/asset", params={"path": "hall/zebra-vault"}, timeout=20)
     assert r.status_code == 204, r.text
