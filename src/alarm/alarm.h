@@ -30,9 +30,10 @@ struct kp_alarm {
 };
 
 struct kp_alarms;
+struct kp_rota;
 /* After kp_store_load, before the hub starts: becomes the hub's listener and a watcher of the model. */
 struct kp_alarms *kp_alarms_new(struct kp_hub *, struct kp_store *, struct kp_err *);
-enum kp_code kp_alarms_start(struct kp_alarms *, struct kp_err *); /* the store runs */
+enum kp_code kp_alarms_start(struct kp_alarms *, struct kp_rota *, struct kp_err *); /* the store runs */
 void kp_alarms_stop(struct kp_alarms *); /* the hub is over, the store is not */
 void kp_alarms_free(struct kp_alarms *); /* after the hub */
 /* Writes what has changed; all that happened before the call is in the file when it returns. */

@@ -4,6 +4,7 @@
 /* What the files of src/alarm share. */
 #include "alarm/alarm.h"
 
+#include "core/rota.h"
 #include "core/worker.h"
 
 #include <pthread.h>
@@ -55,7 +56,8 @@ struct kp_alarms {
 
     pthread_mutex_t writing; /* one at a time */
     int64_t certificates; /* the writing thread: monotonic, last looked at */
-    pthread_t thread;
+    struct kp_duty duty; /* writes rows */
+    bool failing;        /* its last turn did */
     struct kp_worker deliverer; /* begun when somebody is to be told */
     pthread_mutex_t sleep;
     pthread_cond_t wake;

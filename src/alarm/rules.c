@@ -312,20 +312,16 @@ static bool wait_a_little(struct kp_alarms *e)
     return !stop;
 }
 
-static void *run(void *arg)
+static int64_t write_rows(void *arg)
 {
     struct kp_alarms *e = arg;
-    bool failing = false;
-    while (wait_a_little(e)) {
-        struct kp_err err = { 0 };
-        if (!alarm_rows_write(e, &err))
-            certificates_turn(e, &err);
-        if (err.code && !failing)
-            kp_warn("alarm", "cannot be written now, tried again", "why=%s",
-                    kp_log_quote(err.text));
-        failing = err.code;
-    }
-    return NULL;
+    struct kp_err err = { 0 };
+    if (!alarm_rows_write(e, &err))
+        certificates_turn(e, &err);
+    if (err.code && !e->failing)
+        kp_warn("alarm", "cannot be written now, tried again", "why=%s", kp_log_quote(err.text));
+    e->failing = err.code;
+    return PAUSE_MS * KP_MILLISECOND;
 }
 
 static void wake_to_stop(struct kp_alarms *e)
@@ -381,12 +377,12 @@ void alarms_begin_delivery(struct kp_alarms *e)
                 "%s", "");
 }
 
-enum kp_code kp_alarms_start(struct kp_alarms *e, struct kp_err *err)
+enum kp_code kp_alarms_start(struct kp_alarms *e, struct kp_rota *rota, struct kp_err *err)
 {
     e->stop = false;
-    if (pthread_create(&e->thread, NULL, run, e) != 0)
-        return kp_fail(err, KP_ENOMEM,
-                       "the alarms cannot start: too many threads or too little memory");
+    e->duty = (struct kp_duty){ .turn = write_rows, .arg = e };
+    if (kp_duty_begin(&e->duty, rota, PAUSE_MS * KP_MILLISECOND, err))
+        return err->code;
     e->running = true;
     kp_worker_open(&e->deliverer);
     alarms_begin_delivery(e);
@@ -399,7 +395,7 @@ void kp_alarms_stop(struct kp_alarms *e)
     if (!e || !e->running)
         return;
     wake_to_stop(e);
-    pthread_join(e->thread, NULL);
+    kp_duty_end(&e->duty);
     kp_worker_close(&e->deliverer);
     e->running = false;
     if (alarm_rows_write(e, &err))

@@ -6,6 +6,8 @@
 #include "flex/private.h"
 #include "flex/shop.h"
 
+#include "core/rota.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -15,35 +17,29 @@ struct shop_orders {
     pthread_mutex_t memo_lock;
     struct order_memo *memo; /* what bookings that go on have come to */
     size_t n_memo;
-    pthread_t thread;
-    bool running;
+    struct watching *watching; /* the programs of machines */
+    struct kp_duty duty;
 };
 struct kp_shop {
     struct kp_alarms *alarms; /* whose mail server sends the reports; NULL: none does */
     struct kp_hub *hub;
     struct kp_store *store;
     const struct kp_clock *clock;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool running;
+    struct kp_duty duty;
     int64_t report_again;   /* when a report that could not be sent is tried again */
     unsigned report_tries;  /* in vain, one after another */
     atomic_bool report_now; /* at once, for the settings are others */
     atomic_bool stopping;
-    atomic_bool hurry; /* days are missed: the thread looks now */
     struct shop_orders orders;
     struct kp_inbox *inbox; /* that is told of other folders; NULL: none */
 };
 bool shop_stopping(struct kp_shop *);
-/* Until the time is over, the end has come, or `early` (may be NULL) is true. */
-void shop_pause(struct kp_shop *, int ms, const atomic_bool *early);
-void shop_hurry(struct kp_shop *);
+void shop_hurry(struct kp_shop *); /* days are missed: they are summed up now */
 /* "making", after all has been asked; members only. */
 void shop_put_making(struct kp_json *, const struct kp_shop_query *);
 /* ---- orders; called by the life of the shop ---- */
 void orders_init(struct shop_orders *);
-enum kp_code orders_start(struct kp_shop *, struct kp_err *);
+enum kp_code orders_start(struct kp_shop *, struct kp_rota *, struct kp_err *);
 void orders_stop(struct kp_shop *);
 void orders_free(struct shop_orders *);
 

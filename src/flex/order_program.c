@@ -14,7 +14,7 @@
 
 #include "core/ban.h"
 
-enum { TURN_MS = 1000 };
+#define TURN KP_SECOND
 
 struct watched {
     kp_asset asset;
@@ -29,7 +29,7 @@ struct watching {
     uint64_t model; /* versions for which the list was made */
     int64_t version;
     struct shop_rules rules;
-    bool made;
+    bool made, told; /* told: of a failure that goes on */
 };
 
 /* ---- names of programs ---- */
@@ -331,40 +331,30 @@ void orders_unwatch(struct watching *w)
     kp_free(w);
 }
 
-static void *work(void *arg)
+static int64_t work(void *arg)
 {
     struct watching *w = arg;
-    struct kp_shop *s = w->s;
-    bool told = false;
-    while (!shop_stopping(s)) {
-        struct kp_err err = { 0 };
-        orders_turn(w, &err);
-        if (err.code && err.code != KP_ESTOPPED && !told)
-            kp_warn("orders", "programs of machines could not be followed, tried again", "why=%s",
-                    kp_log_quote(err.text));
-        told = err.code != KP_OK;
-        shop_pause(s, TURN_MS, NULL);
-    }
-    orders_unwatch(w);
-    return NULL;
+    struct kp_err err = { 0 };
+    orders_turn(w, &err);
+    if (err.code && err.code != KP_ESTOPPED && !w->told)
+        kp_warn("orders", "programs of machines could not be followed, tried again", "why=%s",
+                kp_log_quote(err.text));
+    w->told = err.code != KP_OK;
+    return TURN;
 }
 
-enum kp_code orders_start(struct kp_shop *s, struct kp_err *err)
+enum kp_code orders_start(struct kp_shop *s, struct kp_rota *rota, struct kp_err *err)
 {
-    struct watching *w = orders_watch(s);
-    if (!w)
+    struct shop_orders *o = &s->orders;
+    if (!(o->watching = orders_watch(s)))
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    if (pthread_create(&s->orders.thread, NULL, work, w)) {
-        orders_unwatch(w);
-        return kp_fail(err, KP_EIO, "no thread for orders");
-    }
-    s->orders.running = true;
-    return KP_OK;
+    o->duty = (struct kp_duty){ .turn = work, .arg = o->watching };
+    return kp_duty_begin(&o->duty, rota, 0, err);
 }
 
 void orders_stop(struct kp_shop *s)
 {
-    if (s->orders.running)
-        pthread_join(s->orders.thread, NULL);
-    s->orders.running = false;
+    kp_duty_end(&s->orders.duty);
+    orders_unwatch(s->orders.watching);
+    s->orders.watching = NULL;
 }

@@ -16,7 +16,8 @@
 
 #include "core/ban.h"
 
-enum { START_MS = 10000, BETWEEN_MS = 1000, ROUND_MS = 600000, DAYS_KEPT = 400, DAYS_AT_ONCE = 20 };
+#define START (10 * KP_SECOND)
+enum { BETWEEN_MS = 1000, ROUND_MS = 600000, DAYS_KEPT = 400, DAYS_AT_ONCE = 20 };
 
 /* ---- documents ---- */
 static const struct document {
@@ -342,37 +343,15 @@ static bool turn(struct kp_shop *s)
     return made && !err.code;
 }
 
-void shop_pause(struct kp_shop *s, int ms, const atomic_bool *early)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000 + (until.tv_nsec + ms % 1000 * KP_MILLISECOND) / KP_SECOND;
-    until.tv_nsec = (until.tv_nsec + ms % 1000 * KP_MILLISECOND) % KP_SECOND;
-    pthread_mutex_lock(&s->lock);
-    while (!shop_stopping(s) && !(early && atomic_load(early)) &&
-           !pthread_cond_timedwait(&s->wake, &s->lock, &until))
-        ;
-    pthread_mutex_unlock(&s->lock);
-}
-
 void shop_hurry(struct kp_shop *s)
 {
-    pthread_mutex_lock(&s->lock);
-    atomic_store(&s->hurry, true);
-    pthread_cond_broadcast(&s->wake);
-    pthread_mutex_unlock(&s->lock);
+    kp_duty_hurry(&s->duty);
 }
 
-static void *work(void *arg)
+static int64_t work(void *arg)
 {
     struct kp_shop *s = arg;
-    shop_pause(s, START_MS, &s->hurry);
-    while (!shop_stopping(s)) {
-        atomic_store(&s->hurry, false);
-        bool made = turn(s);
-        shop_pause(s, report_turn(s, made ? BETWEEN_MS : ROUND_MS), made ? NULL : &s->hurry);
-    }
-    return NULL;
+    return report_turn(s, turn(s) ? BETWEEN_MS : ROUND_MS) * KP_MILLISECOND;
 }
 
 /* ---- life ---- */
@@ -387,33 +366,20 @@ struct kp_shop *kp_shop_new(struct kp_hub *hub, struct kp_store *store,
     s->hub = hub;
     s->store = store;
     s->clock = clock;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&s->lock, NULL);
     orders_init(&s->orders);
     return s;
 }
 
-enum kp_code kp_shop_start(struct kp_shop *s, struct kp_err *err)
+enum kp_code kp_shop_start(struct kp_shop *s, struct kp_rota *soon, struct kp_rota *calm, struct kp_err *err)
 {
-    if (pthread_create(&s->thread, NULL, work, s))
-        return kp_fail(err, KP_EIO, "no thread for the shop floor");
-    s->running = true;
-    return orders_start(s, err);
+    s->duty = (struct kp_duty){ .turn = work, .arg = s };
+    return kp_duty_begin(&s->duty, calm, START, err) ? err->code : orders_start(s, soon, err);
 }
 
 void kp_shop_stop(struct kp_shop *s)
 {
-    pthread_mutex_lock(&s->lock);
     atomic_store(&s->stopping, true);
-    pthread_cond_broadcast(&s->wake);
-    pthread_mutex_unlock(&s->lock);
-    if (s->running)
-        pthread_join(s->thread, NULL);
-    s->running = false;
+    kp_duty_end(&s->duty);
     orders_stop(s);
 }
 
@@ -422,7 +388,5 @@ void kp_shop_free(struct kp_shop *s)
     if (!s)
         return;
     orders_free(&s->orders);
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->lock);
     kp_free(s);
 }

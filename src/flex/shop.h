@@ -11,10 +11,12 @@
 #include "gate/gate.h"
 #include "store/store.h"
 
+struct kp_rota;
 struct kp_shop;
 struct kp_shop *kp_shop_new(struct kp_hub *, struct kp_store *, const struct kp_clock *,
                             struct kp_err *);
-enum kp_code kp_shop_start(struct kp_shop *, struct kp_err *); /* the store runs */
+/* The store runs. `soon` follows the programs of machines, `calm` sums up days, which takes seconds. */
+enum kp_code kp_shop_start(struct kp_shop *, struct kp_rota *soon, struct kp_rota *calm, struct kp_err *);
 void kp_shop_stop(struct kp_shop *);
 void kp_shop_free(struct kp_shop *);
 

@@ -7,13 +7,14 @@
 #include "store/history.h"
 #include "watch/levels.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/ban.h"
 
-enum { ROUND_S = 600, SLICE = 256, STEP_S = 10, HELD_S = 3600, BACK_S = 14 * 86400, SIGNALS_MAX = 4096, FEW = 4 /* points of a step */ };
+enum { SLICE = 256, STEP_S = 10, HELD_S = 3600, BACK_S = 14 * 86400, SIGNALS_MAX = 4096, FEW = 4 /* points of a step */ };
+#define ROUND  (600 * KP_SECOND)
 #define DAY_NS (86400 * KP_SECOND)
 
 struct pupil {
@@ -23,20 +24,15 @@ struct pupil {
 };
 struct kp_level_learner {
     struct kp_node *node;
-    pthread_t thread;
-    bool running, stopping, hurry;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    struct pupil *pupils; /* the thread's own: those that have learnt */
+    struct kp_duty duty;
+    atomic_bool stopping;
+    struct pupil *pupils; /* those that have learnt */
     size_t n, room;
 };
 
 static bool stopping(struct kp_level_learner *l)
 {
-    pthread_mutex_lock(&l->lock);
-    bool end = l->stopping;
-    pthread_mutex_unlock(&l->lock);
-    return end;
+    return atomic_load(&l->stopping);
 }
 
 /* ---- how long each value stood ---- */
@@ -205,81 +201,46 @@ static void turn(struct kp_level_learner *l)
     kp_free(w.list);
 }
 
-static bool pause_between(struct kp_level_learner *l)
+static int64_t work(void *arg)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ROUND_S;
-    pthread_mutex_lock(&l->lock);
-    while (!l->stopping && !l->hurry && !pthread_cond_timedwait(&l->wake, &l->lock, &until))
-        ;
-    l->hurry = false;
-    bool on = !l->stopping;
-    pthread_mutex_unlock(&l->lock);
-    return on;
-}
-
-static void *work(void *arg)
-{
-    struct kp_level_learner *l = arg;
-    do
-        turn(l);
-    while (pause_between(l));
-    return NULL;
+    turn(arg);
+    return ROUND;
 }
 
 /* ---- life ---- */
 struct kp_level_learner *kp_level_learner_new(struct kp_node *node, struct kp_err *err)
 {
     struct kp_level_learner *l = kp_alloc(sizeof *l);
-    pthread_condattr_t monotonic;
-    if (!l) {
+    if (l)
+        l->node = node;
+    else
         kp_fail(err, KP_ENOMEM, "out of memory");
-        return NULL;
-    }
-    l->node = node;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&l->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&l->lock, NULL);
     return l;
 }
 
-enum kp_code kp_level_learner_start(struct kp_level_learner *l, struct kp_err *err)
+enum kp_code kp_level_learner_start(struct kp_level_learner *l, struct kp_rota *rota, struct kp_err *err)
 {
-    if (pthread_create(&l->thread, NULL, work, l))
-        return kp_fail(err, KP_EIO, "no thread for what is learnt of machines");
-    l->running = true;
-    return KP_OK;
+    l->duty = (struct kp_duty){ .turn = work, .arg = l };
+    return kp_duty_begin(&l->duty, rota, 0, err);
 }
 
 void kp_level_learner_hurry(struct kp_level_learner *l)
 {
-    pthread_mutex_lock(&l->lock);
-    l->hurry = true;
-    pthread_cond_broadcast(&l->wake);
-    pthread_mutex_unlock(&l->lock);
+    kp_duty_hurry(&l->duty);
 }
 
 void kp_level_learner_stop(struct kp_level_learner *l)
 {
-    if (!l || !l->running)
+    if (!l)
         return;
-    pthread_mutex_lock(&l->lock);
-    l->stopping = true;
-    pthread_cond_broadcast(&l->wake);
-    pthread_mutex_unlock(&l->lock);
-    pthread_join(l->thread, NULL);
-    l->running = false;
+    atomic_store(&l->stopping, true);
+    kp_duty_end(&l->duty);
 }
 
 void kp_level_learner_free(struct kp_level_learner *l)
 {
     if (!l)
         return;
-    pthread_cond_destroy(&l->wake);
-    pthread_mutex_destroy(&l->lock);
     kp_free(l->pupils);
     kp_free(l);
 }

@@ -117,6 +117,8 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
         kp_hub_new(&(struct kp_hub_options){ .clock = node->clock, .context = node->store }, err);
     if (!node->hub || kp_store_load(node->store, node->hub, err))
         return err->code;
+    if (!(node->soon = kp_rota_new(err)) || !(node->calm = kp_rota_new(err)))
+        return err->code;
     node->discover = kp_discover_new(node->clock);
     if (!node->discover)
         return kp_fail(err, KP_ENOMEM, "out of memory");
@@ -168,18 +170,28 @@ struct kp_node *kp_node_open(const char *dir, const struct kp_node_options *o, s
     return NULL;
 }
 
+static void stop_parts(struct kp_node *node)
+{
+    kp_watches_stop(node->watches);
+    kp_level_learner_stop(node->learner);
+    kp_computed_stop(node->computed);
+    kp_inbox_stop(node->inbox);
+    kp_shield_stop(node->shield);
+    kp_share_stop(node->share);
+    kp_shop_stop(node->shop);
+    kp_hub_stop(node->hub); /* the last batches go to the store, which then commits them */
+    kp_alarms_stop(node->alarms);
+}
+
 enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
 {
     if (kp_store_start(node->store, err))
         return err->code;
-    if (kp_couplings_make_identity(node->store, node->name, err) || kp_alarms_start(node->alarms, err) ||
-        kp_shop_start(node->shop, err) || kp_share_start(node->share, err) || kp_hub_start(node->hub, err) ||
-        kp_shield_start(node->shield, err) || kp_level_learner_start(node->learner, err) ||
-        kp_watches_start(node->watches, err)) {
-        kp_level_learner_stop(node->learner);
-        kp_share_stop(node->share);
-        kp_shop_stop(node->shop);
-        kp_alarms_stop(node->alarms);
+    if (kp_couplings_make_identity(node->store, node->name, err) || kp_alarms_start(node->alarms, node->soon, err) ||
+        kp_shop_start(node->shop, node->soon, node->calm, err) || kp_share_start(node->share, err) ||
+        kp_hub_start(node->hub, err) || kp_shield_start(node->shield, node->calm, err) ||
+        kp_level_learner_start(node->learner, node->calm, err) || kp_watches_start(node->watches, err)) {
+        stop_parts(node);
         kp_store_stop(node->store);
         return err->code;
     }
@@ -195,15 +207,7 @@ void kp_node_stop(struct kp_node *node)
     if (!node->running)
         return;
     kp_discover_cancel(node->discover);
-    kp_watches_stop(node->watches);
-    kp_level_learner_stop(node->learner);
-    kp_computed_stop(node->computed);
-    kp_inbox_stop(node->inbox);
-    kp_shield_stop(node->shield);
-    kp_share_stop(node->share);
-    kp_shop_stop(node->shop);
-    kp_hub_stop(node->hub); /* the last batches go to the store, which then commits them */
-    kp_alarms_stop(node->alarms);
+    stop_parts(node);
     kp_audit_event(node->store, "stop", node->name, NULL);
     kp_store_stop(node->store);
     node->running = false;
@@ -224,6 +228,8 @@ void kp_node_free(struct kp_node *node)
     kp_shop_free(node->shop);
     kp_share_free(node->share);
     kp_shield_free(node->shield);
+    kp_rota_free(node->soon);
+    kp_rota_free(node->calm);
     if (node->store)
         kp_store_close(node->store);
     couplings_free(node);

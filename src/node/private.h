@@ -3,6 +3,7 @@
 #define KOPPEL_NODE_PRIVATE_H
 /* What the files of src/node share. */
 #include "alarm/alarm.h"
+#include "core/rota.h"
 #include "flex/drop.h"
 #include "node/computed.h"
 #include "node/levels.h"
@@ -37,6 +38,7 @@ struct kp_node {
     struct kp_watches *watches;
     struct kp_level_learner *learner;
     struct kp_discover *discover;
+    struct kp_rota *soon, *calm; /* calm: what may take long */
     int64_t started;
     bool running;
     pthread_mutex_t changing;    /* one change of couplings at a time; guards what follows */

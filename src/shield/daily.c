@@ -15,17 +15,15 @@
 
 #include "core/ban.h"
 
-enum { MAIL_MAX = 4 << 20, SUBJECT = 300, NAME = 64, WAIT = 20, PEOPLE = KP_PEOPLE_MAX };
+enum { MAIL_MAX = 4 << 20, SUBJECT = 300, NAME = 64, PEOPLE = KP_PEOPLE_MAX };
 #define STATE_KEY "shield.mail"
+#define WAIT      (20 * KP_SECOND)
 #define AGAIN     (60 * KP_SECOND)
 
 struct daily {
     struct kp_alarms *alarms;
-    pthread_t thread;
-    pthread_mutex_t lock; /* of the wait, and of `stopping` */
-    pthread_cond_t wake;
+    struct kp_duty duty;
     atomic_bool stopping;
-    bool running;
     int64_t again; /* after a failure: not before; mono */
     int tries;
 };
@@ -255,70 +253,34 @@ static void turn(struct kp_shield *s)
     kp_free(r);
 }
 
-/* ---- the thread ---- */
-static void *wait(void *arg)
+/* ---- life ---- */
+static int64_t look(void *arg)
 {
-    struct kp_shield *s = arg;
-    struct daily *d = s->daily;
-    pthread_mutex_lock(&d->lock);
-    while (!atomic_load(&d->stopping)) {
-        pthread_mutex_unlock(&d->lock);
-        turn(s);
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += WAIT;
-        pthread_mutex_lock(&d->lock);
-        if (!atomic_load(&d->stopping))
-            pthread_cond_timedwait(&d->wake, &d->lock, &until);
-    }
-    pthread_mutex_unlock(&d->lock);
-    return NULL;
-}
-
-static void wake(struct daily *d, bool stop)
-{
-    pthread_mutex_lock(&d->lock);
-    if (stop)
-        atomic_store(&d->stopping, true);
-    pthread_cond_signal(&d->wake);
-    pthread_mutex_unlock(&d->lock);
+    turn(arg);
+    return WAIT;
 }
 
 struct daily *daily_new(void)
 {
-    struct daily *d = kp_alloc(sizeof *d);
-    if (d) {
-        pthread_mutex_init(&d->lock, NULL);
-        pthread_cond_init(&d->wake, NULL);
-    }
-    return d;
+    return kp_alloc(sizeof(struct daily));
 }
 
 void daily_free(struct daily *d)
 {
-    if (!d)
-        return;
-    pthread_cond_destroy(&d->wake);
-    pthread_mutex_destroy(&d->lock);
     kp_free(d);
 }
 
-enum kp_code daily_start(struct kp_shield *s, struct kp_err *err)
+enum kp_code daily_start(struct kp_shield *s, struct kp_rota *rota, struct kp_err *err)
 {
     atomic_store(&s->daily->stopping, false);
-    if (pthread_create(&s->daily->thread, NULL, wait, s) != 0)
-        return kp_fail(err, KP_EIO, "the system gives no thread for the daily mail");
-    s->daily->running = true;
-    return KP_OK;
+    s->daily->duty = (struct kp_duty){ .turn = look, .arg = s };
+    return kp_duty_begin(&s->daily->duty, rota, 0, err);
 }
 
 void daily_stop(struct kp_shield *s)
 {
-    if (!s->daily->running)
-        return;
-    wake(s->daily, true);
-    pthread_join(s->daily->thread, NULL);
-    s->daily->running = false;
+    atomic_store(&s->daily->stopping, true);
+    kp_duty_end(&s->daily->duty);
 }
 
 /* ---- for people ---- */
@@ -369,7 +331,7 @@ enum kp_code kp_daily_show(struct kp_shield *s, struct kp_json *j, struct kp_err
 enum kp_code kp_daily_put(struct kp_shield *s, const json_t *body, struct kp_err *err)
 {
     if (!shield_settings_part(s, "mail", body, NULL, err))
-        wake(s->daily, false);
+        kp_duty_hurry(&s->daily->duty);
     return err->code;
 }
 

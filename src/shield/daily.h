@@ -4,7 +4,7 @@
 /* The daily mail, for a factory without a security team: at most one a day, about what concerns its
  * own devices since the mail before: new findings, indicators that were met, firmware that changed
  * unannounced, clocks of incidents that run out. A day without any has no mail. On at first, through
- * the mail server of the plan of delivery; a thread of its own waits for that. */
+ * the mail server of the plan of delivery. */
 #include "shield/shield.h"
 
 struct kp_alarms;
@@ -27,6 +27,6 @@ enum kp_code daily_page(struct kp_shield *, int64_t since, int64_t until, bool d
                         struct kp_err *);
 struct daily *daily_new(void);
 void daily_free(struct daily *);
-enum kp_code daily_start(struct kp_shield *, struct kp_err *);
+enum kp_code daily_start(struct kp_shield *, struct kp_rota *, struct kp_err *);
 void daily_stop(struct kp_shield *);
 #endif

@@ -461,30 +461,18 @@ enum kp_code kp_shield_import(struct kp_shield *s, char *text, size_t len, const
     return err->code;
 }
 
-/* ---- the thread ---- */
-static void *watch(void *arg)
+/* ---- life ---- */
+static int64_t look(void *arg)
 {
     struct kp_shield *s = arg;
-    pthread_mutex_lock(&s->lock);
-    while (!s->stopping) {
-        struct kp_err err = { 0 };
-        pthread_mutex_unlock(&s->lock);
-        if (kp_shield_sync(s, &err))
-            kp_warn("shield", "the inventory could not be taken from the model", "why=%s",
-                    kp_log_quote(err.text));
-        feeds_turn(s->feeds);
-        exits_write(s, false);
-        incidents_turn(s);
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += 2;
-        pthread_mutex_lock(&s->lock);
-        for (int over = 0; !s->stopping && !s->woken && !over;)
-            over = pthread_cond_timedwait(&s->wake, &s->lock, &until);
-        s->woken = false;
-    }
-    pthread_mutex_unlock(&s->lock);
-    return NULL;
+    struct kp_err err = { 0 };
+    if (kp_shield_sync(s, &err))
+        kp_warn("shield", "the inventory could not be taken from the model", "why=%s",
+                kp_log_quote(err.text));
+    feeds_turn(s->feeds);
+    exits_write(s, false);
+    incidents_turn(s);
+    return 2 * KP_SECOND;
 }
 
 struct kp_shield *kp_shield_new(struct kp_hub *hub, struct kp_store *store,
@@ -500,9 +488,7 @@ struct kp_shield *kp_shield_new(struct kp_hub *hub, struct kp_store *store,
     s->model = kp_hub_model(hub);
     s->clock = clock ? clock : &kp_clock_system;
     s->seen = UINT64_MAX;
-    pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->work, NULL);
-    pthread_cond_init(&s->wake, NULL);
     if ((s->feeds = feeds_new(s)) && (s->exits = exits_new()) && (s->observing = observing_new(s)) &&
         (s->clocks = clock_alarms_new()) && (s->daily = daily_new())) {
         kp_hub_set_observer(hub, (struct kp_observer){ s->observing->queue, kp_seen_put });
@@ -513,42 +499,31 @@ struct kp_shield *kp_shield_new(struct kp_hub *hub, struct kp_store *store,
     return NULL;
 }
 
-enum kp_code kp_shield_start(struct kp_shield *s, struct kp_err *err)
+enum kp_code kp_shield_start(struct kp_shield *s, struct kp_rota *rota, struct kp_err *err)
 {
     kp_openpgp_clean(kp_store_dir(s->store));
-    s->stopping = false;
-    if (observing_start(s->observing, err))
-        return err->code;
-    if (pthread_create(&s->thread, NULL, watch, s) != 0) {
-        observing_stop(s->observing);
-        return kp_fail(err, KP_EIO, "the system gives no thread for the inventory");
-    }
-    s->running = true;
-    return daily_start(s, err);
+    s->duty = (struct kp_duty){ .turn = look, .arg = s };
+    if (!observing_start(s->observing, err) && !kp_duty_begin(&s->duty, rota, 0, err))
+        daily_start(s, rota, err);
+    if (err->code)
+        kp_shield_stop(s);
+    return err->code;
 }
 
 void kp_shield_stop(struct kp_shield *s)
 {
-    if (!s || !s->running)
+    if (!s)
         return;
-    pthread_mutex_lock(&s->lock);
-    s->stopping = true;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
-    pthread_join(s->thread, NULL);
+    kp_duty_end(&s->duty);
     daily_stop(s);
     feeds_stop(s->feeds);
     observing_stop(s->observing);
     exits_write(s, true);
-    s->running = false;
 }
 
 void kp_shield_wake(struct kp_shield *s)
 {
-    pthread_mutex_lock(&s->lock);
-    s->woken = true;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
+    kp_duty_hurry(&s->duty);
 }
 
 void kp_shield_free(struct kp_shield *s)
@@ -562,8 +537,6 @@ void kp_shield_free(struct kp_shield *s)
     observing_free(s->observing);
     clock_alarms_free(s->clocks);
     daily_free(s->daily);
-    pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->work);
-    pthread_mutex_destroy(&s->lock);
     kp_free(s);
 }

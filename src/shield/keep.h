@@ -8,6 +8,8 @@
 #include "shield/match.h"
 #include "shield/shield.h"
 
+#include "core/rota.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -32,10 +34,7 @@ struct kp_shield {
     struct kp_store *store;
     struct kp_model *model;
     const struct kp_clock *clock;
-    pthread_t thread;
-    pthread_mutex_t lock; /* of the thread's wait, and of `stopping` */
-    pthread_cond_t wake;
-    bool running, stopping;
+    struct kp_duty duty; /* takes what changed in the model */
     pthread_mutex_t work; /* one change of devices, advisories or findings at a time; guards: */
     uint64_t seen;        /* the model's version when it was looked through; UINT64_MAX: never */
     struct kp_devices *devices; /* NULL: to be made anew */
@@ -47,7 +46,6 @@ struct kp_shield {
     struct observing *observing; /* what is seen, and what is known of it (observe.h) */
     struct daily *daily;         /* the daily mail (daily.h) */
     struct clock_alarms *clocks; /* of incidents (incident_alarm.c) */
-    bool woken;                 /* by the lock `lock`: somebody wants a turn of the thread */
 };
 void kp_shield_wake(struct kp_shield *);
 

@@ -19,10 +19,11 @@ enum {
     KP_FINDINGS_SHOWN_MAX = 5000
 };
 
+struct kp_rota;
 struct kp_shield;
 struct kp_shield *kp_shield_new(struct kp_hub *, struct kp_store *, const struct kp_clock *,
                                 struct kp_err *);
-enum kp_code kp_shield_start(struct kp_shield *, struct kp_err *); /* store and hub run */
+enum kp_code kp_shield_start(struct kp_shield *, struct kp_rota *, struct kp_err *); /* store and hub run */
 void kp_shield_stop(struct kp_shield *);
 void kp_shield_free(struct kp_shield *);
 /* Takes from the model what changed since, as the thread does. */

@@ -13,7 +13,7 @@ enum { BUDGET = 8 << 20 };
 struct intake {
     struct kp_watches *watches;
     struct kp_queue *queue;
-    atomic_bool changed, missed; /* missed: an interval or a value had no room */
+    atomic_bool resting, changed, missed; /* missed: an interval or a value had no room */
     pthread_mutex_t lock;        /* guards what follows; never held over anything slow */
     uint8_t *wanted;             /* by signal */
     size_t n_wanted;
@@ -103,6 +103,8 @@ static void on_change(void *self, enum kp_change change, int64_t id, const struc
     struct intake *in = self;
     (void)id;
     if (change == KP_INTERVAL_PUT) {
+        if (atomic_load(&in->resting))
+            return;
         if (v->kind == KP_INTERVAL_STATE || v->kind == KP_INTERVAL_PROGRAM ||
             v->kind == KP_INTERVAL_PART)
             take_interval(in, v);
@@ -145,6 +147,11 @@ void intake_want(struct intake *in, uint8_t *wanted, size_t n)
     in->n_wanted = n;
     pthread_mutex_unlock(&in->lock);
     kp_free(old);
+}
+
+void intake_rest(struct intake *in, bool resting)
+{
+    atomic_store(&in->resting, resting);
 }
 
 struct kp_msg *intake_next(struct intake *in, int timeout_ms)

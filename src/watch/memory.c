@@ -266,7 +266,7 @@ static struct saving *make_slice(struct kp_watches *w, size_t *from, bool all)
 /* ---- the thread that writes: judging does not wait for the disk ---- */
 struct saver {
     struct kp_watches *watches;
-    pthread_t thread;
+    struct kp_worker worker; /* begun when there is something */
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
     struct saving *next;
@@ -300,10 +300,8 @@ enum kp_code watches_saver_start(struct kp_watches *w, struct kp_err *err)
     s->watches = w;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->wake, NULL);
-    if (pthread_create(&s->thread, NULL, run_saver, s)) {
-        kp_free(s);
-        return kp_fail(err, KP_EIO, "the system gives no thread for the watches");
-    }
+    kp_worker_init(&s->worker);
+    kp_worker_open(&s->worker);
     w->saver = s;
     return KP_OK;
 }
@@ -317,7 +315,8 @@ void watches_saver_stop(struct kp_watches *w)
     s->stop = true;
     pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
-    pthread_join(s->thread, NULL);
+    kp_worker_close(&s->worker);
+    kp_worker_free(&s->worker);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->wake);
     kp_free(s);
@@ -337,7 +336,10 @@ void watches_save(struct kp_watches *w)
         s->next = make_slice(w, &w->save_next, false);
         pthread_cond_signal(&s->wake);
     }
+    bool any = s->next;
     pthread_mutex_unlock(&s->lock);
+    if (any) /* without a thread it waits for the next time */
+        kp_worker_begin(&s->worker, run_saver, s);
 }
 
 void watches_save_all(struct kp_watches *w)

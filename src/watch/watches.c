@@ -173,6 +173,7 @@ struct kp_watches *kp_watches_new(struct kp_hub *hub, struct kp_store *store, st
     w->clock = clock;
     w->n_uses = 1;
     pthread_mutex_init(&w->lock, NULL);
+    kp_worker_init(&w->worker);
     if ((w->intake = intake_new(w, err)) && !watches_load(w, err))
         return w;
     kp_watches_free(w);
@@ -196,12 +197,14 @@ void kp_watches_free(struct kp_watches *w)
     kp_free(w->first);
     kp_free(w->listed);
     pthread_mutex_destroy(&w->lock);
+    kp_worker_free(&w->worker);
     kp_free(w);
 }
 
 static void *run(void *arg)
 {
     struct kp_watches *w = arg;
+    intake_rest(w->intake, false);
     settle(w);
     watches_resume(w);
     while (!atomic_load(&w->stop))
@@ -209,25 +212,31 @@ static void *run(void *arg)
     return NULL;
 }
 
+static enum kp_code begin(struct kp_watches *w, struct kp_err *err)
+{
+    return kp_worker_begin(&w->worker, run, w)
+               ? KP_OK
+               : kp_fail(err, KP_EIO, "the system gives no thread for the watches; stop other programs, or raise the limit of threads");
+}
+
 enum kp_code kp_watches_start(struct kp_watches *w, struct kp_err *err)
 {
     if (watches_saver_start(w, err))
         return err->code;
-    w->running = pthread_create(&w->thread, NULL, run, w) == 0;
-    if (w->running)
-        return KP_OK;
-    watches_saver_stop(w);
-    return kp_fail(err, KP_EIO, "the system gives no thread for the watches");
+    kp_worker_open(&w->worker);
+    w->started = true;
+    intake_rest(w->intake, true);
+    return w->defs ? begin(w, err) : KP_OK;
 }
 
 void kp_watches_stop(struct kp_watches *w)
 {
-    if (!w->running)
+    if (!w->started)
         return;
     atomic_store(&w->stop, true);
     intake_close(w->intake);
-    pthread_join(w->thread, NULL);
-    w->running = false;
+    kp_worker_close(&w->worker);
+    w->started = false;
     for (struct kp_msg *m; (m = intake_next(w->intake, 0));)
         take(w, m);
     watches_tell(w);
@@ -366,12 +375,12 @@ static void do_remove(void *arg)
     watches_settle(w, c->err);
 }
 
-/* In the thread of the watches, or here when there is none. */
+/* In the thread of the watches, which begins with the first; here when they are turned by hand. */
 static enum kp_code change(struct changing *c, void (*fn)(void *))
 {
-    if (!c->w->running)
+    if (!c->w->started)
         fn(c);
-    else if (!intake_call(c->w->intake, fn, c))
+    else if (!begin(c->w, c->err) && !intake_call(c->w->intake, fn, c))
         return kp_fail(c->err, KP_ESTOPPED, "the node is stopping");
     return c->err->code;
 }

@@ -4,6 +4,8 @@
 /* What the files of the watches share. */
 #include "watch/watches.h"
 
+#include "core/worker.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -80,8 +82,8 @@ struct kp_watches {
     int64_t tell_after; /* monotonic: the list of alarms had no room */
     uint64_t lost_told;
     size_t save_next;
-    pthread_t thread;
-    bool running;
+    struct kp_worker worker; /* begun with the first watch */
+    bool started;
     atomic_bool stop;
 };
 
@@ -101,6 +103,7 @@ struct block {
 };
 struct intake *intake_new(struct kp_watches *, struct kp_err *);
 void intake_free(struct intake *);
+void intake_rest(struct intake *, bool resting); /* what machines do is not taken */
 void intake_want(struct intake *, uint8_t *wanted, size_t n); /* a byte per signal; takes it */
 struct kp_msg *intake_next(struct intake *, int timeout_ms);
 void intake_close(struct intake *);
