@@ -16,15 +16,15 @@ void kp_rota_free(struct kp_rota *); /* after its duties have ended; NULL is all
 struct kp_duty { /* the owner's memory */
     int64_t (*turn)(void *arg); /* does what there is to do; ns until it is called again */
     void *arg;
-    struct kp_rota *rota; /* these are the rota's; zero before it begins */
+    struct kp_rota *_Atomic rota; /* these are the rota's; zero before it begins */
     struct kp_duty *next;
     int64_t due; /* monotonic */
     bool hurried;
 };
 /* From now on `turn` is called, the first time `after` so many ns. KP_EIO: the system gives no thread. */
 enum kp_code kp_duty_begin(struct kp_duty *, struct kp_rota *, int64_t after, struct kp_err *);
-/* The next turn comes as soon as the thread is free. Any thread, but not beside its kp_duty_begin; one
- * that has not begun, or has ended, is left alone. */
+/* The next turn comes as soon as the thread is free. Any thread; one that has not begun, or has
+ * ended, is left alone. */
 void kp_duty_hurry(struct kp_duty *);
 /* Waits for a turn that goes on; none comes after it. Not from a turn. */
 void kp_duty_end(struct kp_duty *);

@@ -189,7 +189,7 @@ enum kp_code kp_node_start(struct kp_node *node, struct kp_err *err)
         return err->code;
     if (kp_couplings_make_identity(node->store, node->name, err) || kp_alarms_start(node->alarms, node->soon, err) ||
         kp_shop_start(node->shop, node->soon, node->calm, err) || kp_share_start(node->share, err) ||
-        kp_hub_start(node->hub, err) || kp_shield_start(node->shield, node->calm, err) ||
+        kp_hub_start(node->hub, err) || kp_shield_start(node->shield, node->soon, node->calm, err) ||
         kp_level_learner_start(node->learner, node->calm, err) || kp_watches_start(node->watches, err)) {
         stop_parts(node);
         kp_store_stop(node->store);

@@ -499,12 +499,12 @@ struct kp_shield *kp_shield_new(struct kp_hub *hub, struct kp_store *store,
     return NULL;
 }
 
-enum kp_code kp_shield_start(struct kp_shield *s, struct kp_rota *rota, struct kp_err *err)
+enum kp_code kp_shield_start(struct kp_shield *s, struct kp_rota *soon, struct kp_rota *calm, struct kp_err *err)
 {
     kp_openpgp_clean(kp_store_dir(s->store));
     s->duty = (struct kp_duty){ .turn = look, .arg = s };
-    if (!observing_start(s->observing, err) && !kp_duty_begin(&s->duty, rota, 0, err))
-        daily_start(s, rota, err);
+    if (!observing_start(s->observing, soon, err) && !kp_duty_begin(&s->duty, calm, 0, err))
+        daily_start(s, calm, err);
     if (err->code)
         kp_shield_stop(s);
     return err->code;

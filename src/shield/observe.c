@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The thread that holds what was seen against what is known. */
+/* Holds what was seen against what is known. */
 #include "core/log.h"
 #include "shield/observe_keep.h"
 
@@ -7,8 +7,10 @@
 
 #include "core/ban.h"
 
-enum { WAIT_MS = 1000 };
+#define WAIT        KP_SECOND
 #define SWEEP_EVERY (5 * KP_SECOND)
+
+static int64_t look(void *arg);
 
 struct observing *observing_new(struct kp_shield *s)
 {
@@ -24,6 +26,9 @@ struct observing *observing_new(struct kp_shield *s)
                               (struct kp_observer){ o->queue, kp_seen_offer });
     atomic_store(&o->renew, true);
     atomic_store(&o->settings_changed, true);
+    o->duty = (struct kp_duty){ .turn = look, .arg = o };
+    if (o->queue)
+        kp_seen_taken_by(o->queue, &o->duty);
     if (o->queue && o->list && o->inputs)
         return o;
     observing_free(o);
@@ -74,7 +79,7 @@ static void hold_against(struct observing *o, struct kp_seen *seen, struct kp_ar
     kp_arena_reset(arena);
 }
 
-/* ---- the thread ---- */
+/* ---- one turn ---- */
 static void refresh(struct observing *o)
 {
     struct observe_settings s;
@@ -110,12 +115,12 @@ static void due(struct observing *o)
     pthread_mutex_unlock(&o->lock);
 }
 
-bool observing_turn(struct observing *o, int timeout_ms)
+bool observing_turn(struct observing *o)
 {
     struct kp_seen *batch[KP_SEEN_BATCH];
     struct kp_arena arena = { 0 };
     refresh(o);
-    size_t n = kp_seen_take(o->queue, batch, timeout_ms);
+    size_t n = kp_seen_take(o->queue, batch, 0);
     for (size_t i = 0; i < n && o->settings.watch; i++)
         hold_against(o, batch[i], &arena);
     kp_arena_free(&arena);
@@ -123,24 +128,16 @@ bool observing_turn(struct observing *o, int timeout_ms)
     return n > 0;
 }
 
-static void *run(void *arg)
+static int64_t look(void *arg)
 {
-    struct observing *o = arg;
-    while (!atomic_load(&o->stopping))
-        observing_turn(o, WAIT_MS);
-    kp_inputs_stop(o->inputs);
-    while (observing_turn(o, 0)) /* what was seen while it stopped */
-        ;
-    return NULL;
+    return observing_turn(arg) ? 0 : WAIT;
 }
 
-enum kp_code observing_start(struct observing *o, struct kp_err *err)
+enum kp_code observing_start(struct observing *o, struct kp_rota *rota, struct kp_err *err)
 {
     atomic_store(&o->stopping, false);
-    if (pthread_create(&o->thread, NULL, run, o) != 0)
-        return kp_fail(err, KP_EIO, "the system gives no thread for what is seen");
-    o->running = true;
-    return KP_OK;
+    o->running = !kp_duty_begin(&o->duty, rota, 0, err);
+    return err->code;
 }
 
 void observing_stop(struct observing *o)
@@ -148,9 +145,11 @@ void observing_stop(struct observing *o)
     if (!o || !o->running)
         return;
     atomic_store(&o->stopping, true);
-    kp_seen_wake(o->queue);
-    pthread_join(o->thread, NULL);
     o->running = false;
+    kp_duty_end(&o->duty);
+    kp_inputs_stop(o->inputs);
+    while (observing_turn(o)) /* what was seen while it stopped */
+        ;
 }
 
 void kp_observe_renew(struct kp_shield *s)

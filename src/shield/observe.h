@@ -3,8 +3,8 @@
 #define KOPPEL_SHIELD_OBSERVE_H
 /* What the node sees of others (core/observed.h), held against what is known: the patterns of all
  * indicators in the store that are in force. A hit is an alarm, one for each indicator and thing it
- * is about, and counted; and a sighting for those who warned, if a person allows it. A thread of its
- * own; who tells what was seen never waits for it. */
+ * is about, and counted; and a sighting for those who warned, if a person allows it. Who
+ * tells what was seen never waits for it. */
 #include "shield/shield.h"
 
 enum {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_SHIELD_OBSERVE_KEEP_H
 #define KOPPEL_SHIELD_OBSERVE_KEEP_H
-/* For observe.c (the thread), indicators.c (which patterns are watched), hit.c and hit_show.c (what
+/* For observe.c (the duty), indicators.c (which patterns are watched), hit.c and hit_show.c (what
  * was met), observe_settings.c. */
 #include "shield/inputs.h"
 #include "shield/keep.h"
@@ -40,14 +40,14 @@ struct observing {
     struct kp_seen_queue *queue;
     struct kp_watchlist *list;
     struct kp_inputs *inputs;
-    pthread_t thread;
+    struct kp_duty duty;
     bool running;
     atomic_bool stopping, renew, settings_changed;
     pthread_mutex_t lock; /* guards `settings` and `watch` */
     struct observe_settings settings;
     struct observe_watch watch;
     struct kp_watchlist_counts counts;
-    /* the thread's own */
+    /* the duty's own */
     struct hit hit[HITS_WAITING];
     size_t hits;
     int64_t newest, known; /* of the indicators in the list: the last row, how many rows */
@@ -55,12 +55,12 @@ struct observing {
     struct kp_seen *now; /* which is held against the patterns */
 };
 struct observing *observing_new(struct kp_shield *);
-enum kp_code observing_start(struct observing *, struct kp_err *);
+enum kp_code observing_start(struct observing *, struct kp_rota *, struct kp_err *);
 void observing_stop(struct observing *);
 void observing_free(struct observing *);
-/* What the thread does: takes what waits, up to a batch of it, then what is due. False: there was
+/* Takes what waits, up to a batch of it, then what is due. False: there was
  * nothing. */
-bool observing_turn(struct observing *, int timeout_ms);
+bool observing_turn(struct observing *);
 
 /* The list of patterns, when indicators have changed. */
 enum kp_code indicators_renew(struct observing *, struct kp_err *);

@@ -24,6 +24,7 @@ struct kp_seen_queue {
     const struct kp_clock *clock;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
+    struct kp_duty *taker; /* NULL: nobody's */
     bool woken;
     struct kp_seen *waiting[KP_SEEN_WAITING]; /* a ring */
     uint64_t first, end;                      /* in it; they only grow */
@@ -165,7 +166,10 @@ static bool put(struct kp_seen_queue *q, const struct kp_observed *given, bool a
     }
     q->counts.kinds[o.kind % KP_SEEN_KINDS] += taken;
     q->counts.lost += !taken && !again;
+    bool first = taken && !same && q->end - q->first == 1;
     pthread_mutex_unlock(&q->lock);
+    if (first && q->taker)
+        kp_duty_hurry(q->taker);
     return taken;
 }
 
@@ -218,6 +222,13 @@ void kp_seen_wake(struct kp_seen_queue *q)
     q->woken = true;
     pthread_cond_signal(&q->wake);
     pthread_mutex_unlock(&q->lock);
+    if (q->taker)
+        kp_duty_hurry(q->taker);
+}
+
+void kp_seen_taken_by(struct kp_seen_queue *q, struct kp_duty *duty)
+{
+    q->taker = duty;
 }
 
 void kp_seen_hit(struct kp_seen_queue *q, struct kp_seen *s)

@@ -6,6 +6,7 @@
  * with a count, so that a flood of one kind pushes nothing out. */
 #include "core/clock.h"
 #include "core/observed.h"
+#include "core/rota.h"
 #include "shield/stix_observation.h"
 
 enum {
@@ -40,7 +41,10 @@ bool kp_seen_offer(void *queue, const struct kp_observed *);
  * among the recent ones from here on until others have come in their place, which is not before the
  * next call. */
 size_t kp_seen_take(struct kp_seen_queue *, struct kp_seen **, int timeout_ms);
-void kp_seen_wake(struct kp_seen_queue *); /* ends the wait */
+/* ends the wait, and hurries who takes */
+void kp_seen_wake(struct kp_seen_queue *);
+/* Before anything comes: whose turn it is to take as soon as there is something. */
+void kp_seen_taken_by(struct kp_seen_queue *, struct kp_duty *);
 /* In the thread that takes: one more indicator was met by it. */
 void kp_seen_hit(struct kp_seen_queue *, struct kp_seen *);
 /* Copies of the newest ones before `before` (0: all), the newest first, at most `max`, in the arena;

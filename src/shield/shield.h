@@ -23,7 +23,9 @@ struct kp_rota;
 struct kp_shield;
 struct kp_shield *kp_shield_new(struct kp_hub *, struct kp_store *, const struct kp_clock *,
                                 struct kp_err *);
-enum kp_code kp_shield_start(struct kp_shield *, struct kp_rota *, struct kp_err *); /* store and hub run */
+/* Store and hub run. `soon` holds what was seen against indicators; `calm` matches devices, which takes
+ * seconds, and sends the daily mail. */
+enum kp_code kp_shield_start(struct kp_shield *, struct kp_rota *soon, struct kp_rota *calm, struct kp_err *);
 void kp_shield_stop(struct kp_shield *);
 void kp_shield_free(struct kp_shield *);
 /* Takes from the model what changed since, as the thread does. */

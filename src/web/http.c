@@ -808,7 +808,7 @@ static const struct kp_lan_class partners_class = { .name = "partners",
 static bool open_door(struct kp_web *web, struct door *d, bool partners, struct kp_err *err)
 {
     *d = (struct door){ .web = web, .partners = partners, .turn.run = run_turn };
-    d->lan = kp_lan_new(web->node, partners ? &partners_class : &lan_class, d, err);
+    d->lan = kp_lan_new(web->node, partners ? &partners_class : &lan_class, d, web->keeper, err);
     return d->lan;
 }
 

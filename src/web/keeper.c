@@ -12,13 +12,17 @@
 
 #include "core/ban.h"
 
+#define DOOR (UINT64_C(1) << 63) /* in the number of an event */
+
 struct kp_keeper {
     const struct kp_clock *clock;
     const struct kp_keeper_class *class;
     int epoll, event;
     pthread_t thread;
     pthread_mutex_t lock; /* guards all below, and guests */
+    pthread_cond_t looked;
     struct kp_guest *first;
+    struct kp_door *doors, *looking; /* by serial, the newest first; the one whose turn it is */
     uint64_t serial;
     struct kp_later *later;
     bool stopping;
@@ -49,6 +53,64 @@ static void hung_up(struct kp_keeper *k, uint64_t serial)
     pthread_mutex_unlock(&k->lock);
 }
 
+/* ---- doors ---- */
+static struct kp_door *find_door(struct kp_keeper *k, uint64_t serial)
+{
+    struct kp_door *d = k->doors;
+    while (d && d->serial > serial)
+        d = d->next;
+    return d;
+}
+
+/* The door of that number, or else the newest of those before it; its number, 0: there is none. */
+static uint64_t look_at_door(struct kp_keeper *k, uint64_t serial, bool exactly)
+{
+    pthread_mutex_lock(&k->lock);
+    struct kp_door *d = find_door(k, serial);
+    if (d && exactly && d->serial != serial)
+        d = NULL;
+    serial = d ? d->serial : 0;
+    k->looking = d;
+    pthread_mutex_unlock(&k->lock);
+    if (!d)
+        return 0;
+    d->look(d->arg);
+    pthread_mutex_lock(&k->lock);
+    k->looking = NULL;
+    pthread_cond_broadcast(&k->looked);
+    pthread_mutex_unlock(&k->lock);
+    return serial;
+}
+
+bool kp_keeper_open_door(struct kp_keeper *k, struct kp_door *d)
+{
+    pthread_mutex_lock(&k->lock);
+    d->serial = ++k->serial;
+    struct epoll_event e = { .events = EPOLLIN, .data.u64 = d->serial | DOOR };
+    bool watched = epoll_ctl(k->epoll, EPOLL_CTL_ADD, d->fd, &e) == 0;
+    if (watched) {
+        d->next = k->doors;
+        k->doors = d;
+    }
+    pthread_mutex_unlock(&k->lock);
+    return watched;
+}
+
+void kp_keeper_close_door(struct kp_keeper *k, struct kp_door *d)
+{
+    pthread_mutex_lock(&k->lock);
+    struct kp_door **at = &k->doors;
+    while (*at && *at != d)
+        at = &(*at)->next;
+    if (*at)
+        *at = d->next;
+    epoll_ctl(k->epoll, EPOLL_CTL_DEL, d->fd, NULL);
+    while (k->looking == d)
+        pthread_cond_wait(&k->looked, &k->lock);
+    pthread_mutex_unlock(&k->lock);
+}
+
+/* ---- guests ---- */
 static void look_after(struct kp_keeper *k, struct kp_guest *g, int64_t now)
 {
     int64_t asking = g->crowd->n > g->crowd->most / 2 ? KP_REQUEST_CROWDED_S : KP_REQUEST_WITHIN_S;
@@ -67,6 +129,8 @@ static void tick(struct kp_keeper *k)
     for (struct kp_guest *g = k->first; g; g = g->next)
         look_after(k, g, now);
     pthread_mutex_unlock(&k->lock);
+    for (uint64_t next = UINT64_MAX; (next = look_at_door(k, next, false));)
+        next--;
 }
 
 static void do_later(struct kp_keeper *k)
@@ -101,7 +165,9 @@ static void *keep(void *arg)
     while (!stopping(k)) {
         int n = epoll_wait(k->epoll, events, 32, 500);
         for (int i = 0; i < n; i++)
-            if (events[i].data.u64)
+            if (events[i].data.u64 & DOOR)
+                look_at_door(k, events[i].data.u64 & ~DOOR, true);
+            else if (events[i].data.u64)
                 hung_up(k, events[i].data.u64);
         do_later(k);
         int64_t now = kp_mono(&kp_clock_system);
@@ -127,6 +193,7 @@ static void release(struct kp_keeper *k)
         close(k->epoll);
     if (k->event >= 0)
         close(k->event);
+    pthread_cond_destroy(&k->looked);
     pthread_mutex_destroy(&k->lock);
     kp_free(k);
 }
@@ -141,6 +208,7 @@ struct kp_keeper *kp_keeper_start(const struct kp_clock *clock, const struct kp_
     }
     *k = (struct kp_keeper){ .clock = clock, .class = class, .epoll = -1, .event = -1 };
     pthread_mutex_init(&k->lock, NULL);
+    pthread_cond_init(&k->looked, NULL);
     if (!open_files(k) || pthread_create(&k->thread, NULL, keep, k) != 0) {
         kp_fail(err, KP_EIO, "the system gives no thread or file handle for the web's keeper");
         release(k);

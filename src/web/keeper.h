@@ -3,7 +3,8 @@
 #define KOPPEL_WEB_KEEPER_H
 /* One thread that looks after connections where the HTTP library does not: a client that hangs up while its
  * request is worked on or its stream is quiet (the library does not watch suspended connections), one that sends its
- * request a byte at a time, one that never reads its reply; and the heartbeat of streams. */
+ * request a byte at a time, one that never reads its reply; after the heartbeat of streams; and after the doors of other
+ * listeners (web/porter.h). */
 #include "core/clock.h"
 #include "core/err.h"
 #include "core/mem.h"
@@ -43,6 +44,14 @@ struct kp_later { /* something to be done in the keeper's thread; part of a larg
     void (*run)(struct kp_later *);
 };
 
+struct kp_door { /* something else that is looked after; the caller's memory */
+    int fd;
+    void (*look)(void *arg); /* in the keeper's thread, when fd can be read and twice a second; may not wait */
+    void *arg;
+    uint64_t serial; /* these are the keeper's */
+    struct kp_door *next;
+};
+
 struct kp_keeper;
 struct kp_keeper *kp_keeper_start(const struct kp_clock *, const struct kp_keeper_class *, struct kp_err *);
 void kp_keeper_stop(struct kp_keeper *); /* after the last guest has left; runs what is left to do */
@@ -53,6 +62,8 @@ void kp_keeper_request(struct kp_keeper *, struct kp_guest *, void *request);
 void kp_keeper_state(struct kp_keeper *, struct kp_guest *, enum kp_guest_state);
 void kp_keeper_watch(struct kp_keeper *, struct kp_guest *); /* from here on `gone` may come, once */
 void kp_keeper_later(struct kp_keeper *, struct kp_later *);
+bool kp_keeper_open_door(struct kp_keeper *, struct kp_door *); /* from now on; false: the system does not watch it */
+void kp_keeper_close_door(struct kp_keeper *, struct kp_door *); /* waits for a look that goes on */
 /* Calls fn for each request that lives. */
 void kp_keeper_each(struct kp_keeper *, void (*fn)(void *request));
 #endif

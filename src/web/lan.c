@@ -24,6 +24,7 @@ struct kp_lan {
     char ca_secret[SECRET_NAME], own_secret[SECRET_NAME], given_secret[SECRET_NAME], request_secret[SECRET_NAME];
     const struct kp_lan_class *class;
     void *arg;
+    struct kp_keeper *keeper;
     pthread_mutex_t
         changing; /* one change at a time, which may wait for the disk; guards what follows */
     struct kp_porter *porter;
@@ -244,7 +245,7 @@ static enum kp_code need_porter(struct kp_lan *l, struct kp_err *err)
     if (l->stopped)
         return kp_fail(err, KP_ESTOPPED, "the node is stopping");
     if (!l->porter)
-        l->porter = kp_porter_start(&porter_class, l, err);
+        l->porter = kp_porter_start(&porter_class, l, l->keeper, err);
     return err->code;
 }
 
@@ -564,7 +565,7 @@ void kp_lan_turn(struct kp_lan *l)
 }
 
 /* ---- the outside ---- */
-struct kp_lan *kp_lan_new(struct kp_node *node, const struct kp_lan_class *class, void *arg,
+struct kp_lan *kp_lan_new(struct kp_node *node, const struct kp_lan_class *class, void *arg, struct kp_keeper *keeper,
                           struct kp_err *err)
 {
     struct kp_lan *l = kp_alloc(sizeof *l);
@@ -575,6 +576,7 @@ struct kp_lan *kp_lan_new(struct kp_node *node, const struct kp_lan_class *class
     l->node = node;
     l->class = class;
     l->arg = arg;
+    l->keeper = keeper;
     const struct {
         char *out;
         const char *of;

@@ -37,8 +37,9 @@ struct kp_lan_class {
                                 itself */
 };
 
+struct kp_keeper; /* ends after it has stopped */
 struct kp_lan;
-struct kp_lan *kp_lan_new(struct kp_node *, const struct kp_lan_class *, void *arg,
+struct kp_lan *kp_lan_new(struct kp_node *, const struct kp_lan_class *, void *arg, struct kp_keeper *,
                           struct kp_err *);
 void kp_lan_turn(struct kp_lan *); /* does what is due: listens, renews; what fails is an alarm and
                                       tried again */

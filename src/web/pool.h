@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_WEB_POOL_H
 #define KOPPEL_WEB_POOL_H
-/* Up to four workers, begun as they are needed, for requests that touch file, hub or network. Two of them never take slow ones, so that a
+/* Up to four workers, begun as they are needed and ended when they are not, for requests that touch file, hub or network. Two of them never take slow ones, so that a
  * handful of long queries cannot hold up the page. */
 #include "core/err.h"
 #include "core/mem.h"
 
-enum { KP_POOL_WORKERS = 4, KP_POOL_FOR_SLOW = 2, KP_POOL_WAITING_MAX = 256 };
+enum { KP_POOL_WORKERS = 4, KP_POOL_FOR_SLOW = 2, KP_POOL_WAITING_MAX = 256, KP_POOL_IDLE_S = 10 };
 
 struct kp_job { /* part of what is run */
     struct kp_job *next;

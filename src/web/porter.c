@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,8 +17,7 @@
 
 enum {
     EVENTS = 64,
-    WAKE = KP_PORTER_WAITING,
-    LISTENING,
+    LISTENING = KP_PORTER_WAITING,
     TLS_HANDSHAKE = 0x16,
     DRAIN_MAX = 64 << 10,
     TOLD_WITHIN_S = 2
@@ -41,12 +39,13 @@ struct guest {
 struct kp_porter {
     const struct kp_porter_class *class;
     void *arg;
-    int epoll, event;
-    pthread_t thread;
+    struct kp_keeper *keeper;
+    struct kp_door door;
+    int epoll;
+    int64_t turned; /* monotonic */
     pthread_mutex_t lock; /* guards all below */
     int fd;               /* listening, -1 = none */
     bool plain;
-    bool stopping;
     struct guest guest[KP_PORTER_WAITING];
 };
 
@@ -212,11 +211,9 @@ static void handle(struct kp_porter *p, const struct epoll_event *events, int n)
 {
     pthread_mutex_lock(&p->lock);
     for (int i = 0; i < n; i++) {
-        uint64_t which = events[i].data.u64, count;
+        uint64_t which = events[i].data.u64;
         if (which == LISTENING)
             take_in_all(p);
-        else if (which == WAKE)
-            (void)!read(p->event, &count, sizeof count);
         else if (p->guest[which]
                      .fd) /* somebody else may sit there by now: then it is a look too many */
             look(p, &p->guest[which]);
@@ -225,28 +222,16 @@ static void handle(struct kp_porter *p, const struct epoll_event *events, int n)
     pthread_mutex_unlock(&p->lock);
 }
 
-static bool stopping(struct kp_porter *p)
-{
-    pthread_mutex_lock(&p->lock);
-    bool yes = p->stopping;
-    pthread_mutex_unlock(&p->lock);
-    return yes;
-}
-
-static void *keep_door(void *arg)
+static void look_at_door(void *arg)
 {
     struct kp_porter *p = arg;
     struct epoll_event events[EVENTS];
-    int64_t turned = now();
-    while (!stopping(p)) {
-        int n = epoll_wait(p->epoll, events, EVENTS, 1000);
-        handle(p, events, n);
-        if (now() - turned < KP_PORTER_TURN_S * KP_SECOND)
-            continue;
-        turned = now();
-        p->class->turn(p->arg);
-    }
-    return NULL;
+    int n = epoll_wait(p->epoll, events, EVENTS, 0);
+    handle(p, events, n);
+    if (now() - p->turned < KP_PORTER_TURN_S * KP_SECOND)
+        return;
+    p->turned = now();
+    p->class->turn(p->arg);
 }
 
 static void release(struct kp_porter *p)
@@ -258,16 +243,13 @@ static void release(struct kp_porter *p)
         close(p->fd);
     if (p->epoll >= 0)
         close(p->epoll);
-    if (p->event >= 0)
-        close(p->event);
     pthread_mutex_destroy(&p->lock);
     kp_free(p);
 }
 
-struct kp_porter *kp_porter_start(const struct kp_porter_class *class, void *arg,
+struct kp_porter *kp_porter_start(const struct kp_porter_class *class, void *arg, struct kp_keeper *keeper,
                                   struct kp_err *err)
 {
-    struct epoll_event e = { .events = EPOLLIN, .data.u64 = WAKE };
     struct kp_porter *p = kp_alloc(sizeof *p);
     if (!p) {
         kp_fail(err, KP_ENOMEM, "out of memory");
@@ -276,27 +258,23 @@ struct kp_porter *kp_porter_start(const struct kp_porter_class *class, void *arg
     p->class = class;
     p->arg = arg;
     p->fd = -1;
+    p->turned = now();
+    p->keeper = keeper;
     pthread_mutex_init(&p->lock, NULL);
     p->epoll = epoll_create1(EPOLL_CLOEXEC);
-    p->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (p->epoll >= 0 && p->event >= 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->event, &e) == 0 &&
-        pthread_create(&p->thread, NULL, keep_door, p) == 0)
+    p->door = (struct kp_door){ .fd = p->epoll, .look = look_at_door, .arg = p };
+    if (p->epoll >= 0 && kp_keeper_open_door(keeper, &p->door))
         return p;
-    kp_fail(err, KP_EIO, "the system gives no thread or file handle for the HTTPS listener");
+    kp_fail(err, KP_EIO, "the system gives no file handle for the HTTPS listener");
     release(p);
     return NULL;
 }
 
 void kp_porter_stop(struct kp_porter *p)
 {
-    uint64_t one = 1;
     if (!p)
         return;
-    pthread_mutex_lock(&p->lock);
-    p->stopping = true;
-    (void)!write(p->event, &one, sizeof one);
-    pthread_mutex_unlock(&p->lock);
-    pthread_join(p->thread, NULL);
+    kp_keeper_close_door(p->keeper, &p->door);
     release(p);
 }
 

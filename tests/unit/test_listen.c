@@ -4,6 +4,7 @@
 #include "web_kit.h"
 
 #include "core/clock.h"
+#include "web/keeper.h"
 #include "web/certificate.h"
 #include "web/lan.h"
 
@@ -147,6 +148,7 @@ struct place {
     struct web_kit *kit;
     struct kp_clock_virtual clock;
     struct kp_lan *lan;
+    struct kp_keeper *keeper;
     int opened, turns;
 };
 
@@ -185,7 +187,10 @@ static int setup(void **state)
     p.kit->node =
         kp_node_open(p.kit->node_dir, &(struct kp_node_options){ .clock = &p.clock.clock }, &err);
     assert_string_equal(err.text, "");
-    p.lan = kp_lan_new(p.kit->node, &class, &p, &err);
+    static const struct kp_keeper_class keeper_class; /* it has no guests */
+    p.keeper = kp_keeper_start(&p.clock.clock, &keeper_class, &err);
+    assert_non_null(p.keeper);
+    p.lan = kp_lan_new(p.kit->node, &class, &p, p.keeper, &err);
     assert_non_null(p.lan);
     *state = &p;
     return 0;
@@ -196,6 +201,7 @@ static int teardown(void **state)
     struct place *p = *state;
     void *kit = p->kit;
     kp_lan_stop(p->lan);
+    kp_keeper_stop(p->keeper);
     kp_lan_free(p->lan);
     kp_guard_free(p->kit->guard); /* made with the node that has gone */
     kp_sessions_free(p->kit->sessions);

@@ -487,14 +487,14 @@ static void knows(struct stage *g, const char *text)
         fail_msg("%s", kp_buf_text(&out));
     kp_buf_free(&out);
     kp_observe_renew(g->shield);
-    observing_turn(g->o, 0);
+    observing_turn(g->o);
 }
 
 static void sees(struct stage *g, const char *from)
 {
     struct kp_observed o = login(from, "admin");
     assert_true(kp_hub_observe(g->kit->hub, &o));
-    observing_turn(g->o, 0);
+    observing_turn(g->o);
 }
 
 static int64_t number(struct stage *g, const char *sql)
@@ -571,7 +571,7 @@ static void a_hit_is_one_alarm_that_is_over_when_it_is_quiet(void **state)
     assert_int_equal(alarms(g), 1);
     assert_int_equal(number(g, "select count from stix_hit where alarm is not null"), 50);
     pass(g, KP_HIT_QUIET_S + 60);
-    observing_turn(g->o, 0);
+    observing_turn(g->o);
     assert_int_equal(alarms(g), 0);
     assert_int_equal(number(g, "select count(alarm) from stix_hit"), 0);
     sees(g, "203.0.113.7");
@@ -600,24 +600,24 @@ static void what_is_prepared_is_counted_on_and_what_has_gone_is_not_told_again(v
     knows(g, INDICATOR("3f", FIRST ",\"pattern\":\"[ipv4-addr:value = '203.0.113.7']\""));
     sees(g, "203.0.113.7");
     pass(g, 6);
-    observing_turn(g->o, 0);
+    observing_turn(g->o);
     assert_int_equal(number(g, "select count from sighting"), 1);
     for (int i = 0; i < 5; i++)
         sees(g, "203.0.113.7");
     assert_int_equal(number(g, "select count from sighting"), 1); /* not written each time */
     pass(g, KP_HIT_PREPARED_AGAIN_S + 1);
-    observing_turn(g->o, 0);
+    observing_turn(g->o);
     assert_int_equal(number(g, "select count(*) from sighting"), 1);
     assert_int_equal(number(g, "select count from sighting"), 6);
     assert_int_equal(number(g, "select feed is null and sent is null and not named from sighting"), 1);
     int64_t id = number(g, "select id from sighting");
     assert_int_equal(kp_sighting_remove(g->shield, id, &err), KP_OK);
     pass(g, KP_HIT_TELL_AGAIN_S + 1);
-    observing_turn(g->o, 0);
+    observing_turn(g->o);
     assert_int_equal(number(g, "select count(*) from sighting"), 0); /* a person did not want it told */
     sees(g, "203.0.113.7");
     pass(g, 6);
-    observing_turn(g->o, 0);
+    observing_turn(g->o);
     assert_int_equal(number(g, "select count from sighting"), 1);
 }
 
