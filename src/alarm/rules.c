@@ -4,6 +4,7 @@
 #include "alarm/private.h"
 
 #include "core/log.h"
+#include "core/worker.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -344,6 +345,7 @@ bool delivery_stopping(void *engine)
 static void *deliver(void *arg)
 {
     struct kp_alarms *e = arg;
+    kp_thread_name("deliveries");
     bool failing = false;
     while (wait_a_little(e)) {
         struct kp_err err = { 0 };

@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "core/url.h"
+#include "core/worker.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -330,6 +331,7 @@ static void back_off(struct kp_coupling *c, const struct kp_err *err)
 static void *life(void *arg)
 {
     struct kp_coupling *c = arg;
+    kp_thread_name(c->name);
     while (!kp_coupling_stopping(c)) {
         struct kp_err err = { 0 };
         pthread_mutex_lock(&c->lock);

@@ -3,6 +3,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "core/worker.h"
 
 #include <assert.h>
 #include <time.h>
@@ -326,6 +327,7 @@ static bool is_stopping(struct kp_hub *h)
 
 static void *run(void *arg)
 {
+    kp_thread_name("hub");
     while (kp_hub_turn(arg, TURN_MS) || !is_stopping(arg))
         ;
     gap_stop(arg);

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "core/text.h"
+#include "core/worker.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "core/ban.h"
 
 struct kp_rota {
+    const char *name;
     pthread_t thread;
     pthread_mutex_t lock; /* guards all below, and what is the rota's of each duty */
     pthread_cond_t changed;
@@ -47,6 +49,7 @@ static void take_turn(struct kp_rota *r, struct kp_duty *d)
 static void *run(void *arg)
 {
     struct kp_rota *r = arg;
+    kp_thread_name(r->name);
     pthread_mutex_lock(&r->lock);
     while (!r->stop) {
         struct kp_duty *d = next_due(r);
@@ -62,7 +65,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-struct kp_rota *kp_rota_new(struct kp_err *err)
+struct kp_rota *kp_rota_new(const char *name, struct kp_err *err)
 {
     struct kp_rota *r = kp_alloc(sizeof *r);
     pthread_condattr_t monotonic;
@@ -70,6 +73,7 @@ struct kp_rota *kp_rota_new(struct kp_err *err)
         kp_fail(err, KP_ENOMEM, "out of memory");
         return NULL;
     }
+    r->name = name;
     pthread_mutex_init(&r->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

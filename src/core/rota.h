@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct kp_rota;
-struct kp_rota *kp_rota_new(struct kp_err *);
+struct kp_rota *kp_rota_new(const char *name, struct kp_err *); /* a literal; of the thread */
 void kp_rota_free(struct kp_rota *); /* after its duties have ended; NULL is allowed */
 
 struct kp_duty { /* the owner's memory */

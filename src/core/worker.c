@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/worker.h"
 
+#include "core/text.h"
+
+#include <stdio.h>
+#include <sys/prctl.h>
+
 #include "core/ban.h"
+
+void kp_thread_name(const char *name)
+{
+    char cut[16];
+    snprintf(cut, sizeof cut, "%s", name);
+    kp_utf8_trim(cut);
+    prctl(PR_SET_NAME, cut);
+}
 
 void kp_worker_init(struct kp_worker *w)
 {

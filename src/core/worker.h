@@ -6,6 +6,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+/* What the calling thread is called where a person looks at them, as in `top -H`; 15 bytes of it. */
+void kp_thread_name(const char *name);
+
 struct kp_worker { /* initialised by kp_worker_init */
     pthread_mutex_t lock;
     pthread_t thread;

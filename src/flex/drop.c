@@ -5,6 +5,7 @@
 #include "core/folder.h"
 #include "core/hub.h"
 #include "core/log.h"
+#include "core/worker.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -335,6 +336,7 @@ static void wait_for(struct kp_inbox *in, int ms)
 static void *work(void *arg)
 {
     struct kp_inbox *in = arg;
+    kp_thread_name("folders");
     while (!stopping(in)) {
         bool waiting = kp_inbox_turn(in);
         if (!stopping(in))

@@ -340,6 +340,7 @@ static bool pause_between(struct kp_computed *c)
 static void *work(void *arg)
 {
     struct kp_computed *c = arg;
+    kp_thread_name("computed");
     do
         turn(c);
     while (pause_between(c));

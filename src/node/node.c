@@ -117,7 +117,7 @@ static enum kp_code open_parts(struct kp_node *node, const struct kp_node_option
         kp_hub_new(&(struct kp_hub_options){ .clock = node->clock, .context = node->store }, err);
     if (!node->hub || kp_store_load(node->store, node->hub, err))
         return err->code;
-    if (!(node->soon = kp_rota_new(err)) || !(node->calm = kp_rota_new(err)))
+    if (!(node->soon = kp_rota_new("soon", err)) || !(node->calm = kp_rota_new("calm", err)))
         return err->code;
     node->discover = kp_discover_new(node->clock);
     if (!node->discover)

@@ -6,6 +6,7 @@
 
 #include "core/log.h"
 #include "core/url.h"
+#include "core/worker.h"
 #include "net/courier.h"
 #include "net/json_memory.h"
 
@@ -529,6 +530,7 @@ static int look(struct outbox *o, struct kp_err *err)
 void *share_deliver(void *arg)
 {
     struct kp_share *s = arg;
+    kp_thread_name("share");
     struct outbox *o = kp_alloc(sizeof *o);
     struct kp_err err = { 0 };
     if (!o) {

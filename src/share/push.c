@@ -324,6 +324,7 @@ static void look(struct kp_pusher *w)
 static void *push_all(void *arg)
 {
     struct kp_pusher *w = arg;
+    kp_thread_name("push");
     while (!w->share->stopping) {
         bool busy = false;
         if (atomic_exchange(&w->news, false))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which feeds are due, and what comes of them. A thread for each pull, a few at a time, begun by
- * the thread of the inventory; none while nothing is due. */
+ * the duty of the inventory; none while nothing is due. */
 #include "core/log.h"
+#include "core/worker.h"
 #include "net/json_memory.h"
 #include "shield/feed_keep.h"
 #include "shield/keep.h"
@@ -162,6 +163,7 @@ static enum kp_code note_begun(struct kp_db *db, void *arg, struct kp_err *err)
 static void *run(void *arg)
 {
     struct pull *p = arg;
+    kp_thread_name("feed");
     struct kp_shield *s = p->feeds->shield;
     struct kp_err err = { 0 };
     if (!p->f.next)

@@ -3,6 +3,7 @@
 
 #include "core/log.h"
 #include "core/url.h"
+#include "core/worker.h"
 #include "net/json_memory.h"
 #include "shield/events.h"
 
@@ -361,6 +362,7 @@ static void keep_marks(struct kp_inputs *in)
 static void *run(void *arg)
 {
     struct kp_inputs *in = arg;
+    kp_thread_name("logs of others");
     while (!atomic_load(&in->stopping)) {
         open_sockets(in);
         in->full = false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/care.h"
+#include "core/worker.h"
 
 #include <stdio.h>
 
@@ -84,6 +85,7 @@ static void wait_ms(struct kp_care *c, int ms)
 static void *thread_main(void *arg)
 {
     struct kp_store *s = arg;
+    kp_thread_name("housekeeping");
     struct kp_care *c = s->care;
     while (!kp_care_stopping(s)) {
         bool any = false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/retain.h"
+#include "core/worker.h"
 
 #include <string.h>
 
@@ -162,6 +163,7 @@ static void finish(struct kp_store *s)
 static void *thread_main(void *arg)
 {
     struct kp_store *s = arg;
+    kp_thread_name("store");
     while (!atomic_load(&s->stopped))
         kp_store_turn(s, 1000);
     finish(s);

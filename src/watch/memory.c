@@ -3,6 +3,7 @@
 #include "watch/watches_private.h"
 
 #include "core/log.h"
+#include "core/worker.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -276,6 +277,7 @@ struct saver {
 static void *run_saver(void *arg)
 {
     struct saver *s = arg;
+    kp_thread_name("watch memory");
     pthread_mutex_lock(&s->lock);
     while (!s->stop || s->next) {
         struct saving *v = s->next;

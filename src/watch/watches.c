@@ -3,6 +3,7 @@
 #include "watch/watches_private.h"
 
 #include "core/log.h"
+#include "core/worker.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -204,6 +205,7 @@ void kp_watches_free(struct kp_watches *w)
 static void *run(void *arg)
 {
     struct kp_watches *w = arg;
+    kp_thread_name("watches");
     intake_rest(w->intake, false);
     settle(w);
     watches_resume(w);

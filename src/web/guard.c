@@ -296,6 +296,7 @@ void kp_guard_turn(struct kp_guard *g)
 static void *write_refusals(void *arg)
 {
     struct kp_guard *g = arg;
+    kp_thread_name("refusals");
     for (;;) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);

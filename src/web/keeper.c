@@ -2,6 +2,7 @@
 #include "web/keeper.h"
 
 #include "core/text.h"
+#include "core/worker.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -160,6 +161,7 @@ static bool stopping(struct kp_keeper *k)
 static void *keep(void *arg)
 {
     struct kp_keeper *k = arg;
+    kp_thread_name("web keeper");
     struct epoll_event events[32];
     int64_t ticked = 0;
     while (!stopping(k)) {

@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/text.h"
+#include "core/worker.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -90,6 +91,7 @@ static struct kp_job *next_job(struct kp_pool *p, bool *slow)
 static void *work(void *arg)
 {
     struct worker *w = arg;
+    kp_thread_name("web worker");
     struct kp_pool *p = w->pool;
     bool slow;
     pthread_mutex_lock(&p->lock);

@@ -2,6 +2,7 @@
 /* Data of a partner under an agreement, handed on as it comes to who works here: this node alone has
  * the keys and addresses. What is read too slowly waits at the partner. */
 #include "core/log.h"
+#include "core/worker.h"
 #include "net/http.h"
 #include "share/share.h"
 #include "web/routes.h"
@@ -88,6 +89,7 @@ static bool stopping(struct pull *p)
 static void *run(void *arg)
 {
     struct pull *p = arg;
+    kp_thread_name("pull");
     struct kp_err err = { 0 };
     bool done = p->done;
     pthread_mutex_lock(&p->lock); /* the reply has begun once it is free */

@@ -32,7 +32,7 @@ static int64_t turn(void *arg)
 static struct kp_rota *rota(void)
 {
     struct kp_err err = { 0 };
-    struct kp_rota *r = kp_rota_new(&err);
+    struct kp_rota *r = kp_rota_new("test", &err);
     assert_non_null(r);
     return r;
 }

@@ -6,6 +6,7 @@
 
 #include "core/hub.h"
 #include "core/text.h"
+#include "core/worker.h"
 #include "couplings/discover/probe.h"
 
 #include <errno.h>
@@ -236,6 +237,7 @@ static void leave(struct kp_discover *d)
 static void *work(void *arg)
 {
     struct kp_discover *d = arg;
+    kp_thread_name("discover");
     size_t place;
     while (next_target(d, &place)) {
         look_at_all(d, place);
