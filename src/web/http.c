@@ -49,6 +49,7 @@ struct listener {
     bool local, tls, partners;
     struct kp_crowd crowd;
     struct MHD_Daemon *daemon;
+    struct kp_kept kept; /* turned by the keeper; fd 0: by a thread of its own */
 };
 
 struct door { /* a way in from other machines; its sockets come from a porter */
@@ -211,6 +212,15 @@ static struct kp_exchange *exchange_new(struct listener *listener, struct MHD_Co
 
 /* ---- flows ---- */
 
+/* Any thread. */
+static void resume(struct kp_exchange *x)
+{
+    struct listener *l = x->listener;
+    MHD_resume_connection(x->connection);
+    if (l->kept.fd) /* the library does not tell who turns it */
+        kp_keeper_hurry(l->web->keeper, &l->kept);
+}
+
 enum kp_code kp_flow_begin(struct kp_request *r, const char *type, struct kp_flow flow, struct kp_err *err)
 {
     struct kp_exchange *x = r->exchange;
@@ -223,7 +233,7 @@ enum kp_code kp_flow_begin(struct kp_request *r, const char *type, struct kp_flo
     x->flowing = true;
     x->phase = READY;
     x->last = mono(x->listener->web);
-    MHD_resume_connection(x->connection);
+    resume(x);
     pthread_mutex_unlock(&x->lock);
     return KP_OK;
 }
@@ -235,7 +245,7 @@ static void wake(struct kp_exchange *x)
     if (x->suspended && !x->completed) {
         x->suspended = false;
         x->woken = mono(x->listener->web);
-        MHD_resume_connection(x->connection);
+        resume(x);
     }
 }
 
@@ -431,7 +441,7 @@ static void run(struct kp_job *job)
         wake(x);
     } else {
         x->phase = READY;
-        MHD_resume_connection(x->connection);
+        resume(x);
     }
     pthread_mutex_unlock(&x->lock); /* from here on it may be gone, unless we are the last */
     if (left)
@@ -512,7 +522,7 @@ static enum MHD_Result hand_over(struct kp_exchange *x)
     reply_busy(&x->request);
     x->running = false;
     x->phase = READY;
-    MHD_resume_connection(x->connection);
+    resume(x);
     return MHD_YES;
 }
 
@@ -700,12 +710,43 @@ static enum kp_code start_daemon(struct kp_web *web, struct listener *l, unsigne
     return l->daemon ? KP_OK : kp_fail(err, KP_EIO, "the HTTP server does not start (threads, memory or file handles are short)");
 }
 
+static bool look(void *arg)
+{
+    struct listener *l = arg;
+    MHD_UNSIGNED_LONG_LONG wait;
+    MHD_run(l->daemon);
+    return MHD_get_timeout(l->daemon, &wait) == MHD_YES && !wait;
+}
+
+/* Turned by the keeper's thread. */
+static enum kp_code start_kept(struct kp_web *web, struct listener *l, unsigned flags, const struct MHD_OptionItem *own,
+                               struct kp_err *err)
+{
+    if (start_daemon(web, l, MHD_USE_EPOLL | flags, own, err))
+        return err->code;
+    l->kept = (struct kp_kept){ .fd = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .look = look, .arg = l };
+    if (kp_keeper_keep(web->keeper, &l->kept))
+        return KP_OK;
+    MHD_quiesce_daemon(l->daemon); /* the listening socket is the caller's again */
+    MHD_stop_daemon(l->daemon);
+    l->daemon = NULL;
+    return kp_fail(err, KP_EIO, "the system does not watch the HTTP server");
+}
+
+static void stop_listener(struct listener *l)
+{
+    if (l->kept.fd)
+        kp_keeper_let_go(l->web->keeper, &l->kept);
+    if (l->daemon)
+        MHD_stop_daemon(l->daemon);
+}
+
 static enum kp_code start_listener(struct kp_web *web, struct listener *l, int fd, unsigned connections,
                                    struct kp_err *err)
 {
     const struct MHD_OptionItem own[] = { { MHD_OPTION_LISTEN_SOCKET, fd, NULL }, { MHD_OPTION_END, 0, NULL } };
     l->crowd.most = connections;
-    if (start_daemon(web, l, MHD_USE_EPOLL_INTERNAL_THREAD, own, err))
+    if (start_kept(web, l, 0, own, err))
         close(fd);
     return err->code;
 }
@@ -750,7 +791,7 @@ static enum kp_code start_plain(struct door *d, struct kp_err *err)
 {
     const struct MHD_OptionItem own[] = { { MHD_OPTION_END, 0, NULL } };
     d->plain = (struct listener){ .door = d, .partners = d->partners, .crowd.most = LAN_CONNECTIONS };
-    return start_daemon(d->web, &d->plain, MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET, own, err);
+    return start_kept(d->web, &d->plain, MHD_USE_NO_LISTEN_SOCKET, own, err);
 }
 
 static enum kp_code start_door(void *arg, const struct kp_key_pair *p, struct kp_err *err)
@@ -814,10 +855,8 @@ static bool open_door(struct kp_web *web, struct door *d, bool partners, struct 
 
 static void stop_door(struct door *d)
 {
-    if (d->tls.daemon)
-        MHD_stop_daemon(d->tls.daemon);
-    if (d->plain.daemon)
-        MHD_stop_daemon(d->plain.daemon);
+    stop_listener(&d->tls);
+    stop_listener(&d->plain);
     kp_lan_free(d->lan);
 }
 
@@ -892,10 +931,8 @@ void kp_web_stop(struct kp_web *web)
     kp_pool_stop(web->pool);
     if (web->keeper) /* flows begun by the last workers: the library bears no suspended connection */
         kp_keeper_each(web->keeper, cut_short);
-    if (web->local.daemon)
-        MHD_stop_daemon(web->local.daemon);
-    if (web->tcp.daemon)
-        MHD_stop_daemon(web->tcp.daemon);
+    stop_listener(&web->local);
+    stop_listener(&web->tcp);
     stop_door(&web->lan);
     stop_door(&web->partners);
     kp_keeper_stop(web->keeper);

@@ -13,7 +13,7 @@
 
 #include "core/ban.h"
 
-#define DOOR (UINT64_C(1) << 63) /* in the number of an event */
+#define KEPT (UINT64_C(1) << 63) /* in the number of an event */
 
 struct kp_keeper {
     const struct kp_clock *clock;
@@ -23,7 +23,7 @@ struct kp_keeper {
     pthread_mutex_t lock; /* guards all below, and guests */
     pthread_cond_t looked;
     struct kp_guest *first;
-    struct kp_door *doors, *looking; /* by serial, the newest first; the one whose turn it is */
+    struct kp_kept *kept, *looking; /* by serial, the newest first; the one whose turn it is */
     uint64_t serial;
     struct kp_later *later;
     bool stopping;
@@ -54,53 +54,74 @@ static void hung_up(struct kp_keeper *k, uint64_t serial)
     pthread_mutex_unlock(&k->lock);
 }
 
-/* ---- doors ---- */
-static struct kp_door *find_door(struct kp_keeper *k, uint64_t serial)
-{
-    struct kp_door *d = k->doors;
-    while (d && d->serial > serial)
-        d = d->next;
-    return d;
-}
-
-/* The door of that number, or else the newest of those before it; its number, 0: there is none. */
-static uint64_t look_at_door(struct kp_keeper *k, uint64_t serial, bool exactly)
+/* ---- what else is kept ---- */
+/* Looks at the one of that number, or else the newest of those before it that wants it; its number, 0: there is none. */
+static uint64_t look_at(struct kp_keeper *k, uint64_t serial, bool exactly, bool all)
 {
     pthread_mutex_lock(&k->lock);
-    struct kp_door *d = find_door(k, serial);
+    struct kp_kept *d = k->kept;
+    while (d && (d->serial > serial || (!exactly && !all && !atomic_load(&d->more))))
+        d = d->next;
     if (d && exactly && d->serial != serial)
         d = NULL;
     serial = d ? d->serial : 0;
+    if (d)
+        atomic_store(&d->more, false);
     k->looking = d;
     pthread_mutex_unlock(&k->lock);
     if (!d)
         return 0;
-    d->look(d->arg);
+    bool more = d->look(d->arg);
     pthread_mutex_lock(&k->lock);
+    if (more)
+        atomic_store(&d->more, true);
     k->looking = NULL;
     pthread_cond_broadcast(&k->looked);
     pthread_mutex_unlock(&k->lock);
     return serial;
 }
 
-bool kp_keeper_open_door(struct kp_keeper *k, struct kp_door *d)
+static void look_at_all(struct kp_keeper *k, bool all)
+{
+    for (uint64_t next = UINT64_MAX; (next = look_at(k, next, false, all));)
+        next--;
+}
+
+static bool is_more(struct kp_keeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    struct kp_kept *d = k->kept;
+    while (d && !atomic_load(&d->more))
+        d = d->next;
+    pthread_mutex_unlock(&k->lock);
+    return d;
+}
+
+bool kp_keeper_keep(struct kp_keeper *k, struct kp_kept *d)
 {
     pthread_mutex_lock(&k->lock);
     d->serial = ++k->serial;
-    struct epoll_event e = { .events = EPOLLIN, .data.u64 = d->serial | DOOR };
+    atomic_store(&d->more, false);
+    struct epoll_event e = { .events = EPOLLIN, .data.u64 = d->serial | KEPT };
     bool watched = epoll_ctl(k->epoll, EPOLL_CTL_ADD, d->fd, &e) == 0;
     if (watched) {
-        d->next = k->doors;
-        k->doors = d;
+        d->next = k->kept;
+        k->kept = d;
     }
     pthread_mutex_unlock(&k->lock);
     return watched;
 }
 
-void kp_keeper_close_door(struct kp_keeper *k, struct kp_door *d)
+void kp_keeper_hurry(struct kp_keeper *k, struct kp_kept *d)
+{
+    atomic_store(&d->more, true);
+    wake(k);
+}
+
+void kp_keeper_let_go(struct kp_keeper *k, struct kp_kept *d)
 {
     pthread_mutex_lock(&k->lock);
-    struct kp_door **at = &k->doors;
+    struct kp_kept **at = &k->kept;
     while (*at && *at != d)
         at = &(*at)->next;
     if (*at)
@@ -130,8 +151,7 @@ static void tick(struct kp_keeper *k)
     for (struct kp_guest *g = k->first; g; g = g->next)
         look_after(k, g, now);
     pthread_mutex_unlock(&k->lock);
-    for (uint64_t next = UINT64_MAX; (next = look_at_door(k, next, false));)
-        next--;
+    look_at_all(k, true);
 }
 
 static void do_later(struct kp_keeper *k)
@@ -165,10 +185,11 @@ static void *keep(void *arg)
     struct epoll_event events[32];
     int64_t ticked = 0;
     while (!stopping(k)) {
-        int n = epoll_wait(k->epoll, events, 32, 500);
+        look_at_all(k, false); /* those that had more to do */
+        int n = epoll_wait(k->epoll, events, 32, is_more(k) ? 0 : 500);
         for (int i = 0; i < n; i++)
-            if (events[i].data.u64 & DOOR)
-                look_at_door(k, events[i].data.u64 & ~DOOR, true);
+            if (events[i].data.u64 & KEPT)
+                look_at(k, events[i].data.u64 & ~KEPT, true, true);
             else if (events[i].data.u64)
                 hung_up(k, events[i].data.u64);
         do_later(k);

@@ -3,11 +3,13 @@
 #define KOPPEL_WEB_KEEPER_H
 /* One thread that looks after connections where the HTTP library does not: a client that hangs up while its
  * request is worked on or its stream is quiet (the library does not watch suspended connections), one that sends its
- * request a byte at a time, one that never reads its reply; after the heartbeat of streams; and after the doors of other
- * listeners (web/porter.h). */
+ * request a byte at a time, one that never reads its reply; after the heartbeat of streams; and after listeners: those at
+ * this machine, and the doors of others (web/porter.h). */
 #include "core/clock.h"
 #include "core/err.h"
 #include "core/mem.h"
+
+#include <stdatomic.h>
 
 enum {
     KP_REQUEST_WITHIN_S = 60,   /* from connecting (or the last reply) to the end of the request */
@@ -44,12 +46,14 @@ struct kp_later { /* something to be done in the keeper's thread; part of a larg
     void (*run)(struct kp_later *);
 };
 
-struct kp_door { /* something else that is looked after; the caller's memory */
+struct kp_kept { /* something else that is looked after; the caller's memory */
     int fd;
-    void (*look)(void *arg); /* in the keeper's thread, when fd can be read and twice a second; may not wait */
+    /* In the keeper's thread, when fd can be read and twice a second. May not wait. True: there is more to do at once. */
+    bool (*look)(void *arg);
     void *arg;
     uint64_t serial; /* these are the keeper's */
-    struct kp_door *next;
+    atomic_bool more;
+    struct kp_kept *next;
 };
 
 struct kp_keeper;
@@ -62,8 +66,10 @@ void kp_keeper_request(struct kp_keeper *, struct kp_guest *, void *request);
 void kp_keeper_state(struct kp_keeper *, struct kp_guest *, enum kp_guest_state);
 void kp_keeper_watch(struct kp_keeper *, struct kp_guest *); /* from here on `gone` may come, once */
 void kp_keeper_later(struct kp_keeper *, struct kp_later *);
-bool kp_keeper_open_door(struct kp_keeper *, struct kp_door *); /* from now on; false: the system does not watch it */
-void kp_keeper_close_door(struct kp_keeper *, struct kp_door *); /* waits for a look that goes on */
+bool kp_keeper_keep(struct kp_keeper *, struct kp_kept *); /* from now on; false: the system does not watch it */
+/* It is looked at as soon as the thread is free. Any thread, also while the keeper calls. */
+void kp_keeper_hurry(struct kp_keeper *, struct kp_kept *);
+void kp_keeper_let_go(struct kp_keeper *, struct kp_kept *); /* waits for a look that goes on */
 /* Calls fn for each request that lives. */
 void kp_keeper_each(struct kp_keeper *, void (*fn)(void *request));
 #endif

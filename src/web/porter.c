@@ -40,7 +40,7 @@ struct kp_porter {
     const struct kp_porter_class *class;
     void *arg;
     struct kp_keeper *keeper;
-    struct kp_door door;
+    struct kp_kept door;
     int epoll;
     int64_t turned; /* monotonic */
     pthread_mutex_t lock; /* guards all below */
@@ -222,16 +222,17 @@ static void handle(struct kp_porter *p, const struct epoll_event *events, int n)
     pthread_mutex_unlock(&p->lock);
 }
 
-static void look_at_door(void *arg)
+static bool look_at_door(void *arg)
 {
     struct kp_porter *p = arg;
     struct epoll_event events[EVENTS];
     int n = epoll_wait(p->epoll, events, EVENTS, 0);
     handle(p, events, n);
-    if (now() - p->turned < KP_PORTER_TURN_S * KP_SECOND)
-        return;
-    p->turned = now();
-    p->class->turn(p->arg);
+    if (now() - p->turned >= KP_PORTER_TURN_S * KP_SECOND) {
+        p->turned = now();
+        p->class->turn(p->arg);
+    }
+    return n == EVENTS;
 }
 
 static void release(struct kp_porter *p)
@@ -262,8 +263,8 @@ struct kp_porter *kp_porter_start(const struct kp_porter_class *class, void *arg
     p->keeper = keeper;
     pthread_mutex_init(&p->lock, NULL);
     p->epoll = epoll_create1(EPOLL_CLOEXEC);
-    p->door = (struct kp_door){ .fd = p->epoll, .look = look_at_door, .arg = p };
-    if (p->epoll >= 0 && kp_keeper_open_door(keeper, &p->door))
+    p->door = (struct kp_kept){ .fd = p->epoll, .look = look_at_door, .arg = p };
+    if (p->epoll >= 0 && kp_keeper_keep(keeper, &p->door))
         return p;
     kp_fail(err, KP_EIO, "the system gives no file handle for the HTTPS listener");
     release(p);
@@ -274,7 +275,7 @@ void kp_porter_stop(struct kp_porter *p)
 {
     if (!p)
         return;
-    kp_keeper_close_door(p->keeper, &p->door);
+    kp_keeper_let_go(p->keeper, &p->door);
     release(p);
 }
 

@@ -64,6 +64,7 @@ class Node:
             self.token, self.owner, self.password = said["token"], said["owner"], said["password"]
 
     def start(self, *options):
+        assert not self.process or self.process.poll() is not None, "it runs already: nobody would stop the first"
         self.log.open("a").close()
         with self.log.open("a") as log:
             self.process = subprocess.Popen([KOPPEL, "run", self.dir, "--listen", "127.0.0.1:0", *options],
