@@ -154,6 +154,7 @@ def test_lines_of_suricata_and_zeek_are_held_against_indicators(node, tmp_path):
     wait_for(lambda: node.json("observations")["inputs"][0]["bad"] == 1, 20, "a bad line is counted")
     node.stop()
     write(folder / "eve.json", EVE[0])
+    node.start()
     wait_for(lambda: hit(node, known["beacon"])["count"] == 3, 20, "after the restart")
     time.sleep(1)
     assert hit(node, known["beacon"])["count"] == 3
