@@ -55,6 +55,8 @@ def comes(node, path, check, seconds=20):
 
 
 class Node:
+    processes = []  # of all nodes: what a test that failed left running ends with the tests
+
     def __init__(self, folder, init=True):
         self.dir = folder / "node"
         self.log = folder / "run.log"
@@ -67,10 +69,11 @@ class Node:
             self.token, self.owner, self.password = said["token"], said["owner"], said["password"]
 
     def start(self, *options):
-        self.log.open("a").close()
+        assert not self.process or self.process.poll() is not None, "it runs already"
         with self.log.open("a") as log:
             self.process = subprocess.Popen([KOPPEL, "run", self.dir, "--listen", "127.0.0.1:0", *options],
                                             stdout=log, stderr=log)
+        self.processes.append(self.process)
         wait_for(self.answers, 30, "the node")
         self.port = json.loads(self.cli("status", "--json").stdout)["port"]
         return self
@@ -135,6 +138,11 @@ class Node:
         text = self.log.read_text() if self.log.exists() else ""
         for word in SANITIZERS:
             assert word not in text, text[-6000:]
+
+
+def pytest_sessionfinish():
+    for process in Node.processes:
+        process.kill()  # does nothing to one that has ended
 
 
 class Server:

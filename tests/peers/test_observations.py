@@ -36,7 +36,6 @@ def alarms(node, text):
 
 
 def test_a_login_that_fails_from_a_listed_address_is_an_alarm_and_a_prepared_sighting(node, tmp_path):
-    node.start()
     known = indicator("Known scanner", "green", pattern="[ipv4-addr:value = '127.0.0.1']")
     knows(node, tmp_path, known)
     assert fails_to_log_in(node).status_code == 401
@@ -72,7 +71,6 @@ def listen():
 
 
 def test_a_coupling_to_a_listed_address_is_an_alarm_at_its_asset(node, tmp_path):
-    node.start()
     known = indicator("Bad PLC", pattern="[network-traffic:dst_ref.value = '127.0.0.1' AND network-traffic:protocols[*] = 'modbus']")
     other = indicator("Bad cell", pattern="[x-koppel-event:kind = 'coupling' AND x-koppel-event:coupling = 'cell']")
     knows(node, tmp_path, known, other)
@@ -88,7 +86,6 @@ def test_a_coupling_to_a_listed_address_is_an_alarm_at_its_asset(node, tmp_path)
 
 
 def test_the_certificate_of_a_machine_is_seen(node, tmp_path, servers):
-    node.start()
     machine = servers("opcua_sim", "--secure", tmp_path / "sim", "--only-secure")
     node.cli("couple", machine.url, "--at", "hall/mill", "--name", "mill", "--no-wait", check=False)
     o = seen(node, "certificate", coupling="mill")
@@ -130,7 +127,6 @@ def write(file, *events):
 
 
 def test_lines_of_suricata_and_zeek_are_held_against_indicators(node, tmp_path):
-    node.start()
     known = {name: indicator(name, pattern=p, valid_from="2026-02-01T00:00:00Z") for name, p in PATTERNS.items()}
     knows(node, tmp_path, *known.values())
     folder = tmp_path / "ids"
@@ -157,8 +153,8 @@ def test_lines_of_suricata_and_zeek_are_held_against_indicators(node, tmp_path):
         out.write("no json\n")
     wait_for(lambda: node.json("observations")["inputs"][0]["bad"] == 1, 20, "a bad line is counted")
     node.stop()
-    node.start()
     write(folder / "eve.json", EVE[0])
+    node.start()
     wait_for(lambda: hit(node, known["beacon"])["count"] == 3, 20, "after the restart")
     time.sleep(1)
     assert hit(node, known["beacon"])["count"] == 3
@@ -167,7 +163,6 @@ def test_lines_of_suricata_and_zeek_are_held_against_indicators(node, tmp_path):
 
 
 def test_syslog_is_off_until_it_is_switched_on_and_then_heard_both_ways(node, tmp_path, free_port):
-    node.start()
     known = indicator("Guessing", pattern="[x-koppel-event:kind = 'log' AND x-koppel-event:from = '203.0.113.77'] REPEATS 3 TIMES WITHIN 300 SECONDS")
     knows(node, tmp_path, known)
     with socket.socket() as s:
@@ -277,7 +272,6 @@ def test_with_leave_it_goes_by_itself_and_an_ignored_hit_tells_nothing(region, t
 # ---- what is refused, and what is told to whom ----
 
 def test_settings_that_cannot_be_are_refused_with_the_reason(node):
-    node.start()
     api = Api(node)
     for body, word in (({"eve": "eve.json"}, "eve"), ({"sightings": "always"}, "sightings"), ({"nothing": 1}, "nothing"), ({"watch": "maybe"}, "watch")):
         assert word in api.refused(400, "PUT", "observations/settings", body)
@@ -289,7 +283,6 @@ def test_settings_that_cannot_be_are_refused_with_the_reason(node):
 
 
 def test_what_is_red_and_devices_that_are_secret_are_not_told_to_tokens(node, tmp_path):
-    node.start()
     api = Api(node)
     api.ok("POST", "assets", {"path": "hall/vault", "kind": "machine"})
     node.cli("set", "hall/vault", "--label", "secret", "--nameplate", "ManufacturerName=Cogs", check=False)
@@ -303,7 +296,6 @@ def test_what_is_red_and_devices_that_are_secret_are_not_told_to_tokens(node, tm
 
 
 def test_who_comes_from_other_machines_and_what_changes_here_is_seen(node, tmp_path, free_port):
-    node.start()
     lan = Lan(node, free_port, tmp_path)
     known = [indicator("Connects", pattern="[network-traffic:src_ref.value = '127.0.0.5' AND network-traffic:dst_port = %d]" % free_port),
              indicator("Old firmware", pattern="[software:vendor = 'Cogs' AND software:version = '1.0']"),
