@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A node of its own for each test that asks for one, and servers to couple it to. KOPPEL_BIN names the binary."""
+import http.client
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from pathlib import Path
 
 import ports
@@ -24,20 +26,23 @@ PATIENCE = 3  # times as long as it should take: what a busy machine may need. W
 
 def wait_for(check, seconds=20, what="it"):
     """Calls check() until it gives something true, which is returned."""
-    end = time.monotonic() + seconds * PATIENCE
+    end, pause = time.monotonic() + seconds * PATIENCE, 0.05
     while True:
         result = check()
         if result:
             return result
         assert time.monotonic() < end, f"{what} did not come within {seconds * PATIENCE} s"
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(0.2, pause * 1.2)  # to look costs time that what is waited for may need
 
 
 def known(node, path):
     """The signal once it has a value, else None."""
-    done = node.cli("get", path, "--json", check=False)
-    s = json.loads(done.stdout)["signals"][0] if done.returncode == 0 else None
-    return s if s and s["arrived"] else None
+    try:
+        status, s = node.ask("signal", path=path)
+    except OSError:
+        return None  # the node is not there
+    return s if status == 200 and s["arrived"] else None
 
 
 def good(node, path):
@@ -52,6 +57,19 @@ def comes(node, path, check, seconds=20):
     """Waits until the signal has this value, or until check(signal) holds; returns the signal."""
     holds = check if callable(check) else lambda s: s["value"] == check
     return wait_for(lambda: (s := known(node, path)) and holds(s) and s, seconds, f"{path}: {check}")
+
+
+class Local(http.client.HTTPConnection):
+    """HTTP over a node's socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
 
 
 class Node:
@@ -106,11 +124,23 @@ class Node:
             assert done.returncode == 0, f"koppel {words}: {done.returncode}\n{done.stderr}\n{done.stdout}"
         return done
 
+    def ask(self, where, **query):
+        """(status, answer): what the command line asks for, without a process for each look."""
+        link = Local(self.socket)
+        try:
+            link.request("GET", f"/api/v1/{urllib.parse.quote(where)}?{urllib.parse.urlencode(query)}")
+            reply = link.getresponse()
+            return reply.status, json.load(reply)
+        finally:
+            link.close()
+
     def json(self, *words, **options):
         return json.loads(self.cli(*words, "--json", **options).stdout)
 
     def coupling(self, name):
-        return self.json("couplings", name)
+        status, c = self.ask("couplings/" + name)
+        assert status == 200, c
+        return c
 
     def wait_link(self, name, link, seconds=20):
         """Waits until the coupling is in this state; returns its status."""
@@ -120,7 +150,9 @@ class Node:
         return wait_for(there, seconds, f"{name} {link}")
 
     def value(self, path):
-        return self.json("get", path)["signals"][0]
+        status, s = self.ask("signal", path=path)
+        assert status == 200, s
+        return s
 
     def history(self, path, *options):
         """[(time, value, status), ...] as stored."""
