@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -93,7 +94,7 @@ class Node:
                                             stdout=log, stderr=log)
         self.processes.append(self.process)
         wait_for(self.answers, 30, "the node")
-        self.port = json.loads(self.cli("status", "--json").stdout)["port"]
+        self.port = self.ask("status")[1]["port"]
         return self
 
     @property
@@ -212,9 +213,18 @@ class Server:
         self.process.wait()
 
 
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory):
+    """A node that was never started, to be copied: to make one costs more than most tests, for its owner's password is hashed."""
+    return Node(tmp_path_factory.mktemp("fresh"))
+
+
 @pytest.fixture
-def node(tmp_path):
-    n = Node(tmp_path).start()
+def node(tmp_path, fresh):
+    n = Node(tmp_path, init=False)
+    shutil.copytree(fresh.dir, n.dir)
+    n.token, n.owner, n.password = fresh.token, fresh.owner, fresh.password
+    n.start()
     yield n
     n.stop()
 
