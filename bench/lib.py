@@ -7,11 +7,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tests" / "peers"))
+from ports import free_port  # noqa: E402, F401
 RELEASE = ROOT / "build" / "release"
 KOPPEL = Path(os.environ.get("KOPPEL_BIN", RELEASE / "koppel")).resolve()
 
@@ -110,12 +113,6 @@ class Node:
 def find_telegraf():
     cache = Path(os.environ.get("KOPPEL_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "koppel")
     return shutil.which("telegraf", path=f"{os.environ['PATH']}:{cache / 'telegraf' / 'bin'}")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:

@@ -167,7 +167,7 @@ test("a channel is added, tested with its result told, and a person in the roste
   assert.deepEqual([plan.roster[0].name, plan.roster[0].channel, plan.escalation[0].to], ["anna", "hook", ["anna"]]);
   await rule("pressed", { match: "hall/press/force", high: 50, priority: "urgent" });
   await node.post("hall/press/force 60");
-  await page.getByRole("region", { name: "What was sent" }).getByRole("row").filter({ hasText: "anna" }).getByText("sent", { exact: true }).waitFor({ timeout: 40000 });
+  await page.getByRole("region", { name: "What was sent" }).getByRole("row").filter({ hasText: "anna" }).getByText("sent", { exact: true }).waitFor();
   assert.ok(got[1].alarms.some((a) => a.rule === "pressed"));
   await page.getByRole("button", { name: "Add quiet hours" }).click();
   await sound(page, "delivery");

@@ -201,7 +201,7 @@ test("the guide leads from an empty node to values, by looking for machines", as
   const port = new URL(machines.urls[0].replace("opc.tcp", "http")).port;
   await v.page.getByLabel("Adressen om te bekijken").fill(`127.0.0.1`);
   await v.page.getByRole("button", { name: "Zoeken", exact: true }).click();
-  await v.page.getByText(/adressen bekeken/).waitFor({ timeout: 30000 });
+  await v.page.getByText(/adressen bekeken/).waitFor();
   await v.page.getByRole("button", { name: "Adres invoeren" }).click();
   await v.page.getByLabel("Adres van de machine").fill(`opc.tcp://127.0.0.1:${port}`);
   await v.page.getByLabel("Plaats in de fabriek").fill("hal");

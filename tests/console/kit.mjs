@@ -2,7 +2,7 @@
 // A node of its own, real machines to couple it to, and a browser. KOPPEL_BIN names the binary.
 import { execFileSync, spawn } from "node:child_process";
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
+import { createHmac, randomInt } from "node:crypto";
 import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -17,18 +17,20 @@ const python = join(root, "build/python-tests/bin/python");
 const running = new Set();
 process.on("exit", () => running.forEach((p) => p.kill("SIGKILL")));
 
-export async function until(what, check, ms = 20000) {
+// How long a busy machine may take for what should be there in a moment: waiting longer costs a test that passes nothing.
+const patience = 60000;
+export async function until(what, check, ms = patience) {
   for (const end = Date.now() + ms; ; await new Promise((r) => setTimeout(r, 50))) {
     const found = await check();
     if (found) return found;
     if (Date.now() > end) throw new Error(`${what} did not come within ${ms} ms`);
   }
 }
+/** Below those the system gives to clients (from 32768), so that nobody else gets it between the choice and its use. */
 export const freePort = () => new Promise((done) => {
-  const s = createServer().listen(0, "127.0.0.1", () => {
-    const { port } = s.address();
-    s.close(() => done(port));
-  });
+  const port = 12000 + randomInt(20000), s = createServer();
+  s.once("error", () => done(freePort()));
+  s.listen(port, "127.0.0.1", () => s.close(() => done(port)));
 });
 function start(command, args) {
   const p = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -132,7 +134,7 @@ export async function visit(browser, node, { language = "en", name, ...options }
   page.on("console", (m) => m.type() === "error" && /Content Security|Refused|Uncaught/.test(m.text()) && problems.push(m.text()));
   context.on("request", (r) => asked.push(`${r.method()} ${new URL(r.url()).pathname}`)); // those of the worker too
   context.on("response", (r) => r.status() === 403 && refused.push(`${r.request().method()} ${r.url()}`));
-  page.setDefaultTimeout(15000);
+  page.setDefaultTimeout(patience);
   return { context, page, problems, refused, asked, go: (hash) => page.goto(`${node.url}/${hash}`) };
 }
 /** As somebody does it who has the log-in before him. */

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A node of its own for each test that asks for one, and servers to couple it to. KOPPEL_BIN names the binary."""
+import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from pathlib import Path
 
 import ports
@@ -19,22 +22,28 @@ PROGRAMS = KOPPEL.parent  # peer_* are built beside it
 SANITIZERS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:", "Assertion")
 
 
+PATIENCE = 3  # times as long as it should take: what a busy machine may need. What has to be quick is measured by its test
+
+
 def wait_for(check, seconds=20, what="it"):
     """Calls check() until it gives something true, which is returned."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds * PATIENCE, 0.05
     while True:
         result = check()
         if result:
             return result
-        assert time.monotonic() < end, f"{what} did not come within {seconds} s"
-        time.sleep(0.05)
+        assert time.monotonic() < end, f"{what} did not come within {seconds * PATIENCE} s"
+        time.sleep(pause)
+        pause = min(0.2, pause * 1.2)  # to look costs time that what is waited for may need
 
 
 def known(node, path):
     """The signal once it has a value, else None."""
-    done = node.cli("get", path, "--json", check=False)
-    s = json.loads(done.stdout)["signals"][0] if done.returncode == 0 else None
-    return s if s and s["arrived"] else None
+    try:
+        status, s = node.ask("signal", path=path)
+    except OSError:
+        return None  # the node is not there
+    return s if status == 200 and s["arrived"] else None
 
 
 def good(node, path):
@@ -51,7 +60,22 @@ def comes(node, path, check, seconds=20):
     return wait_for(lambda: (s := known(node, path)) and holds(s) and s, seconds, f"{path}: {check}")
 
 
+class Local(http.client.HTTPConnection):
+    """HTTP over a node's socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
 class Node:
+    processes = []  # of all nodes: what a test that failed left running ends with the tests
+
     def __init__(self, folder, init=True):
         self.dir = folder / "node"
         self.log = folder / "run.log"
@@ -64,13 +88,13 @@ class Node:
             self.token, self.owner, self.password = said["token"], said["owner"], said["password"]
 
     def start(self, *options):
-        assert not self.process or self.process.poll() is not None, "it runs already: nobody would stop the first"
-        self.log.open("a").close()
+        assert not self.process or self.process.poll() is not None, "it runs already"
         with self.log.open("a") as log:
             self.process = subprocess.Popen([KOPPEL, "run", self.dir, "--listen", "127.0.0.1:0", *options],
                                             stdout=log, stderr=log)
+        self.processes.append(self.process)
         wait_for(self.answers, 30, "the node")
-        self.port = json.loads(self.cli("status", "--json").stdout)["port"]
+        self.port = self.ask("status")[1]["port"]
         return self
 
     @property
@@ -101,11 +125,23 @@ class Node:
             assert done.returncode == 0, f"koppel {words}: {done.returncode}\n{done.stderr}\n{done.stdout}"
         return done
 
+    def ask(self, where, **query):
+        """(status, answer): what the command line asks for, without a process for each look."""
+        link = Local(self.socket)
+        try:
+            link.request("GET", f"/api/v1/{urllib.parse.quote(where)}?{urllib.parse.urlencode(query)}")
+            reply = link.getresponse()
+            return reply.status, json.load(reply)
+        finally:
+            link.close()
+
     def json(self, *words, **options):
         return json.loads(self.cli(*words, "--json", **options).stdout)
 
     def coupling(self, name):
-        return self.json("couplings", name)
+        status, c = self.ask("couplings/" + name)
+        assert status == 200, c
+        return c
 
     def wait_link(self, name, link, seconds=20):
         """Waits until the coupling is in this state; returns its status."""
@@ -115,7 +151,9 @@ class Node:
         return wait_for(there, seconds, f"{name} {link}")
 
     def value(self, path):
-        return self.json("get", path)["signals"][0]
+        status, s = self.ask("signal", path=path)
+        assert status == 200, s
+        return s
 
     def history(self, path, *options):
         """[(time, value, status), ...] as stored."""
@@ -133,6 +171,11 @@ class Node:
         text = self.log.read_text() if self.log.exists() else ""
         for word in SANITIZERS:
             assert word not in text, text[-6000:]
+
+
+def pytest_sessionfinish():
+    for process in Node.processes:
+        process.kill()  # does nothing to one that has ended
 
 
 class Server:
@@ -170,9 +213,18 @@ class Server:
         self.process.wait()
 
 
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory):
+    """A node that was never started, to be copied: to make one costs more than most tests, for its owner's password is hashed."""
+    return Node(tmp_path_factory.mktemp("fresh"))
+
+
 @pytest.fixture
-def node(tmp_path):
-    n = Node(tmp_path).start()
+def node(tmp_path, fresh):
+    n = Node(tmp_path, init=False)
+    shutil.copytree(fresh.dir, n.dir)
+    n.token, n.owner, n.password = fresh.token, fresh.owner, fresh.password
+    n.start()
     yield n
     n.stop()
 

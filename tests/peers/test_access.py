@@ -5,7 +5,6 @@ import json
 import re
 import socket
 import sqlite3
-import statistics
 import threading
 import time
 
@@ -257,7 +256,7 @@ def test_an_unknown_name_takes_as_long_as_a_wrong_password(node):
             start = time.monotonic()
             assert Person(node).login(name, "wrong words here").status_code == 401
             took[name].append(time.monotonic() - start)
-    known, unknown = statistics.median(took["anna"]), statistics.median(took["nobody"])
+    known, unknown = min(took["anna"]), min(took["nobody"])  # the quickest is the one that the machine held up least
     assert 0.5 < known / unknown < 2, (known, unknown)
 
 

@@ -169,7 +169,7 @@ def test_one_look_at_a_time_and_it_can_be_ended(node):
     began = time.monotonic()
     api.ok("DELETE", "discover")
     wait_for(lambda: api.ok("GET", "discover")["state"] == "cancelled", 5, "the end")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5  # to its end it would take twice that
     assert api.ok("GET", "discover")["done"] == 0
 
 

@@ -73,7 +73,7 @@ def test_two_nodes_share_through_a_proxy_that_speaks_tls(front, tmp_path):
     buyer.knows("maker", company)
     company.knows("buyer", buyer)
     company.api.ok("POST", "offers", {"id": "spindles-1", "dataset": "spindles", "signals": ["hall/**"]})
-    assert [d["id"] for d in buyer.node.json("catalogue", "maker")["datasets"]] == ["spindles"]
+    assert "spindles" in [d["id"] for d in buyer.node.json("catalogue", "maker")["datasets"]]
     assert buyer.node.json("negotiate", "maker", "spindles", "--wait")["agreement"] == company.newest()["agreement"]
     buyer.node.stop()
 
@@ -107,7 +107,7 @@ def test_a_stream_comes_through_as_it_is_written(front):
     c.request("GET", "/api/v1/stream", headers={"Authorization": "Bearer " + company.node.token})
     reply = c.getresponse()
     assert reply.status == 200
-    company.api.ok("POST", "values", {"hall/mill/level": 41.5})
+    company.api.ok("POST", "values", {"yard/mill/level": 41.5})
     while b"41.5" not in (said := reply.readline()):
         assert said, "it ended"
     c.close()

@@ -11,6 +11,10 @@ def numbers(lines, path):
     return [int(v["value"]) for v in map(json.loads, lines) if v["path"] == path and v["value"] is not None]
 
 
+def stored(node, path):
+    return [int(v) for _, v, _ in node.history(path) if v is not None]
+
+
 def follow_once(node):
     return node.cli("follow", "erp", "--once").stdout.splitlines()
 
@@ -30,10 +34,13 @@ def test_a_program_misses_nothing_over_its_own_and_the_nodes_stops(node, servers
             node.start()
             node.wait_link("m", "online", 10)
     node.cli("uncouple", "m")
-    lines += follow_once(node)
+
+    def all_came():
+        lines.extend(follow_once(node))
+        return len(numbers(lines, path)) >= len(stored(node, path))
+    wait_for(all_came, 10, "what was taken last is stored and told")
     got = numbers(lines, path)
-    stored = [int(v) for _, v, _ in node.history(path) if v is not None]
-    assert got == stored and len(got) > 40
+    assert got == stored(node, path) and len(got) > 40
     assert follow_once(node) == []
 
 
@@ -50,9 +57,13 @@ def test_a_reader_that_dies_gets_the_same_lines_again(node, servers):
     reader.wait()
     reader.stdout.close()
     node.cli("uncouple", "m")
-    everything = first + follow_once(node)
-    seen = set(numbers(everything, "hall/m/Line/v0"))
-    assert seen == {int(v) for _, v, _ in node.history("hall/m/Line/v0") if v is not None}
+    path, everything = "hall/m/Line/v0", first
+
+    def all_came():
+        everything.extend(follow_once(node))
+        return set(numbers(everything, path)) >= set(stored(node, path))
+    wait_for(all_came, 10, "what was taken last is stored and told")
+    assert set(numbers(everything, path)) == set(stored(node, path))
 
 
 def test_consumers_are_listed_and_removed(node):

@@ -9,7 +9,7 @@ POWER = "hall/mill/power"
 
 
 @pytest.fixture(scope="module")
-def mill(tmp_path_factory):
+def past(tmp_path_factory):
     """A node with ten days of a mill's power."""
     folder = tmp_path_factory.mktemp("levels")
     node = Node(folder).start()
@@ -22,6 +22,14 @@ def mill(tmp_path_factory):
     node.cli("set", "hall/mill", "--kind", "machine")
     yield node
     node.stop()
+
+
+@pytest.fixture
+def mill(past):
+    """It has learnt its limits anew."""
+    past.cli("set", POWER, "--states", "learn")
+    wait_for(lambda: rule(past) != "learn", 20, "what was learnt")
+    return past
 
 
 def rule(node, path=POWER):
@@ -45,8 +53,6 @@ def limits(text):
 
 
 def test_limits_are_learnt_from_history_and_shown(mill):
-    mill.cli("set", POWER, "--states", "learn")
-    wait_for(lambda: rule(mill) != "learn", 20, "what was learnt")
     run, run_ends, stand, stand_ends = limits(rule(mill))
     assert 1900 < run_ends < run < 11000 and 120 < stand_ends < stand < 1900  # the mill: 120 W off, 1900 W idle, from 11 kW on running
 

@@ -146,7 +146,7 @@ def test_queues_too_short_are_counted_as_losses(node, servers, free_port):
 
 def test_queues_as_chosen_lose_nothing(node, servers, free_port):
     servers("opcua_server", "--port", free_port, "--vars", 2, "--rate", 50)
-    couple(node, f"opc.tcp://127.0.0.1:{free_port}", "whole", "--set", "sampling=5ms", "--set", "publishing=1s")
+    couple(node, f"opc.tcp://127.0.0.1:{free_port}", "whole", "--set", "sampling=0s", "--set", "publishing=1s")
     values = wait_for(lambda: (h := [int(v) for _, v, _ in node.history("hall/whole/Live/v0")]) and len(h) > 100 and h, 30, "a hundred values")
     assert node.coupling("whole")["counters"]["lost"] == 0
     assert values == list(range(values[0], values[0] + 1000 * len(values), 1000))

@@ -159,7 +159,7 @@ def test_the_command_line_takes_and_works_at_orders(floor, tmp_path):
     assert cli("take", file).stdout.count(" is there already: ") == 2
     listed = floor.node.json("flex", "orders", "--find", "K1")["orders"][0]
     operation = listed["operations"][0]["id"]
-    assert "K1" in cli("list", "--asset", MILL).stdout and "hall/mill" in cli("show", listed["id"]).stdout
+    assert "K1" in cli("list", "--asset", MILL, "--find", "K1").stdout and "hall/mill" in cli("show", listed["id"]).stdout
     cli("start", operation)
     cli("finish", operation, "--good", 2, "--comment", "by hand")
     assert "by hand" in cli("bookings", listed["id"]).stdout

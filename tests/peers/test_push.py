@@ -17,9 +17,12 @@ UNTIL = [{"action": "use", "constraint": [{"leftOperand": "koppel:sourceTime", "
 
 def fill(company, folder):
     file = folder / "in.csv"
-    file.write_text("time,path,value\n" + "".join(f"{BEGAN + i},hall/spindle/speed,{i}.25\n" for i in range(VALUES)))
+    rows = [f"{BEGAN + i},hall/spindle/speed,{i}.25\n" for i in range(VALUES)]
+    rows += [f"{BEGAN + i},yard/crane/load,{i}.25\n" for i in range(7200)]
+    file.write_text("time,path,value\n" + "".join(rows))
     company.node.cli("import", file)
-    company.node.cli("set", "hall", "--label", "partner")
+    for place in ("hall", "yard"):
+        company.node.cli("set", place, "--label", "partner")
 
 
 def values(company, path, since="2026-01-01"):
@@ -47,7 +50,7 @@ def shop(tmp_path_factory):
     consumer.knows("maker", provider)
     fill(provider, root)
     provider.api.ok("POST", "offers", {"id": "all-1", "dataset": "all", "signals": ["hall/**"]})
-    provider.api.ok("POST", "offers", {"id": "hour-1", "dataset": "hour", "signals": ["hall/**"], "policy": {"permission": UNTIL}})
+    provider.api.ok("POST", "offers", {"id": "hour-1", "dataset": "hour", "signals": ["yard/**"], "policy": {"permission": UNTIL}})
     yield provider, consumer
     provider.node.stop()
     consumer.node.stop()
@@ -58,7 +61,7 @@ def test_what_was_agreed_is_pushed_whole_and_then_the_transfer_is_complete(shop)
     agreement = agreed(consumer, "hour")
     number = json.loads(consumer.node.cli("transfers", agreement, "--push", "--json").stdout)["id"]
     consumer.comes(number, "COMPLETED", "transfers")
-    assert values(consumer, "partners/maker/hall/spindle/speed") == [i + 0.25 for i in range(3600)]
+    assert values(consumer, "partners/maker/yard/crane/load") == [i + 0.25 for i in range(3600)]
     row = next(r for r in exits(provider) if r["agreement"] == agreement)
     assert (row["partner"], row["way"], row["count"], row["hash"]) == ("buyer", "push", 3600, 32) and row["ended"] and row["bytes"] > 3600 * 60, row
 

@@ -73,6 +73,7 @@ def test_questions_that_make_no_sense_are_refused_in_words(shop):
     assert "no asset" in api.refused(404, "GET", "reports/shift", asset="no/such")
     assert "language" in api.refused(400, "GET", "reports/shift", language="de")
     assert "shift nor month" in api.refused(400, "POST", "reports/send", {"report": "year"})
+    api.ok("PUT", "shop", SETTINGS)
     assert "no address" in api.refused(400, "POST", "reports/send", {"report": "shift"})
 
 

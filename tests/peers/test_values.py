@@ -140,9 +140,11 @@ def test_a_token_that_has_expired_opens_nothing_nor_does_a_session_made_with_it(
     s = requests.Session()
     assert s.post(node.url + "/api/v1/session", json={"token": made["token"]}, timeout=20).status_code == 200
     until = datetime.datetime.fromisoformat(made["expires"].replace("Z", "+00:00"))
-    while (seen := s.get(node.url + "/api/v1/status", timeout=20).status_code) == 200:
-        assert datetime.datetime.now(datetime.timezone.utc) < until + datetime.timedelta(seconds=1)
+    seen = 200
+    while seen == 200:
         time.sleep(0.05)
+        assert datetime.datetime.now(datetime.timezone.utc) < until + datetime.timedelta(seconds=1)
+        seen = s.get(node.url + "/api/v1/status", timeout=20).status_code
     assert seen == 401 and datetime.datetime.now(datetime.timezone.utc) >= until
     code, body = curl(node, made["token"], node.url + "/api/v1/status")
     assert code == 401 and "has expired" in body

@@ -28,8 +28,8 @@ struct sim_state {
     int64_t count;
 };
 
-static atomic_int sim_opens, sim_closes, sim_fail_open, sim_fail_step, sim_hang, sim_wakes,
-    sim_written;
+static atomic_int sim_opens, sim_closes, sim_fail_open, sim_fail_step, sim_hang, sim_hangs,
+    sim_wakes, sim_written;
 
 static const struct kp_option sim_options[] = {
     { .name = "signals",
@@ -70,8 +70,9 @@ static inline void kit_sleep(long ms)
 
 static inline void sim_wait(struct kp_coupling *c, int where)
 {
-    while (sim_hang == where && !kp_coupling_stopping(c))
-        kit_sleep(1);
+    for (; sim_hang == where && !kp_coupling_stopping(c); kit_sleep(1))
+        sim_hangs = where;
+    sim_hangs = 0;
 }
 
 static enum kp_code sim_open(struct kp_coupling *c, struct kp_err *e)

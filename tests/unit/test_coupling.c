@@ -771,7 +771,7 @@ static void what_was_not_begun_in_time_never_runs(void **state)
     start();
     WAIT_UNTIL(is_link(1, KP_LINK_ONLINE));
     sim_hang = SIM_HANGS_IN_STEP;
-    kit_sleep(20);
+    WAIT_UNTIL(sim_hangs == SIM_HANGS_IN_STEP);
     assert_int_equal(ask_for(note_where, &late, 30 * KP_MILLISECOND), KP_ETIMEOUT);
     assert_non_null(strstr(err.text, "coupling one is busy"));
     sim_hang = 0;
@@ -839,7 +839,7 @@ static void those_who_ask_one_that_goes_away_hear_of_it(void **state)
     start();
     WAIT_UNTIL(is_link(1, KP_LINK_ONLINE));
     sim_hang = SIM_HANGS_IN_STEP;
-    kit_sleep(20);
+    WAIT_UNTIL(sim_hangs == SIM_HANGS_IN_STEP);
     for (int i = 0; i < ASKERS; i++) {
         askers[i] = (struct asker){ .ready = &ready };
         pthread_create(&askers[i].thread, NULL, ask_in_thread, &askers[i]);
