@@ -251,6 +251,8 @@ bool kp_post_reject(struct kp_post *p)
     struct memory *m = p->last.state == KP_WATCH_LEARNING ? NULL : post_memory(p);
     if (m && m->signal)
         kp_watch_signal_reject(m->signal);
+    if (m && m->group)
+        kp_group_reject(m->group);
     return p->last.state != KP_WATCH_LEARNING;
 }
 

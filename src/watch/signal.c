@@ -78,6 +78,8 @@ static void judge(struct kp_watch_signal *s, double value)
     }
     s->ratio = fmax((novelty + shape) / 2, here >= KP_DOUBT_BEGINS ? limit(s) : 0);
     bool high = s->ratio >= limit(s);
+    if (high && !s->alarm)
+        kp_novelty_begin(&s->novelty);
     enum kp_doubt doubt = high ? KP_DOUBT_BEGINS : s->alarm ? KP_DOUBT_LASTS : KP_DOUBT_NONE;
     kp_novelty_doubt(&s->novelty, doubt);
     s->calm = s->ratio < release * limit(s) && !here ? s->calm + 1 : 0;
@@ -152,13 +154,14 @@ void kp_watch_signal_accept(struct kp_watch_signal *s)
 void kp_watch_signal_reject(struct kp_watch_signal *s)
 {
     kp_novelty_blame(&s->novelty);
+    kp_level_reject(&s->level);
 }
 
 /* ---- keeping ---- */
 struct kept { /* what stands in front */
     uint32_t magic, version, size, shape;
 };
-enum { MAGIC = 0x6b505753, VERSION = 1 }; /* of another order of bytes, the magic is another */
+enum { MAGIC = 0x6b505753, VERSION = 2 }; /* of another order of bytes, the magic is another */
 
 void kp_watch_signal_save(const struct kp_watch_signal *s, struct kp_buf *out)
 {

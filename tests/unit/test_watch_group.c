@@ -76,7 +76,68 @@ static void a_persons_word_makes_it_normal(void **state)
     alarms_of(g, 50, 8, &j);
     kp_group_accept(g);
     assert_int_equal(alarms_of(g, 300, 8, &j), 0);
+    assert_int_equal(alarms_of(g, 300, 0, &j), 0); /* and what was normal is */
+    assert_true(alarms_of(g, 50, 40, &j) > 30);    /* but not what goes further */
     kp_group_free(g);
+}
+
+static void a_word_said_when_it_is_over_is_about_what_was(void **state)
+{
+    struct kp_group *g = learnt_group();
+    struct kp_judgement j;
+    (void)state;
+    alarms_of(g, 50, 8, &j);
+    alarms_of(g, 300, 0, &j);
+    assert_false(j.alarm);
+    kp_group_accept(g);
+    assert_int_equal(alarms_of(g, 50, 8, &j) + alarms_of(g, 100, 0, &j), 0);
+    assert_true(alarms_of(g, 50, -40, &j) > 30);
+    kp_group_free(g);
+}
+
+/* Rows until an alarm; -1: none. */
+static int told_after(struct kp_group *g, double off)
+{
+    struct kp_judgement j;
+    for (int i = 0; i < 50; i++)
+        if (alarms_of(g, 1, off, &j))
+            return i;
+    return -1;
+}
+
+static void a_fault_is_told_sooner_when_it_comes_back(void **state)
+{
+    struct kp_group *g = learnt_group();
+    struct kp_judgement j;
+    struct kp_buf kept;
+    double least = 0.3;
+    (void)state;
+    while (told_after(g, least) < 0) { /* the least that is told */
+        alarms_of(g, 100, 0, &j);
+        least += 0.05;
+    }
+    alarms_of(g, 300, 0, &j);
+    int first = told_after(g, 2 * least);
+    alarms_of(g, 300, 0, &j);
+    assert_true(told_after(g, 0.85 * least) < 0);
+    alarms_of(g, 100, 0, &j);
+    told_after(g, 2 * least);
+    alarms_of(g, 300, 0, &j);
+    kp_group_reject(g);
+    kp_buf_init(&kept, 1 << 20);
+    kp_group_save(g, &kept);
+    kp_group_free(g);
+    assert_non_null(g = kp_group_load(kept.data, kept.len, &err));
+    assert_int_equal(alarms_of(g, 2000, 0, &j), 0);
+    assert_true(told_after(g, 0.85 * least) >= 0); /* less of the same is told */
+    alarms_of(g, 300, 0, &j);
+    int again = told_after(g, 2 * least);
+    assert_true(again >= 0 && again <= first);
+    kp_group_accept(g); /* the later word holds */
+    alarms_of(g, 100, 0, &j);
+    assert_int_equal(alarms_of(g, 50, 0.85 * least, &j), 0);
+    kp_group_free(g);
+    kp_buf_free(&kept);
 }
 
 static void rows_with_holes_and_without_numbers_change_nothing(void **state)
@@ -321,6 +382,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_group_names_the_signal_that_left_it_and_is_calm_when_it_is_back),
         cmocka_unit_test(a_persons_word_makes_it_normal),
+        cmocka_unit_test(a_word_said_when_it_is_over_is_about_what_was),
+        cmocka_unit_test(a_fault_is_told_sooner_when_it_comes_back),
         cmocka_unit_test(rows_with_holes_and_without_numbers_change_nothing),
         cmocka_unit_test(what_was_kept_of_a_group_goes_on_bit_for_bit),
         cmocka_unit_test(memory_that_ends_is_told_and_numbers_have_bounds),
