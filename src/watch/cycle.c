@@ -11,8 +11,7 @@
 
 enum {
     COURSE_ROWS = 2,   /* cycles that run differently make an alarm */
-    DURATION_ROWS = 3, /* cycles of another length: a hold is usual, three in a row are not */
-    USUAL_ROWS = 3     /* usual ones end it */
+    DURATION_ROWS = 3  /* cycles of another length: a hold is usual, three in a row are not */
 };
 static const double least_duration = 0.01, /* of itself: its spread at least */
     least_energy = 0.03, /* the same; that much a tool takes more from day to day */
@@ -198,7 +197,7 @@ static void learn_measure(struct measure *m, const double *column, size_t wide, 
 {
     double spread;
     centre(column, wide, &m->learnt, &spread);
-    m->low = m->high = m->now = m->learnt;
+    m->low = m->high = m->now = m->steady_low = m->steady_high = m->learnt;
     m->spread = fmax(least, spread);
 }
 
@@ -216,7 +215,7 @@ static double distance(const struct course *k, const double *part, unsigned *wor
     for (int p = 0; p < PARTS; p++)
         top = fmax(top, fabs(k->mean[p]));
     for (int p = 0; p < PARTS; p++) {
-        double spread = k->spread[p] + flat * top + step_at(k->mean, p) + 1e-12;
+        double spread = fmax(k->spread[p], k->allowed[p]) + flat * top + step_at(k->mean, p) + 1e-12;
         double off = fmin(fabs(part[p] - k->mean[p]) / spread, 1000);
         sum += off * off;
         if (off > most) {
@@ -261,12 +260,16 @@ static double beyond(const struct measure *m, double value)
     return (value > m->high ? value - m->high : value < m->low ? value - m->low : 0) / m->spread;
 }
 
-static double creep(struct measure *m, double value)
+/* up, down: what it is called; what was a fault counts twice. What of it is past the limit goes to *what. */
+static double creep(struct measure *m, double value, uint64_t up, uint64_t down, uint64_t faults, uint64_t *what)
 {
     double off = fmax(-3, fmin(3, beyond(m, value)));
     m->up = fmin(2 * CYCLE_CREPT, fmax(0, m->up + off - slack));
     m->down = fmin(2 * CYCLE_CREPT, fmax(0, m->down - off - slack));
-    return fmax(m->up, m->down) / CYCLE_CREPT;
+    double higher = m->up / CYCLE_CREPT * (faults & up ? 2 : 1);
+    double lower = m->down / CYCLE_CREPT * (faults & down ? 2 : 1);
+    *what |= (higher >= 1 ? up : 0) | (lower >= 1 ? down : 0);
+    return fmax(higher, lower);
 }
 
 /* The band follows where it is, but not far from what was learnt. */
@@ -274,10 +277,14 @@ static void adapt_measure(struct measure *m, double value)
 {
     double off = fmax(-3 * m->spread, fmin(3 * m->spread, value - m->now));
     m->now += 2 * follow * off;
+    if (m->now <= m->high)
+        m->steady_high = m->high;
+    if (m->now >= m->low)
+        m->steady_low = m->low;
     if (m->now > m->high)
-        m->high = fmin(m->learnt + range, m->high + follow * (m->now - m->high));
+        m->high = fmax(m->high, fmin(m->learnt + range, m->high + follow * (m->now - m->high)));
     if (m->now < m->low)
-        m->low = fmax(m->learnt - range, m->low + follow * (m->now - m->low));
+        m->low = fmin(m->low, fmax(m->learnt - range, m->low + follow * (m->now - m->low)));
 }
 
 static void adapt(const struct kp_cycles *c, struct kind *k, const double *row)
@@ -306,7 +313,7 @@ static void name(struct kp_cycle_judgement *j, double ratio, enum kp_cycle_findi
 }
 
 static double judge_courses(const struct kp_cycles *c, const struct kind *k, const double *row,
-                            struct kp_cycle_judgement *j)
+                            struct kp_cycle_judgement *j, uint64_t *what)
 {
     double most = 0;
     row += 2;
@@ -315,6 +322,7 @@ static double judge_courses(const struct kp_cycles *c, const struct kind *k, con
         unsigned part = 0;
         double limit = fmax(least_apart, o->near + apart * o->near_spread);
         double ratio = distance(o, row, &part) / limit;
+        *what |= ratio > 1 ? (uint64_t)FAULT_COURSE << i : 0;
         if (ratio > most) {
             most = ratio;
             j->channel = i;
@@ -326,25 +334,30 @@ static double judge_courses(const struct kp_cycles *c, const struct kind *k, con
     return most;
 }
 
-static void judge(const struct kp_cycles *c, struct kind *k, const double *row,
+static void judge(struct kp_cycles *c, struct kind *k, const double *row,
                   struct kp_cycle_judgement *j)
 {
     struct head *is = &k->is;
-    double wide = fabs(beyond(&is->duration, row[0])) / far;
-    double course = judge_courses(c, k, row, j);
-    double slow = creep(&is->duration, row[0]), more = creep(&is->energy, row[1]);
+    double off = beyond(&is->duration, row[0]) / far, wide = fabs(off);
+    uint64_t what = off > 1 ? FAULT_LONGER : off < -1 ? FAULT_SHORTER : 0;
+    double course = judge_courses(c, k, row, j, &what);
+    double slow = creep(&is->duration, row[0], FAULT_SLOWER, FAULT_FASTER, is->faults, &what);
+    double more = creep(&is->energy, row[1], FAULT_MORE, FAULT_LESS, is->faults, &what);
+    uint64_t known = what & is->faults; /* of what a person called a fault, one cycle less is enough */
     name(j, wide, KP_CYCLE_DURATION, exp(is->duration.now), exp(row[0]));
     name(j, slow, KP_CYCLE_DURATION_CREEPS, exp(is->duration.learnt), exp(row[0]));
     name(j, more, KP_CYCLE_ENERGY_CREEPS, exp(is->energy.learnt), exp(row[1]));
     is->late = wide > 1 ? is->late + 1 : 0;
     is->odd = course > 1 && wide < 0.5 ? is->odd + (course > wild ? COURSE_ROWS : 1) : 0;
     is->usual = j->score < 1 ? is->usual + 1 : 0;
-    if (is->odd >= COURSE_ROWS || is->late >= DURATION_ROWS || slow >= 1 || more >= 1)
+    if (is->odd + (known >= FAULT_COURSE) >= COURSE_ROWS || slow >= 1 || more >= 1 ||
+        is->late + ((known & (FAULT_LONGER | FAULT_SHORTER)) > 0) >= DURATION_ROWS)
         is->alarm = 1;
-    else if (is->usual >= USUAL_ROWS)
+    else if (is->usual >= CYCLE_USUAL_ROWS)
         is->alarm = 0;
     if (j->score < 1 && !is->alarm)
         adapt(c, k, row);
+    cycle_note(c, k, row, what, j->score);
     j->score = j->score / (j->score + 1);
 }
 
@@ -396,14 +409,8 @@ bool kp_cycle_overdue(const struct kp_cycles *c, int64_t lasted, double *usual)
         if (!k->is.used || k->is.key != c->key || k->lesson)
             continue;
         *usual = exp(k->is.duration.now);
-        return seconds(0, lasted) > overdue * exp(k->is.duration.high + far * k->is.duration.spread);
+        double most = k->is.faults & FAULT_LONGER ? 1 : overdue;
+        return seconds(0, lasted) > most * exp(k->is.duration.high + far * k->is.duration.spread);
     }
     return false;
-}
-
-void kp_cycles_accept(struct kp_cycles *c)
-{
-    struct kind *k = cycle_find(c, c->last_key);
-    if (k->is.used && k->is.key == c->last_key)
-        cycle_forget(k);
 }

@@ -226,10 +226,11 @@ void kp_post_course(const struct kp_post *p, int64_t from, int64_t to,
 
 bool kp_post_accept(struct kp_post *p)
 {
+    bool overdue = p->findings >> KP_POST_OVERDUE & 1;
     if (p->last.state == KP_WATCH_LEARNING)
         return false;
     if (p->cycles)
-        kp_cycles_accept(p->cycles);
+        kp_cycles_accept(p->cycles, overdue ? p->overdue_lasts : 0);
     struct memory *m = post_memory(p);
     if (m && m->signal)
         kp_watch_signal_accept(m->signal);
@@ -241,7 +242,7 @@ bool kp_post_accept(struct kp_post *p)
     p->trouble = KP_TROUBLE_NONE;
     p->odd = p->fine = 0;
     p->last.alarm = p->last.drifts = false;
-    p->last.state = p->cycles ? KP_WATCH_LEARNING : KP_WATCH_ACTIVE;
+    p->last.state = p->cycle.state = KP_WATCH_ACTIVE;
     p->last.score = p->cycle.score = 0;
     return true;
 }
@@ -253,6 +254,8 @@ bool kp_post_reject(struct kp_post *p)
         kp_watch_signal_reject(m->signal);
     if (m && m->group)
         kp_group_reject(m->group);
+    if (p->cycles && p->last.state != KP_WATCH_LEARNING)
+        kp_cycles_reject(p->cycles, p->findings >> KP_POST_OVERDUE & 1);
     return p->last.state != KP_WATCH_LEARNING;
 }
 

@@ -272,7 +272,8 @@ void kp_post_look(struct kp_post *p, int64_t now, bool cut)
         return;
     }
     p->seen_running = p->seen_running == KP_NO_TIME ? now : p->seen_running;
-    if (p->cycles && kp_cycle_overdue(p->cycles, now - p->seen_running, &p->overdue_usual))
+    p->overdue_lasts = now - p->seen_running;
+    if (p->cycles && kp_cycle_overdue(p->cycles, p->overdue_lasts, &p->overdue_usual))
         find_it(p, KP_POST_OVERDUE, true, now);
     if (p->def->kind == KP_WATCH_SIGNAL) {
         look_at_single(p, now);

@@ -43,6 +43,7 @@ struct kp_post {
     struct kp_judgement last;
     struct kp_cycle_judgement cycle;
     double overdue_usual;
+    int64_t overdue_lasts; /* ns, as was seen last; of KP_POST_OVERDUE */
     int64_t seen_running; /* by the clock of who looks: since when, at most, the cycle runs; KP_NO_TIME: not seen yet */
     uint64_t program;
     int64_t first_run; /* since when; KP_NO_TIME: it is none */
