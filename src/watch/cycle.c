@@ -37,6 +37,8 @@ struct kp_cycles *kp_cycles_new(unsigned channels, struct kp_err *err)
         kp_fail(err, KP_ENOMEM, "out of memory");
     else
         c->channels = channels;
+    if (c)
+        c->since = KP_NO_TIME;
     if (c && c->channels)
         return c;
     kp_cycles_free(c);
@@ -110,13 +112,18 @@ static double seconds(int64_t from, int64_t to)
     return ((double)to - (double)from) / (double)KP_SECOND;
 }
 
-void kp_cycle_begin(struct kp_cycles *c, uint64_t key, int64_t at)
+static void begin(struct kp_cycles *c, uint64_t key, int64_t at)
 {
     double pause = seconds(c->last_end, at);
     c->first = !c->clock || key != c->last_key || pause > long_pause * c->last_duration;
     c->runs = true;
     c->key = key;
     c->begin = at;
+}
+
+void kp_cycle_begin(struct kp_cycles *c, uint64_t key, int64_t at)
+{
+    begin(c, key, at);
     for (unsigned i = 0; i < c->channels; i++)
         c->channel[i].n = 0;
 }
@@ -132,14 +139,15 @@ static void join(struct channel *ch)
 
 void kp_cycle_value(struct kp_cycles *c, unsigned channel, int64_t at, double value)
 {
-    double since = seconds(c->begin, at);
     struct channel *ch = &c->channel[channel < c->channels ? channel : 0];
-    if (!c->runs || channel >= c->channels || !(fabs(value) <= CYCLE_FARTHEST) || since < 0 ||
-        (ch->n && since <= ch->sample[ch->n - 1].at))
+    if (channel >= c->channels || !(fabs(value) <= CYCLE_FARTHEST) || (c->runs && at < c->begin) ||
+        (ch->n && at <= ch->sample[ch->n - 1].at))
         return;
+    if (!c->runs && c->since == KP_NO_TIME)
+        c->since = at;
     if (ch->n == SAMPLES)
         join(ch);
-    ch->sample[ch->n++] = (struct sample){ since, value };
+    ch->sample[ch->n++] = (struct sample){ at, value };
 }
 
 /* Adds what holds from one moment to another to the parts it lies in. */
@@ -155,13 +163,13 @@ static void spread_out(double from, double to, double value, double duration, do
 }
 
 /* The mean of each part; a value holds until the next one, and backward from the first. */
-static void cut(const struct channel *ch, double duration, double *part)
+static void cut(const struct channel *ch, int64_t begin, double duration, double *part)
 {
     double weight[PARTS] = { 0 };
     memset(part, 0, PARTS * sizeof *part);
     for (size_t i = 0; i < ch->n; i++) {
-        double from = i ? ch->sample[i].at : 0;
-        double to = i + 1 < ch->n ? ch->sample[i + 1].at : duration;
+        double from = i ? seconds(begin, ch->sample[i].at) : 0;
+        double to = i + 1 < ch->n ? seconds(begin, ch->sample[i + 1].at) : duration;
         spread_out(from, to, ch->sample[i].value, duration, part, weight);
     }
     for (int p = 0; p < PARTS; p++)
@@ -365,7 +373,7 @@ static void take(struct kp_cycles *c, struct kind *k, double duration, struct kp
 {
     double row[2 + KP_CYCLE_CHANNELS * PARTS], energy = 0;
     for (unsigned i = 0; i < c->channels; i++)
-        cut(&c->channel[i], duration, row + 2 + i * PARTS);
+        cut(&c->channel[i], c->begin, duration, row + 2 + i * PARTS);
     for (int p = 0; p < PARTS; p++)
         energy += fabs(row[2 + p]) * duration / PARTS;
     row[0] = log(duration);
@@ -377,17 +385,35 @@ static void take(struct kp_cycles *c, struct kind *k, double duration, struct kp
     k->is.known += k->is.known < UINT32_MAX;
 }
 
+/* What each channel showed last holds on. */
+static void wait(struct kp_cycles *c, int64_t at)
+{
+    c->since = at;
+    for (struct channel *ch = c->channel; ch < c->channel + c->channels; ch++) {
+        if (ch->n)
+            ch->sample[0] = ch->sample[ch->n - 1];
+        ch->n = ch->n > 0;
+    }
+}
+
+void kp_cycle_drop(struct kp_cycles *c, int64_t at)
+{
+    c->runs = false;
+    wait(c, at);
+}
+
 bool kp_cycle_end(struct kp_cycles *c, int64_t at, struct kp_cycle_judgement *j)
 {
     double duration = seconds(c->begin, at);
     struct kind *k = c->runs && duration > 0 ? cycle_meet(c, c->key) : NULL;
     *j = (struct kp_cycle_judgement){ .state = KP_WATCH_LEARNING };
     c->runs = false;
+    j->known = k ? k->is.known : 0;
+    if (k && !c->first)
+        take(c, k, duration, j);
+    wait(c, at);
     if (!k)
         return false;
-    j->known = k->is.known;
-    if (!c->first)
-        take(c, k, duration, j);
     j->alarm = k->is.alarm;
     if (j->known >= LEARN)
         j->state = k->is.alarm ? KP_WATCH_FROZEN : KP_WATCH_ACTIVE;
@@ -396,6 +422,47 @@ bool kp_cycle_end(struct kp_cycles *c, int64_t at, struct kp_cycle_judgement *j)
     c->last_end = at;
     c->last_duration = duration;
     return true;
+}
+
+static size_t first_at(const struct channel *ch, int64_t at)
+{
+    size_t i = 0;
+    while (i < ch->n && ch->sample[i].at < at)
+        i++;
+    return i;
+}
+
+/* Leaves what lies within, as kp_cycle_begin and values would have made it, and behind it what came later: how much. */
+static size_t narrow(struct channel *ch, int64_t from, int64_t to)
+{
+    size_t begin = first_at(ch, from), end = first_at(ch, to), later = ch->n - end;
+    if (begin > 0 && begin < end && ch->sample[begin].at == from)
+        ch->sample[begin].value = ch->sample[begin - 1].value;
+    else if (begin > 0)
+        ch->sample[--begin].at = from;
+    memmove(ch->sample, ch->sample + begin, (ch->n - begin) * sizeof *ch->sample);
+    ch->n = end - begin;
+    return later;
+}
+
+bool kp_cycle_whole(struct kp_cycles *c, uint64_t key, int64_t from, int64_t to, struct kp_cycle_judgement *j)
+{
+    size_t later[KP_CYCLE_CHANNELS], inside[KP_CYCLE_CHANNELS];
+    *j = (struct kp_cycle_judgement){ .state = KP_WATCH_LEARNING };
+    if (c->runs || c->since == KP_NO_TIME || from < c->since || to <= from)
+        return false;
+    for (unsigned i = 0; i < c->channels; i++) {
+        later[i] = narrow(&c->channel[i], from, to);
+        inside[i] = c->channel[i].n;
+    }
+    begin(c, key, from);
+    bool judged = kp_cycle_end(c, to, j);
+    for (unsigned i = 0; i < c->channels; i++) {
+        struct channel *ch = &c->channel[i];
+        memmove(ch->sample + ch->n, ch->sample + inside[i], later[i] * sizeof *ch->sample);
+        ch->n += later[i];
+    }
+    return judged;
 }
 
 bool kp_cycle_runs(const struct kp_cycles *c)

@@ -24,8 +24,8 @@ unsigned kp_cycles_channels(const struct kp_cycles *);
  * tool. Of more than KP_CYCLE_KINDS kinds the one not seen for longest is forgotten. A cycle that
  * runs is dropped. */
 void kp_cycle_begin(struct kp_cycles *, uint64_t kind, int64_t at);
-/* What a channel shows from `at` on, in any unit. What is no finite number, what runs backward, a
- * channel that is none and what comes outside of a cycle are left out. */
+/* What a channel shows from `at` on, in any unit. What is no finite number, what runs backward and a
+ * channel that is none are left out. */
 void kp_cycle_value(struct kp_cycles *, unsigned channel, int64_t at, double value);
 
 enum kp_cycle_finding {
@@ -48,6 +48,11 @@ struct kp_cycle_judgement {
 };
 /* The cycle is over. False, and nothing is judged: none ran, or it took no time. */
 bool kp_cycle_end(struct kp_cycles *, int64_t at, struct kp_cycle_judgement *);
+/* It is over, and nothing is made of it. */
+void kp_cycle_drop(struct kp_cycles *, int64_t at);
+/* As kp_cycle_end, of one that is told of when it is over, while none runs: as if it had begun and ended in time. False, too: it
+ * began before the end of another, or before values were given. */
+bool kp_cycle_whole(struct kp_cycles *, uint64_t kind, int64_t from, int64_t to, struct kp_cycle_judgement *);
 /* Whether the cycle that runs would be much longer than those of its kind ever were, had it lasted so
  * many ns; *usual: s that they last. Only of a kind that was learnt. */
 bool kp_cycle_overdue(const struct kp_cycles *, int64_t lasted, double *usual);

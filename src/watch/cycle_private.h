@@ -38,9 +38,10 @@ struct kind {
     struct course *course;
 };
 struct sample {
-    double at, value; /* s since the begin */
+    int64_t at;
+    double value;
 };
-struct channel { /* of the cycle that runs */
+struct channel { /* of the cycle that runs; while none does, since the last one ended */
     size_t n;
     struct sample sample[SAMPLES];
 };
@@ -63,7 +64,7 @@ struct odd_cycle {
 struct kp_cycles {
     unsigned channels;
     uint64_t clock, last_key;
-    int64_t last_end;
+    int64_t last_end, since; /* since: when the values begin while none runs; KP_NO_TIME: there are none */
     double last_duration; /* s */
     bool runs, first;
     uint64_t key;
