@@ -77,13 +77,15 @@ static void judge(struct kp_watch_signal *s, double value)
         return;
     }
     s->ratio = fmax((novelty + shape) / 2, here >= KP_DOUBT_BEGINS ? limit(s) : 0);
-    bool high = s->ratio >= limit(s);
-    if (high && !s->alarm)
+    bool high = s->ratio >= limit(s), begins = high && !s->alarm;
+    if (begins)
         kp_novelty_begin(&s->novelty);
     enum kp_doubt doubt = high ? KP_DOUBT_BEGINS : s->alarm ? KP_DOUBT_LASTS : KP_DOUBT_NONE;
     kp_novelty_doubt(&s->novelty, doubt);
     s->calm = s->ratio < release * limit(s) && !here ? s->calm + 1 : 0;
     s->alarm = high || (s->alarm && s->calm < CALM);
+    if (s->shape && s->alarm)
+        kp_shape_doubt(s->shape, begins);
 }
 
 static struct kp_judgement tell(const struct kp_watch_signal *s, bool learning,
@@ -146,6 +148,8 @@ void kp_watch_signal_accept(struct kp_watch_signal *s)
     kp_novelty_trust(&s->novelty);
     kp_sense_accept(&s->sense);
     kp_level_accept(&s->level);
+    if (s->shape)
+        kp_shape_trust(s->shape);
     s->lenient = LENIENT;
     s->alarm = false;
     s->ratio = s->drift = 0;
@@ -155,6 +159,8 @@ void kp_watch_signal_reject(struct kp_watch_signal *s)
 {
     kp_novelty_blame(&s->novelty);
     kp_level_reject(&s->level);
+    if (s->shape)
+        kp_shape_blame(s->shape);
 }
 
 /* ---- keeping ---- */

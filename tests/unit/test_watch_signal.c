@@ -105,6 +105,34 @@ static void a_wrong_shape_of_usual_values_is_found_where_shapes_are_watched(void
     kp_watch_signal_free(&w);
 }
 
+/* Values until a swing at half the pace is told, -1: it is not; then back for a while. */
+static int swing_told_after(void)
+{
+    int told = -1;
+    while (now % 120 != 80) /* the same part of it each time */
+        give(usual());
+    for (int i = 0; i < 60; i++)
+        if (give(50 + 10 * sin((double)now * 3.14159265358979 / 60)).alarm && told < 0)
+            told = i;
+    alarms_in(600);
+    return told;
+}
+
+static void a_shape_that_a_person_called_a_fault_is_told_as_soon_and_one_called_normal_is_not(void **state)
+{
+    (void)state;
+    learn(true);
+    int first = swing_told_after();
+    assert_true(first >= 0);
+    kp_watch_signal_reject(&w);
+    for (int i = 0; i < 3; i++)
+        assert_in_range(swing_told_after(), 0, first);
+    kp_watch_signal_accept(&w);
+    assert_int_equal(alarms_in(600), 0);
+    assert_int_equal(swing_told_after(), -1);
+    kp_watch_signal_free(&w);
+}
+
 static void a_slow_drift_is_found_by_the_level(void **state)
 {
     struct kp_judgement j = { 0 };
@@ -384,6 +412,7 @@ int main(void)
         cmocka_unit_test(it_learns_in_silence_and_finds_what_is_new_with_its_reason),
         cmocka_unit_test(a_fault_is_not_learnt_by_being_seen),
         cmocka_unit_test(a_wrong_shape_of_usual_values_is_found_where_shapes_are_watched),
+        cmocka_unit_test(a_shape_that_a_person_called_a_fault_is_told_as_soon_and_one_called_normal_is_not),
         cmocka_unit_test(a_slow_drift_is_found_by_the_level),
         cmocka_unit_test(a_drift_that_a_person_spoke_of_when_it_was_over),
         cmocka_unit_test(the_later_word_about_a_fault_holds),
