@@ -9,13 +9,21 @@
 
 #include "core/ban.h"
 
+/* The kind, when it has learnt; NULL: it is not there any more. */
+static struct kind *learnt(struct kp_cycles *c, uint64_t key)
+{
+    struct kind *k = cycle_find(c, key);
+    return k->is.used && k->is.key == key && k->is.known >= LEARN ? k : NULL;
+}
+
 void cycle_note(struct kp_cycles *c, const struct kind *k, const double *row, uint64_t what, double ratio)
 {
     struct odd_cycle *odd = &c->odd;
     bool same = odd->what && odd->key == k->is.key;
     if (same && k->is.usual >= CYCLE_USUAL_ROWS)
         odd->ratio = 0; /* over: the next one is another event */
-    if (!what)
+    const struct kind *told = odd->what && !same ? learnt(c, odd->key) : NULL;
+    if (!what || (told && told->is.alarm && !k->is.alarm)) /* of an alarm that stands people speak first */
         return;
     same &= odd->ratio > 0;
     odd->what = what | (same ? odd->what : 0);
@@ -27,13 +35,6 @@ void cycle_note(struct kp_cycles *c, const struct kind *k, const double *row, ui
     odd->key = k->is.key;
     odd->ratio = ratio;
     memcpy(odd->row, row, cycle_width(c) * sizeof *row);
-}
-
-/* The kind, when it has learnt; NULL: it is not there any more. */
-static struct kind *learnt(struct kp_cycles *c, uint64_t key)
-{
-    struct kind *k = cycle_find(c, key);
-    return k->is.used && k->is.key == key && k->is.known >= LEARN ? k : NULL;
 }
 
 static void include(struct measure *m, double value)

@@ -341,13 +341,14 @@ static void what_was_kept_of_cycles_goes_on_as_if_nothing_had_been(void **state)
 
 /* ---- what people say of cycles ---- */
 static int64_t clock_s;
+static uint64_t program = 7;
 
 /* One of so many seconds, with a bump in its middle; two seconds lie between them. */
 static struct kp_cycle_judgement cut_one(struct kp_cycles *c, int lasts, double load, double bump)
 {
     struct kp_cycle_judgement j;
     int64_t begin = clock_s;
-    kp_cycle_begin(c, 7, begin * KP_SECOND);
+    kp_cycle_begin(c, program, begin * KP_SECOND);
     for (; clock_s < begin + lasts; clock_s++) {
         double at = (double)(clock_s - begin) / lasts;
         double v = load * (40 + 20 * sin(3 * at)) + (at > 0.4 && at < 0.6 ? bump : 0) + noise();
@@ -406,6 +407,27 @@ static void cycles_that_a_person_called_normal_are_and_the_others_stay_so(void *
             assert_true(alarms_of_cycles(c, 6, 150, 1, 0) > 0);
             kp_cycles_free(c);
         }
+}
+
+static void what_is_said_is_about_the_program_that_is_in_alarm(void **state)
+{
+    struct kp_cycles *c = learnt_cycles();
+    (void)state;
+    program = 8;
+    assert_int_equal(alarms_of_cycles(c, 40, 30, 1, 0), 0);
+    program = 7;
+    assert_true(alarms_of_cycles(c, 6, 75, 1, 0) > 0);
+    program = 8;
+    assert_int_equal(alarms_of_cycles(c, 3, 30, 1, 0), 0);
+    assert_int_equal(alarms_of_cycles(c, 1, 40, 1, 0), 0); /* a hold */
+    kp_cycles_accept(c, 0);
+    program = 7;
+    assert_int_equal(alarms_of_cycles(c, 10, 75, 1, 0), 0);
+    program = 8;
+    alarms_of_cycles(c, 2, 30, 1, 0);
+    assert_true(alarms_of_cycles(c, 4, 40, 1, 0) > 0);
+    program = 7;
+    kp_cycles_free(c);
 }
 
 static void a_fault_of_cycles_is_told_one_cycle_sooner(void **state)
@@ -527,6 +549,7 @@ int main(void)
         cmocka_unit_test(changeovers_and_usual_days_are_silent),
         cmocka_unit_test(what_was_kept_of_cycles_goes_on_as_if_nothing_had_been),
         cmocka_unit_test(cycles_that_a_person_called_normal_are_and_the_others_stay_so),
+        cmocka_unit_test(what_is_said_is_about_the_program_that_is_in_alarm),
         cmocka_unit_test(a_fault_of_cycles_is_told_one_cycle_sooner),
         cmocka_unit_test(wear_that_was_called_a_fault_is_not_followed),
         cmocka_unit_test(a_cycle_that_is_overdue_can_be_called_either),
