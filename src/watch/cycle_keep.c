@@ -47,7 +47,8 @@ static bool sound_measure(const struct measure *m)
 {
     return fabs(m->learnt) <= 1000 && fabs(m->low) <= 1000 && fabs(m->high) <= 1000 &&
            m->low <= m->high && fabs(m->now) <= 1000 && m->spread > 0 && m->spread <= 1000 &&
-           fabs(m->steady_low) <= 1000 && fabs(m->steady_high) <= 1000 && m->up >= 0 && m->up <= 2 * CYCLE_CREPT && m->down >= 0 && m->down <= 2 * CYCLE_CREPT;
+           fabs(m->steady_low) <= 1000 && fabs(m->steady_high) <= 1000 && m->up >= 0 &&
+           m->up <= 2 * CYCLE_CREPT && m->down >= 0 && m->down <= 2 * CYCLE_CREPT;
 }
 
 /* In both there are only doubles that are finite. */
@@ -115,7 +116,8 @@ static void restore_odd(struct kp_cycles *c, const struct kept *head, const char
     c->odd.key = head->odd_key;
     c->odd.what = head->odd_what;
     c->odd.ratio = head->odd_ratio;
-    if (!sound_numbers(c->odd.row, n) || !sound_band(c->odd.band) || !(fabs(c->odd.row[0]) <= 1000) || !(fabs(c->odd.row[1]) <= 1000) ||
+    if (!sound_numbers(c->odd.row, n) || !sound_band(c->odd.band) ||
+        !(fabs(c->odd.row[0]) <= 1000) || !(fabs(c->odd.row[1]) <= 1000) ||
         !(fabs(head->odd_ratio) <= CYCLE_FARTHEST))
         kp_fail(err, KP_EPARSE, "what was kept of cycles was changed");
     *data += n;

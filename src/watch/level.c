@@ -94,6 +94,7 @@ bool kp_level_sound(const struct kp_level *l)
 {
     return fabs(l->slow) <= farthest && fabs(l->low) <= farthest && fabs(l->high) <= farthest &&
            l->low <= l->high && fabs(l->sure_low) <= farthest && fabs(l->sure_high) <= farthest &&
-           l->sure_low <= l->sure_high && fabs(l->odd) <= farthest && l->event <= 2 && fabs(l->least) <= 4 * farthest && fabs(l->most) <= 4 * farthest &&
+           l->sure_low <= l->sure_high && fabs(l->odd) <= farthest && l->event <= 2 &&
+           fabs(l->least) <= 4 * farthest && fabs(l->most) <= 4 * farthest &&
            l->train > 0;
 }

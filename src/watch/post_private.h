@@ -29,7 +29,8 @@ struct channel {
 /* Of a machine, what its cycles need of time. */
 struct cycling {
     double overdue_usual;
-    int64_t lasts, seen; /* of the cycle that runs, by the clock of who looks: ns; since when, at most. KP_NO_TIME: not seen yet */
+    /* Of the cycle that runs, by the clock of who looks: ns; since when, at most (KP_NO_TIME: not seen yet). */
+    int64_t lasts, seen;
     int64_t changed;     /* its state, when; before: which it was */
     uint8_t before;
 };
