@@ -300,6 +300,24 @@ static bool is_holiday(const struct kp_plan_of_shifts *p, const struct tm *tm)
     return false;
 }
 
+bool kp_calendar_off(const struct kp_calendar *c, const char *path, const struct tm *day)
+{
+    const struct kp_plan_of_shifts *p = plan_of(c, path);
+    return p && is_holiday(p, day);
+}
+
+int kp_calendar_rest(const struct kp_calendar *c, const char *path)
+{
+    const struct kp_plan_of_shifts *p = plan_of(c, path);
+    unsigned worked = 0;
+    int day = p ? 6 : -1;
+    for (size_t i = 0; p && i < p->n_shifts; i++)
+        worked |= p->shifts[i].days;
+    while (day >= 0 && worked >> day & 1)
+        day--;
+    return day;
+}
+
 /* The shifts of one day, in order of their start. */
 static void tell_day(struct walk *w, const struct kp_plan_of_shifts *p, int64_t day)
 {

@@ -62,6 +62,11 @@ void kp_calendar_spans(const struct kp_calendar *, const char *path, int64_t fro
                        bool (*each)(void *, const struct kp_span *), void *arg);
 /* Whether any plan matches. */
 bool kp_calendar_covers(const struct kp_calendar *, const char *path);
+/* The day of the week on which its plan has no shifts, 0 = Monday; of several Sunday, else the latest. -1: none, or no
+ * plan matches. */
+int kp_calendar_rest(const struct kp_calendar *, const char *path);
+/* Whether its plan names this day as one off. */
+bool kp_calendar_off(const struct kp_calendar *, const char *path, const struct tm *day);
 
 /* How much a pattern says: characters that are no wildcards. */
 size_t kp_pattern_weight(const char *pattern);

@@ -48,6 +48,16 @@ static char *stored_text(struct kp_shop *s, enum kp_shop_document which, struct 
     return copy;
 }
 
+enum kp_code kp_shop_calendar(struct kp_shop *s, struct kp_calendar *out, struct kp_err *err)
+{
+    *out = (struct kp_calendar){ 0 };
+    char *text = stored_text(s, KP_SHOP_CALENDAR, err);
+    if (text)
+        kp_calendar_parse(text, out, err);
+    kp_free(text);
+    return err->code;
+}
+
 enum kp_code kp_shop_check_document(enum kp_shop_document which, const char *json,
                                     struct kp_err *err)
 {

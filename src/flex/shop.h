@@ -28,6 +28,8 @@ enum kp_code kp_shop_document(struct kp_shop *, enum kp_shop_document, struct kp
 /* As a person gave it; "{}" when nobody did. */
 enum kp_code kp_shop_stored_document(struct kp_shop *, enum kp_shop_document, struct kp_buf *out,
                                      struct kp_err *);
+/* The calendar as it is now; free it, also after a failure. */
+enum kp_code kp_shop_calendar(struct kp_shop *, struct kp_calendar *out, struct kp_err *);
 enum kp_code kp_shop_check_document(enum kp_shop_document, const char *json, struct kp_err *);
 /* Checks and takes it. */
 enum kp_code kp_shop_put_document(struct kp_shop *, enum kp_shop_document, const char *json,

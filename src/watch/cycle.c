@@ -11,8 +11,7 @@
 
 enum {
     COURSE_ROWS = 2,   /* cycles that run differently make an alarm */
-    DURATION_ROWS = 3, /* cycles of another length: a hold is usual, three in a row are not */
-    USUAL_ROWS = 3     /* usual ones end it */
+    DURATION_ROWS = 3  /* cycles of another length: a hold is usual, three in a row are not */
 };
 static const double least_duration = 0.01, /* of itself: its spread at least */
     least_energy = 0.03, /* the same; that much a tool takes more from day to day */
@@ -38,6 +37,8 @@ struct kp_cycles *kp_cycles_new(unsigned channels, struct kp_err *err)
         kp_fail(err, KP_ENOMEM, "out of memory");
     else
         c->channels = channels;
+    if (c)
+        c->since = KP_NO_TIME;
     if (c && c->channels)
         return c;
     kp_cycles_free(c);
@@ -111,13 +112,18 @@ static double seconds(int64_t from, int64_t to)
     return ((double)to - (double)from) / (double)KP_SECOND;
 }
 
-void kp_cycle_begin(struct kp_cycles *c, uint64_t key, int64_t at)
+static void begin(struct kp_cycles *c, uint64_t key, int64_t at)
 {
     double pause = seconds(c->last_end, at);
     c->first = !c->clock || key != c->last_key || pause > long_pause * c->last_duration;
     c->runs = true;
     c->key = key;
     c->begin = at;
+}
+
+void kp_cycle_begin(struct kp_cycles *c, uint64_t key, int64_t at)
+{
+    begin(c, key, at);
     for (unsigned i = 0; i < c->channels; i++)
         c->channel[i].n = 0;
 }
@@ -133,14 +139,15 @@ static void join(struct channel *ch)
 
 void kp_cycle_value(struct kp_cycles *c, unsigned channel, int64_t at, double value)
 {
-    double since = seconds(c->begin, at);
     struct channel *ch = &c->channel[channel < c->channels ? channel : 0];
-    if (!c->runs || channel >= c->channels || !(fabs(value) <= CYCLE_FARTHEST) || since < 0 ||
-        (ch->n && since <= ch->sample[ch->n - 1].at))
+    if (channel >= c->channels || !(fabs(value) <= CYCLE_FARTHEST) || (c->runs && at < c->begin) ||
+        (ch->n && at <= ch->sample[ch->n - 1].at))
         return;
+    if (!c->runs && c->since == KP_NO_TIME)
+        c->since = at;
     if (ch->n == SAMPLES)
         join(ch);
-    ch->sample[ch->n++] = (struct sample){ since, value };
+    ch->sample[ch->n++] = (struct sample){ at, value };
 }
 
 /* Adds what holds from one moment to another to the parts it lies in. */
@@ -156,13 +163,13 @@ static void spread_out(double from, double to, double value, double duration, do
 }
 
 /* The mean of each part; a value holds until the next one, and backward from the first. */
-static void cut(const struct channel *ch, double duration, double *part)
+static void cut(const struct channel *ch, int64_t begin, double duration, double *part)
 {
     double weight[PARTS] = { 0 };
     memset(part, 0, PARTS * sizeof *part);
     for (size_t i = 0; i < ch->n; i++) {
-        double from = i ? ch->sample[i].at : 0;
-        double to = i + 1 < ch->n ? ch->sample[i + 1].at : duration;
+        double from = i ? seconds(begin, ch->sample[i].at) : 0;
+        double to = i + 1 < ch->n ? seconds(begin, ch->sample[i + 1].at) : duration;
         spread_out(from, to, ch->sample[i].value, duration, part, weight);
     }
     for (int p = 0; p < PARTS; p++)
@@ -198,7 +205,7 @@ static void learn_measure(struct measure *m, const double *column, size_t wide, 
 {
     double spread;
     centre(column, wide, &m->learnt, &spread);
-    m->low = m->high = m->now = m->learnt;
+    m->low = m->high = m->now = m->steady_low = m->steady_high = m->learnt;
     m->spread = fmax(least, spread);
 }
 
@@ -216,7 +223,7 @@ static double distance(const struct course *k, const double *part, unsigned *wor
     for (int p = 0; p < PARTS; p++)
         top = fmax(top, fabs(k->mean[p]));
     for (int p = 0; p < PARTS; p++) {
-        double spread = k->spread[p] + flat * top + step_at(k->mean, p) + 1e-12;
+        double spread = fmax(k->spread[p], k->allowed[p]) + flat * top + step_at(k->mean, p) + 1e-12;
         double off = fmin(fabs(part[p] - k->mean[p]) / spread, 1000);
         sum += off * off;
         if (off > most) {
@@ -261,12 +268,16 @@ static double beyond(const struct measure *m, double value)
     return (value > m->high ? value - m->high : value < m->low ? value - m->low : 0) / m->spread;
 }
 
-static double creep(struct measure *m, double value)
+/* up, down: what it is called; what was a fault counts twice. What of it is past the limit goes to *what. */
+static double creep(struct measure *m, double value, uint64_t up, uint64_t down, uint64_t faults, uint64_t *what)
 {
     double off = fmax(-3, fmin(3, beyond(m, value)));
     m->up = fmin(2 * CYCLE_CREPT, fmax(0, m->up + off - slack));
     m->down = fmin(2 * CYCLE_CREPT, fmax(0, m->down - off - slack));
-    return fmax(m->up, m->down) / CYCLE_CREPT;
+    double higher = m->up / CYCLE_CREPT * (faults & up ? 2 : 1);
+    double lower = m->down / CYCLE_CREPT * (faults & down ? 2 : 1);
+    *what |= (higher >= 1 ? up : 0) | (lower >= 1 ? down : 0);
+    return fmax(higher, lower);
 }
 
 /* The band follows where it is, but not far from what was learnt. */
@@ -274,10 +285,14 @@ static void adapt_measure(struct measure *m, double value)
 {
     double off = fmax(-3 * m->spread, fmin(3 * m->spread, value - m->now));
     m->now += 2 * follow * off;
+    if (m->now <= m->high)
+        m->steady_high = m->high;
+    if (m->now >= m->low)
+        m->steady_low = m->low;
     if (m->now > m->high)
-        m->high = fmin(m->learnt + range, m->high + follow * (m->now - m->high));
+        m->high = fmax(m->high, fmin(m->learnt + range, m->high + follow * (m->now - m->high)));
     if (m->now < m->low)
-        m->low = fmax(m->learnt - range, m->low + follow * (m->now - m->low));
+        m->low = fmin(m->low, fmax(m->learnt - range, m->low + follow * (m->now - m->low)));
 }
 
 static void adapt(const struct kp_cycles *c, struct kind *k, const double *row)
@@ -306,7 +321,7 @@ static void name(struct kp_cycle_judgement *j, double ratio, enum kp_cycle_findi
 }
 
 static double judge_courses(const struct kp_cycles *c, const struct kind *k, const double *row,
-                            struct kp_cycle_judgement *j)
+                            struct kp_cycle_judgement *j, uint64_t *what)
 {
     double most = 0;
     row += 2;
@@ -315,6 +330,7 @@ static double judge_courses(const struct kp_cycles *c, const struct kind *k, con
         unsigned part = 0;
         double limit = fmax(least_apart, o->near + apart * o->near_spread);
         double ratio = distance(o, row, &part) / limit;
+        *what |= ratio > 1 ? (uint64_t)FAULT_COURSE << i : 0;
         if (ratio > most) {
             most = ratio;
             j->channel = i;
@@ -326,25 +342,30 @@ static double judge_courses(const struct kp_cycles *c, const struct kind *k, con
     return most;
 }
 
-static void judge(const struct kp_cycles *c, struct kind *k, const double *row,
+static void judge(struct kp_cycles *c, struct kind *k, const double *row,
                   struct kp_cycle_judgement *j)
 {
     struct head *is = &k->is;
-    double wide = fabs(beyond(&is->duration, row[0])) / far;
-    double course = judge_courses(c, k, row, j);
-    double slow = creep(&is->duration, row[0]), more = creep(&is->energy, row[1]);
+    double off = beyond(&is->duration, row[0]) / far, wide = fabs(off);
+    uint64_t what = off > 1 ? FAULT_LONGER : off < -1 ? FAULT_SHORTER : 0;
+    double course = judge_courses(c, k, row, j, &what);
+    double slow = creep(&is->duration, row[0], FAULT_SLOWER, FAULT_FASTER, is->faults, &what);
+    double more = creep(&is->energy, row[1], FAULT_MORE, FAULT_LESS, is->faults, &what);
+    uint64_t known = what & is->faults; /* of what a person called a fault, one cycle less is enough */
     name(j, wide, KP_CYCLE_DURATION, exp(is->duration.now), exp(row[0]));
     name(j, slow, KP_CYCLE_DURATION_CREEPS, exp(is->duration.learnt), exp(row[0]));
     name(j, more, KP_CYCLE_ENERGY_CREEPS, exp(is->energy.learnt), exp(row[1]));
     is->late = wide > 1 ? is->late + 1 : 0;
     is->odd = course > 1 && wide < 0.5 ? is->odd + (course > wild ? COURSE_ROWS : 1) : 0;
     is->usual = j->score < 1 ? is->usual + 1 : 0;
-    if (is->odd >= COURSE_ROWS || is->late >= DURATION_ROWS || slow >= 1 || more >= 1)
+    if (is->odd + (known >= FAULT_COURSE) >= COURSE_ROWS || slow >= 1 || more >= 1 ||
+        is->late + ((known & (FAULT_LONGER | FAULT_SHORTER)) > 0) >= DURATION_ROWS)
         is->alarm = 1;
-    else if (is->usual >= USUAL_ROWS)
+    else if (is->usual >= CYCLE_USUAL_ROWS)
         is->alarm = 0;
     if (j->score < 1 && !is->alarm)
         adapt(c, k, row);
+    cycle_note(c, k, row, what, j->score);
     j->score = j->score / (j->score + 1);
 }
 
@@ -352,7 +373,7 @@ static void take(struct kp_cycles *c, struct kind *k, double duration, struct kp
 {
     double row[2 + KP_CYCLE_CHANNELS * PARTS], energy = 0;
     for (unsigned i = 0; i < c->channels; i++)
-        cut(&c->channel[i], duration, row + 2 + i * PARTS);
+        cut(&c->channel[i], c->begin, duration, row + 2 + i * PARTS);
     for (int p = 0; p < PARTS; p++)
         energy += fabs(row[2 + p]) * duration / PARTS;
     row[0] = log(duration);
@@ -364,17 +385,35 @@ static void take(struct kp_cycles *c, struct kind *k, double duration, struct kp
     k->is.known += k->is.known < UINT32_MAX;
 }
 
+/* What each channel showed last holds on. */
+static void wait(struct kp_cycles *c, int64_t at)
+{
+    c->since = at;
+    for (struct channel *ch = c->channel; ch < c->channel + c->channels; ch++) {
+        if (ch->n)
+            ch->sample[0] = ch->sample[ch->n - 1];
+        ch->n = ch->n > 0;
+    }
+}
+
+void kp_cycle_drop(struct kp_cycles *c, int64_t at)
+{
+    c->runs = false;
+    wait(c, at);
+}
+
 bool kp_cycle_end(struct kp_cycles *c, int64_t at, struct kp_cycle_judgement *j)
 {
     double duration = seconds(c->begin, at);
     struct kind *k = c->runs && duration > 0 ? cycle_meet(c, c->key) : NULL;
     *j = (struct kp_cycle_judgement){ .state = KP_WATCH_LEARNING };
     c->runs = false;
+    j->known = k ? k->is.known : 0;
+    if (k && !c->first)
+        take(c, k, duration, j);
+    wait(c, at);
     if (!k)
         return false;
-    j->known = k->is.known;
-    if (!c->first)
-        take(c, k, duration, j);
     j->alarm = k->is.alarm;
     if (j->known >= LEARN)
         j->state = k->is.alarm ? KP_WATCH_FROZEN : KP_WATCH_ACTIVE;
@@ -383,6 +422,47 @@ bool kp_cycle_end(struct kp_cycles *c, int64_t at, struct kp_cycle_judgement *j)
     c->last_end = at;
     c->last_duration = duration;
     return true;
+}
+
+static size_t first_at(const struct channel *ch, int64_t at)
+{
+    size_t i = 0;
+    while (i < ch->n && ch->sample[i].at < at)
+        i++;
+    return i;
+}
+
+/* Leaves what lies within, as kp_cycle_begin and values would have made it, and behind it what came later: how much. */
+static size_t narrow(struct channel *ch, int64_t from, int64_t to)
+{
+    size_t begin = first_at(ch, from), end = first_at(ch, to), later = ch->n - end;
+    if (begin > 0 && begin < end && ch->sample[begin].at == from)
+        ch->sample[begin].value = ch->sample[begin - 1].value;
+    else if (begin > 0)
+        ch->sample[--begin].at = from;
+    memmove(ch->sample, ch->sample + begin, (ch->n - begin) * sizeof *ch->sample);
+    ch->n = end - begin;
+    return later;
+}
+
+bool kp_cycle_whole(struct kp_cycles *c, uint64_t key, int64_t from, int64_t to, struct kp_cycle_judgement *j)
+{
+    size_t later[KP_CYCLE_CHANNELS], inside[KP_CYCLE_CHANNELS];
+    *j = (struct kp_cycle_judgement){ .state = KP_WATCH_LEARNING };
+    if (c->runs || c->since == KP_NO_TIME || from < c->since || to <= from)
+        return false;
+    for (unsigned i = 0; i < c->channels; i++) {
+        later[i] = narrow(&c->channel[i], from, to);
+        inside[i] = c->channel[i].n;
+    }
+    begin(c, key, from);
+    bool judged = kp_cycle_end(c, to, j);
+    for (unsigned i = 0; i < c->channels; i++) {
+        struct channel *ch = &c->channel[i];
+        memmove(ch->sample + ch->n, ch->sample + inside[i], later[i] * sizeof *ch->sample);
+        ch->n += later[i];
+    }
+    return judged;
 }
 
 bool kp_cycle_runs(const struct kp_cycles *c)
@@ -396,14 +476,8 @@ bool kp_cycle_overdue(const struct kp_cycles *c, int64_t lasted, double *usual)
         if (!k->is.used || k->is.key != c->key || k->lesson)
             continue;
         *usual = exp(k->is.duration.now);
-        return seconds(0, lasted) > overdue * exp(k->is.duration.high + far * k->is.duration.spread);
+        double most = k->is.faults & FAULT_LONGER ? 1 : overdue;
+        return seconds(0, lasted) > most * exp(k->is.duration.high + far * k->is.duration.spread);
     }
     return false;
-}
-
-void kp_cycles_accept(struct kp_cycles *c)
-{
-    struct kind *k = cycle_find(c, c->last_key);
-    if (k->is.used && k->is.key == c->last_key)
-        cycle_forget(k);
 }

@@ -141,3 +141,29 @@ double kp_discord_step(struct kp_discord *d, double value)
     }
     return best < INFINITY ? sqrt(fmax(best, 0)) : 0;
 }
+
+void kp_discord_skip(struct kp_discord *d, size_t ago)
+{
+    if (ago < d->end)
+        d->power[d->end - 1 - ago] = INFINITY;
+}
+
+void kp_discord_count(struct kp_discord *d, size_t ago)
+{
+    if (ago + d->length <= d->end)
+        measure(d, d->end - 1 - ago);
+}
+
+double kp_discord_to(const struct kp_discord *d, size_t ago)
+{
+    const size_t m = d->length;
+    double sum = 0, squares = 0;
+    if (ago + m > d->end)
+        return INFINITY;
+    for (const double *x = d->x + d->end - m; x < d->x + d->end; x++) {
+        double off = *x - *(x - ago);
+        sum += off;
+        squares += off * off;
+    }
+    return sqrt(fmax(0, squares / (double)m - sum / (double)m * (sum / (double)m)));
+}

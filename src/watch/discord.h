@@ -25,4 +25,10 @@ void kp_discord_free(struct kp_discord *);                 /* NULL is allowed */
  * like one that had ended before it began; 0 while there is none. Values are finite and lie around
  * 0 within 1e9, or the small differences are lost. */
 double kp_discord_step(struct kp_discord *, double value);
+/* Nothing is held any more against the stretch that ended so many values ago, 0: with the newest. */
+void kp_discord_skip(struct kp_discord *, size_t ago);
+void kp_discord_count(struct kp_discord *, size_t ago); /* again, as any other */
+/* The distance of the newest stretch to the one that ended so many values ago, also where that is skipped; INFINITY:
+ * there is none. */
+double kp_discord_to(const struct kp_discord *, size_t ago);
 #endif

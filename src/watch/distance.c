@@ -12,9 +12,10 @@
 enum {
     PACES = 3,
     BLOCKS = 4,
-    BEGINNING = 20,
-    SETTLE = 10
-}; /* rows: where the smoothing begins; that end an event */
+    BEGINNING = 20, /* rows: where the smoothing begins */
+    SETTLE = 10,    /* that end an event */
+    FAULTS = 2      /* of a pace that are remembered, the newest ones */
+};
 static const double paces[PACES] = { 0.5, 0.15, 0.05 }, /* of the smoothing */
     shrinkage = 0.1,                                    /* of the covariance towards a round one */
     often = 0.99,   /* of the rows that were learnt from stay below the raw limit */
@@ -23,12 +24,17 @@ static const double paces[PACES] = { 0.5, 0.15, 0.05 }, /* of the smoothing */
     settled = 0.7,  /* an event is over below this multiple of the limit */
     calm = 0.5,     /* below this multiple of the limit */
     clip = 30,      /* standard deviations that a single signal can be off */
+    allowed = 0.4,  /* multiple of the limit that is left of what a person said is normal */
+    alike = 0.9,    /* cosine of what goes the way of a fault; it counts */
+    twice = 2,
     beyond = 1000,  /* ranges of nearly all values: further out is no measurement */
     highest = 1e6, farthest = 1e30;
 
 struct model {                /* of one pace */
     double limit, seen, over; /* seen: it was past the limit; rows since then that are well below */
+    double most;               /* multiple of the limit that the newest event reached; 0: none, or it was spoken of */
     double *mean, *now, *root; /* root: of the covariance */
+    double *odd, *fault;       /* off the mean: at `most`; the ways that faults went, in units of root, 0: none */
 };
 
 /* All numbers stand in one piece, which is what is saved. */
@@ -41,7 +47,7 @@ struct kp_distance {
 
 static size_t doubles(size_t signals)
 {
-    return 4 * signals + PACES * (2 + signals) * signals;
+    return 4 * signals + PACES * (3 + FAULTS + signals) * signals;
 }
 
 static double *lay_out(double **part, double *at, size_t n)
@@ -65,6 +71,8 @@ static struct kp_distance *make(size_t signals)
         at = lay_out(&m->mean, at, signals);
         at = lay_out(&m->now, at, signals);
         at = lay_out(&m->root, at, signals * signals);
+        at = lay_out(&m->odd, at, signals);
+        at = lay_out(&m->fault, at, FAULTS * signals);
     }
     return g;
 }
@@ -263,6 +271,51 @@ static void settle(struct kp_distance *g, size_t pace, double ratio)
         memcpy(g->pace[p].now, m->now, g->signals * sizeof *m->now);
 }
 
+static double along(const struct kp_distance *g, const double *way)
+{
+    double sum = 0;
+    for (size_t i = 0; i < g->signals; i++)
+        sum += way[i] * g->work[i];
+    return sum;
+}
+
+/* The place of the fault that went the way of g->work, so long; FAULTS: none did. */
+static size_t find_fault(const struct kp_distance *g, const struct model *m, double size)
+{
+    size_t n = 0;
+    for (const double *f = m->fault; n < FAULTS; n++, f += g->signals)
+        if (along(g, f) > alike * size)
+            break;
+    return n;
+}
+
+/* What goes the way that a fault went is told from half the limit on, and is not learnt below it. */
+static double weigh(const struct kp_distance *g, const struct model *m, double far)
+{
+    return find_fault(g, m, sqrt(far * (double)g->signals)) < FAULTS ? twice : 1;
+}
+
+static bool any_seen(const struct kp_distance *g)
+{
+    bool any = false;
+    for (size_t p = 0; p < PACES; p++)
+        any |= g->pace[p].seen > 0;
+    return any;
+}
+
+/* Where the event was furthest, for a person may speak of it when it is over. */
+static void note(struct kp_distance *g, struct model *m, double ratio)
+{
+    if (ratio <= (m->seen > 0 ? m->most : 1))
+        return;
+    if (!any_seen(g)) /* a new one begins: of those before nobody speaks any more */
+        for (size_t p = 0; p < PACES; p++)
+            g->pace[p].most = 0;
+    m->most = ratio;
+    for (size_t i = 0; i < g->signals; i++)
+        m->odd[i] = m->now[i] - m->mean[i];
+}
+
 double kp_distance_step(struct kp_distance *g, const double *row)
 {
     double most = -1;
@@ -271,7 +324,9 @@ double kp_distance_step(struct kp_distance *g, const double *row)
         struct model *m = &g->pace[p];
         for (size_t i = 0; i < g->signals; i++)
             m->now[i] += paces[p] * (g->row[i] - m->now[i]);
-        double ratio = fmin(distance(g, m, m->now) / m->limit, highest); /* also of no number */
+        double far = distance(g, m, m->now);
+        double ratio = fmin(weigh(g, m, far) * far / m->limit, highest); /* also of no number */
+        note(g, m, ratio);
         for (size_t i = 0; i < g->signals && ratio < calm; i++)
             m->mean[i] += adapt * (g->row[i] - m->mean[i]);
         settle(g, p, ratio);
@@ -295,19 +350,63 @@ void kp_distance_explain(struct kp_distance *g, struct kp_distance_share *out)
     }
 }
 
+/* ---- what people say ---- */
+/* g->work: what is that far off the mean, in units of root; its distance. */
+static double measure(const struct kp_distance *g, const struct model *m, const double *off)
+{
+    memcpy(g->work, off, g->signals * sizeof *off);
+    return kp_matrix_distance(m->root, g->work, g->signals);
+}
+
+/* The measure grows that way, so that what is so far off is well within the limit; what was usual stays it. */
+static void allow(struct kp_distance *g, struct model *m, const double *off)
+{
+    double square = measure(g, m, off), wanted = allowed * m->limit * (double)g->signals;
+    size_t fault = find_fault(g, m, sqrt(square));
+    if (fault < FAULTS)
+        memset(m->fault + fault * g->signals, 0, g->signals * sizeof *m->fault);
+    if (!(square > wanted))
+        return;
+    double by = sqrt(1 / wanted - 1 / square);
+    for (size_t i = 0; i < g->signals; i++)
+        g->work[i] = by * off[i];
+    kp_matrix_add_to_factor(m->root, g->work, g->signals);
+}
+
 void kp_distance_accept(struct kp_distance *g)
 {
-    for (size_t p = 0; p < PACES; p++)
-        memcpy(g->pace[p].mean, g->pace[p].now, g->signals * sizeof *g->row);
+    for (struct model *m = g->pace; m < g->pace + PACES; m++) {
+        if (m->most > 0)
+            allow(g, m, m->odd);
+        for (size_t i = 0; i < g->signals; i++)
+            m->odd[i] = m->now[i] - m->mean[i];
+        allow(g, m, m->odd);
+        m->most = m->seen = m->over = 0;
+    }
+}
+
+void kp_distance_reject(struct kp_distance *g)
+{
+    const size_t d = g->signals;
+    for (struct model *m = g->pace; m < g->pace + PACES; m++) {
+        if (!(m->most > 0))
+            continue;
+        double size = sqrt(measure(g, m, m->odd));
+        size_t instead = find_fault(g, m, size); /* the same again, or the oldest */
+        instead = instead < FAULTS ? instead : FAULTS - 1;
+        memmove(m->fault + d, m->fault, instead * d * sizeof *m->fault);
+        for (size_t i = 0; i < d; i++)
+            m->fault[i] = g->work[i] / fmax(size, 1e-300);
+    }
 }
 
 /* ---- keeping ---- */
-enum { STATE = 3 }; /* numbers of a pace that are not in `all` */
+enum { STATE = 4 }; /* numbers of a pace that are not in `all` */
 
 void kp_distance_save(const struct kp_distance *g, struct kp_buf *out)
 {
     for (size_t p = 0; p < PACES; p++) {
-        double state[STATE] = { g->pace[p].limit, g->pace[p].seen, g->pace[p].over };
+        double state[STATE] = { g->pace[p].limit, g->pace[p].seen, g->pace[p].over, g->pace[p].most };
         kp_buf_add(out, state, sizeof state);
     }
     kp_buf_add(out, g->all, doubles(g->signals) * sizeof *g->all);
@@ -321,6 +420,7 @@ static void restore(struct kp_distance *g, const char *data)
         m->limit = state[0];
         m->seen = state[1];
         m->over = state[2];
+        m->most = state[3];
     }
     memcpy(g->all, data, doubles(g->signals) * sizeof *g->all);
 }
@@ -334,7 +434,7 @@ static bool sound(const struct kp_distance *g)
     for (size_t i = 0; i < g->signals; i++)
         ok &= g->scale[i] > 0;
     for (const struct model *m = g->pace; m < g->pace + PACES; m++) {
-        ok &= m->limit > 0 && m->over >= 0 && m->over <= SETTLE;
+        ok &= m->limit > 0 && m->over >= 0 && m->over <= SETTLE && m->most >= 0 && m->most <= highest;
         for (size_t i = 0; i < g->signals; i++)
             ok &= m->root[i * (g->signals + 1)] > 0;
     }

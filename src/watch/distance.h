@@ -27,8 +27,11 @@ struct kp_distance_share { /* what a signal has to do with it */
 double kp_distance_step(struct kp_distance *, const double *row);
 /* The shares of the last step, one for each signal. */
 void kp_distance_explain(struct kp_distance *, struct kp_distance_share *);
-/* Where the signals are now is where they usually are: a person said so. */
+/* A person says that where the signals are now, and were at the furthest of the newest event, is usual too: they may
+ * go that way from now on, as far as they did. */
 void kp_distance_accept(struct kp_distance *);
+/* A person says that the newest event was a fault: what goes the same way counts twice from now on. */
+void kp_distance_reject(struct kp_distance *);
 
 /* All it knows, as bytes in the order of this machine. */
 void kp_distance_save(const struct kp_distance *, struct kp_buf *);

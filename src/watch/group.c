@@ -161,12 +161,18 @@ void kp_group_accept(struct kp_group *g)
     g->alarm = false;
 }
 
+void kp_group_reject(struct kp_group *g)
+{
+    if (g->distance)
+        kp_distance_reject(g->distance);
+}
+
 /* ---- keeping ---- */
 struct kept { /* what stands in front; then the last values, then the distance */
     uint32_t magic, version, signals, train, learnt, past, alarm, unused;
     double recent[SMOOTH];
 };
-enum { MAGIC = 0x6b705747, VERSION = 1 }; /* of another order of bytes, the magic is another */
+enum { MAGIC = 0x6b705747, VERSION = 2 }; /* of another order of bytes, the magic is another */
 
 void kp_group_save(const struct kp_group *g, struct kp_buf *out)
 {

@@ -22,6 +22,8 @@ enum kp_code kp_group_step(struct kp_group *, const double *row, struct kp_judge
                            struct kp_err *);
 /* A person says that what it does now is normal: the alarm ends, and it is learnt. */
 void kp_group_accept(struct kp_group *);
+/* A person says that what the newest alarm was about is a fault: what goes the same way is one from half as far on. */
+void kp_group_reject(struct kp_group *);
 
 /* All it knows, as bytes in the order of this machine, with their version in front. A group that
  * still learns begins anew. */

@@ -151,6 +151,21 @@ static void take_state(struct kp_watches *w, struct machine *m, const struct kp_
     each_post(w, m, hand_state, open ? v->start : v->end);
 }
 
+/* One that was never open is a cycle of the time that is over. */
+static void whole_cycle(struct kp_watches *w, const struct machine *m, unsigned of, const struct kp_interval *v)
+{
+    char name[WATCH_PROGRAM];
+    uint64_t kind = watches_kind_of(v->attributes, name);
+    for (uint32_t i = m->first; i; i = w->list[i - 1]->next) {
+        struct watched *p = w->list[i - 1];
+        if (p->of->def.kind != KP_WATCH_MACHINE)
+            kp_post_cycle_end(p->post, v->end);
+        else if (p->of->def.cycles == of)
+            kp_post_cycle_whole(p->post, kind, v->start, v->end);
+        watches_list(w, i - 1);
+    }
+}
+
 void watches_take_interval(struct kp_watches *w, const struct kp_interval_msg *msg)
 {
     const struct kp_interval *v = &msg->interval;
@@ -170,6 +185,8 @@ void watches_take_interval(struct kp_watches *w, const struct kp_interval_msg *m
         begin_cycle(w, m, of, v, label);
     } else if (m->cycle[of] == v->id) {
         end_cycle(w, m, of, v->end);
+    } else {
+        whole_cycle(w, m, of, v);
     }
 }
 

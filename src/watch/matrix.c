@@ -2,6 +2,7 @@
 #include "watch/matrix.h"
 
 #include <assert.h>
+#include <math.h>
 
 #include "core/ban.h"
 
@@ -51,6 +52,18 @@ double kp_matrix_distance(const double *root, double *v, size_t d)
     for (size_t i = 0; i < d; i++)
         sum += v[i] * v[i];
     return sum;
+}
+
+void kp_matrix_add_to_factor(double *root, double *v, size_t d)
+{
+    for (size_t k = 0; k < d; k++) {
+        double was = root[k * d + k], is = hypot(was, v[k]), cos = is / was, sin = v[k] / was;
+        root[k * d + k] = is;
+        for (size_t i = k + 1; i < d; i++) {
+            root[i * d + k] = (root[i * d + k] + sin * v[i]) / cos;
+            v[i] = cos * v[i] - sin * root[i * d + k];
+        }
+    }
 }
 
 void kp_matrix_finish(const double *root, double *v, size_t d)

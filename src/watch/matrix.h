@@ -14,6 +14,8 @@ void kp_matrix_add_products(double *square, const double *rows, size_t n, size_t
 bool kp_matrix_factor(double *square, size_t d);
 /* v = root^-1 v, then v'v: the square of a distance whose measure was factored to `root`. */
 double kp_matrix_distance(const double *root, double *v, size_t d);
+/* The factor of the same measure with v v' added; v is used up. LAPACK has no such routine. */
+void kp_matrix_add_to_factor(double *root, double *v, size_t d);
 /* v = root'^-1 v: after kp_matrix_distance, v is the inverse of the measure times what it was. */
 void kp_matrix_finish(const double *root, double *v, size_t d);
 #endif

@@ -64,10 +64,15 @@ static unsigned nearest(const struct kp_novelty *k, const double at[SCALES], dou
     return found;
 }
 
+static bool fault(const struct kp_novelty *k, unsigned p)
+{
+    return k->doubt[p] >= KP_DOUBT_FAULT;
+}
+
 /* A fault is remembered, though it is met seldom. */
 static float weight(const struct kp_novelty *k, unsigned p)
 {
-    return k->doubt[p] == KP_DOUBT_FAULT ? INFINITY : k->weight[p];
+    return fault(k, p) ? INFINITY : k->weight[p];
 }
 
 static unsigned keep(struct kp_novelty *k, const double at[SCALES])
@@ -88,7 +93,9 @@ static unsigned keep(struct kp_novelty *k, const double at[SCALES])
 static void meet(struct kp_novelty *k, unsigned p, const double at[SCALES])
 {
     k->weight[p]++;
-    if (k->weight[p] > (float)k->settle && k->doubt[p] != KP_DOUBT_FAULT)
+    if (fault(k, p))
+        k->doubt[p] = KP_DOUBT_AGAIN;
+    else if (k->weight[p] > (float)k->settle)
         k->doubt[p] = KP_DOUBT_NONE;
     double pull = fmax(follow, 1 / (double)k->weight[p]);
     for (int i = 0; i < SCALES; i++)
@@ -132,6 +139,13 @@ enum kp_doubt kp_novelty_here(const struct kp_novelty *k)
     return k->kept < KNOWN ? KP_DOUBT_NONE : (enum kp_doubt)k->doubt[k->last];
 }
 
+void kp_novelty_begin(struct kp_novelty *k)
+{
+    for (unsigned p = 0; p < KNOWN; p++)
+        if (k->doubt[p] == KP_DOUBT_AGAIN && p != k->last)
+            k->doubt[p] = KP_DOUBT_FAULT;
+}
+
 void kp_novelty_trust(struct kp_novelty *k)
 {
     for (unsigned p = 0; p < KNOWN; p++)
@@ -143,7 +157,7 @@ void kp_novelty_blame(struct kp_novelty *k)
 {
     unsigned faults = 0;
     for (unsigned p = 0; p < KNOWN; p++)
-        faults += k->doubt[p] == KP_DOUBT_FAULT;
+        faults += fault(k, p);
     for (unsigned p = 0; p < KNOWN && faults < FAULTS; p++)
         if (k->doubt[p] == KP_DOUBT_BEGINS) {
             k->doubt[p] = KP_DOUBT_FAULT;
@@ -170,7 +184,7 @@ bool kp_novelty_sound(const struct kp_novelty *k)
     bool ok = k->n <= KNOWN && k->last < KNOWN && k->kept <= KNOWN && isfinite(k->origin) &&
               isfinite(k->expected);
     for (unsigned p = 0; p < KNOWN; p++)
-        ok &= k->weight[p] >= 0 && isfinite(k->weight[p]) && k->doubt[p] <= KP_DOUBT_FAULT;
+        ok &= k->weight[p] >= 0 && isfinite(k->weight[p]) && k->doubt[p] <= KP_DOUBT_AGAIN;
     for (int i = 0; i < SCALES; i++)
         ok &= sound_scale(k, i);
     return ok;

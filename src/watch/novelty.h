@@ -14,6 +14,7 @@ enum kp_doubt {
     KP_DOUBT_LASTS,  /* while the signal is there, an alarm goes on */
     KP_DOUBT_BEGINS, /* it made the alarm, and makes one again */
     KP_DOUBT_FAULT,  /* the same, however often it is met: a person said so */
+    KP_DOUBT_AGAIN,  /* the same, met in the newest alarm */
 };
 enum { KP_NOVELTY_SCALES = 6, KP_NOVELTY_KNOWN = 64 };
 struct kp_novelty { /* zeroed is new; plain bytes, copied freely; its own but for `expected` */
@@ -33,7 +34,9 @@ double kp_novelty_step(struct kp_novelty *, double value);
 void kp_novelty_doubt(struct kp_novelty *, enum kp_doubt);
 /* What is thought of the point that the last value met; of a new one, nothing yet. */
 enum kp_doubt kp_novelty_here(const struct kp_novelty *);
-void kp_novelty_trust(struct kp_novelty *); /* no point is in doubt any more, but for faults */
+void kp_novelty_begin(struct kp_novelty *); /* a new alarm begins with the last value */
+/* No point is in doubt any more, but for faults that the newest alarm had nothing to do with. */
+void kp_novelty_trust(struct kp_novelty *);
 void kp_novelty_blame(struct kp_novelty *); /* what is in doubt was a fault */
 bool kp_novelty_sound(const struct kp_novelty *); /* can be what steps made */
 /* How the signal gets to its next value is not known: a silence lies between. */

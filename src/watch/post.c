@@ -58,6 +58,9 @@ static enum kp_code make_parts(struct kp_post *p, struct kp_err *err)
     for (size_t i = 0; i < p->n && !signal; i++)
         p->channel[i] = (struct channel){ .value = NAN, .hearing.at = KP_NO_TIME };
     if (machine) {
+        if (!(p->cycling = kp_alloc(sizeof *p->cycling)))
+            return kp_fail(err, KP_ENOMEM, "out of memory");
+        p->cycling->seen = KP_NO_TIME;
         p->cycles = kp_cycles_new((unsigned)p->n, err);
         return p->cycles ? KP_OK : err->code;
     }
@@ -77,7 +80,7 @@ struct kp_post *kp_post_new(const struct kp_watch_def *def, const kp_signal *sig
     p->def = def;
     p->n = n;
     p->next_row = p->until = p->at = p->first_run = p->learnt_at = p->fine_since = KP_NO_TIME;
-    p->hearing.at = p->seen_running = KP_NO_TIME;
+    p->hearing.at = KP_NO_TIME;
     for (size_t i = 0; i < KP_POST_FINDINGS; i++)
         p->since[i] = KP_NO_TIME;
     if (!make_parts(p, err))
@@ -93,6 +96,7 @@ void kp_post_free(struct kp_post *p)
     for (size_t i = 0; i < p->n_memory && p->memory; i++)
         post_forget(&p->memory[i]);
     kp_cycles_free(p->cycles);
+    kp_free(p->cycling);
     kp_free(p->memory);
     kp_free(p->channel);
     kp_free(p->row);
@@ -187,7 +191,7 @@ struct kp_post_view kp_post_view(const struct kp_post *p)
                               .drifts = p->last.drifts,
                               .n_top = p->last.n_top,
                               .cycle = p->cycle,
-                              .overdue_usual = p->overdue_usual,
+                              .overdue_usual = p->cycling ? p->cycling->overdue_usual : 0,
                               .at = p->at,
                               .learnt_at = p->learnt_at,
                               .values = p->hearing.values,
@@ -226,10 +230,11 @@ void kp_post_course(const struct kp_post *p, int64_t from, int64_t to,
 
 bool kp_post_accept(struct kp_post *p)
 {
+    bool overdue = p->findings >> KP_POST_OVERDUE & 1;
     if (p->last.state == KP_WATCH_LEARNING)
         return false;
     if (p->cycles)
-        kp_cycles_accept(p->cycles);
+        kp_cycles_accept(p->cycles, overdue ? p->cycling->lasts : 0);
     struct memory *m = post_memory(p);
     if (m && m->signal)
         kp_watch_signal_accept(m->signal);
@@ -241,7 +246,7 @@ bool kp_post_accept(struct kp_post *p)
     p->trouble = KP_TROUBLE_NONE;
     p->odd = p->fine = 0;
     p->last.alarm = p->last.drifts = false;
-    p->last.state = p->cycles ? KP_WATCH_LEARNING : KP_WATCH_ACTIVE;
+    p->last.state = p->cycle.state = KP_WATCH_ACTIVE;
     p->last.score = p->cycle.score = 0;
     return true;
 }
@@ -251,6 +256,10 @@ bool kp_post_reject(struct kp_post *p)
     struct memory *m = p->last.state == KP_WATCH_LEARNING ? NULL : post_memory(p);
     if (m && m->signal)
         kp_watch_signal_reject(m->signal);
+    if (m && m->group)
+        kp_group_reject(m->group);
+    if (p->cycles && p->last.state != KP_WATCH_LEARNING)
+        kp_cycles_reject(p->cycles, p->findings >> KP_POST_OVERDUE & 1);
     return p->last.state != KP_WATCH_LEARNING;
 }
 

@@ -52,6 +52,9 @@ void kp_post_program(struct kp_post *, uint64_t program, int64_t at);
 /* A cycle of a program begins, or has ended; of a machine one after the other. */
 void kp_post_cycle(struct kp_post *, uint64_t kind, int64_t at);
 void kp_post_cycle_end(struct kp_post *, int64_t at);
+/* The same of a cycle that is told of when it is over; left out while another runs, or when it began before the last one
+ * ended. */
+void kp_post_cycle_whole(struct kp_post *, uint64_t kind, int64_t from, int64_t to);
 /* Now and then: what follows from nothing having come. `cut`: it is known why nothing comes. */
 void kp_post_look(struct kp_post *, int64_t now, bool cut);
 /* All values up to this time it had from history, or needs no more. */

@@ -109,6 +109,10 @@ void kp_post_state(struct kp_post *p, bool has, enum kp_state state, int64_t at)
     if (ran && !runs && p->first_run != KP_NO_TIME && at > p->first_run)
         p->first_run = KP_NO_TIME;
     p->has_states = has;
+    if (p->cycling && p->machine != (uint8_t)state) {
+        p->cycling->before = p->machine;
+        p->cycling->changed = at;
+    }
     p->machine = (uint8_t)state;
 }
 
@@ -197,11 +201,27 @@ void kp_post_cycle(struct kp_post *p, uint64_t kind, int64_t at)
     if (!p->cycles || at <= p->until)
         return;
     find_it(p, KP_POST_OVERDUE, false, at);
-    p->seen_running = KP_NO_TIME;
+    p->cycling->seen = KP_NO_TIME;
     kp_cycle_begin(p->cycles, kind, at);
     for (size_t i = 0; i < p->n; i++) /* what they showed before holds */
         if (!isnan(p->channel[i].value))
             kp_cycle_value(p->cycles, (unsigned)i, at, p->channel[i].value);
+}
+
+static void take_cycle(struct kp_post *p, const struct kp_cycle_judgement *j, int64_t at)
+{
+    p->cycle = *j;
+    p->at = at;
+    p->last.state = j->state;
+    if (j->state == KP_WATCH_LEARNING)
+        return;
+    if (p->learnt_at == KP_NO_TIME) {
+        p->learnt_at = at;
+        p->from = p->from ? p->from : KP_POST_FROM_LIVE;
+    }
+    p->last.score = j->score;
+    find_it(p, KP_POST_UNUSUAL, j->alarm, at);
+    note_score(p, at, j->score, j->alarm);
 }
 
 void kp_post_cycle_end(struct kp_post *p, int64_t at)
@@ -212,20 +232,24 @@ void kp_post_cycle_end(struct kp_post *p, int64_t at)
     if (!p->cycles || !kp_cycle_runs(p->cycles))
         return;
     find_it(p, KP_POST_OVERDUE, false, at);
-    if (post_silent(p) == KP_POST_STATE || !kp_cycle_end(p->cycles, at, &j))
+    if (post_silent(p) == KP_POST_STATE)
+        kp_cycle_drop(p->cycles, at);
+    else if (kp_cycle_end(p->cycles, at, &j))
+        take_cycle(p, &j, at);
+}
+
+/* What the machine did then counts. */
+void kp_post_cycle_whole(struct kp_post *p, uint64_t kind, int64_t from, int64_t to)
+{
+    struct kp_cycle_judgement j;
+    uint8_t now = p->machine;
+    if (!p->cycles || from <= p->until)
         return;
-    p->cycle = j;
-    p->at = at;
-    p->last.state = j.state;
-    if (j.state == KP_WATCH_LEARNING)
-        return;
-    if (p->learnt_at == KP_NO_TIME) {
-        p->learnt_at = at;
-        p->from = p->from ? p->from : KP_POST_FROM_LIVE;
-    }
-    p->last.score = j.score;
-    find_it(p, KP_POST_UNUSUAL, j.alarm, at);
-    note_score(p, at, j.score, j.alarm);
+    p->machine = to <= p->cycling->changed ? p->cycling->before : now;
+    bool judges = post_silent(p) != KP_POST_STATE;
+    p->machine = now;
+    if (judges && kp_cycle_whole(p->cycles, kind, from, to, &j))
+        take_cycle(p, &j, to);
 }
 
 /* ---- when nothing comes ---- */
@@ -264,6 +288,15 @@ static void look_at_single(struct kp_post *p, int64_t now)
         take_trouble(p, j.trouble, 0, now);
 }
 
+static void look_at_cycle(struct kp_post *p, int64_t now)
+{
+    struct cycling *c = p->cycling;
+    c->seen = c->seen == KP_NO_TIME ? now : c->seen;
+    c->lasts = now - c->seen;
+    if (kp_cycle_overdue(p->cycles, c->lasts, &c->overdue_usual))
+        find_it(p, KP_POST_OVERDUE, true, now);
+}
+
 void kp_post_look(struct kp_post *p, int64_t now, bool cut)
 {
     p->cut = cut;
@@ -271,9 +304,8 @@ void kp_post_look(struct kp_post *p, int64_t now, bool cut)
         pause_hearing(p, now);
         return;
     }
-    p->seen_running = p->seen_running == KP_NO_TIME ? now : p->seen_running;
-    if (p->cycles && kp_cycle_overdue(p->cycles, now - p->seen_running, &p->overdue_usual))
-        find_it(p, KP_POST_OVERDUE, true, now);
+    if (p->cycling)
+        look_at_cycle(p, now);
     if (p->def->kind == KP_WATCH_SIGNAL) {
         look_at_single(p, now);
         return;

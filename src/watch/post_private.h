@@ -26,6 +26,15 @@ struct channel {
     double value; /* NaN: none that is a measurement */
 };
 
+/* Of a machine, what its cycles need of time. */
+struct cycling {
+    double overdue_usual;
+    /* Of the cycle that runs, by the clock of who looks: ns; since when, at most (KP_NO_TIME: not seen yet). */
+    int64_t lasts, seen;
+    int64_t changed;     /* its state, when; before: which it was */
+    uint8_t before;
+};
+
 struct kp_post {
     const struct kp_watch_def *def;
     kp_signal *signal; /* owned, n of them */
@@ -34,6 +43,7 @@ struct kp_post {
     size_t n_memory;
     uint64_t clock;
     struct kp_cycles *cycles;
+    struct cycling *cycling; /* of a machine */
     struct channel *channel; /* of a group and of a machine: n */
     double *row;
     int64_t next_row; /* KP_NO_TIME: none was made yet */
@@ -42,8 +52,6 @@ struct kp_post {
     int64_t at;    /* of the newest value judged; KP_NO_TIME: none */
     struct kp_judgement last;
     struct kp_cycle_judgement cycle;
-    double overdue_usual;
-    int64_t seen_running; /* by the clock of who looks: since when, at most, the cycle runs; KP_NO_TIME: not seen yet */
     uint64_t program;
     int64_t first_run; /* since when; KP_NO_TIME: it is none */
     uint8_t machine;   /* enum kp_state */

@@ -162,27 +162,26 @@ static int by_asset(const void *a, const void *b)
     return (x->asset > y->asset) - (x->asset < y->asset);
 }
 
-static bool is_known(const struct machine *list, size_t n, kp_asset asset)
-{
-    for (size_t i = n; i-- > 0;)
-        if (list[i].asset == asset)
-            return true;
-    return false;
-}
-
 /* Lock held. Before, `machine` of each post is its number; afterwards its place. */
 static bool make_machines(struct kp_watches *w)
 {
+    size_t known = w->n_machines, kept = 0;
     for (size_t i = 0; i < w->n; i++) {
         kp_asset asset = w->list[i]->machine;
-        if (!asset || is_known(w->machines, w->n_machines, asset))
+        if (!asset || (known && bsearch(&(struct machine){ .asset = asset }, w->machines, known, sizeof *w->machines, by_asset)))
             continue;
-        if (!kp_grow(&w->machines, &w->machines_room, w->n_machines + 1, sizeof *w->machines))
+        if (!kp_grow(&w->machines, &w->machines_room, w->n_machines + 1, sizeof *w->machines)) {
+            w->n_machines = known;
             return false;
+        }
         w->machines[w->n_machines++] = (struct machine){ .asset = asset, .count = NAN };
     }
-    if (w->n_machines)
+    if (w->n_machines > known)
         qsort(w->machines, w->n_machines, sizeof *w->machines, by_asset);
+    for (size_t i = 0; i < w->n_machines; i++) /* a new one may be there for several posts */
+        if (!kept || w->machines[kept - 1].asset != w->machines[i].asset)
+            w->machines[kept++] = w->machines[i];
+    w->n_machines = kept;
     for (size_t i = 0; i < w->n_machines; i++)
         w->machines[i].first = 0;
     for (size_t i = w->n; i-- > 0;) {

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-struct kp_watch_shape; /* its maker's; about 270 KiB */
+struct kp_watch_shape; /* its maker's; about 290 KiB */
 /* NULL: out of memory. */
 struct kp_watch_shape *kp_shape_new(struct kp_err *);
 void kp_shape_free(struct kp_watch_shape *);                /* NULL is allowed */
@@ -18,6 +18,13 @@ void kp_shape_forget(struct kp_watch_shape *);              /* learns from here 
 void kp_shape_begin(struct kp_watch_shape *);
 /* The ratio to what one in 200 values reached. */
 double kp_shape_step(struct kp_watch_shape *, double value);
+/* The value of the last step is one of an alarm, which begins with it or lasts. */
+void kp_shape_doubt(struct kp_watch_shape *, bool begins);
+/* A person says that what the newest alarm was about is a fault: no stretch is held against its stretches. */
+void kp_shape_blame(struct kp_watch_shape *);
+/* Or that it is normal: its stretches are as others, and so are those of all faults when it was told of as one. */
+void kp_shape_trust(struct kp_watch_shape *);
+
 /* All it knows, as bytes in the order of this machine. */
 void kp_shape_save(const struct kp_watch_shape *, struct kp_buf *);
 /* NULL with KP_EPARSE: cut or changed. Takes some 20 ms, for the past is gone through again. */

@@ -77,11 +77,15 @@ static void judge(struct kp_watch_signal *s, double value)
         return;
     }
     s->ratio = fmax((novelty + shape) / 2, here >= KP_DOUBT_BEGINS ? limit(s) : 0);
-    bool high = s->ratio >= limit(s);
+    bool high = s->ratio >= limit(s), begins = high && !s->alarm;
+    if (begins)
+        kp_novelty_begin(&s->novelty);
     enum kp_doubt doubt = high ? KP_DOUBT_BEGINS : s->alarm ? KP_DOUBT_LASTS : KP_DOUBT_NONE;
     kp_novelty_doubt(&s->novelty, doubt);
     s->calm = s->ratio < release * limit(s) && !here ? s->calm + 1 : 0;
     s->alarm = high || (s->alarm && s->calm < CALM);
+    if (s->shape && s->alarm)
+        kp_shape_doubt(s->shape, begins);
 }
 
 static struct kp_judgement tell(const struct kp_watch_signal *s, bool learning,
@@ -144,6 +148,8 @@ void kp_watch_signal_accept(struct kp_watch_signal *s)
     kp_novelty_trust(&s->novelty);
     kp_sense_accept(&s->sense);
     kp_level_accept(&s->level);
+    if (s->shape)
+        kp_shape_trust(s->shape);
     s->lenient = LENIENT;
     s->alarm = false;
     s->ratio = s->drift = 0;
@@ -152,13 +158,16 @@ void kp_watch_signal_accept(struct kp_watch_signal *s)
 void kp_watch_signal_reject(struct kp_watch_signal *s)
 {
     kp_novelty_blame(&s->novelty);
+    kp_level_reject(&s->level);
+    if (s->shape)
+        kp_shape_blame(s->shape);
 }
 
 /* ---- keeping ---- */
 struct kept { /* what stands in front */
     uint32_t magic, version, size, shape;
 };
-enum { MAGIC = 0x6b505753, VERSION = 1 }; /* of another order of bytes, the magic is another */
+enum { MAGIC = 0x6b505753, VERSION = 2 }; /* of another order of bytes, the magic is another */
 
 void kp_watch_signal_save(const struct kp_watch_signal *s, struct kp_buf *out)
 {

@@ -12,7 +12,7 @@
 #include "watch/tail.h"
 #include "watch/watch.h"
 
-struct kp_watch_shape; /* 270 KiB, where it was chosen */
+struct kp_watch_shape; /* 290 KiB, where it was chosen */
 
 /* Less than 4 KiB, for there may be 10,000. Its own; begin with kp_watch_signal_init. */
 struct kp_watch_signal {
@@ -43,7 +43,8 @@ struct kp_judgement kp_watch_signal_look(struct kp_watch_signal *, int64_t now);
 /* A person says that what it does now is normal: the alarm ends, and it is learnt. */
 void kp_watch_signal_accept(struct kp_watch_signal *);
 /* A person says that what the alarm was about is a fault: it is one whenever it comes back, however
- * often; 16 places of the signal's movement are remembered. */
+ * often; 16 places of the signal's movement are remembered, and the range of its level no longer
+ * follows it that way. */
 void kp_watch_signal_reject(struct kp_watch_signal *);
 
 /* All it knows, as bytes in the order of this machine, with their version in front. */

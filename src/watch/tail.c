@@ -35,6 +35,14 @@ void kp_tail_add(struct kp_tail *t, double score)
     t->total /= 2;
 }
 
+void kp_tail_remove(struct kp_tail *t, double score)
+{
+    float *count = &t->count[bin_of(score)];
+    double taken = fmin(1, (double)*count); /* of what was halved less is left */
+    *count -= (float)taken;
+    t->total = fmax(0, t->total - taken);
+}
+
 bool kp_tail_sound(const struct kp_tail *t)
 {
     double sum = 0;

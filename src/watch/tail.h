@@ -15,5 +15,6 @@ struct kp_tail { /* zeroed is empty; plain bytes, copied freely */
  * exceeded; 0 while there are none. */
 double kp_tail_ratio(const struct kp_tail *, double score);
 void kp_tail_add(struct kp_tail *, double score);
+void kp_tail_remove(struct kp_tail *, double score); /* one that was added */
 bool kp_tail_sound(const struct kp_tail *); /* can be what was filled by kp_tail_add */
 #endif

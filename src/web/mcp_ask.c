@@ -75,7 +75,7 @@ static const char *const gated[] = {
     "/signals",   "/assets", "/machines",    "/history",
     "/intervals", "/alarms", "/alarms/{id}", "/alarms/{id}/acknowledge",
     "/stops",     "/oee",    "/advisories",  "/inventory",
-    "/watch-posts", "/watch-posts/{id}",
+    "/watch-posts", "/watch-posts/{id}", "/forecast",
     NULL
 };
 
@@ -254,4 +254,10 @@ const char *kp_mcp_member(const json_t *row, const char *key)
 {
     const char *text = json_string_value(json_object_get(row, key));
     return text ? text : "";
+}
+
+const char *kp_mcp_unit(const json_t *signal)
+{
+    const char *text = kp_mcp_member(signal, "unitText");
+    return *text ? text : kp_mcp_member(signal, "unit");
 }

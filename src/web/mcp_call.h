@@ -20,10 +20,13 @@ struct kp_mcp_call {
 /* All of them; ends with a NULL name. */
 extern const struct kp_mcp_tool kp_mcp_tools[];
 kp_mcp_function kp_mcp_browse, kp_mcp_read, kp_mcp_history, kp_mcp_compare; /* mcp_values.c */
+kp_mcp_function kp_mcp_forecast;                                            /* mcp_forecast.c */
 kp_mcp_function kp_mcp_alarms, kp_mcp_explain, kp_mcp_acknowledge;          /* mcp_alarms.c */
 kp_mcp_function kp_mcp_watches, kp_mcp_explain_watch;                        /* mcp_watch.c */
 kp_mcp_function kp_mcp_stops, kp_mcp_oee, kp_mcp_findings, kp_mcp_inventory,
     kp_mcp_agreements; /* mcp_shop.c */
+
+extern const char *const kp_mcp_forecast_steps[]; /* ends with NULL */
 
 /* ---- settings ---- */
 enum { KP_MCP_OPEN_MAX = 8 };
@@ -66,4 +69,5 @@ void kp_mcp_say_zone(struct kp_buf *, int64_t now);
 void kp_mcp_say_value(struct kp_buf *, const json_t *value, const json_t *enums, const char *unit);
 /* Members, forgiving. */
 const char *kp_mcp_member(const json_t *, const char *key); /* "" when there is none */
+const char *kp_mcp_unit(const json_t *signal);              /* as people write it; "" when it has none */
 #endif

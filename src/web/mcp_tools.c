@@ -59,6 +59,13 @@ ARGS history_args[] = {
       .about = "steps of each signal, at most 2000 together" },
     END,
 };
+ARGS forecast_args[] = {
+    { "path", KP_MCP_TEXT, true, .about = "one signal, hall/power" },
+    { "hours", KP_MCP_COUNT, .min = 1, .max = 336, .standard = 24, .about = "how far ahead" },
+    { "step", KP_MCP_CHOICE, .choices = kp_mcp_forecast_steps,
+      .about = "15m up to 8 hours, else 1h when left out" },
+    END,
+};
 ARGS compare_args[] = {
     PATHS,
     FROM("-1h"),
@@ -147,6 +154,10 @@ const struct kp_mcp_tool kp_mcp_tools[] = {
       "Count, mean, smallest and largest value of each signal in one period and in another, and "
       "the change of the mean.",
       compare_args, KP_VIEWER, false, false, kp_mcp_compare },
+    { "forecast_signal", "Forecast a signal",
+      "What a signal will do next, by its days and weeks so far: value per step, and between what "
+      "80 % of the values will lie.",
+      forecast_args, KP_VIEWER, false, false, kp_mcp_forecast },
     { "list_alarms", "List alarms",
       "Alarms, the newest group first, in each the one that came first on top.", alarms_args,
       KP_VIEWER, false, false, kp_mcp_alarms },

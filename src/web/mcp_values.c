@@ -11,12 +11,6 @@
 enum { SIGNALS_MAX = 50, ROWS_MAX = 2000, TEXT_ROWS = 50 };
 
 /* ---- browse ---- */
-static const char *unit_of(const json_t *row)
-{
-    const char *text = kp_mcp_member(row, "unitText");
-    return *text ? text : kp_mcp_member(row, "unit");
-}
-
 static void say_about(struct kp_buf *out, const json_t *row)
 {
     const char *about = kp_mcp_member(row, "description");
@@ -33,7 +27,7 @@ static void say_signal(struct kp_buf *out, const json_t *row)
     kp_mcp_say(out, kp_mcp_member(row, "path"));
     kp_buf_str(out, " = ");
     kp_mcp_say_value(out, json_object_get(row, "value"), json_object_get(row, "enums"),
-                     unit_of(row));
+                     kp_mcp_unit(row));
     kp_buf_str(out, ", ");
     kp_mcp_say(out, kp_mcp_member(status, "name"));
     if (json_is_string(json_object_get(row, "time"))) {
@@ -234,7 +228,7 @@ static size_t put_points(struct kp_mcp_call *c, const json_t *series, const json
         kp_mcp_say_time(c->say, json_array_get(p, 0));
         kp_buf_str(c->say, "  ");
         kp_mcp_say_value(c->say, json_array_get(p, 1), json_object_get(signal, "enums"),
-                         unit_of(signal));
+                         kp_mcp_unit(signal));
         kp_buf_str(c->say, "\n");
     }
     return i;
@@ -256,12 +250,12 @@ static enum kp_code put_history(struct kp_mcp_call *c, const json_t *signal, int
     if (!j)
         return err->code;
     kp_mcp_say(c->say, kp_mcp_member(signal, "path"));
-    kp_buf_str(c->say, *unit_of(signal) ? " in " : "");
-    kp_mcp_say(c->say, unit_of(signal));
+    kp_buf_str(c->say, *kp_mcp_unit(signal) ? " in " : "");
+    kp_mcp_say(c->say, kp_mcp_unit(signal));
     kp_buf_str(c->say, ":\n");
     kp_json_begin(&c->j, '{');
     kp_json_put_text(&c->j, "path", kp_mcp_member(signal, "path"));
-    kp_json_put_text(&c->j, "unit", unit_of(signal));
+    kp_json_put_text(&c->j, "unit", kp_mcp_unit(signal));
     size_t n = is_text(signal) ? put_points(c, series, signal) : put_steps(c, series);
     kp_json_end(&c->j, '}');
     if (!n)
@@ -400,7 +394,7 @@ static void put_change(struct kp_mcp_call *c, const json_t *signal, const struct
     double percent = was->mean != 0 ? 100 * change / fabs(was->mean) : NAN;
     kp_json_begin(&c->j, '{');
     kp_json_put_text(&c->j, "path", kp_mcp_member(signal, "path"));
-    kp_json_put_text(&c->j, "unit", unit_of(signal));
+    kp_json_put_text(&c->j, "unit", kp_mcp_unit(signal));
     put_summary(&c->j, "period", is);
     put_summary(&c->j, "before", was);
     kp_json_key(&c->j, "change");
@@ -409,8 +403,8 @@ static void put_change(struct kp_mcp_call *c, const json_t *signal, const struct
     kp_json_double(&c->j, percent);
     kp_json_end(&c->j, '}');
     kp_mcp_say(c->say, kp_mcp_member(signal, "path"));
-    kp_buf_str(c->say, *unit_of(signal) ? " in " : "");
-    kp_mcp_say(c->say, unit_of(signal));
+    kp_buf_str(c->say, *kp_mcp_unit(signal) ? " in " : "");
+    kp_mcp_say(c->say, kp_mcp_unit(signal));
     kp_buf_str(c->say, ": ");
     say_summary(c->say, is);
     kp_buf_str(c->say, ", before: ");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a signal will do next (watch/outlook.h), from up to twelve weeks of its history in even
  * steps on the clock on the wall of the node. */
+#include "flex/shop.h"
 #include "store/history.h"
 #include "watch/outlook.h"
 #include "web/routes.h"
@@ -10,7 +11,7 @@
 
 #include "core/ban.h"
 
-enum { ANCESTORS = 64, DAY_S = 86400, WEEKS = 12 };
+enum { ANCESTORS = 64, BELOW = 64, DAY_S = 86400, WEEKS = 12 };
 static const double in_band = 0.8;
 
 struct forecast {
@@ -20,6 +21,9 @@ struct forecast {
     bool total;         /* how much comes from now on: of a counter what it adds, else value x hours */
     kp_asset above[ANCESTORS];
     size_t n_above;
+    const char *place[ANCESTORS + BELOW]; /* paths: its asset, those above it, then machines below its asset */
+    size_t n_places;
+    int rest; /* their day of rest, 0 = Monday; -1: they have none */
     int64_t from, step, until; /* ns: of what is known; until: where the first step ahead begins */
     size_t n, ahead, day;
     double *known, *level; /* level: what a counter showed at the end of a step; both held on */
@@ -42,6 +46,25 @@ static bool counter(const char *role)
     return false;
 }
 
+static void add_place(struct forecast *f, kp_asset a)
+{
+    char path[KP_PATH_MAX];
+    kp_model_asset_path(model(f->r), a, path, sizeof path);
+    f->place[f->n_places] = kp_arena_strdup(&f->r->arena, path);
+    f->n_places += f->place[f->n_places] != NULL;
+}
+
+static void add_machines(struct forecast *f, kp_asset at)
+{
+    const kp_asset *below;
+    size_t n = kp_model_child_assets(model(f->r), at, &below);
+    for (size_t i = 0; i < n && f->n_places < ANCESTORS + BELOW; i++)
+        if (kp_model_asset(model(f->r), below[i])->kind == KP_MACHINE)
+            add_place(f, below[i]);
+        else
+            add_machines(f, below[i]);
+}
+
 static enum kp_code find_signal(struct forecast *f, const char *path, struct kp_err *err)
 {
     struct kp_model *m = model(f->r);
@@ -53,6 +76,9 @@ static enum kp_code find_signal(struct forecast *f, const char *path, struct kp_
         f->words = info->enums || info->type == KP_BOOL || info->type > KP_DOUBLE || (info->role && strcmp(info->role, "state") == 0);
         for (kp_asset a = info->asset; a && f->n_above < ANCESTORS; a = kp_model_asset(m, a)->parent)
             f->above[f->n_above++] = a;
+        for (size_t i = 0; i < f->n_above; i++)
+            add_place(f, f->above[i]);
+        add_machines(f, info->asset);
     } else
         kp_fail(err, KP_ENOTFOUND, "there is no signal '%.160s'", path);
     kp_model_unlock(m);
@@ -75,6 +101,51 @@ static enum kp_code read_steps(struct forecast *f, struct kp_err *err)
 }
 
 /* ---- what is known ---- */
+/* Whose plan counts: of the nearest asset that has one, else of the machines below. */
+static void choose_places(struct forecast *f, const struct kp_calendar *c)
+{
+    size_t kept = 0;
+    f->rest = -1;
+    for (size_t i = 0; i < f->n_places; i++) {
+        if (!kp_calendar_covers(c, f->place[i]))
+            continue;
+        f->rest = f->rest < 0 ? kp_calendar_rest(c, f->place[i]) : f->rest;
+        f->place[kept++] = f->place[i];
+        if (i < f->n_above)
+            break;
+    }
+    f->n_places = kept;
+}
+
+static bool is_off(const struct forecast *f, const struct kp_calendar *c, const struct tm *day)
+{
+    bool off = f->rest >= 0;
+    for (size_t i = 0; i < f->n_places && off; i++)
+        off = kp_calendar_off(c, f->place[i], day);
+    return off;
+}
+
+/* Which step of the week each is. A day off is one of rest, whichever day of the week it is. */
+static enum kp_code find_slots(struct forecast *f, struct kp_err *err)
+{
+    struct kp_calendar c;
+    size_t weekday = 0;
+    int day = -1;
+    if (!kp_shop_calendar(kp_node_shop(f->r->node), &c, err))
+        choose_places(f, &c);
+    for (size_t i = 0; i < f->n + f->ahead && !err->code; i++) {
+        struct tm at;
+        kp_time_local(f->from + (int64_t)i * f->step, &at);
+        if (at.tm_mday != day)
+            weekday = (size_t)(is_off(f, &c, &at) ? f->rest : (at.tm_wday + 6) % 7);
+        day = at.tm_mday;
+        int seconds = (at.tm_hour * 60 + at.tm_min) * 60 + (at.tm_sec < 60 ? at.tm_sec : 59);
+        f->slot[i] = (uint16_t)(weekday * f->day + (size_t)(seconds / (f->step / KP_SECOND)));
+    }
+    kp_calendar_free(&c);
+    return err->code;
+}
+
 static enum kp_code make_room(struct forecast *f, struct kp_err *err)
 {
     int64_t first = f->until - (int64_t)WEEKS * 7 * DAY_S * KP_SECOND;
@@ -89,13 +160,7 @@ static enum kp_code make_room(struct forecast *f, struct kp_err *err)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     for (size_t i = 0; i < f->n; i++)
         f->known[i] = f->level[i] = INFINITY; /* nothing came */
-    for (size_t i = 0; i < all; i++) {
-        struct tm at;
-        kp_time_local(f->from + (int64_t)i * f->step, &at);
-        int seconds = (at.tm_hour * 60 + at.tm_min) * 60 + (at.tm_sec < 60 ? at.tm_sec : 59);
-        f->slot[i] = (uint16_t)((size_t)((at.tm_wday + 6) % 7) * f->day + (size_t)(seconds / (f->step / KP_SECOND)));
-    }
-    return KP_OK;
+    return find_slots(f, err);
 }
 
 static bool take_bucket(void *arg, const struct kp_bucket *b)

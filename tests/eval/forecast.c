@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A series on stdin: steps a day, the first step's place in the week, 1 if its steps add up, then a value a step ("nan": not
- * known). Forecasts a day and a week from many of its moments, knowing only what came before, and prints how far off they were:
+/* A series on stdin: steps a day, the first step's place in the week, 1 if its steps add up, how many days are known to be off and
+ * which (0: the first), then a value a step ("nan": not known). Forecasts a day and a week from many of its moments, knowing only what came before, and prints how far off they were:
  * beside the same time a week (where there is none, a day) before, and how much of what came lay in the band. */
 #include "watch/outlook.h"
 
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST = 100000, ORIGINS = 60 };
+enum { MOST = 100000, ORIGINS = 60, DAYS = 4096, SUNDAY = 6 };
 
 struct figures {
     double off, naive;
@@ -17,6 +17,7 @@ struct figures {
 static double value[MOST];
 static uint16_t slot[MOST + KP_OUTLOOK_AHEAD];
 static size_t n, day, first, adds;
+static bool off[DAYS];
 
 static double naive(size_t at, size_t t)
 {
@@ -52,16 +53,18 @@ static void one(size_t at, size_t ahead, struct figures *f)
 
 int main(void)
 {
-    unsigned a, b, c;
-    if (scanf("%u %u %u", &a, &b, &c) != 3 || a < 4 || a > KP_OUTLOOK_DAY)
+    unsigned a, b, c, n_off, d;
+    if (scanf("%u %u %u %u", &a, &b, &c, &n_off) != 4 || a < 4 || a > KP_OUTLOOK_DAY)
         return 2;
+    while (n_off-- && scanf("%u", &d) == 1)
+        off[d % DAYS] = true;
     day = a;
     first = b;
     adds = c;
     while (n < MOST && scanf("%lf", &value[n]) == 1)
         n++;
     for (size_t i = 0; i < n + KP_OUTLOOK_AHEAD; i++)
-        slot[i] = (uint16_t)((first + i) % (7 * day));
+        slot[i] = (uint16_t)(off[(first % day + i) / day % DAYS] ? SUNDAY * day + (first + i) % day : (first + i) % (7 * day));
     for (unsigned k = 0; k < 2; k++) {
         struct figures f = { 0 };
         size_t ahead = (k ? 7 : 1) * day, begin = kp_outlook_needs(day, ahead);

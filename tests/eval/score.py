@@ -163,14 +163,14 @@ def nab_rows(path):
         return [(datetime.fromisoformat(row["timestamp"]).replace(tzinfo=timezone.utc).timestamp(), float(row["value"])) for row in csv.DictReader(f)]
 
 
-def grid(rows, step):
-    """What eval_forecast reads: steps a day, the first one's place in the week, whether they add up; then the mean of each step."""
+def grid(rows, step, off=()):
+    """What eval_forecast reads: steps a day, the first one's place in the week, whether they add up, the days off (0: the first); then the mean of each step."""
     steps = {}
     for at, value in rows:
         steps.setdefault(int(at // step), []).append(value)
     first, last, day = min(steps), max(steps), 86400 // step
     values = (sum(steps[i]) / len(steps[i]) if i in steps else math.nan for i in range(first, last + 1))
-    return "\n".join([f"{day} {(first + 3 * day) % (7 * day)} 0", *map(repr, values)])  # 1970 began on a Thursday
+    return "\n".join([f"{day} {(first + 3 * day) % (7 * day)} 0 {len(off)}", *map(str, off), *map(repr, values)])  # 1970 began on a Thursday
 
 
 def mean_ratio(ratios):

@@ -46,8 +46,11 @@ static void load_signal(const uint8_t *data, size_t size)
     struct kp_watch_signal s;
     struct kp_err err = { 0 };
     if (!kp_watch_signal_load(&s, data, size, &err))
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 24; i++) {
             check(kp_watch_signal_step(&s, KP_NO_TIME, values[i % 8], true).score);
+            if (i % 8 == 7)
+                i < 16 ? kp_watch_signal_reject(&s) : kp_watch_signal_accept(&s);
+        }
     kp_watch_signal_free(&s);
 }
 
@@ -57,11 +60,13 @@ static void load_group(const uint8_t *data, size_t size)
     struct kp_judgement j;
     double row[KP_DISTANCE_MOST];
     struct kp_group *g = kp_group_load(data, size, &err);
-    for (int i = 0; g && i < 16; i++) {
+    for (int i = 0; g && i < 24; i++) {
         for (size_t k = 0; k < KP_DISTANCE_MOST; k++)
             row[k] = values[(i + k) % 8];
         if (!kp_group_step(g, row, &j, &err))
             check(j.score);
+        if (i % 8 == 7)
+            i < 16 ? kp_group_reject(g) : kp_group_accept(g);
     }
     kp_group_free(g);
 }
@@ -71,11 +76,13 @@ static void load_cycles(const uint8_t *data, size_t size)
     struct kp_err err = { 0 };
     struct kp_cycle_judgement j;
     struct kp_cycles *c = kp_cycles_load(data, size, &err);
-    for (int64_t i = 0; c && i < 16; i++) {
+    for (int64_t i = 0; c && i < 24; i++) {
         kp_cycle_begin(c, (uint64_t)i % 2, i * KP_SECOND);
         kp_cycle_value(c, 0, i * KP_SECOND, values[i % 8]);
         if (kp_cycle_end(c, (i + 1) * KP_SECOND - 1, &j))
             check(j.score);
+        if (i % 8 == 7)
+            i < 16 ? kp_cycles_reject(c, true) : kp_cycles_accept(c, KP_SECOND);
     }
     kp_cycles_free(c);
 }

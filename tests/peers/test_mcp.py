@@ -2,6 +2,7 @@
 """AI assistants, with the official SDK of the Model Context Protocol as the other side: over a pipe and over HTTP, in both forms of the protocol; what
 they see, what they may do, and what is written down of it."""
 import asyncio
+import calendar
 import json
 import sqlite3
 import subprocess
@@ -18,7 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from web_client import Api
 
-READS = ["browse", "read_values", "read_history", "compare_periods", "list_alarms", "explain_alarm", "list_watches", "explain_watch", "list_stops", "machine_oee", "list_findings",
+READS = ["browse", "read_values", "read_history", "compare_periods", "forecast_signal", "list_alarms", "explain_alarm", "list_watches", "explain_watch", "list_stops", "machine_oee", "list_findings",
          "inventory"]
 FORMS = [("legacy", "2025-11-25"), ("auto", "2026-07-28")]
 # Each name of something that may not go to an assistant outside has one of these in it, and nothing else has.
@@ -93,10 +94,13 @@ class Plant:
         now = time.time_ns()
         lines = [f"hall/oven/temperature {20 + i % 3} {now - (119 - i) * 60 * 10**9}" for i in range(60)]
         lines += [f"hall/oven/temperature {30 + i % 3} {now - (59 - i) * 60 * 10**9}" for i in range(59)]
+        hour = now // (3600 * 10**9) * 3600
+        lines += [f"hall/oven/power {20 if 6 <= time.localtime(at).tm_hour < 18 else 10} {at * 10**9}" for at in range(hour - 15 * 86400, hour, 3600)]
         r = requests.post(api.base + "values", data="\n".join(lines), headers={**api.session.headers, "Content-Type": "text/plain"}, timeout=20)
         assert r.ok, r.text
         api.ok("POST", "values", {"hall/oven/program": "line one\nline two", "hall/oven/heron-recipe": 5, "hall/zebra-vault/count": 7, "hall/oven/zebra-key": 3})
         node.cli("set", "hall/oven/temperature", "--unit", "CEL", "--unit-text", "°C", "--description", "of the chamber")
+        node.cli("set", "hall/oven/power", "--unit", "KWT", "--unit-text", "kW")
         node.cli("set", "hall/oven/heron-recipe", "--label", "internal")
         node.cli("set", "hall/oven/zebra-key", "--label", "secret")
         for name, match, high, words in (("hot", "hall/oven", 70, "too hot"), ("moved", "hall/moved", -1, "a heron"), ("given", "partners", -1, "a heron")):
@@ -184,6 +188,34 @@ def test_each_tool_answers_in_units_and_times_that_people_read(plant):
     assert "pack/heron-drive" in {d["name"] for d in tell["inventory"][1]["devices"]} and "firmware 1.0" in tell["inventory"][0]
 
 
+def test_a_forecast_comes_with_its_unit_its_times_and_its_band_or_with_the_reason_why_not(plant):
+    plant.say("cloud")
+
+    async def talk(client):
+        return [await client.call_tool("forecast_signal", arguments) for arguments in (
+            {"path": "hall/oven/power"}, {"path": "hall/oven/power", "hours": 2}, {"path": "hall/oven/program"}, {"path": "hall/oven/temperature", "hours": 300},
+            {"path": "hall/oven/power", "hours": 337}, {"path": "hall/oven/zebra-key"}, {"path": "hall/oven/heron-recipe"}, {"path": "hall/oven/*"})]
+    day, short, words, young, long, secret, internal, pattern = ask_http(plant.node, plant.tokens["viewer"], talk)
+    assert not day.is_error, text(day)
+    told = day.structured_content
+    assert told["unit"] == "kW" and told["counter"] is False and told["share"] == .8 and told["stepMs"] == 3600_000 and len(told["steps"]) == 25
+    for step in told["steps"]:
+        at = time.localtime(calendar.timegm(time.strptime(step["from"][:19], "%Y-%m-%dT%H:%M:%S")))
+        assert step["value"] == pytest.approx(20 if 6 <= at.tm_hour < 18 else 10, abs=1.5) and step["low"] - .01 <= step["value"] <= step["high"] + .01, step
+    assert "hall/oven/power in kW, forecast; 80 % of what comes is within:" in text(day) and text(day).count(" to ") == 25
+    same = plant.api.ok("GET", "forecast", path="hall/oven/power", horizon="24h", step="1h")
+    assert [s["from"] for s in same["steps"]] == [s["from"] for s in told["steps"]]
+    assert short.structured_content["stepMs"] == 900_000 and len(short.structured_content["steps"]) in (8, 9)
+    assert words.is_error and "no numbers" in text(words)
+    assert young.is_error and "it takes" in text(young) and "ask for fewer hours" in text(young)
+    assert long.is_error and "hours" in text(long)
+    for refused in secret, internal:
+        assert refused.is_error and "there is no signal" in text(refused)
+    assert pattern.is_error and "is not a path" in text(pattern)
+    rows = [e for e in plant.audit() if e["action"] == "assistant forecast_signal"][:8]
+    assert [e["result"] for e in rows] == ["failed"] * 6 + ["ok"] * 2 and rows[-1]["detail"] == '25 rows to cloud: {"path":"hall/oven/power"}'
+
+
 def test_what_an_assistant_asks_is_bounded_and_a_wrong_question_says_what_is_right(plant):
     plant.say("inside")
 
@@ -204,7 +236,7 @@ def test_what_an_assistant_asks_is_bounded_and_a_wrong_question_says_what_is_rig
     for name, words in {"read_history": "from 2 to 500", "read_values": "no signal 'nowhere/**'", "compare_periods": "from must be before to",
                         "browse": "did you mean match?", "list_alarms": "is no time", "explain_alarm": "no alarm 4711", "list_stops": "no asset"}.items():
         assert words in said[name], said
-    assert paths == sorted(set(paths)) and len(paths) == 6
+    assert paths == sorted(set(paths)) and len(paths) == 7
 
 
 # ---- who may what ----
@@ -303,6 +335,7 @@ def everything(alarms):
         yield "read_values", {"paths": [p]}
         yield "read_history", {"paths": [p], "from": "-1d"}
         yield "compare_periods", {"paths": [p], "from": "-1h"}
+        yield "forecast_signal", {"path": p}
     for state in ("open", "all", "active"):
         yield "list_alarms", {"state": state, "limit": 200}
     for i in alarms:
@@ -336,7 +369,7 @@ def test_an_assistant_outside_gets_only_what_its_labels_and_the_partners_let_go(
         assert result.is_error or not [m for m in (*STAYS, "partners/kept", "moved/sine") if m in json.dumps(result.structured_content)], (name, arguments, said)
         for signal in (result.structured_content or {}).get("signals", []):
             seen.add(signal["path"])
-    assert seen == {"hall/oven/temperature", "hall/oven/program", "partners/onward/sine-1"}
+    assert seen == {"hall/oven/temperature", "hall/oven/power", "hall/oven/program", "partners/onward/sine-1"}
     assert len([r for n, _, r in asked if n == "explain_alarm" and not r.is_error]) == 1
     assert {s["asset"] for n, _, r in asked if n == "list_stops" and not r.is_error for s in r.structured_content["stops"]} == {"hall/oven"}
     plant.say("inside")
@@ -395,7 +428,7 @@ def test_each_call_is_in_the_audit_log_before_it_is_answered(plant):
     ask_http(plant.node, plant.tokens["viewer"], call("browse", match="hall/oven"))
     e = plant.audit()[0]
     assert (e["action"], e["user"], e["via"], e["from"], e["result"]) == ("assistant browse", "viewer", "token", "127.0.0.1", "ok")
-    assert e["detail"] == '2 rows to cloud: {"match":"hall/oven"}'
+    assert e["detail"] == '3 rows to cloud: {"match":"hall/oven"}'
     before = len(plant.audit())
     ask_http(plant.node, plant.tokens["viewer"], names)
     assert len(plant.audit()) == before  # lists and greetings tell nothing of the factory

@@ -217,12 +217,30 @@ static void a_lack_of_memory_is_told_and_leaves_nothing(void **state)
     }
 }
 
+static void a_day_off_is_known_and_so_is_the_day_of_rest(void **state)
+{
+    struct tm day = { .tm_year = 2026 - 1900, .tm_mon = 11, .tm_mday = 25 };
+    (void)state;
+    take("{\"plans\":[{\"match\":\"hall/**\",\"shifts\":[{\"name\":\"a\",\"days\":\"mon-fri\",\"from\":\"06:00\",\"to\":\"14:00\"}],"
+         "\"holidays\":[\"2026-12-25\"]},{\"match\":\"hall/oven\",\"shifts\":[{\"name\":\"b\",\"from\":\"00:00\",\"to\":\"24:00\"}]},"
+         "{\"match\":\"hall/mill\",\"shifts\":[{\"name\":\"c\",\"days\":\"sat-thu\",\"from\":\"06:00\",\"to\":\"14:00\"}]}]}");
+    assert_int_equal(kp_calendar_rest(&calendar, "hall/press"), 6);
+    assert_int_equal(kp_calendar_rest(&calendar, "hall/mill"), 4);
+    assert_int_equal(kp_calendar_rest(&calendar, "hall/oven"), -1);
+    assert_int_equal(kp_calendar_rest(&calendar, "yard"), -1);
+    assert_true(kp_calendar_off(&calendar, "hall/press", &day));
+    assert_false(kp_calendar_off(&calendar, "hall/mill", &day) || kp_calendar_off(&calendar, "yard", &day));
+    day.tm_mday = 24;
+    assert_false(kp_calendar_off(&calendar, "hall/press", &day));
+}
+
 int main(void)
 {
     kp_json_memory_init();
     setenv("TZ", "Europe/Amsterdam", 1); /* NOLINT(concurrency-mt-unsafe): before any thread */
 #define T(f) cmocka_unit_test_teardown(f, end)
     const struct CMUnitTest tests[] = {
+        T(a_day_off_is_known_and_so_is_the_day_of_rest),
         T(shifts_follow_the_clock_on_the_wall_in_order),
         T(a_night_shift_has_seven_or_nine_hours_when_the_clock_changes),
         T(a_night_shift_is_found_when_the_question_begins_within_it),

@@ -76,7 +76,68 @@ static void a_persons_word_makes_it_normal(void **state)
     alarms_of(g, 50, 8, &j);
     kp_group_accept(g);
     assert_int_equal(alarms_of(g, 300, 8, &j), 0);
+    assert_int_equal(alarms_of(g, 300, 0, &j), 0); /* and what was normal is */
+    assert_true(alarms_of(g, 50, 40, &j) > 30);    /* but not what goes further */
     kp_group_free(g);
+}
+
+static void a_word_said_when_it_is_over_is_about_what_was(void **state)
+{
+    struct kp_group *g = learnt_group();
+    struct kp_judgement j;
+    (void)state;
+    alarms_of(g, 50, 8, &j);
+    alarms_of(g, 300, 0, &j);
+    assert_false(j.alarm);
+    kp_group_accept(g);
+    assert_int_equal(alarms_of(g, 50, 8, &j) + alarms_of(g, 100, 0, &j), 0);
+    assert_true(alarms_of(g, 50, -40, &j) > 30);
+    kp_group_free(g);
+}
+
+/* Rows until an alarm; -1: none. */
+static int told_after(struct kp_group *g, double off)
+{
+    struct kp_judgement j;
+    for (int i = 0; i < 50; i++)
+        if (alarms_of(g, 1, off, &j))
+            return i;
+    return -1;
+}
+
+static void a_fault_is_told_sooner_when_it_comes_back(void **state)
+{
+    struct kp_group *g = learnt_group();
+    struct kp_judgement j;
+    struct kp_buf kept;
+    double least = 0.3;
+    (void)state;
+    while (told_after(g, least) < 0) { /* the least that is told */
+        alarms_of(g, 100, 0, &j);
+        least += 0.05;
+    }
+    alarms_of(g, 300, 0, &j);
+    int first = told_after(g, 2 * least);
+    alarms_of(g, 300, 0, &j);
+    assert_true(told_after(g, 0.85 * least) < 0);
+    alarms_of(g, 100, 0, &j);
+    told_after(g, 2 * least);
+    alarms_of(g, 300, 0, &j);
+    kp_group_reject(g);
+    kp_buf_init(&kept, 1 << 20);
+    kp_group_save(g, &kept);
+    kp_group_free(g);
+    assert_non_null(g = kp_group_load(kept.data, kept.len, &err));
+    assert_int_equal(alarms_of(g, 2000, 0, &j), 0);
+    assert_true(told_after(g, 0.85 * least) >= 0); /* less of the same is told */
+    alarms_of(g, 300, 0, &j);
+    int again = told_after(g, 2 * least);
+    assert_true(again >= 0 && again <= first);
+    kp_group_accept(g); /* the later word holds */
+    alarms_of(g, 100, 0, &j);
+    assert_int_equal(alarms_of(g, 50, 0.85 * least, &j), 0);
+    kp_group_free(g);
+    kp_buf_free(&kept);
 }
 
 static void rows_with_holes_and_without_numbers_change_nothing(void **state)
@@ -260,7 +321,7 @@ static void what_was_kept_of_cycles_goes_on_as_if_nothing_had_been(void **state)
         assert_true(!ended || (a.score == b.score && a.alarm == b.alarm && a.known == b.known));
     }
     assert_true(judged > 5 && a.alarm);
-    kp_cycles_accept(c);
+    kp_cycles_accept(c, 0);
     run_seconds(c, &s, s.second + 1);
     kp_cycles_free(c);
     kp_cycles_free(other);
@@ -276,6 +337,164 @@ static void what_was_kept_of_cycles_goes_on_as_if_nothing_had_been(void **state)
         kept.data[i] = was;
     }
     kp_buf_free(&kept);
+}
+
+/* ---- what people say of cycles ---- */
+static int64_t clock_s;
+static uint64_t program = 7;
+
+/* One of so many seconds, with a bump in its middle; two seconds lie between them. */
+static struct kp_cycle_judgement cut_one(struct kp_cycles *c, int lasts, double load, double bump)
+{
+    struct kp_cycle_judgement j;
+    int64_t begin = clock_s;
+    kp_cycle_begin(c, program, begin * KP_SECOND);
+    for (; clock_s < begin + lasts; clock_s++) {
+        double at = (double)(clock_s - begin) / lasts;
+        double v = load * (40 + 20 * sin(3 * at)) + (at > 0.4 && at < 0.6 ? bump : 0) + noise();
+        kp_cycle_value(c, 0, clock_s * KP_SECOND, v);
+    }
+    assert_true(kp_cycle_end(c, clock_s * KP_SECOND, &j));
+    clock_s += 2;
+    return j;
+}
+
+static int alarms_of_cycles(struct kp_cycles *c, int n, int lasts, double load, double bump)
+{
+    int alarms = 0;
+    for (int i = 0; i < n; i++)
+        alarms += cut_one(c, lasts, load * (1 + 0.004 * noise()), bump).alarm;
+    return alarms;
+}
+
+static struct kp_cycles *learnt_cycles(void)
+{
+    struct kp_cycles *c = kp_cycles_new(1, &err);
+    assert_int_equal(alarms_of_cycles(c, 40, 60, 1, 0), 0);
+    return c;
+}
+
+/* As after a restart. */
+static struct kp_cycles *kept_cycles(struct kp_cycles *c)
+{
+    struct kp_buf kept;
+    kp_buf_init(&kept, 1 << 20);
+    kp_cycles_save(c, &kept);
+    kp_cycles_free(c);
+    assert_non_null(c = kp_cycles_load(kept.data, kept.len, &err));
+    kp_buf_free(&kept);
+    return c;
+}
+
+static void cycles_that_a_person_called_normal_are_and_the_others_stay_so(void **state)
+{
+    static const struct way { int lasts; double load, bump; } ways[] = { { 75, 1, 0 }, { 45, 1, 0 }, { 60, 1, 15 } };
+    (void)state;
+    for (size_t i = 0; i < COUNT(ways); i++)
+        for (int over = 0; over < 2; over++) {
+            const struct way *w = &ways[i];
+            struct kp_cycles *c = learnt_cycles();
+            assert_true(alarms_of_cycles(c, 6, w->lasts, w->load, w->bump) > 0);
+            if (over) /* said the next day */
+                alarms_of_cycles(c, 20, 60, 1, 0);
+            c = kept_cycles(c);
+            kp_cycles_accept(c, 0);
+            int alarms = 0;
+            for (int day = 0; day < 4; day++)
+                alarms += alarms_of_cycles(c, 60, 60, 1, 0) + alarms_of_cycles(c, 10, w->lasts, w->load, w->bump);
+            assert_int_equal(alarms, 0);
+            assert_true(alarms_of_cycles(c, 6, 60, 1, 60) > 0); /* but not what goes further */
+            assert_true(alarms_of_cycles(c, 6, 150, 1, 0) > 0);
+            kp_cycles_free(c);
+        }
+}
+
+static void what_is_said_is_about_the_program_that_is_in_alarm(void **state)
+{
+    struct kp_cycles *c = learnt_cycles();
+    (void)state;
+    program = 8;
+    assert_int_equal(alarms_of_cycles(c, 40, 30, 1, 0), 0);
+    program = 7;
+    assert_true(alarms_of_cycles(c, 6, 75, 1, 0) > 0);
+    program = 8;
+    assert_int_equal(alarms_of_cycles(c, 3, 30, 1, 0), 0);
+    assert_int_equal(alarms_of_cycles(c, 1, 40, 1, 0), 0); /* a hold */
+    kp_cycles_accept(c, 0);
+    program = 7;
+    assert_int_equal(alarms_of_cycles(c, 10, 75, 1, 0), 0);
+    program = 8;
+    alarms_of_cycles(c, 2, 30, 1, 0);
+    assert_true(alarms_of_cycles(c, 4, 40, 1, 0) > 0);
+    program = 7;
+    kp_cycles_free(c);
+}
+
+static void a_fault_of_cycles_is_told_one_cycle_sooner(void **state)
+{
+    struct kp_cycles *c = learnt_cycles();
+    double usual;
+    (void)state;
+    assert_int_equal(alarms_of_cycles(c, 1, 60, 1, 8), 0); /* once is an oddity */
+    assert_int_equal(alarms_of_cycles(c, 1, 60, 1, 8), 1);
+    alarms_of_cycles(c, 20, 60, 1, 0);
+    kp_cycles_reject(c, false);
+    c = kept_cycles(c);
+    assert_int_equal(alarms_of_cycles(c, 40, 60, 1, 0), 0);
+    assert_int_equal(alarms_of_cycles(c, 1, 60, 1, 8), 1);
+    alarms_of_cycles(c, 20, 60, 1, 0);
+    assert_int_equal(alarms_of_cycles(c, 2, 75, 1, 0), 0); /* of another length nobody spoke */
+    assert_int_equal(alarms_of_cycles(c, 1, 75, 1, 0), 1);
+    kp_cycle_begin(c, 7, clock_s * KP_SECOND);
+    assert_false(kp_cycle_overdue(c, 80 * KP_SECOND, &usual));
+    kp_cycle_end(c, (clock_s += 60) * KP_SECOND, &(struct kp_cycle_judgement){ 0 });
+    kp_cycles_reject(c, false);
+    alarms_of_cycles(c, 20, 60, 1, 0);
+    assert_int_equal(alarms_of_cycles(c, 1, 75, 1, 0), 0); /* people hold machines */
+    assert_int_equal(alarms_of_cycles(c, 1, 75, 1, 0), 1);
+    kp_cycle_begin(c, 7, clock_s * KP_SECOND);
+    assert_true(kp_cycle_overdue(c, 80 * KP_SECOND, &usual));
+    kp_cycles_free(c);
+}
+
+/* Cycles until it is told that they take a little more each time; then a new tool for long. */
+static int wear_told_after(struct kp_cycles *c)
+{
+    int i = 0;
+    while (i < 500 && !alarms_of_cycles(c, 1, 60, 1 + 0.003 * i, 0))
+        i++;
+    alarms_of_cycles(c, 60, 60, 1, 0);
+    return i;
+}
+
+static void wear_that_was_called_a_fault_is_not_followed(void **state)
+{
+    struct kp_cycles *c = learnt_cycles();
+    (void)state;
+    int first = wear_told_after(c);
+    assert_in_range(first, 5, 200);
+    kp_cycles_reject(c, false);
+    int second = wear_told_after(c);
+    assert_true(second <= first);
+    kp_cycles_accept(c, 0); /* so far it may wear */
+    assert_true(wear_told_after(c) > second + 5);
+    kp_cycles_free(c);
+}
+
+static void a_cycle_that_is_overdue_can_be_called_either(void **state)
+{
+    struct kp_cycles *c = learnt_cycles();
+    double usual;
+    (void)state;
+    kp_cycle_begin(c, 7, clock_s * KP_SECOND);
+    assert_true(kp_cycle_overdue(c, 110 * KP_SECOND, &usual));
+    assert_false(kp_cycle_overdue(c, 80 * KP_SECOND, &usual));
+    kp_cycles_reject(c, true);
+    assert_true(kp_cycle_overdue(c, 80 * KP_SECOND, &usual));
+    kp_cycles_accept(c, 110 * KP_SECOND);
+    assert_false(kp_cycle_overdue(c, 120 * KP_SECOND, &usual));
+    assert_true(kp_cycle_overdue(c, 250 * KP_SECOND, &usual));
+    kp_cycles_free(c);
 }
 
 static void cycles_take_any_number_and_any_order(void **state)
@@ -321,12 +540,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_group_names_the_signal_that_left_it_and_is_calm_when_it_is_back),
         cmocka_unit_test(a_persons_word_makes_it_normal),
+        cmocka_unit_test(a_word_said_when_it_is_over_is_about_what_was),
+        cmocka_unit_test(a_fault_is_told_sooner_when_it_comes_back),
         cmocka_unit_test(rows_with_holes_and_without_numbers_change_nothing),
         cmocka_unit_test(what_was_kept_of_a_group_goes_on_bit_for_bit),
         cmocka_unit_test(memory_that_ends_is_told_and_numbers_have_bounds),
         cmocka_unit_test(faults_of_cycles_are_found_with_what_was_expected),
         cmocka_unit_test(changeovers_and_usual_days_are_silent),
         cmocka_unit_test(what_was_kept_of_cycles_goes_on_as_if_nothing_had_been),
+        cmocka_unit_test(cycles_that_a_person_called_normal_are_and_the_others_stay_so),
+        cmocka_unit_test(what_is_said_is_about_the_program_that_is_in_alarm),
+        cmocka_unit_test(a_fault_of_cycles_is_told_one_cycle_sooner),
+        cmocka_unit_test(wear_that_was_called_a_fault_is_not_followed),
+        cmocka_unit_test(a_cycle_that_is_overdue_can_be_called_either),
         cmocka_unit_test(cycles_take_any_number_and_any_order),
         cmocka_unit_test(a_long_cycle_keeps_its_course),
     };

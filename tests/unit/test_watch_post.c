@@ -287,8 +287,47 @@ static void a_machine_is_judged_by_its_cycles(void **state)
     assert_false(finds(KP_POST_OVERDUE));
     kp_post_look(p, (now + 400) * KP_SECOND, false);
     assert_true(finds(KP_POST_OVERDUE));
-    kp_post_cycle_end(p, (now + 401) * KP_SECOND);
+    kp_post_cycle_end(p, (now += 401) * KP_SECOND);
     assert_false(finds(KP_POST_OVERDUE));
+    assert_true(kp_post_accept(p)); /* all of that is normal; what was learnt stays */
+    assert_int_equal(kp_post_view(p).state, KP_WATCH_ACTIVE);
+    for (int cycle = 0; cycle < 20; cycle++, now += 2) {
+        kp_post_cycle(p, 9, now * KP_SECOND);
+        for (int64_t i = 0, lasts = cycle < 10 ? 60 : 30; i < lasts; i++, now++)
+            kp_post_value(p, 0, now * KP_SECOND, 40 + 10 * sin((double)i * 6.28 / (double)lasts), true);
+        kp_post_cycle_end(p, now * KP_SECOND);
+        assert_false(finds(KP_POST_UNUSUAL));
+    }
+    kp_post_cycle(p, 9, now * KP_SECOND);
+    kp_post_look(p, now * KP_SECOND, false);
+    kp_post_look(p, (now + 2000) * KP_SECOND, false);
+    assert_true(finds(KP_POST_OVERDUE) && kp_post_accept(p));
+    kp_post_look(p, (now + 2100) * KP_SECOND, false);
+    assert_false(finds(KP_POST_OVERDUE));
+    kp_post_look(p, (now + 4000) * KP_SECOND, false);
+    assert_true(finds(KP_POST_OVERDUE) && kp_post_reject(p));
+    kp_post_cycle(p, 9, (now += 4000) * KP_SECOND);
+    kp_post_look(p, now * KP_SECOND, false);
+    kp_post_look(p, (now + 2300) * KP_SECOND, false);
+    assert_true(finds(KP_POST_OVERDUE));
+}
+
+static void what_was_called_a_fault_of_a_group_is_told_from_less_on(void **state)
+{
+    (void)state;
+    begin("{\"name\":\"w\",\"kind\":\"group\",\"match\":\"a\",\"learn\":200}", 2);
+    int told[2] = { 0, 0 };
+    for (int turn = 0; turn < 2; turn++) {
+        for (int i = 0; i < 600 + 800; i++, now++) { /* then one of them leaves the other, slowly */
+            double off = i > 600 && !told[turn] ? 0.1 * (i - 600) : 0;
+            kp_post_value(p, 0, now * KP_SECOND, usual(0), true);
+            kp_post_value(p, 1, now * KP_SECOND, usual(1) + off, true);
+            told[turn] = told[turn] ? told[turn] : finds(KP_POST_UNUSUAL) ? i : 0;
+        }
+        assert_true(told[turn] > 600 && !finds(KP_POST_UNUSUAL));
+        assert_true(kp_post_reject(p));
+    }
+    assert_true(told[1] < told[0]);
 }
 
 /* ---- the course of the score ---- */
@@ -475,6 +514,7 @@ int main(void)
         cmocka_unit_test_teardown(what_comes_in_heaps_is_not_silent_in_between, teardown),
         cmocka_unit_test_teardown(a_group_makes_rows_at_its_pace, teardown),
         cmocka_unit_test_teardown(a_machine_is_judged_by_its_cycles, teardown),
+        cmocka_unit_test_teardown(what_was_called_a_fault_of_a_group_is_told_from_less_on, teardown),
         cmocka_unit_test_teardown(the_course_of_a_day_is_kept, teardown),
         cmocka_unit_test_teardown(what_was_kept_goes_on_as_if_nothing_had_been, teardown),
         cmocka_unit_test_teardown(what_is_cut_or_changed_is_refused_or_harmless, teardown),

@@ -105,6 +105,34 @@ static void a_wrong_shape_of_usual_values_is_found_where_shapes_are_watched(void
     kp_watch_signal_free(&w);
 }
 
+/* Values until a swing at half the pace is told, -1: it is not; then back for a while. */
+static int swing_told_after(void)
+{
+    int told = -1;
+    while (now % 120 != 80) /* the same part of it each time */
+        give(usual());
+    for (int i = 0; i < 60; i++)
+        if (give(50 + 10 * sin((double)now * 3.14159265358979 / 60)).alarm && told < 0)
+            told = i;
+    alarms_in(600);
+    return told;
+}
+
+static void a_shape_that_a_person_called_a_fault_is_told_as_soon_and_one_called_normal_is_not(void **state)
+{
+    (void)state;
+    learn(true);
+    int first = swing_told_after();
+    assert_true(first >= 0);
+    kp_watch_signal_reject(&w);
+    for (int i = 0; i < 3; i++)
+        assert_in_range(swing_told_after(), 0, first);
+    kp_watch_signal_accept(&w);
+    assert_int_equal(alarms_in(600), 0);
+    assert_int_equal(swing_told_after(), -1);
+    kp_watch_signal_free(&w);
+}
+
 static void a_slow_drift_is_found_by_the_level(void **state)
 {
     struct kp_judgement j = { 0 };
@@ -117,6 +145,51 @@ static void a_slow_drift_is_found_by_the_level(void **state)
     assert_true(j.top[0].expected < 70);
     kp_watch_signal_accept(&w);
     assert_false(give(usual() + i * 0.01).drifts);
+}
+
+/* Steps until a drift is told; then back for long. */
+static int drift_told_after(void)
+{
+    int i = 0;
+    while (i < 20000 && !give(usual() + i * 0.02).drifts)
+        i++;
+    alarms_in(3 * TRAIN);
+    return i;
+}
+
+static void a_drift_that_a_person_spoke_of_when_it_was_over(void **state)
+{
+    (void)state;
+    learn(false);
+    int first = drift_told_after();
+    int second = drift_told_after(); /* the range has followed a little */
+    assert_true(second >= first && second < 20000);
+    kp_watch_signal_reject(&w);
+    int third = drift_told_after();
+    assert_true(third <= first && drift_told_after() <= first);
+    kp_watch_signal_accept(&w);
+    alarms_in(200);
+    assert_true(drift_told_after() > 1.2 * first);
+}
+
+static void the_later_word_about_a_fault_holds(void **state)
+{
+    (void)state;
+    learn(false);
+    give(120);
+    alarms_in(600);
+    give(10);
+    kp_watch_signal_reject(&w);
+    alarms_in(600);
+    assert_true(give(120).alarm);
+    alarms_in(600);
+    assert_true(give(10).alarm);
+    alarms_in(600);
+    kp_watch_signal_accept(&w); /* said of the one that was met last, when it is over */
+    alarms_in(600);
+    assert_false(give(10).alarm);
+    alarms_in(600);
+    assert_true(give(120).alarm);
 }
 
 static void no_number_and_bad_status_are_trouble_and_leave_no_trace(void **state)
@@ -339,7 +412,10 @@ int main(void)
         cmocka_unit_test(it_learns_in_silence_and_finds_what_is_new_with_its_reason),
         cmocka_unit_test(a_fault_is_not_learnt_by_being_seen),
         cmocka_unit_test(a_wrong_shape_of_usual_values_is_found_where_shapes_are_watched),
+        cmocka_unit_test(a_shape_that_a_person_called_a_fault_is_told_as_soon_and_one_called_normal_is_not),
         cmocka_unit_test(a_slow_drift_is_found_by_the_level),
+        cmocka_unit_test(a_drift_that_a_person_spoke_of_when_it_was_over),
+        cmocka_unit_test(the_later_word_about_a_fault_holds),
         cmocka_unit_test(no_number_and_bad_status_are_trouble_and_leave_no_trace),
         cmocka_unit_test(a_number_beyond_all_measure_is_trouble_and_leaves_no_trace),
         cmocka_unit_test(a_time_again_or_backward_is_no_news),

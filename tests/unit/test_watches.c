@@ -3,6 +3,7 @@
 #include "store_kit.h"
 
 #include "alarm/private.h"
+#include "watch/past.h"
 #include "watch/watches_private.h"
 
 #include "core/ban.h"
@@ -322,6 +323,87 @@ static void states_come_in_order_with_values(void **state)
     kit_ok(&err);
 }
 
+/* ---- cycles that are told of when they are over ---- */
+static void tell_part(int64_t from, int64_t to)
+{
+    struct kp_model *m = kp_hub_model(k->hub);
+    struct kp_interval v = { .asset = kp_model_find_asset(m, "hall/mill"), .kind = KP_INTERVAL_PART, .start = from, .end = to,
+                             .attributes = "{\"name\":\"flange\",\"count\":4}" };
+    assert_true(kp_model_put_interval(m, &v, &err) > 0);
+    kit_ok(&err);
+}
+
+/* Parts, one behind the other, each told of two seconds later, when the next one runs already. */
+static void make_parts(kp_signal load, int n, int seconds, double off)
+{
+    static int64_t from;
+    int64_t now = kp_utc(&k->clock.clock);
+    from = now - from < 3 * KP_SECOND ? from : now + KP_SECOND / 2;
+    for (int i = 0; i < n; i++) {
+        run(load, seconds - 2, off);
+        int64_t to = kp_utc(&k->clock.clock) + KP_SECOND / 2;
+        run(load, 2, off);
+        tell_part(from, to);
+        from = to;
+        turn();
+    }
+    store();
+}
+
+static struct kp_post_view looked_back(void)
+{
+    const struct watched *p = watches->list[0];
+    uint64_t values;
+    int64_t last;
+    size_t n;
+    const kp_signal *signals = kp_post_signals(p->post, &n);
+    struct kp_db *db = kp_store_reader(k->store, &err);
+    struct kp_post *post = kp_post_new(&p->of->def, signals, n, &err);
+    kit_ok(&err);
+    struct kp_past past = { .reader = db, .model = kp_hub_model(k->hub), .machine = p->asset, .to = kp_utc(&k->clock.clock) };
+    kp_past_walk(&past, post, &values, &last, &err);
+    kit_ok(&err);
+    struct kp_post_view v = kp_post_view(post);
+    kp_post_free(post);
+    kp_store_reader_done(k->store, db);
+    return v;
+}
+
+static void same_cycle(void)
+{
+    struct kp_post_view live = only(), back = looked_back();
+    assert_int_equal(live.cycle.known, back.cycle.known);
+    assert_int_equal(live.state, back.state);
+    assert_int_equal(live.findings, back.findings);
+    assert_int_equal(live.since[KP_POST_UNUSUAL], back.since[KP_POST_UNUSUAL]);
+    assert_int_equal(live.cycle.finding, back.cycle.finding);
+    assert_true(live.cycle.score == back.cycle.score && live.cycle.actual == back.cycle.actual && live.cycle.expected == back.cycle.expected);
+}
+
+static void a_cycle_that_is_told_when_it_is_over_counts_live_as_it_does_when_looked_back(void **state)
+{
+    (void)state;
+    kp_signal load = signal("hall/mill/load", 0);
+    put("{\"name\":\"cycles\",\"kind\":\"machine\",\"match\":\"hall/mill\",\"channels\":\"load\",\"cycles\":\"part\"}", true);
+    run(load, 100, -20);
+    make_parts(load, 30, 60, 0);
+    assert_int_equal(only().cycle.known, 28);
+    assert_int_equal(standing(), 0);
+    same_cycle();
+    make_parts(load, 3, 60, 30);
+    assert_int_equal(standing(), 1);
+    same_cycle();
+    make_parts(load, 5, 60, 0);
+    assert_int_equal(standing(), 0);
+    same_cycle();
+    make_parts(load, 1, 4000, 0); /* of more values than are kept one by one */
+    struct kp_post_view live = only(), back = looked_back();
+    assert_true(live.cycle.known == back.cycle.known && live.cycle.actual == back.cycle.actual);
+    tell_part(KIT_NOW - 3600 * KP_SECOND, KIT_NOW - 3500 * KP_SECOND); /* long ago */
+    turn();
+    assert_int_equal(only().cycle.known, live.cycle.known);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +414,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_has_no_room_is_counted_and_said, setup, teardown),
         cmocka_unit_test_setup_teardown(a_secret_signal_is_not_told_of, setup, teardown),
         cmocka_unit_test_setup_teardown(states_come_in_order_with_values, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cycle_that_is_told_when_it_is_over_counts_live_as_it_does_when_looked_back, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
