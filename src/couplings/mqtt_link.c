@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/url.h"
 #include "couplings/tcp.h"
+#include "net/caller.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -441,6 +442,19 @@ static enum kp_code check_file(const char *setting, const char *file, struct kp_
     return kp_fail(err, KP_EREFUSED, "%s: %.120s: %s", setting, file, strerror(errno));
 }
 
+/* The context is made for it and handed over; what holds for each one the library still sets. */
+static int let_certificates_be_seen(struct kp_mqtt_link *link)
+{
+    const struct kp_caller who = { .hub = kp_coupling_hub(link->c), .coupling = kp_coupling_name(link->c) };
+    link->calls = kp_calls_new(&who);
+    void *context = kp_calls_tls(link->calls);
+    if (!context)
+        return MOSQ_ERR_SUCCESS;
+    int rc = mosquitto_void_option(link->client, MOSQ_OPT_SSL_CTX, context);
+    kp_calls_tls_end(link->calls); /* the library has its own hold of it */
+    return rc ? rc : mosquitto_int_option(link->client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 1);
+}
+
 static int protect(struct kp_mqtt_link *link)
 {
     const struct kp_mqtt_settings *s = link->set;
@@ -448,7 +462,8 @@ static int protect(struct kp_mqtt_link *link)
     int rc = mosquitto_tls_set(link->client, given(s->ca) ? s->ca : NULL,
                                given(s->ca) ? NULL : "/etc/ssl/certs", own ? s->certificate : NULL,
                                own ? s->key : NULL, NULL);
-    return rc ? rc : mosquitto_tls_opts_set(link->client, 1, "tlsv1.2", NULL);
+    rc = rc ? rc : mosquitto_tls_opts_set(link->client, 1, "tlsv1.2", NULL);
+    return rc ? rc : let_certificates_be_seen(link);
 }
 
 static enum kp_code prepare(struct kp_mqtt_link *link, bool tls, struct kp_err *err)
@@ -507,6 +522,7 @@ static enum kp_code make_client(struct kp_mqtt_link *link, bool tls, struct kp_e
     pthread_once(&once, start_library);
     if (client_id(link, id, err))
         return err->code;
+    kp_coupling_client(link->c, id);
     link->client = mosquitto_new(id, link->fresh || !link->set->session, link);
     return link->client ? prepare(link, tls, err) : kp_fail(err, KP_ENOMEM, "out of memory");
 }
@@ -648,6 +664,9 @@ void kp_mqtt_close(struct kp_mqtt_link *link)
         part(link);
         mosquitto_destroy(link->client);
     }
+    kp_calls_tls_end(link->calls);
+    kp_calls_free(link->calls);
+    link->calls = NULL;
     set_wake(link, -1);
     link->client = NULL;
     link->down = link->more = link->unacknowledged = link->no_memory = false;

@@ -129,7 +129,8 @@ const char *kp_feed_text(const json_t *o, const char *key)
 
 void kp_feed_fetcher(const struct kp_feed_visit *v, struct kp_fetcher_options *o)
 {
-    *o = (struct kp_fetcher_options){ .proxy = kp_feed_text(v->settings, "proxy"),
+    *o = (struct kp_fetcher_options){ .caller = { .hub = v->shield->hub, .what = "feed", .name = v->name },
+                                      .proxy = kp_feed_text(v->settings, "proxy"),
                                       .ca = kp_feed_text(v->settings, "ca"),
                                       .certificate = kp_feed_text(v->settings, "certificate"),
                                       .user = kp_feed_text(v->settings, "user"),
