@@ -223,9 +223,10 @@ static void arrived(struct mosquitto *client, void *arg, const struct mosquitto_
 static void said(struct mosquitto *client, void *arg, int level, const char *text)
 {
     struct kp_mqtt_link *link = arg;
-    (void)client;
-    if (level == MOSQ_LOG_ERR && !link->said[0]) /* the first says most */
-        kp_utf8_clean(link->said, sizeof link->said, text, strlen(text));
+    if (level != MOSQ_LOG_ERR || link->said[0])
+        return;
+    kp_utf8_clean(link->said, sizeof link->said, text, strlen(text)); /* the first says most */
+    kp_calls_met(link->calls, mosquitto_ssl_get(client));             /* and may be about a certificate */
 }
 
 /* ---- what an end means ---- */
@@ -442,19 +443,6 @@ static enum kp_code check_file(const char *setting, const char *file, struct kp_
     return kp_fail(err, KP_EREFUSED, "%s: %.120s: %s", setting, file, strerror(errno));
 }
 
-/* The context is made for it and handed over; what holds for each one the library still sets. */
-static int let_certificates_be_seen(struct kp_mqtt_link *link)
-{
-    const struct kp_caller who = { .hub = kp_coupling_hub(link->c), .coupling = kp_coupling_name(link->c) };
-    link->calls = kp_calls_new(&who);
-    void *context = kp_calls_tls(link->calls);
-    if (!context)
-        return MOSQ_ERR_SUCCESS;
-    int rc = mosquitto_void_option(link->client, MOSQ_OPT_SSL_CTX, context);
-    kp_calls_tls_end(link->calls); /* the library has its own hold of it */
-    return rc ? rc : mosquitto_int_option(link->client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 1);
-}
-
 static int protect(struct kp_mqtt_link *link)
 {
     const struct kp_mqtt_settings *s = link->set;
@@ -462,8 +450,8 @@ static int protect(struct kp_mqtt_link *link)
     int rc = mosquitto_tls_set(link->client, given(s->ca) ? s->ca : NULL,
                                given(s->ca) ? NULL : "/etc/ssl/certs", own ? s->certificate : NULL,
                                own ? s->key : NULL, NULL);
-    rc = rc ? rc : mosquitto_tls_opts_set(link->client, 1, "tlsv1.2", NULL);
-    return rc ? rc : let_certificates_be_seen(link);
+    link->calls = kp_calls_new(&(struct kp_caller){ .hub = kp_coupling_hub(link->c), .coupling = kp_coupling_name(link->c) });
+    return rc ? rc : mosquitto_tls_opts_set(link->client, 1, "tlsv1.2", NULL);
 }
 
 static enum kp_code prepare(struct kp_mqtt_link *link, bool tls, struct kp_err *err)
@@ -554,6 +542,7 @@ enum kp_code kp_mqtt_open(struct kp_mqtt_link *link, struct kp_err *err)
     }
     *err = (struct kp_err){ 0 };
     if (link->connack == 0) {
+        kp_calls_met(link->calls, mosquitto_ssl_get(link->client));
         link->fresh = false;
         link->hangups = 0;
         return KP_OK;
@@ -664,7 +653,6 @@ void kp_mqtt_close(struct kp_mqtt_link *link)
         part(link);
         mosquitto_destroy(link->client);
     }
-    kp_calls_tls_end(link->calls);
     kp_calls_free(link->calls);
     link->calls = NULL;
     set_wake(link, -1);

@@ -28,7 +28,6 @@ struct kp_calls {
     struct kp_hub *hub;
     CURL *easy;
     bool reached; /* the transfer under way has its connection */
-    SSL_CTX *lent;
     char coupling[KP_NAME_MAX], partner[KP_NAME_MAX], what[WHAT];
 };
 
@@ -46,10 +45,17 @@ struct kp_calls *kp_calls_new(const struct kp_caller *who)
     return c;
 }
 
-void kp_calls_free(struct kp_calls *c)
+static void drop(struct kp_calls *c)
 {
     if (c && atomic_fetch_sub(&c->holders, 1) == 1)
         kp_free(c);
+}
+
+void kp_calls_free(struct kp_calls *c)
+{
+    if (c)
+        c->easy = NULL; /* a connection that is kept may still meet certificates */
+    drop(c);
 }
 
 /* ---- certificates ---- */
@@ -95,6 +101,17 @@ void kp_certificate_observe(const struct kp_caller *who, const char *protocol, c
     X509_free(certificate);
 }
 
+/* Curl lends OpenSSL no socket, but knows its end. */
+static uint16_t curl_peer(CURL *easy, char out[INET6_ADDRSTRLEN])
+{
+    char *address = NULL;
+    long port = 0;
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
+    snprintf(out, INET6_ADDRSTRLEN, "%s", address ? address : "");
+    return (uint16_t)port;
+}
+
 static uint16_t peer_of(const SSL *ssl, char out[INET6_ADDRSTRLEN])
 {
     union {
@@ -113,25 +130,35 @@ static uint16_t peer_of(const SSL *ssl, char out[INET6_ADDRSTRLEN])
     return 0;
 }
 
+static void observe_peer(const struct kp_calls *c, const SSL *ssl, const X509 *certificate)
+{
+    char address[INET6_ADDRSTRLEN], literal[KP_ADDRESS_TEXT];
+    uint16_t port = c->easy ? curl_peer(c->easy, address) : peer_of(ssl, address);
+    const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    struct kp_observed o = { .to_port = port,
+                             .text = { [KP_SEEN_TO] = address,
+                                       [KP_SEEN_PROTOCOL] = "tls",
+                                       [KP_SEEN_DOMAIN] = host && !kp_host_address(host, false, literal) ? host : NULL,
+                                       [KP_SEEN_COUPLED] = c->coupling,
+                                       [KP_SEEN_BY] = c->partner,
+                                       [KP_SEEN_DETAIL] = c->what } };
+    observe_certificate(c->hub, &o, certificate);
+}
+
+void kp_calls_met(struct kp_calls *c, void *ssl)
+{
+    const STACK_OF(X509) *chain = c && ssl ? SSL_get_peer_cert_chain(ssl) : NULL;
+    if (chain && sk_X509_num(chain) > 0)
+        observe_peer(c, ssl, sk_X509_value(chain, 0));
+}
+
 /* Judges as OpenSSL does by itself. */
 static int judge(X509_STORE_CTX *chain, void *arg)
 {
-    const struct kp_calls *c = arg;
     const X509 *certificate = X509_STORE_CTX_get0_cert(chain);
     const SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
-    if (certificate && ssl) {
-        char address[INET6_ADDRSTRLEN], literal[KP_ADDRESS_TEXT];
-        uint16_t port = peer_of(ssl, address);
-        const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-        struct kp_observed o = { .to_port = port,
-                                 .text = { [KP_SEEN_TO] = address,
-                                           [KP_SEEN_PROTOCOL] = "tls",
-                                           [KP_SEEN_DOMAIN] = host && !kp_host_address(host, false, literal) ? host : NULL,
-                                           [KP_SEEN_COUPLED] = c->coupling,
-                                           [KP_SEEN_BY] = c->partner,
-                                           [KP_SEEN_DETAIL] = c->what } };
-        observe_certificate(c->hub, &o, certificate);
-    }
+    if (certificate && ssl)
+        observe_peer(arg, ssl, certificate);
     return X509_verify_cert(chain) > 0;
 }
 
@@ -139,44 +166,13 @@ static int place = -1; /* of struct kp_calls in a context */
 
 static void let_go(void *parent, void *held, CRYPTO_EX_DATA *all, int at, long number, void *arg)
 {
-    struct kp_calls *c = held;
-    (void)all, (void)at, (void)number, (void)arg;
-    if (c && c->lent == parent)
-        c->lent = NULL;
-    kp_calls_free(c);
+    (void)parent, (void)all, (void)at, (void)number, (void)arg;
+    drop(held);
 }
 
 static void make_place(void)
 {
     place = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, let_go);
-}
-
-static bool listen_to(struct kp_calls *c, SSL_CTX *context)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_place);
-    atomic_fetch_add(&c->holders, 1);
-    if (place < 0 || !SSL_CTX_set_ex_data(context, place, c)) {
-        kp_calls_free(c);
-        return false;
-    }
-    SSL_CTX_set_cert_verify_callback(context, judge, c);
-    return true;
-}
-
-void *kp_calls_tls(struct kp_calls *c)
-{
-    SSL_CTX *context = c ? SSL_CTX_new(TLS_client_method()) : NULL;
-    if (!context || listen_to(c, context))
-        return c ? (c->lent = context) : NULL;
-    SSL_CTX_free(context);
-    return NULL;
-}
-
-void kp_calls_tls_end(struct kp_calls *c)
-{
-    if (c && c->lent)
-        SSL_CTX_free(c->lent);
 }
 
 /* ---- transfers of curl ---- */
@@ -245,23 +241,37 @@ static int stands(void *arg, char *address, char *own, int port, int own_port)
     return CURL_PREREQFUNC_OK;
 }
 
+/* Not when it ended before it began. */
+static bool went_out(int code)
+{
+    return code && code != CURLE_ABORTED_BY_CALLBACK && code != CURLE_OUT_OF_MEMORY &&
+           code != CURLE_URL_MALFORMAT && code != CURLE_UNSUPPORTED_PROTOCOL;
+}
+
 void kp_calls_ended(struct kp_calls *c, int code)
 {
     char *address = NULL;
     if (!c)
         return;
-    if (!c->reached && told_here(c) &&
-        (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || (code && is_new(c)))) {
+    if (!c->reached && told_here(c) && went_out(code)) {
         curl_easy_getinfo(c->easy, CURLINFO_PRIMARY_IP, &address);
         tell(c, address, 0, false);
     }
     c->reached = false;
 }
 
+/* Without a place it is not told. */
 static CURLcode begin_tls(CURL *easy, void *context, void *arg)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct kp_calls *c = arg;
     (void)easy;
-    listen_to(arg, context); /* or it is not told */
+    pthread_once(&once, make_place);
+    atomic_fetch_add(&c->holders, 1);
+    if (place >= 0 && SSL_CTX_set_ex_data(context, place, c))
+        SSL_CTX_set_cert_verify_callback(context, judge, c);
+    else
+        drop(c);
     return CURLE_OK;
 }
 

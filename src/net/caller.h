@@ -22,12 +22,9 @@ void kp_calls_free(struct kp_calls *);
 void kp_calls_watch(struct kp_calls *, void *curl);
 void kp_calls_ended(struct kp_calls *, int curl_code); /* each transfer */
 
-/* For a library that takes a context of OpenSSL (an SSL_CTX *) and holds on to it itself; NULL: it
- * is to make its own. */
-void *kp_calls_tls(struct kp_calls *);
-/* Behind the end of that library's client: lets go of what it has forgotten to. */
-void kp_calls_tls_end(struct kp_calls *);
-
+/* For another library that speaks TLS by OpenSSL: the certificate that this SSL * has met, also one that
+ * it did not take; NULL: it has met none. */
+void kp_calls_met(struct kp_calls *, void *ssl);
 /* A certificate (DER) that a coupling met. */
 void kp_certificate_observe(const struct kp_caller *, const char *protocol, const void *der, size_t len);
 #endif
