@@ -241,13 +241,21 @@ static const char *advice(const struct hit *h)
     }
 }
 
+static bool is_there(struct kp_model *m, kp_asset asset)
+{
+    kp_model_lock(m);
+    bool there = asset && kp_model_asset(m, asset);
+    kp_model_unlock(m);
+    return there;
+}
+
 /* The asset at which a coupling's things are. */
 static kp_asset asset_of(struct observing *o, const struct hit *h)
 {
     char at[KP_PATH_MAX] = "";
     struct kp_err err = { 0 };
     if (h->asset || !h->coupled)
-        return h->asset;
+        return is_there(o->shield->model, h->asset) ? h->asset : 0;
     struct kp_db *db = kp_store_reader(o->shield->store, &err);
     struct kp_stmt *s = db ? kp_db_prepare(db, "select at from coupling where name = ?", &err) : NULL;
     if (s) {
@@ -286,7 +294,8 @@ static void write_one(struct observing *o, const struct hit *h)
 {
     struct writing w = { .o = o, .hit = h };
     struct kp_err err = { 0 };
-    if (!kp_store_do(o->shield->store, put_hit, &w, &err) && w.row && !w.ignored && !w.alarm)
+    if (!kp_store_do(o->shield->store, put_hit, &w, &err) && w.row && !w.ignored &&
+        !shield_alarm_stands(o->shield, w.alarm))
         raise_alarm(o, &w, &err);
     if (err.code)
         kp_error("shield", "an indicator was met, and that cannot be written", "thing=%s why=%s",
