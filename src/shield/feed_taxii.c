@@ -385,7 +385,7 @@ static enum kp_code do_collection(struct pull *p, const char *url, const json_t 
     const char *wanted = kp_feed_text(p->v->settings, "collections");
     struct reading r = { .p = p, .url = url, .limit = limit_of(p) };
     if (may(c, "can_write") && is_named(kp_feed_text(p->v->settings, "post"), c)) {
-        const struct sighting_way way = { media_type, url, put_sighting, sighting_refused };
+        const struct sighting_way way = { media_type, url, put_sighting, sighting_refused, may(c, "can_read") };
         p->collections_met = true;
         if (sightings_send(p->v, p->fetcher, &way, err))
             return err->code;

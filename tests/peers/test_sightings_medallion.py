@@ -9,14 +9,14 @@ from stix_kit import TLP, indicator
 from test_observations import EVE, alarms, hit, write
 from test_taxii_feed import Medallion
 
-BAD = {"green": "203.0.113.5", "amber": "203.0.113.6", "amber+strict": "203.0.113.7", "red": "203.0.113.8"}
+BAD = {"green": "203.0.113.5", "amber": "203.0.113.6", "amber+strict": "203.0.113.7", "red": "203.0.113.8", "again": "203.0.113.9"}
 
 
 class Sector:
     """medallion that knows of bad addresses, and a factory that follows it."""
 
     def __init__(self, folder):
-        self.known = {level: indicator(f"beacon {level}", level, pattern=f"[ipv4-addr:value = '{a}']") for level, a in BAD.items()}
+        self.known = {level: indicator(f"beacon {level}", level if level in TLP else "green", pattern=f"[ipv4-addr:value = '{a}']") for level, a in BAD.items()}
         self.medallion = Medallion(folder, list(self.known.values()))
         (folder / "acme").mkdir()
         self.factory, self.eve = Node(folder / "acme").start(), folder / "eve.json"
@@ -68,6 +68,16 @@ def test_a_hit_is_an_alarm_and_once_a_person_lets_it_go_medallion_has_its_sighti
     text = json.dumps(sector.told())
     assert not [word for word in ("10.20.30.40", "127.0.0.1", "acme", '"test"', "Password0", "eve.json") if word in text]
     wait_for(lambda: hit(sector.factory, sector.known[level])["sighting"]["state"] == "sent", 20, "the hit says so")
+
+
+def test_one_that_came_there_while_its_answer_was_lost_is_no_refused_one(sector):
+    h = sector.meets("again")
+    kept = next(s for s in sector.factory.json("sightings")["sightings"] if s["id"] == h["sighting"]["id"])
+    r = sector.medallion.ask("POST", f"api1/collections/{Medallion.EMPTY}/objects/", json={"objects": kept["objects"]})
+    assert r.status_code == 202 and sector.known["again"]["id"] in json.dumps(sector.told())
+    s = sector.send(h)
+    assert s["fault"] is None and s["sent"]
+    assert len([o for o in sector.told() if o.get("sighting_of_ref") == sector.known["again"]["id"]]) == 1
 
 
 @pytest.mark.parametrize("level", ["amber+strict", "red"])
