@@ -450,7 +450,8 @@ static int protect(struct kp_mqtt_link *link)
     int rc = mosquitto_tls_set(link->client, given(s->ca) ? s->ca : NULL,
                                given(s->ca) ? NULL : "/etc/ssl/certs", own ? s->certificate : NULL,
                                own ? s->key : NULL, NULL);
-    link->calls = kp_calls_new(&(struct kp_caller){ .hub = kp_coupling_hub(link->c), .coupling = kp_coupling_name(link->c) });
+    const struct kp_caller who = { .hub = kp_coupling_hub(link->c), .coupling = kp_coupling_name(link->c) };
+    link->calls = kp_calls_new(&who);
     return rc ? rc : mosquitto_tls_opts_set(link->client, 1, "tlsv1.2", NULL);
 }
 

@@ -29,7 +29,11 @@ static json_t *ask(struct kp_share *s, const struct share_partner *p, const char
                    const char *body, const char *type, struct kp_arena *arena, const char **next,
                    struct kp_err *err)
 {
-    struct kp_errand l = { .url = url, .body = body, .ca = p->ca, .most = KP_DSP_BYTES, .caller = share_caller(s, p->name) };
+    struct kp_errand l = { .url = url,
+                           .body = body,
+                           .ca = p->ca,
+                           .caller = share_caller(s, p->name),
+                           .most = KP_DSP_BYTES };
     struct kp_answer a;
     if (share_show(s, p, arena, &l.authorization, err))
         return NULL;

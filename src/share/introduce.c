@@ -50,7 +50,11 @@ bool share_card_print(const json_t *card, char out[KP_PRINT_TEXT])
 static enum kp_code fetch(struct kp_share *s, const char *url, const char *ca, bool stranger, struct kp_arena *arena,
                           json_t **card, struct kp_err *err)
 {
-    struct kp_errand e = { .url = url, .ca = ca, .most = CARD_BYTES, .stranger = stranger, .caller = share_caller(s, NULL) };
+    struct kp_errand e = { .url = url,
+                           .ca = ca,
+                           .caller = share_caller(s, NULL),
+                           .most = CARD_BYTES,
+                           .stranger = stranger };
     struct kp_answer a;
     *card = NULL;
     if (!kp_courier_ask(&e, arena, &a, err))

@@ -58,7 +58,8 @@ static enum kp_code write_device_of(struct kp_db *db, const struct incident_sayi
                                     const char *path, struct kp_err *err)
 {
     int64_t device = 0;
-    struct kp_stmt *st = kp_db_prepare(db, "select id from device where asset = ?1 or name = ?2 order by asset is null", err);
+    struct kp_stmt *st = kp_db_prepare(
+        db, "select id from device where asset = ?1 or name = ?2 order by asset is null", err);
     if (!st)
         return err->code;
     kp_bind_int(st, 1, asset);
