@@ -8,7 +8,7 @@ import { route } from "./route";
 import { Answer, Priority, Table, Time } from "./ui";
 
 interface Said { device: number; name: string; at: string; answer: string; comment: string | null; who: string | null }
-interface Advisory { id: string; publisher: string | null; title: string | null; version: string | null; changed: string | null; url: string | null; tlp: string | null; findings: Finding[]; answers: Said[] }
+interface Advisory { id: string; publisher: string | null; title: string | null; version: string | null; changed: string | null; url: string | null; tlp: string | null; references: { category: string; summary: string | null; url: string | null }[]; findings: Finding[]; answers: Said[] }
 const FIRST = 20;
 
 function Of({ f, say }: { f: Finding; say: ReturnType<typeof useAnswer>["say"] }) {
@@ -33,12 +33,12 @@ function Holes({ of }: { of: Finding[] }) {
 }
 function One({ a, again }: { a: Advisory; again: () => void }) {
   const { say, said } = useAnswer(again), [all, setAll] = useState(false), open = a.findings.filter((f) => !f.closed), shown = all ? a.findings : a.findings.slice(0, FIRST);
-  const links = [...new Set([a.url, ...a.findings.flatMap((f) => f.do.map((d) => d.url))].filter((u): u is string => !!u))];
+  const own = a.references.filter((r) => r.url || r.summary), links = [...new Set([a.url, ...a.findings.flatMap((f) => f.do.map((d) => d.url))].filter((u): u is string => !!u && !own.some((r) => r.url === u)))];
   return <><div class="above"><h2>{a.title}</h2></div>
     <dl class="plate"><div><dt>{t("advisory")}</dt><dd>{a.id}</dd></div><div><dt>{t("advisory.publisher")}</dt><dd>{a.publisher ?? "–"}</dd></div><div><dt>{t("advisory.version")}</dt><dd>{a.version}{a.changed && `, ${day(a.changed)} ${new Date(a.changed).getFullYear()}`}</dd></div>{a.tlp && <div><dt>TLP</dt><dd>{a.tlp}</dd></div>}</dl>{said}
     {a.findings.length ? <><section class="panel"><h2>{t("advisory.devices", { n: count(open.length) })}</h2><ul class="findings">{shown.map((f) => <Of key={f.device} f={f} say={say} />)}</ul>{a.findings.length > shown.length && <div class="buttons left"><button onClick={() => setAll(true)}>{t("advisory.all", { n: count(a.findings.length) })}</button></div>}</section>
       <Remedies of={open.length ? open : a.findings} /><Holes of={a.findings} /></> : <p class="soft">{t("advisory.nobody")}</p>}
-    {links.length > 0 && <section class="panel"><h2>{t("advisory.links")}</h2><ul class="faults">{links.map((u) => <li key={u} class="theirs"><Away url={u}>{u}</Away></li>)}</ul></section>}
+    {own.length + links.length > 0 && <section class="panel"><h2>{t("advisory.links")}</h2><ul class="faults">{own.map((r, i) => <li key={i} class="theirs">{r.category === "self" && <span class="tag">{t("advisory.self")}</span>}<Away url={r.url}>{r.summary ?? r.url}</Away>{r.summary && r.url && <small class="block">{r.url}</small>}</li>)}{links.map((u) => <li key={u} class="theirs"><Away url={u}>{u}</Away></li>)}</ul></section>}
     {a.answers.length > 0 && <section class="panel"><h2>{t("advisory.said")}</h2><Table label={t("advisory.said")} head={[t("time"), t("device"), t("advisory.answer"), t("login.user"), t("advisory.comment")]}>
       {a.answers.map((x, i) => <tr key={i}><td><Time at={x.at} /></td><td class="wrap">{x.name}</td><td>{word("reply", x.answer)}</td><td>{x.who ?? "–"}</td><td class="wrap">{x.comment ?? "–"}</td></tr>)}</Table></section>}</>;
 }

@@ -68,7 +68,7 @@ function Facts({ a }: { a: Alarm }) {
   if (a.value !== null) list.push(<span>{t("value")} {number(a.value)}{a.limit !== null && `, ${t("alarm.limit")} ${number(a.limit)}`}</span>);
   if (a.count > 1) list.push(<span>{t("alarm.times", { n: count(a.count) })}</span>);
   if (a.rule) list.push(<span>{t("alarm.rule")} <a href={`#/alarms/rules?rule=${encodeURIComponent(a.rule)}`}>{a.rule}</a></span>);
-  else list.push(<span>{t(a.source === "machine" ? "alarm.byMachine" : "alarm.byNode")}</span>);
+  else list.push(a.source === "security" ? <a href="#/security">{t("alarm.bySecurity")}</a> : <span>{t(a.source === "machine" ? "alarm.byMachine" : "alarm.byNode")}</span>);
   if (a.shelvedUntil) list.push(<span>{t("alarm.shelvedUntil")} <Time at={a.shelvedUntil} /></span>);
   if (a.acknowledgedBy) list.push(<span>{t("alarm.ackBy", { name: a.acknowledgedBy })} <Time at={a.acknowledgedAt} /></span>);
   if (a.comment) list.push(<span>“{a.comment}”</span>);

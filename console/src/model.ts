@@ -15,7 +15,7 @@ export interface Asset {
 }
 export interface Interval { id: number; path: string | null; kind: string; start: string; end: string | null; attributes: Record<string, any> }
 export interface Alarm {
-  id: number; asset: string | null; source: "rule" | "machine" | "node"; rule: string | null; text: string; priority: string; state: string; active: boolean; since: string; until: string | null;
+  id: number; asset: string | null; source: "rule" | "machine" | "node" | "watch" | "security"; rule: string | null; text: string; priority: string; state: string; active: boolean; since: string; until: string | null;
   value: number | null; limit: number | null; count: number; firstOut: boolean; group: number; acknowledgedBy: string | null; acknowledgedAt: string | null; comment: string | null; shelvedUntil: string | null;
 }
 export interface Coupling {

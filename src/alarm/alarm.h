@@ -10,7 +10,14 @@
 #include "gate/gate.h"
 #include "store/store.h"
 
-enum kp_alarm_source { KP_ALARM_RULE, KP_ALARM_MACHINE, KP_ALARM_NODE, KP_ALARM_WATCH, KP_ALARM_SOURCES };
+enum kp_alarm_source { /* rows have the numbers */
+    KP_ALARM_RULE,
+    KP_ALARM_MACHINE,
+    KP_ALARM_NODE,
+    KP_ALARM_WATCH,
+    KP_ALARM_SECURITY, /* what the shield of this node found */
+    KP_ALARM_SOURCES
+};
 enum { KP_ALARM_KEY = 400, KP_ALARM_TEXT = 240, KP_ALARM_USER = 64, KP_ALARM_LIVING_MAX = 10000 };
 
 struct kp_alarm {

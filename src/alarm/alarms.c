@@ -404,6 +404,15 @@ static const struct kp_alarm_rule *rule_of(const struct kp_alarms *e, const char
     return NULL;
 }
 
+/* The node's own security watch says who it is; all else is a machine's. */
+static uint8_t source_of(const json_t *o, bool node)
+{
+    const char *by = json_string_value(json_object_get(o, "by"));
+    return node                                 ? KP_ALARM_NODE
+           : by && strcmp(by, "security") == 0 ? KP_ALARM_SECURITY
+                                                : KP_ALARM_MACHINE;
+}
+
 static void raise_told(struct kp_alarms *e, const struct kp_interval *v, const json_t *o)
 {
     char full[KP_ALARM_KEY];
@@ -421,7 +430,7 @@ static void raise_told(struct kp_alarms *e, const struct kp_interval *v, const j
         snprintf(full, sizeof full, "i/%lld", (long long)v->id);
     struct raising r = { .asset = v->asset,
                          .label = v->label,
-                         .source = node ? KP_ALARM_NODE : KP_ALARM_MACHINE,
+                         .source = source_of(o, node),
                          .priority = rule ? rule->priority : priority_of(o),
                          .id = v->id,
                          .at = v->start,
@@ -440,7 +449,8 @@ static void raise_told(struct kp_alarms *e, const struct kp_interval *v, const j
 static void retell(struct kp_alarms *e, struct kp_alarm *a, const json_t *o)
 {
     const char *text = json_string_value(json_object_get(o, "text"));
-    uint8_t priority = a->source == KP_ALARM_MACHINE ? priority_of(o) : a->priority;
+    bool graded = a->source == KP_ALARM_MACHINE || a->source == KP_ALARM_SECURITY;
+    uint8_t priority = graded ? priority_of(o) : a->priority;
     char new[KP_ALARM_TEXT];
     snprintf(new, sizeof new, "%s", text && *text ? text : a->text);
     kp_utf8_trim(new);
@@ -678,7 +688,7 @@ static void put_watch(struct kp_json *j, const struct kp_alarm *a)
 
 void kp_alarm_json(struct kp_json *j, const struct kp_model *m, const struct kp_alarm *a)
 {
-    static const char *const sources[] = { "rule", "machine", "node", "watch" };
+    static const char *const sources[] = { "rule", "machine", "node", "watch", "security" };
     bool watch = a->source == KP_ALARM_WATCH;
     char path[KP_PATH_MAX] = "";
     bool known = !a->asset || kp_model_asset(m, a->asset);

@@ -198,7 +198,8 @@ static enum kp_code send_post(struct kp_alarms *e, const struct message *m, cons
         headers[n++] = bearer;
     }
     const struct kp_post post = {
-        .url = m->channel->url, .headers = headers, .body = kp_buf_text(&body), .ca = m->channel->ca
+        .url = m->channel->url, .headers = headers, .body = kp_buf_text(&body), .ca = m->channel->ca,
+        .caller = { .hub = e->hub, .what = "messages", .name = m->channel->name }
     };
     if (body.failed || text.failed)
         kp_fail(err, KP_ENOMEM, "out of memory");

@@ -121,6 +121,7 @@ enum kp_code letter_send_by(struct kp_alarms *e, const struct kp_delivery *d, co
     kp_buf_init(&mail, LETTER_MAX);
     put_letter(&mail, l, d->mail_from, kp_utc(e->clock));
     const struct kp_mail out = { .url = d->mail_url,
+                                 .caller = { .hub = e->hub, .what = "mail" },
                                  .plain = d->mail_plain,
                                  .user = d->mail_user,
                                  .password = password,

@@ -80,6 +80,8 @@ static void print_advisory(const json_t *j)
     size_t i;
     printf("%s, version %s of %s\n%s\n%s\n%s\n", kp_text(j, "id"), kp_text(j, "version"),
            kp_text(j, "changed"), kp_text(j, "title"), kp_text(j, "publisher"), kp_text(j, "url"));
+    json_array_foreach(json_object_get(j, "references"), i, f)
+        printf("  %-9s %s %s\n", kp_text(f, "category"), kp_text(f, "url"), kp_text(f, "summary"));
     json_array_foreach(json_object_get(j, "findings"), i, f) print_finding(f);
     if (!i)
         printf("\nnone of the devices has to do with it\n");

@@ -532,7 +532,7 @@ static const struct kp_word sightings_words[] = {
     { 0 },
 };
 static const struct kp_flag observations_flags[] = {
-    { "kind", "KIND", "with list: login, login-failed, refused, connection, coupling, certificate, device, firmware, change, partner, flow, alert, dns, tls, http, file or log" },
+    { "kind", "KIND", "with list: login, login-failed, refused, connection, coupling, certificate, device, firmware, change, partner, flow, alert, dns, tls, http, file, log or outgoing" },
     { "address", "ADDRESS", "with list: from or to this address" },
     { "limit", "N", "with list: how many at most (100)" },
     { "stix", NULL, "with list --json: as objects of STIX too" },

@@ -130,6 +130,12 @@ void kp_coupling_note(struct kp_coupling *c, const char *fmt, ...)
     pthread_mutex_unlock(&c->lock);
 }
 
+void kp_coupling_client(struct kp_coupling *c, const char *name)
+{
+    snprintf(c->client, sizeof c->client, "%s", name);
+    kp_utf8_trim(c->client);
+}
+
 void kp_coupling_online(struct kp_coupling *c)
 {
     set_link(c, KP_LINK_ONLINE, "");
@@ -268,7 +274,7 @@ static void observe(struct kp_coupling *c, bool opened)
     struct kp_url u;
     struct kp_err none = { 0 };
     char address[KP_ADDRESS_TEXT] = "";
-    if (kp_url_parse(c->url, &u, &none) || !u.host[0] || !c->hub->observer.take)
+    if (c->class->tells || kp_url_parse(c->url, &u, &none) || !u.host[0] || !c->hub->observer.take)
         return;
     bool literal = kp_host_address(u.host, opened, address);
     kp_hub_observe(c->hub, &(struct kp_observed){ .kind = KP_SEEN_COUPLING,
@@ -276,6 +282,7 @@ static void observe(struct kp_coupling *c, bool opened)
                                                   .text = { [KP_SEEN_TO] = address,
                                                             [KP_SEEN_PROTOCOL] = u.scheme,
                                                             [KP_SEEN_DOMAIN] = literal ? NULL : u.host,
+                                                            [KP_SEEN_CLIENT] = c->client,
                                                             [KP_SEEN_COUPLED] = c->name,
                                                             [KP_SEEN_DETAIL] = opened ? "connected" : "tried" } });
 }

@@ -37,6 +37,7 @@ struct kp_coupling_class {
     const char *name;    /* "opcua" */
     const char *schemes; /* URL schemes it takes, separated by spaces: "opc.tcp" */
     bool url_settings;   /* settings may stand in the URL behind a '?'; those set elsewhere go first */
+    bool tells;          /* says itself where it goes (kp_hub_observe), for its URL does not */
     size_t settings_size, state_size;
     const struct kp_option *options; /* ends with a NULL name */
 
@@ -107,6 +108,8 @@ bool kp_coupling_stopping(const struct kp_coupling *);
 bool kp_coupling_can_place(const struct kp_coupling *, int64_t at);
 
 /* Says what it is doing; shown as `detail`. */
+/* As which the peer knows this node, where the protocol has such a name; in open. */
+void kp_coupling_client(struct kp_coupling *, const char *name);
 void kp_coupling_note(struct kp_coupling *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Everything is set up: the link is online from here on, back-off starts afresh. */
 void kp_coupling_online(struct kp_coupling *);

@@ -37,6 +37,7 @@ struct kp_coupling {
     pthread_t thread;
     bool started;
     struct kp_batch *filling, *historic; /* the coupling's thread only */
+    char client[KP_NAME_MAX];            /* too; "" = none */
 
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t changed;

@@ -25,6 +25,7 @@ enum kp_observed_kind {
     KP_SEEN_HTTP,
     KP_SEEN_FILE,
     KP_SEEN_LOG,
+    KP_SEEN_OUTGOING, /* a connection that this node made itself, other than to a machine; files have the numbers */
     KP_SEEN_KINDS
 };
 
@@ -36,6 +37,9 @@ enum kp_observed_text {
     KP_SEEN_DOMAIN,
     KP_SEEN_URL,
     KP_SEEN_PRINT,   /* SHA-256 or SHA-1 of a certificate, hex, in any case, colons allowed */
+    KP_SEEN_SUBJECT, /* of the certificate, "CN=mill, O=Cogs" */
+    KP_SEEN_ISSUER,
+    KP_SEEN_CLIENT,  /* as which the other side knows who began, where the protocol has such a name */
     KP_SEEN_COUPLED, /* the coupling's name */
     KP_SEEN_BY,      /* the partner's name */
     KP_SEEN_VENDOR,

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/url.h"
 #include "couplings/tcp.h"
+#include "net/caller.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -222,9 +223,10 @@ static void arrived(struct mosquitto *client, void *arg, const struct mosquitto_
 static void said(struct mosquitto *client, void *arg, int level, const char *text)
 {
     struct kp_mqtt_link *link = arg;
-    (void)client;
-    if (level == MOSQ_LOG_ERR && !link->said[0]) /* the first says most */
-        kp_utf8_clean(link->said, sizeof link->said, text, strlen(text));
+    if (level != MOSQ_LOG_ERR || link->said[0])
+        return;
+    kp_utf8_clean(link->said, sizeof link->said, text, strlen(text)); /* the first says most */
+    kp_calls_met(link->calls, mosquitto_ssl_get(client));             /* and may be about a certificate */
 }
 
 /* ---- what an end means ---- */
@@ -448,6 +450,8 @@ static int protect(struct kp_mqtt_link *link)
     int rc = mosquitto_tls_set(link->client, given(s->ca) ? s->ca : NULL,
                                given(s->ca) ? NULL : "/etc/ssl/certs", own ? s->certificate : NULL,
                                own ? s->key : NULL, NULL);
+    const struct kp_caller who = { .hub = kp_coupling_hub(link->c), .coupling = kp_coupling_name(link->c) };
+    link->calls = kp_calls_new(&who);
     return rc ? rc : mosquitto_tls_opts_set(link->client, 1, "tlsv1.2", NULL);
 }
 
@@ -507,6 +511,7 @@ static enum kp_code make_client(struct kp_mqtt_link *link, bool tls, struct kp_e
     pthread_once(&once, start_library);
     if (client_id(link, id, err))
         return err->code;
+    kp_coupling_client(link->c, id);
     link->client = mosquitto_new(id, link->fresh || !link->set->session, link);
     return link->client ? prepare(link, tls, err) : kp_fail(err, KP_ENOMEM, "out of memory");
 }
@@ -538,6 +543,7 @@ enum kp_code kp_mqtt_open(struct kp_mqtt_link *link, struct kp_err *err)
     }
     *err = (struct kp_err){ 0 };
     if (link->connack == 0) {
+        kp_calls_met(link->calls, mosquitto_ssl_get(link->client));
         link->fresh = false;
         link->hangups = 0;
         return KP_OK;
@@ -648,6 +654,8 @@ void kp_mqtt_close(struct kp_mqtt_link *link)
         part(link);
         mosquitto_destroy(link->client);
     }
+    kp_calls_free(link->calls);
+    link->calls = NULL;
     set_wake(link, -1);
     link->client = NULL;
     link->down = link->more = link->unacknowledged = link->no_memory = false;

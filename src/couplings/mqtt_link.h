@@ -114,6 +114,7 @@ struct kp_mqtt_link {
     uint64_t oversized;                     /* messages dropped */
     /* ---- its own ---- */
     struct mosquitto *client;
+    struct kp_calls *calls; /* who is told of certificates */
     int wake;            /* eventfd + 1; 0 = none */
     bool v3;             /* what is tried next, when protocol is auto */
     bool resumed;        /* the broker had a session of ours */

@@ -20,6 +20,7 @@ enum { NEXT = 1000, CONNECT_S = 10, CONNECTIONS_KEPT = 32, PER_HOST = 8, HEADER_
 struct trip {
     struct trip *next, **prev;
     CURL *easy;
+    struct kp_calls *calls;
     struct curl_slist *headers;
     kp_courier_done *done;
     void *arg;
@@ -45,6 +46,7 @@ static void trip_free(struct kp_courier *c, struct trip *t)
         curl_easy_cleanup(t->easy);
     }
     curl_slist_free_all(t->headers);
+    kp_calls_free(t->calls);
     kp_buf_free(&t->text);
     kp_free(t);
 }
@@ -219,6 +221,9 @@ enum kp_code kp_courier_send(struct kp_courier *c, const struct kp_errand *l, kp
     t->most = l->most;
     kp_buf_init(&t->text, l->most);
     t->easy = curl_easy_init();
+    t->calls = kp_calls_new(&l->caller);
+    if (t->easy)
+        kp_calls_watch(t->calls, t->easy);
     if (!t->easy || !furnish(t, l) || curl_multi_add_handle(c->multi, t->easy)) {
         if (t->easy)
             curl_easy_cleanup(t->easy);
@@ -246,6 +251,7 @@ void kp_courier_drop(struct kp_courier *c, const void *arg)
 static void arrive(struct kp_courier *c, struct trip *t, CURLcode code)
 {
     struct kp_answer a = { 0 };
+    kp_calls_ended(t->calls, (int)code);
     if (code == CURLE_OK)
         curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &a.status);
     else if (t->text.failed)

@@ -5,6 +5,7 @@
  * checked, redirects are not followed. */
 #include "core/err.h"
 #include "core/mem.h"
+#include "net/caller.h"
 
 enum { KP_COURIER_WITHIN_S = 20 };
 
@@ -13,6 +14,7 @@ struct kp_errand { /* copied */
     const char *body;          /* JSON; NULL: it is a GET */
     const char *authorization; /* NULL = none */
     const char *ca;            /* who vouches for the other side, PEM; NULL or "": the system's */
+    struct kp_caller caller;
     size_t most;               /* bytes of the answer */
     bool stranger;             /* any certificate will do: what is said proves nothing yet */
     const char *header;        /* of the authorization; NULL = Authorization */

@@ -28,6 +28,7 @@ enum {
 struct kp_fetcher {
     const struct kp_fetcher_options *o;
     CURL *easy;
+    struct kp_calls *calls;
     int64_t last; /* when the last answer came, monotonic; 0: none did */
     struct kp_buf *text;
     const char *type, *body; /* of a POST; NULL: it is a GET */
@@ -97,7 +98,10 @@ struct kp_fetcher *kp_fetcher_new(const struct kp_fetcher_options *o, struct kp_
     if (f) {
         f->o = o;
         f->easy = curl_easy_init();
+        f->calls = kp_calls_new(&o->caller);
     }
+    if (f && f->easy)
+        kp_calls_watch(f->calls, f->easy);
     if (f && f->easy && furnish(f))
         return f;
     kp_fetcher_free(f);
@@ -110,6 +114,7 @@ void kp_fetcher_free(struct kp_fetcher *f)
     if (!f)
         return;
     curl_easy_cleanup(f->easy);
+    kp_calls_free(f->calls);
     kp_free(f);
 }
 
@@ -169,6 +174,7 @@ static enum kp_code perform(struct kp_fetcher *f, struct kp_err *err)
     *f->why = 0;
     CURLcode code = curl_easy_perform(f->easy);
     f->last = kp_mono(&kp_clock_system);
+    kp_calls_ended(f->calls, (int)code);
     if (code == CURLE_OK)
         return KP_OK;
     if (code == CURLE_ABORTED_BY_CALLBACK)

@@ -7,6 +7,7 @@
  * whoever asks. */
 #include "core/err.h"
 #include "core/mem.h"
+#include "net/caller.h"
 
 enum { KP_FETCH_TAG = 200, KP_FETCH_TIME = 64 };
 
@@ -17,6 +18,7 @@ struct kp_fetcher_options {              /* must live as long as the fetcher; NU
     const char *user, *password, *token; /* shown to `home` alone, and the certificate too */
     bool bare_token;                     /* it is shown without the word Bearer, as MISP wants it */
     const char *home;                    /* a URL of the server they are for */
+    struct kp_caller caller;
     int64_t pause;                       /* ns between requests */
     bool (*stopping)(void *);            /* asked now and then; may be NULL */
     void *arg;

@@ -16,6 +16,7 @@ struct kp_http {
     CURLM *multi;
     CURL *easy;
     struct curl_slist *headers;
+    struct kp_calls *calls;
     kp_http_take *take;
     void *arg;
     size_t got, most;
@@ -98,6 +99,9 @@ struct kp_http *kp_http_open(const struct kp_http_options *o, kp_http_take *take
     h->most = o->most;
     h->multi = curl_multi_init();
     h->easy = curl_easy_init();
+    h->calls = kp_calls_new(&o->caller);
+    if (h->easy)
+        kp_calls_watch(h->calls, h->easy);
     if (h->multi && h->easy && furnish(h, o))
         return h;
     kp_fail(err, KP_EIO, "%.120s cannot be asked for", o->url);
@@ -126,6 +130,7 @@ enum kp_code kp_http_turn(struct kp_http *h, int timeout_ms, bool *done, struct 
     for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left));)
         if (m->msg == CURLMSG_DONE) {
             *done = true;
+            kp_calls_ended(h->calls, (int)m->data.result);
             return ended(h, m->data.result, err);
         }
     return KP_OK;
@@ -154,6 +159,7 @@ void kp_http_close(struct kp_http *h)
     curl_easy_cleanup(h->easy);
     curl_multi_cleanup(h->multi);
     curl_slist_free_all(h->headers);
+    kp_calls_free(h->calls);
     kp_free(h);
 }
 

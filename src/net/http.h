@@ -3,8 +3,9 @@
 #define KOPPEL_NET_HTTP_H
 /* HTTP as a client: one request at a time, whose answer comes in pieces, in the thread of whoever asks.
  * Certificates are checked, redirects are not followed. */
-#include "core/mem.h"
 #include "core/err.h"
+#include "core/mem.h"
+#include "net/caller.h"
 
 struct kp_http_options {
     const char *url;
@@ -14,6 +15,7 @@ struct kp_http_options {
     const char *ca_text;         /* the same as text */
     const char *authorization, *accept; /* headers; NULL = none */
     int64_t connect_timeout, timeout; /* ns; timeout of the whole answer, 0 = it may last for ever */
+    struct kp_caller caller;
     size_t most; /* bytes of the answer; 0 = no limit, for what is taken piece by piece */
 };
 /* One piece; an error ends the request. */

@@ -18,6 +18,7 @@ struct sending {
     size_t left;
     char answer[ANSWER], why[CURL_ERROR_SIZE];
     size_t answered;
+    struct kp_calls *calls;
 };
 
 static bool given(const char *text)
@@ -53,7 +54,7 @@ static int progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_of
 }
 
 static CURL *prepare(struct sending *s, const char *url, const char *protocols, const char *ca,
-                     struct kp_err *err)
+                     const struct kp_caller *caller, struct kp_err *err)
 {
     kp_net_begin();
     CURL *e = curl_easy_init();
@@ -71,6 +72,9 @@ static CURL *prepare(struct sending *s, const char *url, const char *protocols, 
                 !curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, progress) &&
                 !curl_easy_setopt(e, CURLOPT_XFERINFODATA, s) &&
                 (!given(ca) || !curl_easy_setopt(e, CURLOPT_CAINFO, ca));
+    s->calls = kp_calls_new(caller);
+    if (e)
+        kp_calls_watch(s->calls, e);
     if (done)
         return e;
     curl_easy_cleanup(e);
@@ -82,6 +86,7 @@ static enum kp_code finish(struct sending *s, CURL *e, struct kp_err *err)
 {
     CURLcode code = curl_easy_perform(e);
     long status = 0;
+    kp_calls_ended(s->calls, (int)code);
     curl_easy_getinfo(e, CURLINFO_RESPONSE_CODE, &status);
     if (code == CURLE_OK)
         return KP_OK;
@@ -109,7 +114,7 @@ enum kp_code kp_post_send(const struct kp_post *p, bool (*stopping)(void *), voi
     struct kp_err own = { 0 };
     struct curl_slist *headers = NULL;
     long status = 0;
-    CURL *e = prepare(&s, p->url, "http,https", p->ca, &own);
+    CURL *e = prepare(&s, p->url, "http,https", p->ca, &p->caller, &own);
     bool done = e && !curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long)strlen(p->body)) &&
                 !curl_easy_setopt(e, CURLOPT_POSTFIELDS, p->body) && add(&headers, "Expect:");
     for (size_t i = 0; done && p->headers && p->headers[i]; i++)
@@ -126,6 +131,7 @@ enum kp_code kp_post_send(const struct kp_post *p, bool (*stopping)(void *), voi
                     "the server answers with status %ld: %.120s", status, s.answer);
     }
     curl_easy_cleanup(e);
+    kp_calls_free(s.calls);
     curl_slist_free_all(headers);
     return own.code ? kp_fail(err, own.code, "%s", own.text) : KP_OK;
 }
@@ -138,7 +144,7 @@ enum kp_code kp_mail_send(const struct kp_mail *m, bool (*stopping)(void *), voi
     };
     struct kp_err own = { 0 };
     struct curl_slist *to = NULL;
-    CURL *e = prepare(&s, m->url, "smtp,smtps", m->ca, &own);
+    CURL *e = prepare(&s, m->url, "smtp,smtps", m->ca, &m->caller, &own);
     bool done =
         e && add(&to, m->to) && !curl_easy_setopt(e, CURLOPT_MAIL_FROM, m->from) &&
         !curl_easy_setopt(e, CURLOPT_MAIL_RCPT, to) &&
@@ -153,6 +159,7 @@ enum kp_code kp_mail_send(const struct kp_mail *m, bool (*stopping)(void *), voi
     if (done)
         finish(&s, e, &own);
     curl_easy_cleanup(e);
+    kp_calls_free(s.calls);
     curl_slist_free_all(to);
     return own.code ? kp_fail(err, own.code, "%s", own.text) : KP_OK;
 }

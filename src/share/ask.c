@@ -20,11 +20,20 @@ enum kp_code share_find_partner(struct kp_share *s, const char *name, struct kp_
     return err->code;
 }
 
+struct kp_caller share_caller(struct kp_share *s, const char *partner)
+{
+    return (struct kp_caller){ .hub = s->hub, .partner = partner, .what = "partner", .name = partner };
+}
+
 static json_t *ask(struct kp_share *s, const struct share_partner *p, const char *url,
                    const char *body, const char *type, struct kp_arena *arena, const char **next,
                    struct kp_err *err)
 {
-    struct kp_errand l = { .url = url, .body = body, .ca = p->ca, .most = KP_DSP_BYTES };
+    struct kp_errand l = { .url = url,
+                           .body = body,
+                           .ca = p->ca,
+                           .caller = share_caller(s, p->name),
+                           .most = KP_DSP_BYTES };
     struct kp_answer a;
     if (share_show(s, p, arena, &l.authorization, err))
         return NULL;

@@ -47,10 +47,14 @@ bool share_card_print(const json_t *card, char out[KP_PRINT_TEXT])
 }
 
 /* ---- fetching it ---- */
-static enum kp_code fetch(const char *url, const char *ca, bool stranger, struct kp_arena *arena,
+static enum kp_code fetch(struct kp_share *s, const char *url, const char *ca, bool stranger, struct kp_arena *arena,
                           json_t **card, struct kp_err *err)
 {
-    struct kp_errand e = { .url = url, .ca = ca, .most = CARD_BYTES, .stranger = stranger };
+    struct kp_errand e = { .url = url,
+                           .ca = ca,
+                           .caller = share_caller(s, NULL),
+                           .most = CARD_BYTES,
+                           .stranger = stranger };
     struct kp_answer a;
     *card = NULL;
     if (!kp_courier_ask(&e, arena, &a, err))
@@ -105,13 +109,13 @@ static enum kp_code check_card(const json_t *card, const char *url, struct kp_er
 
 /* What a stranger says first only tells which CA to ask for. The card that counts comes over a
  * connection of which that CA has signed the certificate. */
-static json_t *meet(const char *url, struct kp_err *err)
+static json_t *meet(struct kp_share *s, const char *url, struct kp_err *err)
 {
     struct kp_arena arena = { 0 };
     json_t *said = NULL, *card = NULL;
     const char *at = card_url(url, &arena, err);
-    if (at && !fetch(at, NULL, true, &arena, &said, err) && !check_card(said, url, err)) {
-        if (fetch(at, text_of(said, "ca"), false, &arena, &card, err) && err->code == KP_EREFUSED)
+    if (at && !fetch(s, at, NULL, true, &arena, &said, err) && !check_card(said, url, err)) {
+        if (fetch(s, at, text_of(said, "ca"), false, &arena, &card, err) && err->code == KP_EREFUSED)
             kp_context(err, "the certificate shown there is not signed by the CA of the card, so "
                             "somebody may stand in between");
         else if (card && (!json_equal(card, said) || check_card(card, url, err)))
@@ -131,7 +135,7 @@ enum kp_code kp_share_meet(struct kp_share *s, const char *url, struct kp_json *
                            struct kp_err *err)
 {
     char all[KP_PRINT_TEXT], key[KP_PRINT_TEXT], ca[KP_PRINT_TEXT];
-    json_t *card = meet(url, err);
+    json_t *card = meet(s, url, err);
     (void)s;
     if (card && share_card_print(card, all) && prints(card, key, ca)) {
         kp_json_begin(j, '{');
@@ -159,7 +163,7 @@ json_t *share_introduced(struct kp_share *s, const json_t *o, struct kp_err *err
         confirmed = NULL; /* it is not the card that is trusted */
     if (!confirmed || json_object_get(o, "key"))
         card = json_deep_copy(o);
-    else if ((card = meet(url, err)) && json_object_set(card, "name", json_object_get(o, "name")))
+    else if ((card = meet(s, url, err)) && json_object_set(card, "name", json_object_get(o, "name")))
         kp_fail(err, KP_ENOMEM, "out of memory");
     if (!card && !err->code)
         kp_fail(err, KP_ENOMEM, "out of memory");

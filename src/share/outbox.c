@@ -431,6 +431,7 @@ static bool send_flight(struct flight *f, struct kp_err *err)
         l.url = kp_buf_text(&url);
         l.body = f->asking ? NULL : kp_buf_text(&body);
         l.ca = partner.ca;
+        l.caller = share_caller(s, partner.name);
         if (url.failed || body.failed)
             kp_fail(err, KP_ENOMEM, "out of memory");
         else if (!err->code)

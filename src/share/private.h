@@ -5,6 +5,7 @@
 #include "gate/gate.h"
 #include "share/data.h"
 #include "share/share.h"
+#include "net/caller.h"
 #include "net/jose.h"
 #include "store/digest.h"
 #include "store/secret.h"
@@ -63,6 +64,8 @@ struct share_partner { /* in an arena */
 enum kp_code share_partner(struct kp_db *, const char *name, struct kp_arena *,
                            struct share_partner *, struct kp_err *);
 /* What we show him in an Authorization header. */
+/* For whom a connection to him is made; NULL: somebody who is to become one. */
+struct kp_caller share_caller(struct kp_share *, const char *partner);
 enum kp_code share_show(struct kp_share *, const struct share_partner *, struct kp_arena *,
                         const char **authorization, struct kp_err *);
 /* Whether two addresses are on one server. */

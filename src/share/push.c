@@ -164,6 +164,7 @@ static void send_body(struct kp_pusher *w, struct push *p)
                            .type = "application/x-ndjson",
                            .ca = p->target.his ? p->ca : NULL,
                            .outside = !p->target.his,
+                           .caller = share_caller(w->share, p->exit.partner),
                            .most = ANSWER_MAX };
     if (!p->exit.id && share_exit_put(w->share, &p->exit, &err)) {
         p->due = kp_utc(w->share->clock) + FIRST_WAIT;

@@ -375,7 +375,11 @@ enum kp_code kp_share_renew(struct kp_share *s, struct kp_share_source *o, struc
 {
     struct share_partner his;
     struct kp_answer a;
-    struct kp_errand l = { .url = o->renew, .body = "{}", .ca = o->ca, .most = ANSWER_MAX };
+    struct kp_errand l = { .url = o->renew,
+                           .body = "{}",
+                           .ca = o->ca,
+                           .caller = share_caller(s, o->partner),
+                           .most = ANSWER_MAX };
     if (!o->renew || !o->authorization)
         return kp_fail(err, KP_EREFUSED, "the token has ended, and partner %.60s renews none",
                        o->partner);

@@ -184,7 +184,8 @@ static bool take_zeek(struct kp_event *e)
     } else if (strcmp(path, "x509") == 0 || text(o, "certificate.subject")) {
         e->o.kind = KP_SEEN_CERTIFICATE;
         e->o.text[KP_SEEN_PRINT] = text(o, "fingerprint");
-        e->o.text[KP_SEEN_DETAIL] = text(o, "certificate.subject");
+        e->o.text[KP_SEEN_SUBJECT] = text(o, "certificate.subject");
+        e->o.text[KP_SEEN_ISSUER] = text(o, "certificate.issuer");
     } else if (strcmp(path, "http") == 0 || text(o, "uri")) {
         take_http(e, o, "host", "uri");
     } else if (strcmp(path, "files") == 0 || text(o, "md5") || text(o, "sha1") || text(o, "sha256")) {

@@ -3,9 +3,6 @@
 #include "net/json_members.h"
 #include "net/json_memory.h"
 #include "shield/feed_keep.h"
-#include "shield/feed_kinds.h"
-#include "shield/feed_misp.h"
-#include "shield/feed_taxii.h"
 #include "shield/keep.h"
 #include "store/secret.h"
 
@@ -17,131 +14,9 @@
 enum { SETTINGS_TEXT = 256 << 10, SECRETS_TEXT = 64 << 10, URL_TEXT = 2000 };
 static const int64_t every_least = 60 * KP_SECOND, every_most = INT64_C(90) * 86400 * KP_SECOND;
 
-const struct kp_feed_kind *const kp_feed_kinds[] = {
-    &kp_feed_taxii, &kp_feed_misp, &kp_feed_misp_server, &kp_feed_csaf, &kp_feed_epss,
-    &kp_feed_kev,   NULL,
-};
-
-const struct kp_feed_kind *feed_kind_find(const char *name)
-{
-    for (size_t i = 0; kp_feed_kinds[i]; i++)
-        if (strcmp(kp_feed_kinds[i]->name, name) == 0)
-            return kp_feed_kinds[i];
-    return NULL;
-}
-
-/* ---- rows ---- */
-void feed_row_free(struct feed_row *f)
-{
-    json_decref(f->settings);
-    json_decref(f->state);
-    f->settings = f->state = NULL;
-}
-
-enum kp_code feed_row_read(struct kp_stmt *s, struct kp_arena *arena, struct feed_row *f,
-                           struct kp_err *err)
-{
-    *f = (struct feed_row){ kp_column_int(s, 0),
-                            kp_column_int(s, 1),
-                            kp_column_int(s, 2),
-                            kp_column_int(s, 3),
-                            kp_column_int(s, 4),
-                            kp_column_int(s, 5),
-                            kp_column_int(s, 6),
-                            kp_column_int(s, 7),
-                            .name = kp_column_copy(s, 8, arena),
-                            .kind = kp_column_copy(s, 9, arena),
-                            .url = kp_column_copy(s, 10, arena),
-                            .fault = kp_column_copy(s, 11, arena),
-                            .note = kp_column_copy(s, 12, arena) };
-    const char *settings = kp_column_text(s, 13), *state = kp_column_text(s, 14);
-    f->settings = kp_json_read(settings ? settings : "{}", "settings of a feed", err);
-    f->state = err->code ? NULL : kp_json_read(state ? state : "{}", "state of a feed", err);
-    if (!err->code && (!f->name || !f->kind || !f->url))
-        kp_fail(err, KP_ENOMEM, "out of memory");
-    if (err->code)
-        feed_row_free(f);
-    return err->code;
-}
-
-static enum kp_code find(struct kp_db *db, const char *name, struct kp_arena *arena,
-                         struct feed_row *f, struct kp_err *err)
-{
-    *f = (struct feed_row){ 0 };
-    struct kp_stmt *s = kp_db_prepare(db, "select " FEED_COLUMNS " from feed where name = ?", err);
-    if (!s)
-        return err->code;
-    kp_bind_text(s, 1, name);
-    if (kp_step(s, err))
-        feed_row_read(s, arena, f, err);
-    else if (!err->code)
-        kp_fail(err, KP_ENOTFOUND, "there is no feed named '%.60s'", name);
-    kp_reset(s);
-    return err->code;
-}
-
-enum kp_code feed_find(struct kp_shield *s, const char *name, struct kp_arena *arena,
-                       struct feed_row *f, struct kp_err *err)
-{
-    *f = (struct feed_row){ 0 };
-    struct kp_db *db = kp_store_reader(s->store, err);
-    if (db)
-        find(db, name, arena, f, err);
-    kp_store_reader_done(s->store, db);
-    return err->code;
-}
-
-/* ---- passwords and keys ---- */
+/* ---- what a person says ---- */
 static const char *const secret_keys[] = { "password", "token", "key", NULL };
 
-static void secret_name(int64_t id, char out[40])
-{
-    snprintf(out, 40, "feed/%lld", (long long)id);
-}
-
-json_t *feed_secrets(struct kp_store *store, int64_t id, struct kp_err *err)
-{
-    struct kp_arena arena = { 0 };
-    struct kp_err none = { 0 };
-    char name[40];
-    void *data;
-    size_t len;
-    json_t *o = NULL;
-    secret_name(id, name);
-    if (!kp_secret_get(store, name, &arena, &data, &len, &none)) {
-        o = kp_json_object(data, len, "secret of a feed", KP_JSON_DEPTH, err);
-        explicit_bzero(data, len);
-    } else if (none.code == KP_ENOTFOUND) {
-        if (!(o = json_object()))
-            kp_fail(err, KP_ENOMEM, "out of memory");
-    } else {
-        kp_fail(err, none.code, "%s", none.text);
-    }
-    kp_arena_free(&arena);
-    return o;
-}
-
-const char *kp_feed_text(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_string(v) && json_string_length(v) ? json_string_value(v) : NULL;
-}
-
-void kp_feed_fetcher(const struct kp_feed_visit *v, struct kp_fetcher_options *o)
-{
-    *o = (struct kp_fetcher_options){ .proxy = kp_feed_text(v->settings, "proxy"),
-                                      .ca = kp_feed_text(v->settings, "ca"),
-                                      .certificate = kp_feed_text(v->settings, "certificate"),
-                                      .user = kp_feed_text(v->settings, "user"),
-                                      .key = kp_feed_text(v->secrets, "key"),
-                                      .password = kp_feed_text(v->secrets, "password"),
-                                      .token = kp_feed_text(v->secrets, "token"),
-                                      .home = v->url,
-                                      .stopping = v->stopping,
-                                      .arg = v->arg };
-}
-
-/* ---- what a person says ---- */
 struct said {
     struct kp_shield *shield;
     struct feed_row f;
@@ -262,8 +137,8 @@ static enum kp_code begin(struct said *s, struct kp_err *err)
 /* ---- writing ---- */
 static enum kp_code write_secrets(struct kp_db *db, struct said *s, struct kp_err *err)
 {
-    char name[40];
-    secret_name(s->f.id, name);
+    char name[FEED_SECRET_NAME];
+    feed_secret_name(s->f.id, name);
     bool any = json_object_size(s->secrets);
     if (!s->secrets_changed)
         return KP_OK;
@@ -480,8 +355,8 @@ enum kp_code kp_feed_change(struct kp_shield *shield, const char *name, const js
 static enum kp_code erase(struct kp_db *db, void *arg, struct kp_err *err)
 {
     struct said *s = arg;
-    char name[40];
-    secret_name(s->f.id, name);
+    char name[FEED_SECRET_NAME];
+    feed_secret_name(s->f.id, name);
     struct kp_stmt *del = kp_db_prepare(db, "delete from feed where id = ?", err);
     if (!del)
         return err->code;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KOPPEL_SHIELD_FEED_KEEP_H
 #define KOPPEL_SHIELD_FEED_KEEP_H
-/* For feed.c (the list), feed_show.c and feed_pull.c (who is due, and what comes of it). */
+/* For feed_row.c (as they are stored), feed.c (as people change them), feed_show.c and feed_pull.c (who
+ * is due, and what comes of it). */
 #include "shield/feed.h"
 
 struct feed_row {
@@ -18,6 +19,9 @@ enum kp_code feed_row_read(struct kp_stmt *, struct kp_arena *, struct feed_row 
 /* The row of that name, in the arena; feed_row_free it, whatever comes. */
 enum kp_code feed_find(struct kp_shield *, const char *name, struct kp_arena *, struct feed_row *,
                        struct kp_err *);
+/* Under which name its passwords and keys are kept. */
+enum { FEED_SECRET_NAME = 40 };
+void feed_secret_name(int64_t id, char out[FEED_SECRET_NAME]);
 /* Its passwords and keys, an object. NULL: err says why. */
 json_t *feed_secrets(struct kp_store *, int64_t id, struct kp_err *);
 const struct kp_feed_kind *feed_kind_find(const char *name);

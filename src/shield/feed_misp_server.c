@@ -344,7 +344,7 @@ static bool sighting_refused(const json_t *answer, char *why, size_t size)
 static enum kp_code send_sightings(struct pull *p, bool allowed, struct kp_err *err)
 {
     char url[URL_MAX + 20];
-    const struct sighting_way way = { media_type, url, put_sighting, sighting_refused };
+    const struct sighting_way way = { media_type, url, put_sighting, sighting_refused, false };
     snprintf(url, sizeof url, "%ssightings/add/", p->base);
     if (!kp_feed_text(p->v->settings, "share"))
         return KP_OK;

@@ -349,13 +349,30 @@ static enum kp_code put_sighting(const json_t *objects, struct kp_buf *url, stru
     return err->code;
 }
 
-/* Why one of the objects was refused (TAXII 2.1, 4.3.1). */
+/* The sighting's own line in such a list; NULL: there is none. */
+static const json_t *line_of_sighting(const json_t *list)
+{
+    const json_t *line;
+    size_t i;
+    json_array_foreach(list, i, line)
+    {
+        const char *id = kp_feed_text(line, "id");
+        if (id && strncmp(id, "sighting--", 10) == 0)
+            return line;
+    }
+    return NULL;
+}
+
+/* Why the sighting was refused (TAXII 2.1, 4.3.1). Who it is by and which address it is about may be
+ * there from one before; some servers call that a failure. Both lists may be missing. */
 static bool sighting_refused(const json_t *status, char *why, size_t size)
 {
-    const json_t *failures = json_object_get(status, "failures");
-    if (!json_integer_value(json_object_get(status, "failure_count")))
+    const json_t *failures = json_object_get(status, "failures"), *line = line_of_sighting(failures);
+    json_int_t failed = json_integer_value(json_object_get(status, "failure_count"));
+    bool all_told = (json_int_t)json_array_size(failures) == failed;
+    if (!failed || (!line && (all_told || line_of_sighting(json_object_get(status, "successes")))))
         return false;
-    const char *said = json_string_value(json_object_get(json_array_get(failures, 0), "message"));
+    const char *said = kp_feed_text(line, "message");
     snprintf(why, size, "the other side refused it: %.150s", said ? said : "it does not say why");
     kp_utf8_trim(why);
     return true;
@@ -368,7 +385,7 @@ static enum kp_code do_collection(struct pull *p, const char *url, const json_t 
     const char *wanted = kp_feed_text(p->v->settings, "collections");
     struct reading r = { .p = p, .url = url, .limit = limit_of(p) };
     if (may(c, "can_write") && is_named(kp_feed_text(p->v->settings, "post"), c)) {
-        const struct sighting_way way = { media_type, url, put_sighting, sighting_refused };
+        const struct sighting_way way = { media_type, url, put_sighting, sighting_refused, may(c, "can_read") };
         p->collections_met = true;
         if (sightings_send(p->v, p->fetcher, &way, err))
             return err->code;

@@ -8,6 +8,8 @@
 
 #include "core/ban.h"
 
+enum { REFERENCES_MAX = 100 };
+
 static void put_members(struct kp_json *j, const char *holes)
 {
     json_t *o = kp_json_load(holes, strlen(holes), 0, NULL);
@@ -105,13 +107,46 @@ static enum kp_code put_answers(struct showing *w, const char *id, struct kp_jso
     return err->code;
 }
 
+/* A link that a person may follow: what is not of the web names no place in it. */
+static bool is_web(const char *url)
+{
+    bool web = url && (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0);
+    for (const char *p = url; web && *p; p++)
+        web = (unsigned char)*p > ' ' && *p != 0x7f;
+    return web;
+}
+
+/* What the document points to (CSAF 2.0, 3.2.1.10), as it stands there. */
+static void put_references(struct kp_json *j, const char *text)
+{
+    json_t *list = kp_json_load(text, strlen(text), 0, NULL), *one;
+    size_t i;
+    kp_json_key(j, "references");
+    kp_json_begin(j, '[');
+    json_array_foreach(list, i, one)
+    {
+        const char *url = json_string_value(json_object_get(one, "url")),
+                   *category = json_string_value(json_object_get(one, "category"));
+        if (i == REFERENCES_MAX)
+            break;
+        kp_json_begin(j, '{');
+        kp_json_put_text(j, "category", category ? category : "external"); /* as the standard has it */
+        kp_json_put_text(j, "summary", json_string_value(json_object_get(one, "summary")));
+        kp_json_put_text(j, "url", is_web(url) ? url : NULL);
+        kp_json_end(j, '}');
+    }
+    kp_json_end(j, ']');
+    json_decref(list);
+}
+
 static enum kp_code put_advisory(struct showing *w, struct kp_json *j, struct kp_err *err)
 {
     static const char *const keys[] = { "id",      "publisher", "title", "version",
                                         "changed", "url",       "tlp" };
     struct kp_stmt *s = kp_db_prepare(
         w->db,
-        "select id, publisher, title, version, changed, url, tlp from advisory a"
+        "select id, publisher, title, version, changed, url, tlp,"
+        " coalesce(json_extract(extract, '$.document.references'), '[]') from advisory a"
         " where id = ?1" UNMARKED("?2"),
         err);
     if (!s)
@@ -124,6 +159,7 @@ static enum kp_code put_advisory(struct showing *w, struct kp_json *j, struct kp
     kp_json_begin(j, '{');
     for (int i = 0; i < 7; i++)
         kp_json_put_text(j, keys[i], kp_column_text(s, i));
+    put_references(j, kp_column_text(s, 7) ? kp_column_text(s, 7) : "[]");
     kp_reset(s);
     put_lines(w, 0, w->n, j);
     put_answers(w, w->q.advisory, j, err);

@@ -59,6 +59,7 @@ static void describe(struct hit *h, const struct kp_seen *s)
     h->fields = fields_of(s);
     h->kind = s->o.kind;
     h->asset = s->o.asset;
+    h->coupled = kp_seen_text(s, KP_SEEN_COUPLED);
 }
 
 void hit_note(struct observing *o, int64_t indicator, const struct kp_seen *s)
@@ -215,12 +216,14 @@ static enum kp_code put_alarm(struct kp_db *db, void *arg, struct kp_err *err)
 }
 
 /* ---- alarms ---- */
-static const char *advice(uint8_t kind)
+static const char *advice(const struct hit *h)
 {
-    switch ((enum kp_observed_kind)kind) {
+    switch ((enum kp_observed_kind)h->kind) {
     case KP_SEEN_COUPLING:
     case KP_SEEN_CERTIFICATE:
-        return "Switch the coupling off and look at its machine";
+    case KP_SEEN_OUTGOING:
+        return h->coupled ? "Switch the coupling off and look at its machine"
+                          : "See who set that this node goes there, and take it out when in doubt";
     case KP_SEEN_DEVICE:
     case KP_SEEN_FIRMWARE:
         return "Take it off the network until it was looked at";
@@ -238,13 +241,21 @@ static const char *advice(uint8_t kind)
     }
 }
 
+static bool is_there(struct kp_model *m, kp_asset asset)
+{
+    kp_model_lock(m);
+    bool there = asset && kp_model_asset(m, asset);
+    kp_model_unlock(m);
+    return there;
+}
+
 /* The asset at which a coupling's things are. */
 static kp_asset asset_of(struct observing *o, const struct hit *h)
 {
     char at[KP_PATH_MAX] = "";
     struct kp_err err = { 0 };
-    if (h->asset || h->kind > KP_SEEN_CERTIFICATE || h->kind < KP_SEEN_COUPLING)
-        return h->asset;
+    if (h->asset || !h->coupled)
+        return is_there(o->shield->model, h->asset) ? h->asset : 0;
     struct kp_db *db = kp_store_reader(o->shield->store, &err);
     struct kp_stmt *s = db ? kp_db_prepare(db, "select at from coupling where name = ?", &err) : NULL;
     if (s) {
@@ -266,7 +277,7 @@ static void raise_alarm(struct observing *o, struct writing *w, struct kp_err *e
     const struct hit *h = w->hit;
     bool red = w->tlp >= KP_TLP_RED; /* then a message about it says only that there is something */
     snprintf(raw, sizeof raw, "%.100s%s: indicator '%.50s' of %.40s. %s", h->what ? h->what : h->thing,
-             w->many ? " (and others)" : "", w->name, w->source, advice(h->kind));
+             w->many ? " (and others)" : "", w->name, w->source, advice(h));
     kp_utf8_clean(text, sizeof text, raw, strlen(raw));
     snprintf(key, sizeof key, "indicator %lld", (long long)w->row);
     struct shield_alarm a = { .asset = w->many ? 0 : asset_of(o, h),
@@ -283,7 +294,8 @@ static void write_one(struct observing *o, const struct hit *h)
 {
     struct writing w = { .o = o, .hit = h };
     struct kp_err err = { 0 };
-    if (!kp_store_do(o->shield->store, put_hit, &w, &err) && w.row && !w.ignored && !w.alarm)
+    if (!kp_store_do(o->shield->store, put_hit, &w, &err) && w.row && !w.ignored &&
+        !shield_alarm_stands(o->shield, w.alarm))
         raise_alarm(o, &w, &err);
     if (err.code)
         kp_error("shield", "an indicator was met, and that cannot be written", "thing=%s why=%s",

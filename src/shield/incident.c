@@ -11,7 +11,7 @@
 
 #include "core/ban.h"
 
-enum { NOTE_MAX = 4000, REFERENCE_MAX = 200 };
+enum { NOTE_MAX = 4000 };
 
 /* ---- what a person says ---- */
 enum field_kind { FIELD_WORDS, FIELD_WORD, FIELD_TIME };
@@ -50,18 +50,14 @@ struct said { /* of one field */
     int64_t at;
 };
 struct saying {
-    struct kp_shield *shield;
-    enum kp_recipient to;
-    const char *who;
-    int64_t id, now;
+    struct incident_saying by;
     struct said said[FIELDS];
     const json_t *devices, *alarms; /* lists of numbers; NULL: not said */
     const char *title;              /* of a new one, taken from an alarm */
 };
 
-/* Lines of text; tabs and ends of lines are the only controls. */
-static enum kp_code read_words(const json_t *v, const char *key, size_t most, const char **out,
-                               struct kp_err *err)
+enum kp_code incident_read_words(const json_t *v, const char *key, size_t most, const char **out,
+                                 struct kp_err *err)
 {
     *out = json_string_value(v);
     if (json_is_null(v) || (*out && !**out))
@@ -76,9 +72,8 @@ static enum kp_code read_words(const json_t *v, const char *key, size_t most, co
     return KP_OK;
 }
 
-/* Nothing of an incident lies in the future. */
-static enum kp_code read_time(const json_t *v, const char *key, int64_t now, int64_t *at,
-                              struct kp_err *err)
+enum kp_code incident_read_time(const json_t *v, const char *key, int64_t now, int64_t *at,
+                                struct kp_err *err)
 {
     const char *text = json_string_value(v);
     *at = KP_NO_TIME;
@@ -99,13 +94,13 @@ static enum kp_code read_field(const json_t *body, const struct field *f, struct
         return KP_OK;
     said->given = true;
     if (f->kind == FIELD_TIME) {
-        if (read_time(v, f->key, s->now, &said->at, err))
+        if (incident_read_time(v, f->key, s->by.now, &said->at, err))
             return err->code;
     } else if (f->kind == FIELD_WORD) {
         if (kp_member_choice(body, "body", f->key, f->words, &word, err))
             return err->code;
         said->text = json_is_null(v) ? NULL : f->words[word];
-    } else if (read_words(v, f->key, f == fields ? INCIDENT_TITLE_MAX : INCIDENT_TEXT_MAX,
+    } else if (incident_read_words(v, f->key, f == fields ? INCIDENT_TITLE_MAX : INCIDENT_TEXT_MAX,
                           &said->text, err)) {
         return err->code;
     }
@@ -150,8 +145,8 @@ static enum kp_code read_body(const json_t *body, struct saying *s, struct kp_er
 }
 
 /* ---- the log ---- */
-static enum kp_code write_note(struct kp_db *db, const struct saying *s, int64_t at, const char *kind,
-                               const char *text, struct kp_err *err)
+enum kp_code incident_log(struct kp_db *db, const struct incident_saying *s, int64_t at,
+                          const char *kind, const char *text, struct kp_err *err)
 {
     struct kp_stmt *st = kp_db_prepare(
         db,
@@ -173,131 +168,6 @@ static enum kp_code write_note(struct kp_db *db, const struct saying *s, int64_t
     return err->code;
 }
 
-/* ---- what it touches ---- */
-static enum kp_code write_thing(struct kp_db *db, int64_t id, const char *kind, int64_t thing,
-                                int64_t asset, struct kp_json *about, struct kp_err *err)
-{
-    struct kp_stmt *s = kp_db_prepare(
-        db, "insert or ignore into incident_thing(incident, kind, thing, asset, about)"
-            " select ?1, ?2, ?3, ?4, ?5 where (select count(*) from incident_thing where incident = ?1) < ?6",
-        err);
-    if (!s)
-        return err->code;
-    kp_bind_int(s, 1, id);
-    kp_bind_text(s, 2, kind);
-    kp_bind_int(s, 3, thing);
-    kp_bind_int(s, 4, asset);
-    kp_bind_text(s, 5, kp_buf_text(about->out));
-    kp_bind_int(s, 6, 2 * KP_INCIDENT_THINGS);
-    return about->out->failed ? kp_fail(err, KP_ENOMEM, "out of memory") : kp_run(s, err);
-}
-
-static enum kp_code write_device(struct kp_db *db, struct saying *s, int64_t id, struct kp_err *err)
-{
-    static const enum device_field told[] = { FIELD_MANUFACTURER, FIELD_PRODUCT, FIELD_FIRMWARE,
-                                              FIELD_SERIAL };
-    struct kp_arena arena = { 0 };
-    struct device_row *row;
-    struct kp_buf text;
-    size_t n;
-    kp_buf_init(&text, 8192);
-    struct kp_json j = kp_json(&text);
-    if (!device_rows(db, id, &arena, &row, &n, err)) {
-        kp_model_lock(s->shield->model);
-        bool may = device_may_go(s->shield->model, s->to, row);
-        kp_asset asset = device_place(s->shield->model, row);
-        kp_model_unlock(s->shield->model);
-        kp_json_begin(&j, '{');
-        kp_json_put_text(&j, "name", row->name);
-        for (int i = 0; i < 4; i++)
-            kp_json_put_text(&j, device_field_keys[told[i]], row->field[told[i]]);
-        kp_json_end(&j, '}');
-        if (may)
-            write_thing(db, s->id, "device", id, asset, &j, err);
-        else
-            kp_fail(err, KP_ENOTFOUND, "there is no device %lld", (long long)id);
-    }
-    kp_buf_free(&text);
-    kp_arena_free(&arena);
-    return err->code;
-}
-
-/* The device at the asset of an alarm is touched, too. */
-static enum kp_code write_device_of(struct kp_db *db, struct saying *s, kp_asset asset,
-                                    const char *path, struct kp_err *err)
-{
-    int64_t device = 0;
-    struct kp_stmt *st = kp_db_prepare(db, "select id from device where asset = ?1 or name = ?2 order by asset is null", err);
-    if (!st)
-        return err->code;
-    kp_bind_int(st, 1, asset);
-    kp_bind_text(st, 2, path);
-    if (asset && kp_step(st, err))
-        device = kp_column_int(st, 0);
-    kp_reset(st);
-    return device && !err->code ? write_device(db, s, device, err) : err->code;
-}
-
-static enum kp_code write_alarm(struct kp_db *db, struct saying *s, int64_t id, struct kp_err *err)
-{
-    struct kp_alarm a;
-    struct kp_buf text;
-    char path[KP_PATH_MAX] = "";
-    if (kp_alarms_get(db, id, &a, err))
-        return err->code;
-    kp_model_lock(s->shield->model);
-    bool may = kp_alarm_may_go(s->shield->model, s->to, &a);
-    if (a.asset && kp_model_asset(s->shield->model, a.asset))
-        kp_model_asset_path(s->shield->model, a.asset, path, sizeof path);
-    kp_model_unlock(s->shield->model);
-    if (!may)
-        return kp_fail(err, KP_ENOTFOUND, "there is no alarm %lld", (long long)id);
-    kp_buf_init(&text, 8192);
-    struct kp_json j = kp_json(&text);
-    kp_json_begin(&j, '{');
-    kp_json_put_text(&j, "text", a.text);
-    kp_json_put_text(&j, "asset", path);
-    kp_json_put_text(&j, "priority", kp_alarm_priorities[a.priority]);
-    kp_json_put_int(&j, "since", a.since);
-    kp_json_end(&j, '}');
-    if (!write_thing(db, s->id, "alarm", id, a.asset, &j, err))
-        write_device_of(db, s, a.asset, path, err);
-    kp_buf_free(&text);
-    return err->code;
-}
-
-static enum kp_code forget(struct kp_db *db, int64_t id, const char *kind, struct kp_err *err)
-{
-    struct kp_stmt *s = kp_db_prepare(
-        db, "delete from incident_thing where incident = ? and kind = ?", err);
-    if (!s)
-        return err->code;
-    kp_bind_int(s, 1, id);
-    kp_bind_text(s, 2, kind);
-    return kp_run(s, err);
-}
-
-static enum kp_code write_things(struct kp_db *db, struct saying *s, struct kp_err *err)
-{
-    const json_t *one;
-    size_t i;
-    if (s->devices && forget(db, s->id, "device", err))
-        return err->code;
-    json_array_foreach((json_t *)(uintptr_t)s->devices, i, one)
-    {
-        if (write_device(db, s, json_integer_value(one), err))
-            return err->code;
-    }
-    if (s->alarms && forget(db, s->id, "alarm", err))
-        return err->code;
-    json_array_foreach((json_t *)(uintptr_t)s->alarms, i, one)
-    {
-        if (write_alarm(db, s, json_integer_value(one), err))
-            return err->code;
-    }
-    return KP_OK;
-}
-
 /* ---- making ---- */
 /* What is not said is taken from the alarms. One of something secret is told by its number only. */
 static enum kp_code take_from_alarms(struct kp_db *db, struct saying *s, struct kp_arena *arena,
@@ -313,9 +183,9 @@ static enum kp_code take_from_alarms(struct kp_db *db, struct saying *s, struct 
         if (*began == KP_NO_TIME || a.since < *began)
             *began = a.since;
         *severity = a.priority > *severity ? a.priority : *severity;
-        kp_model_lock(s->shield->model);
-        bool may = kp_alarm_may_go(s->shield->model, KP_TO_COMPANY, &a);
-        kp_model_unlock(s->shield->model);
+        kp_model_lock(s->by.shield->model);
+        bool may = kp_alarm_may_go(s->by.shield->model, KP_TO_COMPANY, &a);
+        kp_model_unlock(s->by.shield->model);
         char text[64];
         snprintf(text, sizeof text, "alarm %lld", (long long)a.id);
         if (!s->title && !(s->title = kp_arena_strdup(arena, may ? a.text : text)))
@@ -337,14 +207,14 @@ static enum kp_code insert(struct kp_db *db, struct saying *s, int64_t began, in
         return err->code;
     kp_bind_text(st, 1, s->said[0].text ? s->said[0].text : s->title);
     kp_bind_text(st, 2, incident_severities[severity]);
-    kp_bind_int(st, 3, s->now);
+    kp_bind_int(st, 3, s->by.now);
     if (began != KP_NO_TIME)
-        kp_bind_int(st, 4, began < s->now ? began : s->now);
-    kp_bind_text(st, 5, s->who);
+        kp_bind_int(st, 4, began < s->by.now ? began : s->by.now);
+    kp_bind_text(st, 5, s->by.who);
     kp_bind_int(st, 6, KP_INCIDENTS_MAX);
     if (kp_run(st, err))
         return err->code;
-    s->id = kp_db_last_id(db);
+    s->by.id = kp_db_last_id(db);
     return kp_db_changes(db) ? KP_OK
                              : kp_fail(err, KP_EFULL, "there are %d incidents", KP_INCIDENTS_MAX);
 }
@@ -358,7 +228,7 @@ static enum kp_code set_field(struct kp_db *db, const struct saying *s, size_t i
         kp_bind_text(st, 1, s->said[i].text);
     else if (s->said[i].at != KP_NO_TIME)
         kp_bind_int(st, 1, s->said[i].at);
-    kp_bind_int(st, 2, s->id);
+    kp_bind_int(st, 2, s->by.id);
     return kp_run(st, err);
 }
 
@@ -376,10 +246,10 @@ static enum kp_code make(struct kp_db *db, void *arg, struct kp_err *err)
     for (size_t i = 1; i < FIELDS && !err->code; i++)
         if (s->said[i].given)
             set_field(db, s, i, err);
-    if (!err->code && !write_things(db, s, err)) {
+    if (!err->code && !incident_write_things(db, &s->by, s->devices, s->alarms, err)) {
         snprintf(text, sizeof text, "alarms: %zu, devices: %zu", json_array_size(s->alarms),
                  json_array_size(s->devices));
-        write_note(db, s, s->now, "made", text, err);
+        incident_log(db, &s->by, s->by.now, "made", text, err);
     }
     kp_arena_free(&arena);
     return err->code;
@@ -388,17 +258,17 @@ static enum kp_code make(struct kp_db *db, void *arg, struct kp_err *err)
 enum kp_code kp_incident_make(struct kp_shield *shield, enum kp_recipient to, const json_t *body,
                               const char *who, int64_t *id, struct kp_err *err)
 {
-    struct saying s = { .shield = shield, .to = to, .who = who, .now = kp_utc(shield->clock) };
+    struct saying s = { .by = { .shield = shield, .to = to, .who = who, .now = kp_utc(shield->clock) } };
     if (!read_body(body, &s, err) && s.said[FIELD_STATUS].given)
         kp_fail(err, KP_EINVALID, "status: a new incident is open");
     if (!err->code && !kp_store_do(shield->store, make, &s, err))
         incidents_changed(shield);
-    *id = s.id;
+    *id = s.by.id;
     return err->code;
 }
 
 /* ---- changing ---- */
-static enum kp_code check_there(struct kp_db *db, const struct saying *s, struct kp_err *err)
+enum kp_code incident_check(struct kp_db *db, const struct incident_saying *s, struct kp_err *err)
 {
     bool may = false, known = false;
     struct kp_stmt *st = kp_db_prepare(db, "select 1 from incident where id = ?", err);
@@ -433,8 +303,8 @@ static enum kp_code set_handled(struct kp_db *db, const struct saying *s, struct
         err);
     if (!st)
         return err->code;
-    kp_bind_int(st, 1, s->now);
-    kp_bind_int(st, 2, s->id);
+    kp_bind_int(st, 1, s->by.now);
+    kp_bind_int(st, 2, s->by.id);
     return kp_run(st, err);
 }
 
@@ -444,7 +314,7 @@ static enum kp_code change(struct kp_db *db, void *arg, struct kp_err *err)
     char text[NOTE_MAX] = "", time[KP_TIME_TEXT];
     const char *kind = "changed", *status = s->said[FIELD_STATUS].text;
     size_t n = 0;
-    if (check_there(db, s, err))
+    if (incident_check(db, &s->by, err))
         return err->code;
     for (size_t i = 0; i < FIELDS; i++) {
         if (!s->said[i].given)
@@ -461,16 +331,16 @@ static enum kp_code change(struct kp_db *db, void *arg, struct kp_err *err)
         kind = strcmp(status, "closed") == 0 ? "closed" : "changed";
     if (!*text)
         return kp_fail(err, KP_EINVALID, "nothing is said that could change");
-    return set_handled(db, s, err) || write_things(db, s, err)
+    return set_handled(db, s, err) || incident_write_things(db, &s->by, s->devices, s->alarms, err)
                ? err->code
-               : write_note(db, s, s->now, kind, text, err);
+               : incident_log(db, &s->by, s->by.now, kind, text, err);
 }
 
 enum kp_code kp_incident_change(struct kp_shield *shield, enum kp_recipient to, int64_t id,
                                 const json_t *body, const char *who, struct kp_err *err)
 {
     struct saying s = {
-        .shield = shield, .to = to, .who = who, .id = id, .now = kp_utc(shield->clock)
+        .by = { .shield = shield, .to = to, .who = who, .id = id, .now = kp_utc(shield->clock) }
     };
     if (!read_body(body, &s, err) && !kp_store_do(shield->store, change, &s, err))
         incidents_changed(shield);
@@ -479,7 +349,7 @@ enum kp_code kp_incident_change(struct kp_shield *shield, enum kp_recipient to, 
 
 /* ---- notes ---- */
 struct noting {
-    struct saying s;
+    struct incident_saying by;
     const char *text;
     int64_t at, note;
 };
@@ -487,7 +357,7 @@ struct noting {
 static enum kp_code note(struct kp_db *db, void *arg, struct kp_err *err)
 {
     struct noting *n = arg;
-    if (!check_there(db, &n->s, err) && !write_note(db, &n->s, n->at, "note", n->text, err))
+    if (!incident_check(db, &n->by, err) && !incident_log(db, &n->by, n->at, "note", n->text, err))
         n->note = kp_db_last_id(db);
     return err->code;
 }
@@ -497,151 +367,17 @@ enum kp_code kp_incident_note(struct kp_shield *shield, enum kp_recipient to, in
 {
     static const char *const known[] = { "text", "at", NULL };
     struct noting n = {
-        .s = { .shield = shield, .to = to, .who = who, .id = id, .now = kp_utc(shield->clock) }
+        .by = { .shield = shield, .to = to, .who = who, .id = id, .now = kp_utc(shield->clock) }
     };
     const json_t *at = json_object_get(body, "at");
-    n.at = n.s.now;
+    n.at = n.by.now;
     if (kp_members_known(body, "body", known, err) ||
-        read_words(json_object_get(body, "text"), "text", NOTE_MAX, &n.text, err) ||
-        (at && !json_is_null(at) && read_time(at, "at", n.s.now, &n.at, err)))
+        incident_read_words(json_object_get(body, "text"), "text", NOTE_MAX, &n.text, err) ||
+        (at && !json_is_null(at) && incident_read_time(at, "at", n.by.now, &n.at, err)))
         return err->code;
     if (!n.text)
         return kp_fail(err, KP_EINVALID, "text: may not be empty");
     kp_store_do(shield->store, note, &n, err);
     *made = n.note;
-    return err->code;
-}
-
-/* ---- stages ---- */
-struct staging {
-    struct saying s;
-    enum incident_stage stage;
-    const char *reference;
-    const json_t *texts; /* NULL: not said */
-    bool sent_given, reference_given;
-    int64_t sent;
-};
-
-/* Those of before with those that were said; null takes one back. NULL: there are none. */
-static enum kp_code merged_texts(struct kp_db *db, const struct staging *t, char **out,
-                                 struct kp_err *err)
-{
-    const char *key, *old = NULL;
-    json_t *v, *all = NULL;
-    struct kp_stmt *s = kp_db_prepare(
-        db, "select texts from incident_stage where incident = ? and stage = ?", err);
-    if (!s)
-        return err->code;
-    kp_bind_int(s, 1, t->s.id);
-    kp_bind_text(s, 2, incident_stage_words[t->stage]);
-    if (kp_step(s, err))
-        old = kp_column_text(s, 0);
-    if (!err->code)
-        all = kp_json_load(old ? old : "{}", old ? strlen(old) : 2, 0, NULL);
-    kp_reset(s);
-    json_object_foreach((json_t *)(uintptr_t)t->texts, key, v)
-    {
-        if (json_is_null(v) || !json_string_length(v))
-            json_object_del(all, key);
-        else if (json_object_set(all, key, v))
-            kp_fail(err, KP_ENOMEM, "out of memory");
-    }
-    *out = all && json_object_size(all) ? kp_json_dump(all, JSON_COMPACT) : NULL;
-    if (!all || (json_object_size(all) && !*out))
-        kp_fail(err, KP_ENOMEM, "out of memory");
-    json_decref(all);
-    return err->code;
-}
-
-static enum kp_code write_stage(struct kp_db *db, const struct staging *t, const char *texts,
-                                struct kp_err *err)
-{
-    struct kp_stmt *s = kp_db_prepare(
-        db,
-        "insert into incident_stage(incident, stage, sent, reference, who, texts)"
-        " values(?1, ?2, ?3, ?4, ?5, ?6) on conflict do update set"
-        " sent = iif(?7, ?3, sent), who = iif(?7, ?5, who), reference = iif(?8, ?4, reference), texts = ?6",
-        err);
-    if (!s)
-        return err->code;
-    kp_bind_int(s, 1, t->s.id);
-    kp_bind_text(s, 2, incident_stage_words[t->stage]);
-    if (t->sent != KP_NO_TIME)
-        kp_bind_int(s, 3, t->sent);
-    kp_bind_text(s, 4, t->reference);
-    kp_bind_text(s, 5, t->sent_given && t->sent != KP_NO_TIME ? t->s.who : NULL);
-    kp_bind_text(s, 6, texts);
-    kp_bind_int(s, 7, t->sent_given);
-    kp_bind_int(s, 8, t->reference_given);
-    return kp_run(s, err);
-}
-
-static enum kp_code stage(struct kp_db *db, void *arg, struct kp_err *err)
-{
-    const struct staging *t = arg;
-    char *texts = NULL, said[400];
-    bool sent = t->sent != KP_NO_TIME;
-    if (check_there(db, &t->s, err))
-        return err->code;
-    if (!merged_texts(db, t, &texts, err) && !write_stage(db, t, texts, err)) {
-        snprintf(said, sizeof said, "%s%s%s%s", incident_stage_words[t->stage],
-                 sent            ? ""
-                 : t->sent_given ? ": not sent after all"
-                                 : ": edited",
-                 t->reference ? ", " : "", t->reference ? t->reference : "");
-        write_note(db, &t->s, sent ? t->sent : t->s.now, sent ? "sent" : "changed", said, err);
-    }
-    kp_free(texts);
-    return err->code;
-}
-
-static enum kp_code read_texts(const json_t *body, struct staging *t, struct kp_err *err)
-{
-    const json_t *texts = json_object_get(body, "texts");
-    const char *key, *text;
-    json_t *v;
-    if (!texts || json_is_null(texts))
-        return KP_OK;
-    if (!json_is_object(texts))
-        return kp_fail(err, KP_EINVALID, "texts: must be an object");
-    json_object_foreach((json_t *)(uintptr_t)texts, key, v)
-    {
-        if (!incident_report_has(t->stage, key))
-            return kp_fail(err, KP_EINVALID, "texts: %s has no text '%.40s'",
-                           incident_stage_words[t->stage], key);
-        if (read_words(v, key, INCIDENT_TEXT_MAX, &text, err))
-            return kp_context(err, "texts");
-    }
-    t->texts = texts;
-    return KP_OK;
-}
-
-static enum kp_code read_stage(const json_t *body, struct staging *t, struct kp_err *err)
-{
-    static const char *const known[] = { "sent", "reference", "texts", NULL };
-    const json_t *sent = json_object_get(body, "sent"), *reference = json_object_get(body, "reference");
-    t->sent_given = sent != NULL;
-    t->reference_given = reference != NULL;
-    if (kp_members_known(body, "body", known, err) ||
-        (sent && read_time(sent, "sent", t->s.now, &t->sent, err)) ||
-        (reference && read_words(reference, "reference", REFERENCE_MAX, &t->reference, err)) ||
-        read_texts(body, t, err))
-        return err->code;
-    return t->sent_given || t->reference_given || t->texts
-               ? KP_OK
-               : kp_fail(err, KP_EINVALID, "nothing is said: sent, reference or texts");
-}
-
-enum kp_code kp_incident_stage_put(struct kp_shield *shield, enum kp_recipient to, int64_t id,
-                                   const char *word, const json_t *body, const char *who,
-                                   struct kp_err *err)
-{
-    struct staging t = {
-        .s = { .shield = shield, .to = to, .who = who, .id = id, .now = kp_utc(shield->clock) },
-        .sent = KP_NO_TIME
-    };
-    if (!incident_find_stage(word, &t.stage, err) && !read_stage(body, &t, err) &&
-        !kp_store_do(shield->store, stage, &t, err))
-        incidents_changed(shield);
     return err->code;
 }

@@ -2,7 +2,8 @@
 #ifndef KOPPEL_SHIELD_INCIDENT_KEEP_H
 #define KOPPEL_SHIELD_INCIDENT_KEEP_H
 /* For the files of incidents: incident.c (made and changed), incident_read.c, incident_show.c,
- * incident_text.c (what a report says), incident_page.c (as a file), incident_scope.c,
+ * incident_things.c (what it touches), incident_stage.c (what became of its reports), incident_text.c
+ * (what a report says), incident_page.c (as a file), incident_scope.c,
  * incident_alarm.c (clocks that run out). */
 #include "alarm/alarm.h"
 #include "shield/incident.h"
@@ -74,6 +75,28 @@ enum kp_code incident_each(struct kp_db *, bool all, const struct incident_scope
 enum kp_code incident_may_go(struct kp_shield *, struct kp_db *, enum kp_recipient, int64_t id,
                              bool *may, struct kp_err *);
 enum kp_code incident_find_stage(const char *word, enum incident_stage *, struct kp_err *);
+
+/* ---- incident.c ---- */
+struct incident_saying { /* who says something of it */
+    struct kp_shield *shield;
+    enum kp_recipient to;
+    const char *who;
+    int64_t id, now;
+};
+/* Lines of text; tabs and ends of lines are the only controls. NULL: emptied. */
+enum kp_code incident_read_words(const json_t *, const char *key, size_t most, const char **out,
+                                 struct kp_err *);
+/* KP_NO_TIME for null; nothing of an incident lies in the future. */
+enum kp_code incident_read_time(const json_t *, const char *key, int64_t now, int64_t *at,
+                                struct kp_err *);
+enum kp_code incident_check(struct kp_db *, const struct incident_saying *, struct kp_err *); /* KP_ENOTFOUND */
+enum kp_code incident_log(struct kp_db *, const struct incident_saying *, int64_t at, const char *kind,
+                          const char *text, struct kp_err *);
+
+/* ---- incident_things.c ---- */
+/* Lists of numbers in place of what it touched; NULL: that stays. */
+enum kp_code incident_write_things(struct kp_db *, const struct incident_saying *, const json_t *devices,
+                                   const json_t *alarms, struct kp_err *);
 
 /* ---- incident_text.c ---- */
 enum { REPORT_TEXTS = 12 };

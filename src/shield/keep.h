@@ -119,6 +119,8 @@ struct shield_alarm {
     bool over;        /* it is closed; one that is not there any more is no error */
 };
 enum kp_code shield_alarm(struct kp_shield *, struct shield_alarm *, struct kp_err *);
+/* Whether it still stands; one goes with its asset. */
+bool shield_alarm_stands(struct kp_shield *, int64_t interval);
 /* Opens or closes the alarm of a device. */
 enum kp_code device_alarm(struct kp_shield *, int64_t device, kp_asset, int64_t interval,
                           const char *text, struct kp_err *);

@@ -31,6 +31,7 @@ struct hit {
     char *what, *fields; /* a sentence; JSON of what was seen */
     uint8_t kind;
     kp_asset asset;
+    bool coupled; /* the thing is a coupling */
     int64_t first, last;
     uint64_t count;
 };

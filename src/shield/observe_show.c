@@ -69,7 +69,9 @@ static void put_texts(struct kp_json *j, const struct kp_seen *s)
                 { "protocol", KP_SEEN_PROTOCOL }, { "user", KP_SEEN_USER },
                 { "coupling", KP_SEEN_COUPLED },  { "partner", KP_SEEN_BY },
                 { "domain", KP_SEEN_DOMAIN },     { "url", KP_SEEN_URL },
-                { "certificate", KP_SEEN_PRINT }, { "software", KP_SEEN_SOFTWARE },
+                { "certificate", KP_SEEN_PRINT }, { "subject", KP_SEEN_SUBJECT },
+                { "issuer", KP_SEEN_ISSUER },     { "client", KP_SEEN_CLIENT },
+                { "software", KP_SEEN_SOFTWARE },
                 { "vendor", KP_SEEN_VENDOR },     { "version", KP_SEEN_VERSION },
                 { "file", KP_SEEN_FILE_NAME },    { "hash", KP_SEEN_HASH },
                 { "detail", KP_SEEN_DETAIL } };

@@ -18,7 +18,7 @@ const char *const kp_seen_words[] = { "login",       "login-failed", "refused", 
                                       "coupling",    "certificate",  "device",  "firmware",
                                       "change",      "partner",      "flow",    "alert",
                                       "dns",         "tls",          "http",    "file",
-                                      "log",         NULL };
+                                      "log",         "outgoing",     NULL };
 
 struct kp_seen_queue {
     const struct kp_clock *clock;
@@ -313,6 +313,23 @@ static void tell_device(const struct kp_seen *s, const char *what, char *out, si
              or(kp_seen_text(s, KP_SEEN_VERSION), ""));
 }
 
+static const char *host_of(const struct kp_seen *s)
+{
+    return or(kp_seen_text(s, KP_SEEN_DOMAIN), or(kp_seen_text(s, KP_SEEN_TO), ""));
+}
+
+static void tell_certificate(const struct kp_seen *s, char *out, size_t size)
+{
+    const char *coupling = kp_seen_text(s, KP_SEEN_COUPLED),
+               *subject = or(kp_seen_text(s, KP_SEEN_SUBJECT), or(kp_seen_text(s, KP_SEEN_DETAIL), ""));
+    if (kp_seen_text(s, KP_SEEN_SOURCE))
+        tell_other(s, out, size);
+    else if (coupling)
+        snprintf(out, size, "the coupling %.100s met the certificate %.120s", coupling, subject);
+    else
+        snprintf(out, size, "%.100s showed the certificate %.120s", host_of(s), subject);
+}
+
 static void tell(const struct kp_seen *s, char *out, size_t size)
 {
     const char *from = or(kp_seen_text(s, KP_SEEN_FROM), "this machine"),
@@ -333,10 +350,15 @@ static void tell(const struct kp_seen *s, char *out, size_t size)
     case KP_SEEN_COUPLING:
         snprintf(out, size, "the coupling %.100s %s to %.100s", coupling,
                  strcmp(detail, "tried") == 0 ? "tried to connect" : "connected",
-                 or(kp_seen_text(s, KP_SEEN_DOMAIN), or(kp_seen_text(s, KP_SEEN_TO), "")));
+                 host_of(s));
         break;
     case KP_SEEN_CERTIFICATE:
-        snprintf(out, size, "the coupling %.100s met the certificate %.80s", coupling, detail);
+        tell_certificate(s, out, size);
+        break;
+    case KP_SEEN_OUTGOING:
+        snprintf(out, size, "this node %s to %.100s port %u%s%.150s",
+                 strncmp(detail, "tried", 5) == 0 ? "tried to connect" : "connected", host_of(s), s->o.to_port,
+                 strstr(detail, " for ") ? "" : ", ", strstr(detail, " for ") ? strstr(detail, " for ") : detail);
         break;
     case KP_SEEN_DEVICE:
         tell_device(s, "a new device", out, size);

@@ -52,7 +52,7 @@ void kp_seen_hit(struct kp_seen_queue *, struct kp_seen *);
 size_t kp_seen_copy(struct kp_seen_queue *, uint64_t before, struct kp_arena *,
                     const struct kp_seen **, size_t max);
 struct kp_seen_counts kp_seen_counts(struct kp_seen_queue *);
-extern const char *const kp_seen_words[]; /* "login" ... "log"; ends with NULL */
+extern const char *const kp_seen_words[]; /* "login" ... "outgoing"; ends with NULL */
 const char *kp_seen_text(const struct kp_seen *, enum kp_observed_text); /* NULL: none */
 /* One sentence in English: "a login as admin from 203.0.113.7 failed". */
 void kp_seen_tell(const struct kp_seen *, char *out, size_t size);

@@ -165,8 +165,11 @@ static void things(struct making *m)
     simple(m, "user-account", "user_id", text_of(m, KP_SEEN_USER));
     simple(m, "domain-name", "value", text_of(m, KP_SEEN_DOMAIN));
     simple(m, "url", "value", text_of(m, KP_SEEN_URL));
-    if (print)
-        put_hash(m, begin(m, "x509-certificate"), print);
+    if (print && (o = begin(m, "x509-certificate")) >= 0) {
+        put_hash(m, o, print);
+        put(m, (size_t)o, "subject", text_of(m, KP_SEEN_SUBJECT));
+        put(m, (size_t)o, "issuer", text_of(m, KP_SEEN_ISSUER));
+    }
     if (file || hash) {
         o = begin(m, "file");
         if (o >= 0)
@@ -191,7 +194,8 @@ static void event(struct making *m)
                 { "domain", KP_SEEN_DOMAIN },   { "url", KP_SEEN_URL },
                 { "coupling", KP_SEEN_COUPLED }, { "partner", KP_SEEN_BY },
                 { "version", KP_SEEN_VERSION }, { "detail", KP_SEEN_DETAIL },
-                { "source", KP_SEEN_SOURCE } };
+                { "subject", KP_SEEN_SUBJECT }, { "issuer", KP_SEEN_ISSUER },
+                { "client", KP_SEEN_CLIENT },   { "source", KP_SEEN_SOURCE } };
     int o = simple(m, "x-koppel-event", "kind", kp_seen_words[m->seen->o.kind]);
     if (o < 0)
         return;

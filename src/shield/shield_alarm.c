@@ -39,6 +39,11 @@ static bool is_open(struct telling *t)
     return t->v.start != KP_NO_TIME;
 }
 
+bool shield_alarm_stands(struct kp_shield *s, int64_t interval)
+{
+    return interval && is_open(&(struct telling){ .model = s->model, .v = { .id = interval } });
+}
+
 enum kp_code shield_alarm(struct kp_shield *s, struct shield_alarm *a, struct kp_err *err)
 {
     int64_t now = kp_utc(s->clock);
@@ -59,6 +64,7 @@ enum kp_code shield_alarm(struct kp_shield *s, struct shield_alarm *a, struct kp
     struct kp_json j = kp_json(&attributes);
     kp_json_begin(&j, '{');
     kp_json_put_text(&j, "key", a->key);
+    kp_json_put_text(&j, "by", "security");
     if (a->from)
         kp_json_put_text(&j, "coupling", a->from);
     kp_json_put_text(&j, "text", a->text);

@@ -35,6 +35,7 @@ struct sighting_way {
                         struct kp_err *);
     /* Whether the other side refused it though it answered well, and why. */
     bool (*refused)(const json_t *answer, char *why, size_t size);
+    bool may_look; /* an object is found at the address with its id behind it */
 };
 /* Of a pull: what waits for this feed and may go there is sent, as `share` of its settings says
  * (green, unless it is amber). What the other side refuses is noted and not said again; a failure

@@ -43,8 +43,37 @@ static enum kp_code note(struct kp_feed_visit *v, int64_t id, const char *fault,
     return kp_store_do(v->store, write_told, &t, err);
 }
 
-static enum kp_code heard(struct kp_feed_visit *v, const struct sighting_way *way,
-                          const struct waiting *w, struct kp_fetched *got, struct kp_err *err)
+/* Whether it came there before and only the answer was lost: some servers refuse the same again. */
+static bool is_there(struct kp_fetcher *f, const struct sighting_way *way, const json_t *objects)
+{
+    struct kp_buf url;
+    struct kp_fetched got = { 0 };
+    struct kp_err none = { 0 };
+    const char *id = NULL;
+    const json_t *one;
+    json_t *answer = NULL;
+    size_t i;
+    json_array_foreach(objects, i, one)
+    {
+        const char *type = kp_feed_text(one, "type");
+        if (type && strcmp(type, "sighting") == 0)
+            id = kp_feed_text(one, "id");
+    }
+    kp_buf_init(&url, URL_MOST);
+    kp_buf_printf(&url, "%s%s/", way->url, id ? id : "");
+    const struct kp_fetch q = { .url = kp_buf_text(&url), .accept = way->media_type, .most = ANSWER_MOST };
+    if (id && !url.failed && !kp_fetcher_get(f, &q, &got, &none) && got.status == 200)
+        answer = kp_json_object(kp_buf_text(&got.text), got.text.len, "answer", KP_JSON_DEPTH, &none);
+    bool there = json_array_size(json_object_get(answer, "objects")) > 0;
+    json_decref(answer);
+    kp_buf_free(&got.text);
+    kp_buf_free(&url);
+    return there;
+}
+
+static enum kp_code heard(struct kp_feed_visit *v, struct kp_fetcher *f, const struct sighting_way *way,
+                          const struct waiting *w, const json_t *objects, struct kp_fetched *got,
+                          struct kp_err *err)
 {
     char why[KP_ERR_TEXT] = "";
     struct kp_err unread = { 0 };
@@ -57,8 +86,8 @@ static enum kp_code heard(struct kp_feed_visit *v, const struct sighting_way *wa
     json_t *answer = *why ? NULL
                           : kp_json_object(kp_buf_text(&got->text), got->text.len, "answer",
                                            KP_JSON_DEPTH, &unread);
-    if (!*why)
-        way->refused(answer, why, sizeof why);
+    if (!*why && way->refused(answer, why, sizeof why) && way->may_look && is_there(f, way, objects))
+        *why = 0;
     json_decref(answer);
     return note(v, w->id, *why ? why : NULL, err);
 }
@@ -89,7 +118,7 @@ static enum kp_code send(struct kp_feed_visit *v, struct kp_fetcher *f,
         kp_fail(err, KP_ENOMEM, "out of memory");
     else {
         if (!kp_fetcher_post(f, &q, way->media_type, body.data, body.len, &got, err))
-            heard(v, way, w, &got, err);
+            heard(v, f, way, w, objects, &got, err);
         kp_buf_free(&got.text);
     }
     kp_buf_free(&url);

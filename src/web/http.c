@@ -881,7 +881,7 @@ static enum kp_code start(struct kp_web *web, const char *socket_path, const cha
     if (!web->guard)
         return kp_fail(err, KP_ENOMEM, "out of memory");
     kp_guard_start(web->guard);
-    web->oidc = kp_oidc_new(clock, kp_node_store(web->node), err);
+    web->oidc = kp_oidc_new(kp_node_hub(web->node), clock, kp_node_store(web->node), err);
     if (!web->oidc)
         return err->code;
     web->keeper = kp_keeper_start(clock, &keeper_class, err);

@@ -41,6 +41,7 @@ struct provider {
 };
 
 struct kp_oidc {
+    struct kp_hub *hub;
     const struct kp_clock *clock;
     struct kp_store *store;
     pthread_mutex_t asking; /* one at a time asks the provider, so that one that does not answer
@@ -54,7 +55,7 @@ struct kp_oidc {
     struct begun begun[KP_OIDC_BEGUN_MAX];
 };
 
-struct kp_oidc *kp_oidc_new(const struct kp_clock *clock, struct kp_store *store,
+struct kp_oidc *kp_oidc_new(struct kp_hub *hub, const struct kp_clock *clock, struct kp_store *store,
                             struct kp_err *err)
 {
     struct kp_oidc *o = kp_alloc(sizeof *o);
@@ -62,6 +63,7 @@ struct kp_oidc *kp_oidc_new(const struct kp_clock *clock, struct kp_store *store
         kp_fail(err, KP_ENOMEM, "out of memory");
         return NULL;
     }
+    o->hub = hub;
     o->clock = clock;
     o->store = store;
     pthread_mutex_init(&o->asking, NULL);
@@ -253,7 +255,7 @@ static void say_status(const json_t *o, long status, char *out, size_t size)
 }
 
 /* A JSON object; NULL: err says why. */
-static json_t *ask(const struct kp_http_options *options, atomic_bool *gone, struct kp_err *err)
+static json_t *ask(struct kp_hub *hub, const struct kp_http_options *options, atomic_bool *gone, struct kp_err *err)
 {
     struct kp_buf text;
     struct kp_err unread = { 0 };
@@ -263,6 +265,7 @@ static json_t *ask(const struct kp_http_options *options, atomic_bool *gone, str
     o.connect_timeout = CONNECT_WITHIN;
     o.timeout = WITHIN;
     o.most = DOCUMENT_MAX;
+    o.caller = (struct kp_caller){ .hub = hub, .what = "identity provider" };
     kp_buf_init(&text, DOCUMENT_MAX + 1);
     json_t *got = NULL;
     if (!run(&o, &text, &status, gone, err))
@@ -303,7 +306,7 @@ static bool lists(const json_t *o, const char *key, const char *word)
     return false;
 }
 
-static enum kp_code discover(const char *issuer, struct provider *p, atomic_bool *gone,
+static enum kp_code discover(struct kp_hub *hub, const char *issuer, struct provider *p, atomic_bool *gone,
                              struct kp_err *err)
 {
     static const char methods[] = "token_endpoint_auth_methods_supported";
@@ -311,7 +314,7 @@ static enum kp_code discover(const char *issuer, struct provider *p, atomic_bool
     size_t n = strlen(issuer);
     snprintf(url, sizeof url, "%.*s/.well-known/openid-configuration",
              (int)(n - (n && issuer[n - 1] == '/')), issuer);
-    json_t *o = ask(&(struct kp_http_options){ .url = url }, gone, err);
+    json_t *o = ask(hub, &(struct kp_http_options){ .url = url }, gone, err);
     const char *said = json_string_value(json_object_get(o, "issuer"));
     if (o && (!said || strcmp(said, issuer) != 0))
         kp_fail(err, KP_EPEER, "the identity provider calls itself '%.100s', not '%.100s'",
@@ -379,7 +382,7 @@ static enum kp_code provide(struct kp_oidc *o, struct kp_oidc_settings *s, struc
 {
     if (known(o, s, p, err) || err->code || check_silence(o, err))
         return err->code;
-    discover(s->issuer, p, gone, err);
+    discover(o->hub, s->issuer, p, gone, err);
     note_silence(o, err);
     if (err->code)
         return err->code;
@@ -436,7 +439,7 @@ enum kp_code kp_oidc_put(struct kp_oidc *o, const struct kp_oidc_settings *s, co
     struct provider p;
     if (may_ask(o, err))
         return err->code;
-    if (!s->issuer[0] || (!check_settings(s, err) && !discover(s->issuer, &p, gone, err)))
+    if (!s->issuer[0] || (!check_settings(s, err) && !discover(o->hub, s->issuer, &p, gone, err)))
         save(o, s, secret, err);
     if (!err->code)
         forget(o);
@@ -567,7 +570,7 @@ static json_t *trade(struct kp_oidc *o, const struct kp_oidc_settings *s, const 
     if (form.failed || user.failed || password.failed)
         kp_fail(err, KP_ENOMEM, "out of memory");
     else
-        got = ask(&options, gone, err);
+        got = ask(o->hub, &options, gone, err);
     kp_buf_free(&form);
     kp_buf_free(&user);
     kp_buf_free(&password);
@@ -584,7 +587,7 @@ static json_t *claims_of(struct kp_oidc *o, const struct kp_oidc_settings *s,
     const char *token = json_string_value(json_object_get(answer, "id_token"));
     if (answer && !token)
         kp_fail(err, KP_EDENIED, "the identity provider gave no ID token");
-    keys = err->code ? NULL : ask(&(struct kp_http_options){ .url = p->keys }, gone, err);
+    keys = err->code ? NULL : ask(o->hub, &(struct kp_http_options){ .url = p->keys }, gone, err);
     if (keys)
         claims = kp_jwt_read(token, keys, &want, err);
     json_decref(keys);

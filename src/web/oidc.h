@@ -35,7 +35,7 @@ struct kp_oidc_settings {
 };
 
 struct kp_oidc;
-struct kp_oidc *kp_oidc_new(const struct kp_clock *, struct kp_store *, struct kp_err *);
+struct kp_oidc *kp_oidc_new(struct kp_hub *, const struct kp_clock *, struct kp_store *, struct kp_err *);
 void kp_oidc_free(struct kp_oidc *); /* NULL is allowed */
 
 enum kp_code kp_oidc_get(struct kp_oidc *, struct kp_oidc_settings *, struct kp_err *);

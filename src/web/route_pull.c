@@ -186,6 +186,10 @@ static enum kp_code ask(struct pull *p, struct kp_err *err)
     kp_share_source_url(&p->source, "", kp_buf_text(&query), url, err);
     kp_buf_free(&query);
     const struct kp_http_options o = { .url = url,
+                                       .caller = { .hub = kp_node_hub(r->node),
+                                                   .partner = p->source.partner,
+                                                   .what = "data of",
+                                                   .name = p->source.partner },
                                        .ca_text = p->source.ca,
                                        .authorization = p->source.authorization,
                                        .accept = follow       ? "text/event-stream"

@@ -72,7 +72,8 @@ static void put_backup(struct kp_json *j, struct kp_store *store)
     kp_json_end(j, '}');
 }
 
-/* Alarms open at the root, copied under the lock and written after it. */
+/* Alarms open at the root that the node tells of itself, copied under the lock and written after it.
+ * What others tell of it there stands in the list of alarms alone, which asks the gate. */
 struct conditions {
     struct kp_arena *arena;
     struct condition {
@@ -95,6 +96,15 @@ static bool collect(void *arg, const struct kp_interval *v)
     return true;
 }
 
+static void put_condition(struct kp_json *j, const json_t *attributes, int64_t since)
+{
+    kp_json_begin(j, '{');
+    kp_json_put_text(j, "key", json_string_value(json_object_get(attributes, "key")));
+    kp_json_put_text(j, "text", json_string_value(json_object_get(attributes, "text")));
+    kp_json_put_time(j, "since", since);
+    kp_json_end(j, '}');
+}
+
 static void put_conditions(struct kp_request *r, struct kp_json *j)
 {
     struct conditions c = { .arena = &r->arena };
@@ -106,11 +116,8 @@ static void put_conditions(struct kp_request *r, struct kp_json *j)
     kp_json_begin(j, '[');
     for (struct condition *one = c.first; one; one = one->next) {
         json_t *a = one->attributes ? kp_json_load(one->attributes, strlen(one->attributes), 0, NULL) : NULL;
-        kp_json_begin(j, '{');
-        kp_json_put_text(j, "key", json_string_value(json_object_get(a, "key")));
-        kp_json_put_text(j, "text", json_string_value(json_object_get(a, "text")));
-        kp_json_put_time(j, "since", one->since);
-        kp_json_end(j, '}');
+        if (!json_object_get(a, "coupling"))
+            put_condition(j, a, one->since);
         json_decref(a);
     }
     kp_json_end(j, ']');

@@ -51,6 +51,18 @@ test("a hit says what was seen and by whom it is known, is called harmless with 
   await hit.getByRole("button", { name: "It is harmless" }).waitFor();
   assert.deepEqual(v.problems, []);
 });
+test("its alarm stands once in the overview, and says that the node's security watch tells it", async () => {
+  await wrong();
+  await until("the alarm", async () => (await node.ask("GET", "alarms")).alarms.some((a) => a.source === "security" && a.active));
+  const v = await visit(browser, node), page = v.page;
+  await v.go("#/");
+  await page.locator(".wrong li").filter({ hasText: "Known scanner" }).waitFor();
+  assert.equal(await page.locator(".wrong li").filter({ hasText: "Known scanner" }).count(), 1);
+  await v.go("#/alarms");
+  await page.locator("li.alarm").filter({ hasText: "Known scanner" }).getByText("told by the security watch of this node").first().waitFor();
+  assert.equal(await page.getByText("told by the machine").count(), 0);
+  assert.deepEqual(v.problems, []);
+});
 test("where the node looks is set by an owner, and seen by an engineer; a viewer sees the hits alone", async () => {
   await node.user("ella", "engineer");
   await node.user("vera", "viewer");

@@ -10,6 +10,7 @@ process.env.TZ = "Europe/Amsterdam";
 let node, empty, browser;
 const advisory = (id, product, range, text, score = 9.8) => ({
   document: { category: "csaf_security_advisory", csaf_version: "2.0", title: `Hole in ${product}`, publisher: { category: "vendor", name: "Cogs", namespace: "https://cogs.example" },
+    references: [{ category: "self", summary: "All of it", url: "https://cogs.example/page" }, { category: "external", summary: "Not of the web", url: "javascript:alert(1)" }],
     tracking: { id, version: "1", status: "final", initial_release_date: "2026-02-01T00:00:00Z", current_release_date: "2026-02-01T00:00:00Z", revision_history: [{ number: "1", date: "2026-02-01T00:00:00Z", summary: "first" }] } },
   product_tree: { branches: [{ category: "vendor", name: "Cogs", branches: [{ category: "product_name", name: product, branches: [{ category: "product_version_range", name: range, product: { product_id: "P1", name: `${product} ${range}` } }] }] }] },
   vulnerabilities: [{ cve: "CVE-2026-4711", product_status: { known_affected: ["P1"] }, remediations: [{ category: "vendor_fix", details: text, product_ids: ["P1"], restart_required: { category: "machine" }, url: "https://cogs.example/fix" }],
@@ -113,6 +114,10 @@ test("firmware that a person types closes what it is not about any more, and the
   await page.getByText("Saved").waitFor();
   await v.go("#/security/advisory/COG-1");
   await page.getByText("firmware V2.4 is outside the range “< V2.4”").waitFor();
+  const link = page.getByRole("link", { name: "All of it" });
+  assert.deepEqual([await link.getAttribute("href"), (await link.getAttribute("rel")).split(" ").sort(), await link.getAttribute("target")], ["https://cogs.example/page", ["noopener", "noreferrer"], "_blank"]);
+  await page.getByText("Not of the web").waitFor();
+  assert.equal(await page.locator('a[href^="javascript"]').count(), 0);
   await page.getByRole("link", { name: "hall/saw" }).first().click();
   await page.getByText("No known weakness concerns it.").waitFor();
   await page.getByRole("table", { name: "What its firmware was" }).or(page.getByRole("region", { name: "What its firmware was" })).first().getByText("V2.4").waitFor();

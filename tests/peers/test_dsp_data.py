@@ -121,6 +121,10 @@ def test_history_comes_first_then_what_is_new_with_types_units_and_the_agreement
     d.goods.say(value(1, 12.5), value(2, None, status=0x80310000), value(3, 8, PARTS["path"]))
     d.has(d.goods.lines)
     assert d.stored("parts")[-1][1] == 8 and d.stored("program")[0][1] == "O1"
+    seen = d.company.api.ok("GET", "observations?limit=1000")["observations"]
+    went = [o for o in seen if o["kind"] == "outgoing" and o["coupling"] == d.name]
+    assert went and all((o["partner"], o["to"], o["domain"]) == ("acme", "127.0.0.1", None) for o in went)
+    assert not [o for o in seen if o["domain"] == "acme"]  # his name is no name of a host
     shown = d.company.api.ok("GET", "signal", path="partners/acme/hall/oven/temperature")
     assert (shown["type"], shown["unit"], shown["unitText"], shown["description"], shown["agreement"]) == ("double", "CEL", "°C", "inside", d.agreement)
     assert d.agreement in d.company.node.cli("ls", "partners/acme/hall/oven", "--long").stdout

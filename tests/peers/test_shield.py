@@ -115,6 +115,26 @@ def test_doubt_is_asked_once_and_the_answer_is_remembered(plant):
     assert "pack/drive" in shown and "vendor_fix: Update at once" in shown and "restart: machine" in shown
 
 
+def test_what_an_advisory_points_to_is_shown_and_only_the_web_is_a_link(plant):
+    document = advisory("Drive SD-300", "OWN-20", {"P": ("< 2.4", None)}, maker="Gearworks", known_affected=["P"])
+    given = [("self", "The maker's page", "https://works.example/own-20"), ("external", "How to update", "http://works.example/how?a=1"),
+             ("external", "Ask us", "mailto:psirt@works.example"), ("external", "Look", "javascript:alert(1)"), ("external", "Odd", "https://works.example/a b"),
+             (None, "No word", "https://works.example/c")]
+    document["document"]["references"] = [{"summary": s, "url": u, **({"category": c} if c else {})} for c, s, u in given]
+    plant.take(document)
+    told = plant.api.ok("GET", "advisories/OWN-20")["references"]
+    assert [(r["category"], r["summary"], r["url"]) for r in told] == [
+        ("self", "The maker's page", "https://works.example/own-20"), ("external", "How to update", "http://works.example/how?a=1"), ("external", "Ask us", None),
+        ("external", "Look", None), ("external", "Odd", None), ("external", "No word", "https://works.example/c")]
+    shown = plant.node.cli("advisories", "show", "OWN-20").stdout
+    assert "self      https://works.example/own-20 The maker's page" in shown and "javascript" not in shown
+    document["document"]["references"] = [{"summary": str(i), "url": f"https://works.example/{i}"} for i in range(300)]
+    document["document"]["tracking"].update(version="2", current_release_date="2026-02-02T00:00:00Z")
+    plant.take(document)
+    assert len(plant.api.ok("GET", "advisories/OWN-20")["references"]) == 100
+    assert plant.api.ok("GET", "advisories/OWN-2")["references"] == []
+
+
 def test_an_advisory_that_says_fixed_clears_without_a_person(plant):
     entries = {"P": ("vers:all/*", None), "F": ("2.3", None)}
     plant.take(advisory("Drive SD-300", "OWN-3", {"P": entries["P"]}, maker="Gearworks", known_affected=["P"]))

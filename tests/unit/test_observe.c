@@ -162,6 +162,7 @@ static void what_is_seen_is_found_by_patterns_of_the_standard(void **state)
         { .kind = KP_SEEN_CERTIFICATE, .text = { [KP_SEEN_COUPLED] = "mill", [KP_SEEN_PRINT] = "AB:AB:ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB" } },
         { .kind = KP_SEEN_FILE, .text = { [KP_SEEN_HASH] = "0123456789abcdef0123456789ABCDEF", [KP_SEEN_FILE_NAME] = "x.exe", [KP_SEEN_SOURCE] = "eve" } },
         { .kind = KP_SEEN_DEVICE, .text = { [KP_SEEN_SOFTWARE] = "S7-1500", [KP_SEEN_VENDOR] = "Siemens", [KP_SEEN_VERSION] = "V2.8" } },
+        { .kind = KP_SEEN_OUTGOING, .to_port = 443, .text = { [KP_SEEN_TO] = "203.0.113.9", [KP_SEEN_PROTOCOL] = "https", [KP_SEEN_DOMAIN] = "drop.example", [KP_SEEN_BY] = "maker", [KP_SEEN_PRINT] = "ab", [KP_SEEN_SUBJECT] = "CN=drop", [KP_SEEN_ISSUER] = "O=Cogs", [KP_SEEN_CLIENT] = "line-3" } },
     };
     static const struct {
         int event;
@@ -182,6 +183,10 @@ static void what_is_seen_is_found_by_patterns_of_the_standard(void **state)
         { 3, true, "[file:hashes.MD5 = '0123456789abcdef0123456789abcdef' AND file:name = 'x.exe']" },
         { 4, true, "[software:name = 'S7-1500' AND software:vendor = 'Siemens' AND software:version = 'V2.8']" },
         { 4, false, "[software:name = 'S7-1500' AND software:version = 'V2.9']" },
+        { 5, true, "[network-traffic:dst_ref.value = '203.0.113.9' AND network-traffic:protocols[*] = 'https' AND network-traffic:dst_port = 443]" },
+        { 5, true, "[x509-certificate:subject = 'CN=drop' AND x509-certificate:issuer = 'O=Cogs']" },
+        { 5, true, "[x-koppel-event:kind = 'outgoing' AND x-koppel-event:partner = 'maker' AND x-koppel-event:client = 'line-3']" },
+        { 5, false, "[x-koppel-event:kind = 'connection']" },
     };
     struct kp_seen_queue *q = kp_seen_new(&kp_clock_system);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -138,6 +138,11 @@ static bool is_stopping(void *arg)
 static struct kp_http_options http_of(const struct dsp *d, const char *url, const char *accept)
 {
     return (struct kp_http_options){ .url = url,
+                                     .caller = { .hub = kp_coupling_hub(d->c),
+                                                 .coupling = kp_coupling_name(d->c),
+                                                 .partner = d->source.partner,
+                                                 .what = "data of",
+                                                 .name = d->source.partner },
                                      .ca_text = d->source.ca,
                                      .authorization = d->source.authorization,
                                      .accept = accept,
@@ -457,6 +462,7 @@ static void close_link(struct kp_coupling *c)
 
 const struct kp_coupling_class kp_partner_data = {
     .name = "dsp",
+    .tells = true,
     .schemes = "dsp",
     .settings_size = sizeof(struct dsp_settings),
     .state_size = sizeof(struct dsp),

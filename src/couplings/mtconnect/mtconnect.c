@@ -112,6 +112,7 @@ static bool is_stopping(void *arg)
 static struct kp_http_options http_of(const struct mtconnect *m, const char *url, bool stream)
 {
     return (struct kp_http_options){ .url = url,
+                                     .caller = { .hub = kp_coupling_hub(m->c), .coupling = kp_coupling_name(m->c) },
                                      .user = m->set->user,
                                      .password = m->set->password,
                                      .ca = m->set->ca,

@@ -196,6 +196,13 @@ static enum kp_code login_config(struct opcua *o, UA_ClientConfig *cc, struct kp
     return KP_OK;
 }
 
+static void tell_name(struct opcua *o, const UA_String *uri)
+{
+    char name[KP_NAME_MAX];
+    kp_utf8_clean(name, sizeof name, (const char *)uri->data, uri->length);
+    kp_coupling_client(o->c, name);
+}
+
 static enum kp_code session_config(struct opcua *o, const UA_EndpointDescription *e,
                                    UA_ClientConfig *cc, struct kp_err *err)
 {
@@ -206,6 +213,8 @@ static enum kp_code session_config(struct opcua *o, const UA_EndpointDescription
         !copy(&uri, &cc->clientDescription.applicationUri, err))
         add_policies(&certificate, &key, &o->logger, &cc->securityPolicies,
                      &cc->securityPoliciesSize, err);
+    if (!err->code)
+        tell_name(o, &uri);
     kp_arena_free(&arena);
     cc->clientDescription.applicationType = UA_APPLICATIONTYPE_CLIENT;
     cc->clientDescription.applicationName = UA_LOCALIZEDTEXT_ALLOC("en", "koppel");

@@ -3,6 +3,7 @@
  * data file before each connect; what does not pass is noted there for `koppel trust`. */
 #include "couplings/opcua/opcua_private.h"
 
+#include "net/caller.h"
 #include "store/trust.h"
 
 #include <open62541/plugin/certificategroup.h>
@@ -94,18 +95,10 @@ static void note(struct opcua *o, UA_ByteString *leaf)
                 kp_coupling_name(o->c), kp_log_quote(err.text));
 }
 
-static void observe(const struct opcua *o, const UA_ByteString *leaf, const char *fingerprint)
+static void observe(const struct opcua *o, const UA_ByteString *leaf)
 {
-    char subject[256] = "";
-    UA_String name = UA_STRING_NULL;
-    if (UA_CertificateUtils_getSubjectName((UA_ByteString *)(uintptr_t)leaf, &name) == UA_STATUSCODE_GOOD)
-        kp_utf8_clean(subject, sizeof subject, (const char *)name.data, name.length);
-    UA_String_clear(&name);
-    kp_hub_observe(kp_coupling_hub(o->c), &(struct kp_observed){ .kind = KP_SEEN_CERTIFICATE,
-                                                                 .text = { [KP_SEEN_COUPLED] = kp_coupling_name(o->c),
-                                                                           [KP_SEEN_PROTOCOL] = "opc.tcp",
-                                                                           [KP_SEEN_PRINT] = fingerprint,
-                                                                           [KP_SEEN_DETAIL] = subject } });
+    const struct kp_caller who = { .hub = kp_coupling_hub(o->c), .coupling = kp_coupling_name(o->c) };
+    kp_certificate_observe(&who, "opc.tcp", leaf->data, leaf->length);
 }
 
 static UA_StatusCode verify(UA_CertificateGroup *group, const UA_ByteString *chain)
@@ -114,7 +107,7 @@ static UA_StatusCode verify(UA_CertificateGroup *group, const UA_ByteString *cha
     char fingerprint[KP_FINGERPRINT_TEXT];
     UA_ByteString leaf = { .length = leaf_length(chain), .data = chain->data };
     kp_fingerprint(leaf.data, leaf.length, fingerprint);
-    observe(o, &leaf, fingerprint);
+    observe(o, &leaf);
     for (size_t i = 0; i < o->trust->n; i++)
         if (strcmp(o->trust->list[i], fingerprint) == 0)
             return UA_STATUSCODE_GOOD;
@@ -126,10 +119,8 @@ static UA_StatusCode verify(UA_CertificateGroup *group, const UA_ByteString *cha
 static UA_StatusCode accept(UA_CertificateGroup *group, const UA_ByteString *chain)
 {
     const struct opcua *o = group->context;
-    char fingerprint[KP_FINGERPRINT_TEXT];
     const UA_ByteString leaf = { .length = leaf_length(chain), .data = chain->data };
-    kp_fingerprint(leaf.data, leaf.length, fingerprint);
-    observe(o, &leaf, fingerprint);
+    observe(o, &leaf);
     return UA_STATUSCODE_GOOD;
 }
 
