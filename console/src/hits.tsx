@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { api, may, query, send, useApi } from "./api";
 import { blank, Saver, Text, useAct } from "./form";
-import { count, t, word } from "./lang";
+import { count, t, told, word } from "./lang";
 import "./lang/shield";
 import { go, replace, route, toAsset } from "./route";
 import { Goes, Label } from "./sharing";
@@ -24,16 +24,16 @@ function One({ h, changed }: { h: Hit; changed: () => void }) {
   const [open, setOpen] = useState<"ignore" | "tell" | null>(null), [why, setWhy] = useState(""), { act, busy, problem } = useAct(), engineer = may("engineer"), s = h.sighting, close = (done: boolean) => { setOpen(null); if (done) changed(); };
   const incident = () => act(async () => go(`#/security/incident/${(await send<{ id: number }>("POST", "incidents", { ...(h.alarm ? { alarms: [h.alarm] } : {}), title: h.name ?? h.what, what: h.what, category: "intrusion" })).id}`));
   return <li class={`finding ${h.ignored ? "low" : h.alarm ? "urgent" : "medium"}`}><div class="row"><h3>{h.name ?? h.indicator}</h3><Label of={h.tlp} />{h.ignored ? <Mark quality="none" text={t("hits.ignored")} /> : h.alarm !== null && <a href="#/alarms"><Mark quality="bad" text={t("alarms.one")} /></a>}</div>
-    <p><b>{h.what}</b>{h.asset && <> · <a href={toAsset(h.asset)}>{h.asset}</a></>}</p>{h.description && <p class="theirs">{h.description}</p>}
+    <p><b>{told(h.what)}</b>{h.asset && <> · <a href={toAsset(h.asset)}>{h.asset}</a></>}</p>{h.description && <p class="theirs">{h.description}</p>}
     <p class="soft">{t("hits.times", { n: count(h.count) })} <Time at={h.last} /> · {t("hits.from")} {h.source ?? "–"}{h.comment && ` · “${h.comment}”, ${h.who ?? ""}`}</p>
-    {s && s.state !== "prepared" && <p><Mark quality={s.state === "sent" ? "good" : s.state === "waits" ? "uncertain" : "bad"} text={t(s.state === "sent" ? "hits.told" : s.state === "waits" ? "hits.waits" : "hits.refused", { feed: s.feed ?? "" })} />{s.fault && ` ${s.fault}`}</p>}{problem}
+    {s && s.state !== "prepared" && <p><Mark quality={s.state === "sent" ? "good" : s.state === "waits" ? "uncertain" : "bad"} text={t(s.state === "sent" ? "hits.told" : s.state === "waits" ? "hits.waits" : "hits.refused", { feed: s.feed ?? "" })} />{s.fault && ` ${told(s.fault)}`}</p>}{problem}
     {engineer && <div class="buttons left">{s?.state === "prepared" && <button class="main" onClick={() => setOpen("tell")}>{s.feed ? t("hits.tell", { feed: s.feed }) : t("hits.tellChoose")}</button>}{!h.ignored && <button disabled={busy} onClick={() => void incident()}>{t("hits.incident")}</button>}
       {h.ignored ? <button disabled={busy} onClick={() => void act(() => send("PATCH", `hits/${h.id}`, { ignored: false, comment: null }).then(changed))}>{t("hits.watch")}</button> : <button onClick={() => setOpen("ignore")}>{t("hits.ignore")}</button>}</div>}
     {open === "tell" && <Tell h={h} close={close} />}{open === "ignore" && <Confirm title={t("hits.ignoreTitle")} text={t("hits.ignoreText")} word={t("hits.ignored")} act={() => send("PATCH", `hits/${h.id}`, { ignored: true, comment: why.trim() || null })} close={close}><Text label={t("partners.reason")} value={why} set={setWhy} required maxLength={200} /></Confirm>}</li>;
 }
 function Inputs({ of }: { of: Observed["inputs"] }) {
   const d = useApi<Looks>("observations/settings"), [c, setC] = useState<Partial<Looks>>({}), [done, setDone] = useState(false), { act, busy, problem } = useAct(), owner = may("owner");
-  return <section class="panel"><h2>{t("inputs.head")}</h2><p class="soft">{t("inputs.text")}</p>{of.length > 0 && <ul class="faults">{of.map((i) => <li key={i.kind + i.at} class="theirs"><b>{i.at}</b>: {t("inputs.events", { n: count(i.events) })}{i.bad > 0 && `, ${t("inputs.bad", { n: count(i.bad) })}`}{i.fault && <span class="error"> {i.fault}</span>}</li>)}</ul>}
+  return <section class="panel"><h2>{t("inputs.head")}</h2><p class="soft">{t("inputs.text")}</p>{of.length > 0 && <ul class="faults">{of.map((i) => <li key={i.kind + i.at} class="theirs"><b>{i.at}</b>: {t("inputs.events", { n: count(i.events) })}{i.bad > 0 && `, ${t("inputs.bad", { n: count(i.bad) })}`}{i.fault && <span class="error"> {told(i.fault)}</span>}</li>)}</ul>}
     <Answer of={d}>{(s) => { const x = { ...s, ...c }, put = (y: Partial<Looks>) => { setC({ ...c, ...y }); setDone(false); }; return <form onSubmit={(e) => { e.preventDefault(); void act(() => send("PUT", "observations/settings", { ...x, eve: blank(x.eve), syslogFile: blank(x.syslogFile), syslog: blank(x.syslog) }).then(() => { setC({}); setDone(true); d.again(); })); }}>
       <label class="check"><input type="checkbox" disabled={!owner} checked={x.watch} onChange={(e) => put({ watch: e.currentTarget.checked })} /> <span>{t("inputs.watch")}</span></label><div class="two"><Choose label={t("inputs.sightings")} value={x.sightings} set={(v) => put({ sightings: v })} of={["ask", "send", "off"].map((k) => [k, word("inputs", k)])} />
         <Text label={t("inputs.eve")} value={x.eve} set={(eve) => put({ eve })} placeholder="/var/log/suricata/eve.json" /><Text label={t("inputs.syslogFile")} value={x.syslogFile} set={(syslogFile) => put({ syslogFile })} placeholder="/var/log/messages" /><Text label={t("inputs.syslog")} help={t("inputs.syslogHelp")} value={x.syslog} set={(syslog) => put({ syslog })} /></div>

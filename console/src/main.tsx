@@ -4,7 +4,7 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { access, Failure, knowMe, login, logout, may, type Role, seen, who } from "./api";
 import { AssetPage } from "./asset";
-import { count, language, t, type Key } from "./lang";
+import { count, language, speak, t, texts, told, type Key } from "./lang";
 import { lazy } from "./lazy";
 import { link, startLive, status, watch } from "./live";
 import { Login, MustChange } from "./login";
@@ -59,7 +59,7 @@ function Thumb() {
 function Bell() {
   const n = status.use()?.alarms, said = useRef<HTMLSpanElement>(null);
   useEffect(() => watch((a) => {
-    if (a?.state === "unacknowledged" && said.current) said.current.textContent = t("alarm.new", { text: a.text });
+    if (a?.state === "unacknowledged" && said.current) said.current.textContent = t("alarm.new", { text: told(a.text) });
   }), []);
   const open = n?.unacknowledged ?? 0, active = n?.active ?? 0;
   return <><a class={`bell button${open ? " open" : ""}`} href="#/alarms" title={t("alarms.bell", { n: count(open), active: count(active) })} aria-label={t("alarms.bell", { n: count(open), active: count(active) })}>
@@ -75,7 +75,7 @@ function Bar({ menu, open }: { menu: () => void; open: boolean }) {
     <span class="grow" />
     <Bell />
     {me && <a class="me" href="#/account" title={t("account")}>{me.displayName ?? me.user}<small>{t(`role.${me.role}`)}</small></a>}
-    <button class="tongue" aria-label={t("switchLanguage")} title={t("switchLanguage")} onClick={() => language.set(language.get() === "nl" ? "en" : "nl")}>{language.get() === "nl" ? "EN" : "NL"}</button>
+    <button class="tongue" aria-label={t("switchLanguage")} title={t("switchLanguage")} onClick={() => void speak(language.get() === "nl" ? "en" : "nl")}>{language.get() === "nl" ? "EN" : "NL"}</button>
     <button onClick={() => void logout()}>{t("logout")}</button>
   </header>;
 }
@@ -135,4 +135,4 @@ async function begin() {
 pages.find((p) => p.id === route.get().page)?.draw.begin?.(); // while it is asked who is in
 const draw = () => render(<App />, document.getElementById("app")!);
 const slow = setTimeout(draw, 300); // a node that answers at once has no page of waiting
-void begin().then(() => (clearTimeout(slow), draw(), seen)).then(startLive);
+void Promise.all([begin(), texts().catch(() => null)]).then(() => (clearTimeout(slow), draw(), seen)).then(startLive);

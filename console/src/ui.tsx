@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Failure, send, useApi } from "./api";
-import { clock, second, span, t, word } from "./lang";
+import { clock, second, span, t, told, word } from "./lang";
 import { now } from "./live";
 import type { Interval, Quality } from "./model";
 import { stateInk, tell } from "./model";
@@ -23,7 +23,7 @@ export function Empty({ title, children }: { title: string; children?: Component
 }
 export function Problem({ error, again }: { error: Error; again?: () => void }) {
   const lost = error instanceof TypeError;
-  return <div class="notice bad" role="alert"><span>{lost ? t("lost") : error.message}</span>{again && <button onClick={again}>{t("again")}</button>}</div>;
+  return <div class="notice bad" role="alert"><span>{lost ? t("lost") : told(error.message)}</span>{again && <button onClick={again}>{t("again")}</button>}</div>;
 }
 export const Loading = () => <p class="soft loading" role="status">{t("loading")}</p>;
 /** What is shown of an answer: that it is awaited, that it failed, or it. */

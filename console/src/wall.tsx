@@ -2,7 +2,7 @@
 // A screen on the wall of the hall: read from far, touched by nobody, always on.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useApi } from "./api";
-import { count, hour, span, t } from "./lang";
+import { count, hour, span, t, told } from "./lang";
 import { link, now, status } from "./live";
 import { nameOf, stateIcon, stateInk, stateWord } from "./model";
 import { route } from "./route";
@@ -48,7 +48,7 @@ const forLong = (p: Place) => span((now() - since(p.machine)) / 1000);
 
 function Tile({ of: p, reasons }: { of: Place; reasons: Reason[] }) {
   const state = p.machine.state, made = p.step?.gq, late = p.byNow !== null && (made ?? 0) < p.byNow * 0.9;
-  const why = state !== "running" && p.stop ? (p.stop.reason ? reasonWord(reasons, p.stop.reason) : t("stops.unexplained")) : p.alarms[0]?.text ?? "";
+  const why = state !== "running" && p.stop ? (p.stop.reason ? reasonWord(reasons, p.stop.reason) : t("stops.unexplained")) : told(p.alarms[0]?.text ?? "");
   return <li class={`on-wall${trouble(p) < 2 ? " ill" : ""}`} style={{ "--ink": p.lost ? "var(--faint)" : stateInk(state) }}>
     <h2>{nameOf(p.machine.path)}</h2>
     <p class="doing"><i aria-hidden="true">{stateIcon(state)}</i><span class="cut">{p.lost ? t("floor.lost") : stateWord(state)}</span> <span>{p.machine.stateSince && forLong(p)}</span></p>

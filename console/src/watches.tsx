@@ -2,7 +2,7 @@
 // What is watched by itself, how each of it is, why, and what people say of it.
 import { useState } from "preact/hooks";
 import { may, query, send, useApi } from "./api";
-import { count, number, t, word } from "./lang";
+import { count, number, t, told, word } from "./lang";
 import { nameOf } from "./model";
 import { replace, route, toAsset, toChart } from "./route";
 import { Answer, Choose, Confirm, Dialog, Empty, Field, Mark, Page, Priority, Problem, Search, Table, Time } from "./ui";
@@ -55,7 +55,7 @@ function Posts() {
       <Search label={t("alarm.where")} value={about} placeholder="hall1/**" set={(a) => set({ about: a || undefined })} />{watch && <button onClick={() => set({ watch: undefined })}>{t("watch.allWatches")}</button>}</div>
     <Answer of={list}>{(d) => d.posts.length ? <><Table label={t("watch.posts")} head={[t("watch.about"), t("watch.one"), t("alarm.state"), t("watch.score"), t("alarm.begun"), t("watch.says")]}>
       {d.posts.map((p) => <tr key={p.id}><td><a href={`#/watches/${p.id}`} title={p.about}>{p.about.replaceAll("/", " / ")}</a></td><td>{p.watch}</td><td><State p={p} /></td>
-        <td class="n">{p.score === null ? "–" : number(Math.round(p.score * 100) / 100)}</td><td><Time at={p.since} /></td><td>{p.text ?? "–"}</td></tr>)}</Table>
+        <td class="n">{p.score === null ? "–" : number(Math.round(p.score * 100) / 100)}</td><td><Time at={p.since} /></td><td>{p.text ? told(p.text) : "–"}</td></tr>)}</Table>
       {d.more && <p class="soft">{t("watch.more", { n: count(SHOWN) })}</p>}</> : <p class="soft">{t("watch.noPosts")}</p>}</Answer></section>;
 }
 function Watches() {
