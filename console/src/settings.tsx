@@ -2,7 +2,7 @@
 // How long things are kept, backups, this node, this browser.
 import { useState } from "preact/hooks";
 import { may, raw, send, useApi } from "./api";
-import { bytes, count, language, languages, number, span, t, told, word } from "./lang";
+import { bytes, count, language, languages, number, span, speak, t, told, word } from "./lang";
 import { status } from "./live";
 import { theme } from "./theme";
 import { Answer, Confirm, download, Field, Page, Problem, Time } from "./ui";
@@ -54,7 +54,7 @@ function ThisNode() {
 export function Settings() {
   const l = language.use(), th = theme.use();
   return <Page title={t("settings")}><div class="panels">
-    <section class="panel"><h2>{t("browser")}</h2><div class="two"><Field label={t("language")}><select value={l} onChange={(e) => language.set(e.currentTarget.value)}>{languages.map((x) => <option value={x}>{{ en: "English", nl: "Nederlands" }[x]}</option>)}</select></Field>
+    <section class="panel"><h2>{t("browser")}</h2><div class="two"><Field label={t("language")}><select value={l} onChange={(e) => void speak(e.currentTarget.value)}>{languages.map((x) => <option value={x}>{{ en: "English", nl: "Nederlands" }[x]}</option>)}</select></Field>
       <Field label={t("theme")}><select value={th} onChange={(e) => theme.set(e.currentTarget.value)}>{["auto", "light", "dark"].map((x) => <option value={x}>{word("theme", x)}</option>)}</select></Field></div></section>
     <ThisNode />{may("engineer") && <><Usage /><Rules /><Backups /></>}</div>{!may("engineer") && <p class="soft">{t("settings.more", { role: t("role.engineer") })}</p>}</Page>;
 }
