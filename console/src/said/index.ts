@@ -28,7 +28,8 @@ function sentence(format: string, say: string): Sentence {
 }
 
 export function speaker(table: Record<string, string>, number: (n: number) => string, time: (at: string) => string): (text: string) => string {
-  const list = Object.entries(table).map(([f, s]) => sentence(f, s)).sort((a, b) => b.length - a.length), known = new Map<string, Told>();
+  const bare = (s: string) => s.replace(/^; |[;,] $/g, ""); // pieces come with what divides them
+  const list = Object.entries(table).map(([f, s]) => sentence(bare(f), bare(s))).sort((a, b) => b.length - a.length), known = new Map<string, Told>();
   const fill = (s: Sentence, m: RegExpMatchArray) => s.say.replace(/\{(\d+)\}/g, (_, i) => (s.holes[i - 1] === "g" ? number(+m[i]) : (s.holes[i - 1] === "s" && told(m[i])) || m[i]));
   const by = (text: string, which: "is" | "might"): Told => {
     for (const s of list) {
@@ -36,6 +37,10 @@ export function speaker(table: Record<string, string>, number: (n: number) => st
       if (m && !(m[1] === text && s.say === "{1}")) return fill(s, m);
     }
     return null;
+  };
+  const asides = (text: string): Told => {
+    const m = text.match(/^(.+) \(([^()]+)\)$/), head = m && told(m[1]);
+    return head ? `${head} (${told(m[2]) ?? m[2]})` : null;
   };
   /** Sentences one behind the other: all of them, or what is known of them. */
   const pieces = (text: string, whole: boolean): Told => {
@@ -49,7 +54,7 @@ export function speaker(table: Record<string, string>, number: (n: number) => st
     let said = known.get(text);
     if (said === undefined) {
       known.set(text, null); // what is within itself is not looked at again
-      said = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text) ? time(text) : text ? by(text, "is") ?? pieces(text, true) ?? by(text, "might") ?? pieces(text, false) : null;
+      said = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text) ? time(text) : text ? by(text, "is") ?? pieces(text, true) ?? asides(text) ?? by(text, "might") ?? pieces(text, false) : null;
       known.set(text, said);
       if (known.size > 2000) known.clear();
     }
