@@ -3,17 +3,17 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Failure, send, useApi } from "./api";
-import { clock, second, span, t, told, word } from "./lang";
+import { clock, second, span, t, told, whole, word } from "./lang";
 import { now } from "./live";
 import type { Interval, Quality } from "./model";
 import { stateInk, tell } from "./model";
 import "./route"; // what all pages share comes in one file
 import "./theme";
 
-export function Time({ at, only }: { at: string | number | null | undefined; only?: "time" }) {
+export function Time({ at, only }: { at: string | number | null | undefined; only?: "time" | "day" }) {
   if (at === null || at === undefined) return <>–</>;
   const iso = new Date(at).toISOString();
-  return <time dateTime={iso} title={`${iso.replace("T", " ").slice(0, 19)} UTC`}>{only ? second(at) : clock(at)}</time>;
+  return <time dateTime={iso} title={`${iso.replace("T", " ").slice(0, 19)} UTC`}>{only === "day" ? whole(at) : only ? second(at) : clock(at)}</time>;
 }
 export function Mark({ quality, text }: { quality: Quality; text?: string }) {
   return <span class={`mark ${quality}`}>{text ?? word("quality", quality)}</span>;

@@ -74,7 +74,7 @@ export function WallPage() {
   return <div class="wall" style={{ "--columns": columns, "--rows": rows }}>
     <div class="wall-head"><h1>{params.get("title") ?? status.use()?.node}</h1><p><b>{t("wall.running", { n: count(running), of: count(list.length) })}</b></p>{pages > 1 && <p class="dots" role="img" aria-label={t("wall.page", { n: at + 1, of: pages })}>{Array.from({ length: pages }, (_, i) => <i key={i} class={i === at ? "at" : ""} />)}</p>}<time>{hour(now())}</time></div>
     {l !== "open" && <p class="wall-lost" role="alert">{t("wall.lost", { time: hour(heard.current) })}</p>}
-    <Answer of={floor}>{(all) => all.length ? <ul>{list.slice(at * n, (at + 1) * n).map((p) => <Tile key={p.machine.path} of={p} reasons={shop.data?.reasons ?? []} />)}</ul> : <Empty title={t("floor.none")} />}</Answer>
+    <Answer of={floor}>{(all) => all.length ? <ul>{list.slice(at * n, (at + 1) * n).map((p) => <Tile key={p.machine.path} of={p} reasons={shop.data?.reasons ?? []} />)}</ul> : <Empty title={t("floor.none")}><p>{t("floor.noneText")}</p></Empty>}</Answer>
     <p class={`wall-foot${ill.length ? " ill" : ""}`}>{ill.length ? ill.slice(first, first + told).map((p) => <span key={p.machine.path}><b>{nameOf(p.machine.path)}</b> {stateWord(p.machine.state)} {forLong(p)}</span>) : t("wall.fine")}{ill.length > told && <span class="rest">{t("wall.standing", { n: count(ill.length) })}</span>}</p>
   </div>;
 }

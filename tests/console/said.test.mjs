@@ -80,3 +80,8 @@ test("sentences are told in Dutch with their names and numbers; what is not the 
   };
   for (const [english, dutch] of Object.entries(pairs)) assert.equal(say(english), dutch);
 });
+test("whatever can be changed over the API has words in the log", () => {
+  const words = JSON.parse(readFileSync(join(root, "console/src/lang/pages/en.json"), "utf8")), { paths } = JSON.parse(readFileSync(join(root, "src/web/openapi.json"), "utf8"));
+  const changes = Object.entries(paths).flatMap(([p, o]) => Object.keys(o).filter((m) => /post|put|patch|delete/.test(m)).map((m) => `${m.toUpperCase()} ${p.replace("/api/v1", "")}`));
+  assert.deepEqual(changes.filter((c) => !words[`did.${c}`] && !/^(POST|DELETE) \/session$/.test(c)), []); // those are logged as login and logout
+});

@@ -80,6 +80,7 @@ export const clock = (at: At) => times("clock", { dateStyle: "short", timeStyle:
 export const second = (at: At) => times("second", { timeStyle: "medium" }).format(new Date(at));
 export const hour = (at: At) => times("hour", { hour: "2-digit", minute: "2-digit" }).format(new Date(at));
 export const day = (at: At) => times("day", { weekday: "short", day: "numeric", month: "short" }).format(new Date(at));
+export const whole = (at: At) => times("whole", { dateStyle: "short" }).format(new Date(at));
 export const weekday = (at: At) => times("weekday", { weekday: "short", day: "numeric" }).format(new Date(at));
 export const date = (at: At) => times("date", { day: "numeric", month: "short" }).format(new Date(at));
 export function span(seconds: number) {
@@ -90,6 +91,8 @@ export function span(seconds: number) {
   if (s < 86400) return `${Math.floor(s / 3600)} ${t("hours")}${m ? ` ${m} min` : ""}`;
   return s < 172800 ? `${Math.floor(s / 3600)} ${t("hours")}` : `${Math.floor(s / 86400)} ${t("days")}`;
 }
+/** A length as settings have it: 1m30s. */
+export const lasting = (s: string) => s.replace(/(\d)(ms|us|[smhd])(?![a-z])/g, (_, n, u) => `${n} ${{ m: "min", h: t("hours"), d: t("days") }[u as string] ?? u} `).trim();
 export function age(ms: number) {
   const s = Math.round(ms / 1000);
   if (s < 2) return t("now");

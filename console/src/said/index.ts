@@ -39,8 +39,8 @@ export function speaker(table: Record<string, string>, number: (n: number) => st
     return null;
   };
   const asides = (text: string): Told => {
-    const m = text.match(/^(.+) \(([^()]+)\)$/), head = m && told(m[1]);
-    return head ? `${head} (${told(m[2]) ?? m[2]})` : null;
+    const m = text.match(/^(.*) \(([^()]+)\)$/), head = m && m[1] ? told(m[1]) : "";
+    return m && head !== null ? `${head} (${told(m[2]) ?? m[2]})` : null;
   };
   /** Sentences one behind the other: all of them, or what is known of them. */
   const pieces = (text: string, whole: boolean): Told => {
