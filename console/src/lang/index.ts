@@ -80,7 +80,7 @@ export const clock = (at: At) => times("clock", { dateStyle: "short", timeStyle:
 export const second = (at: At) => times("second", { timeStyle: "medium" }).format(new Date(at));
 export const hour = (at: At) => times("hour", { hour: "2-digit", minute: "2-digit" }).format(new Date(at));
 export const day = (at: At) => times("day", { weekday: "short", day: "numeric", month: "short" }).format(new Date(at));
-export const whole = (at: At) => times("whole", { dateStyle: "short" }).format(new Date(at));
+export const whole = (at: At) => times("dated", { dateStyle: "short" }).format(new Date(at));
 export const weekday = (at: At) => times("weekday", { weekday: "short", day: "numeric" }).format(new Date(at));
 export const date = (at: At) => times("date", { day: "numeric", month: "short" }).format(new Date(at));
 export function span(seconds: number) {
