@@ -9,8 +9,8 @@ const [url, token, seconds] = process.argv.slice(2), sleep = (ms) => new Promise
 const median = (l) => l.sort((a, b) => a - b)[l.length >> 1];
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--js-flags=--expose-gc", "--enable-precise-memory-info"] });
 
-async function visit() {
-  const context = await browser.newContext({ viewport: { width: 1600, height: 1000 } });
+async function visit(locale = "en-GB") {
+  const context = await browser.newContext({ viewport: { width: 1600, height: 1000 }, locale });
   await context.request.post(url + "/api/v1/session", { data: { token } });
   const page = await context.newPage();
   await page.addInitScript(() => new MutationObserver((_, o) => {
@@ -31,7 +31,18 @@ async function paint(hash) {
   }
   return median(found);
 }
-const out = { overview: await paint("#/"), asset: await paint("#/asset/hall") };
+/** Bytes of the page and what it asks for before anybody has gone anywhere. */
+async function weigh(locale) {
+  const { context, page } = await visit(locale);
+  let bytes = 0;
+  context.on("response", (r) => /\/$|\/assets\//.test(new URL(r.url()).pathname) && (bytes += Number(r.headers()["content-length"])));
+  await page.goto(`${url}/#/`);
+  await page.waitForFunction(() => window.useful);
+  await sleep(1000);
+  await context.close();
+  return bytes;
+}
+const out = { first: { en: await weigh("en-GB"), nl: await weigh("nl-NL") }, overview: await paint("#/"), asset: await paint("#/asset/hall") };
 
 const { context, page } = await visit();
 await page.goto(`${url}/#/asset/hall`);

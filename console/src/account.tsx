@@ -3,7 +3,7 @@
 import { generate } from "lean-qr/nano";
 import { useMemo, useState } from "preact/hooks";
 import { knowMe, send, who } from "./api";
-import { language, languages, t, word } from "./lang";
+import { language, languages, speak, t, word } from "./lang";
 import { Choose, Confirm, copy, Field, Mark, Page, PasswordForm, Problem, Sessions } from "./ui";
 
 function Code({ of }: { of: string }) {
@@ -40,13 +40,13 @@ function SecondFactor({ user, on }: { user: string; on: boolean }) {
 }
 export function AccountPage() {
   const me = who.use()!, l = language.use(), named = me.via === "password", [saved, setSaved] = useState(false), [error, setError] = useState<Error | null>(null);
-  const speak = (x: string) => {
-    language.set(x);
+  const change = (x: string) => {
+    void speak(x);
     if (named) void send("PATCH", `users/${encodeURIComponent(me.user)}`, { language: x }).then(knowMe).catch(setError);
   };
   return <Page title={t("account")}><div class="panels">
     <section class="panel"><h2>{me.displayName ?? me.user}</h2><dl class="plate"><div><dt>{t("login.user")}</dt><dd>{me.user}</dd></div><div><dt>{t("role")}</dt><dd>{word("role", me.role)}</dd></div><div><dt>{t("account.via")}</dt><dd>{word("via", me.via)}</dd></div></dl><p class="soft">{word("roleText", me.role)}</p>
-      <Choose label={t("language")} value={l} set={speak} of={languages.map((x) => [x, { en: "English", nl: "Nederlands" }[x]!])} />{error && <Problem error={error} />}</section>
+      <Choose label={t("language")} value={l} set={change} of={languages.map((x) => [x, { en: "English", nl: "Nederlands" }[x]!])} />{error && <Problem error={error} />}</section>
     {named ? <><section class="panel"><h2>{t("login.password")}</h2><PasswordForm user={me.user} current word={t("password.save")} done={() => setSaved(true)} />{saved && <p role="status"><Mark quality="good" text={t("password.saved")} /></p>}</section>
       <SecondFactor user={me.user} on={me.totp} /></> : <section class="panel"><h2>{t("login.password")}</h2><p>{t("account.noName")}</p></section>}
     </div><Sessions title={t("account.sessions")} /></Page>;

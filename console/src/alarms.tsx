@@ -2,7 +2,7 @@
 // What needs a person now, and what did: alarms after ISA-18.2.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { api, may, query, send, useApi, usePages } from "./api";
-import { clock, count, number, span, t, word } from "./lang";
+import { clock, count, number, span, t, told, word } from "./lang";
 import { now, status, watch } from "./live";
 import { Delivery } from "./delivery";
 import { type Alarm, type Interval, nameOf, numeric, type Signal } from "./model";
@@ -48,7 +48,7 @@ async function each(list: Alarm[], f: (a: Alarm) => Promise<unknown>, told: (n: 
 }
 function Acknowledge({ list, close }: { list: Alarm[]; close: () => void }) {
   const [comment, setComment] = useState(""), [done, setDone] = useState(0), one = list.length === 1;
-  return <Confirm title={one ? t("alarm.ack.one") : t("alarm.ack.all", { n: count(list.length) })} text={one ? `${place(list[0])}: ${list[0].text}` : t("alarm.ack.allText")} word={t("alarm.ack")} close={close}
+  return <Confirm title={one ? t("alarm.ack.one") : t("alarm.ack.all", { n: count(list.length) })} text={one ? `${place(list[0])}: ${told(list[0].text)}` : t("alarm.ack.allText")} word={t("alarm.ack")} close={close}
     act={() => each(list, (a) => act(a, "acknowledge", { comment: comment.trim() || null }), setDone)}>
     <Field label={t("alarm.comment")}><input value={comment} maxLength={200} placeholder={t("alarm.commentHint")} onInput={(e) => setComment(e.currentTarget.value)} /></Field>
     {done > 0 && !one && <p><progress max={list.length} value={done} aria-label={t("alarm.ack")} /></p>}</Confirm>;
@@ -56,7 +56,7 @@ function Acknowledge({ list, close }: { list: Alarm[]; close: () => void }) {
 const spans: [string, number][] = [["30m", 1800], ["1h", 3600], ["4h", 14400], ["8h", 28800], ["24h", 86400], ["168h", 604800]];
 function Shelve({ a, close }: { a: Alarm; close: () => void }) {
   const [how, setHow] = useState("8h"), [until, setUntil] = useState(""), [reason, setReason] = useState("");
-  return <Confirm title={t("alarm.shelve.title")} text={`${place(a)}: ${a.text}`} word={t("alarm.shelve")} close={close} act={() => act(a, "shelve", { ...(how === "until" ? { until: new Date(until).toISOString() } : { for: how }), reason: reason.trim() })}>
+  return <Confirm title={t("alarm.shelve.title")} text={`${place(a)}: ${told(a.text)}`} word={t("alarm.shelve")} close={close} act={() => act(a, "shelve", { ...(how === "until" ? { until: new Date(until).toISOString() } : { for: how }), reason: reason.trim() })}>
     <p class="soft">{t("alarm.shelve.text")}</p>
     <Choose label={t("alarm.shelve.for")} value={how} set={setHow} of={[...spans.map(([k, s]) => [k, span(s)] as [string, string]), ["until", t("alarm.shelve.until")]]} />
     {how === "until" && <Field label={t("until")}><input type="datetime-local" required value={until} onInput={(e) => setUntil(e.currentTarget.value)} /></Field>}
@@ -78,14 +78,14 @@ function Row({ a, together, acknowledge, shelve, changed }: { a: Alarm; together
   const [error, setError] = useState<Error | null>(null), quick = (what: string) => void act(a, what).then(changed, setError), operator = may("operator");
   return <li class={`alarm ${a.priority}${unseen(a) ? " unseen" : ""}${a.active ? "" : " over"}`}>
     <Priority of={a.priority} full={unseen(a)} />
-    <div class="what"><p class="text">{a.firstOut && together && <span class="tag" title={t("alarm.firstHelp")}>{t("alarm.first")}</span>}<b>{a.text}</b></p><Facts a={a} />{error && <Problem error={error} />}</div>
+    <div class="what"><p class="text">{a.firstOut && together && <span class="tag" title={t("alarm.firstHelp")}>{t("alarm.first")}</span>}<b>{told(a.text)}</b></p><Facts a={a} />{error && <Problem error={error} />}</div>
     <span class={`life ${a.state}`}>{word("life", a.state)}</span>
     <div class="act">{operator && unseen(a) && <button class="main" onClick={acknowledge}>{t("alarm.ack")}</button>}
       {operator && (unseen(a) || a.state === "acknowledged") && <button onClick={shelve}>{t("alarm.shelve")}</button>}
       {operator && a.state === "shelved" && <button onClick={() => quick("unshelve")}>{t("alarm.unshelve")}</button>}
       {operator && a.state === "suppressed" && <button onClick={() => quick("unsuppress")}>{t("alarm.unsuppress")}</button>}
-      {a.asset !== null && <button onClick={() => void toChartOf(a).catch(setError)} aria-label={t("alarm.chartOf", { text: a.text })}>{t("chart")}</button>}
-      {may("engineer") && <button onClick={() => void toIncident(a).catch(setError)} aria-label={t("alarm.incidentOf", { text: a.text })}>{t("alarm.incident")}</button>}</div>
+      {a.asset !== null && <button onClick={() => void toChartOf(a).catch(setError)} aria-label={t("alarm.chartOf", { text: told(a.text) })}>{t("chart")}</button>}
+      {may("engineer") && <button onClick={() => void toIncident(a).catch(setError)} aria-label={t("alarm.incidentOf", { text: told(a.text) })}>{t("alarm.incident")}</button>}</div>
   </li>;
 }
 
@@ -140,9 +140,9 @@ function History() {
     <Search label={t("alarm.where")} value={asset} placeholder="hall1/**" set={(a) => set(from, a)} /></div>
     {(chart ?? (list.data && list.error)) && <Problem error={(chart ?? list.error)!} />}
     <Answer of={list}>{(l) => l.length ? <><Table label={t("alarm.history")} head={[t("alarm.priority"), t("alarms.one"), t("alarm.where"), t("alarm.begun"), t("alarm.lasted"), t("alarm.state"), t("alarm.seenBy"), ""]}>
-      {l.map((a) => <tr key={a.id}><td><Priority of={a.priority} full={unseen(a)} /></td><td>{a.text}{a.count > 1 && <small> {t("alarm.times", { n: count(a.count) })}</small>}</td><td>{a.asset ? <a href={toAsset(a.asset)} title={a.asset}>{nameOf(a.asset)}</a> : place(a)}</td>
+      {l.map((a) => <tr key={a.id}><td><Priority of={a.priority} full={unseen(a)} /></td><td>{told(a.text)}{a.count > 1 && <small> {t("alarm.times", { n: count(a.count) })}</small>}</td><td>{a.asset ? <a href={toAsset(a.asset)} title={a.asset}>{nameOf(a.asset)}</a> : place(a)}</td>
         <td><Time at={a.since} /></td><td class="n">{a.until ? span((Date.parse(a.until) - Date.parse(a.since)) / 1000) : a.active ? t("now") : "–"}</td><td><span class={`life ${a.state}`}>{word("life", a.state)}</span></td>
-        <td title={a.acknowledgedAt ? clock(a.acknowledgedAt) : undefined}>{a.acknowledgedBy ?? "–"}{a.comment && <small> “{a.comment}”</small>}</td><td>{a.asset !== null && <button class="small" onClick={() => void toChartOf(a).catch(setChart)} aria-label={t("alarm.chartOf", { text: a.text })}>{t("chart")}</button>}</td></tr>)}</Table>
+        <td title={a.acknowledgedAt ? clock(a.acknowledgedAt) : undefined}>{a.acknowledgedBy ?? "–"}{a.comment && <small> “{a.comment}”</small>}</td><td>{a.asset !== null && <button class="small" onClick={() => void toChartOf(a).catch(setChart)} aria-label={t("alarm.chartOf", { text: told(a.text) })}>{t("chart")}</button>}</td></tr>)}</Table>
       <div class="buttons left">{list.more ? <button disabled={list.busy} onClick={list.older}>{t("older")}</button> : <span class="soft">{t("alarm.end", { n: count(l.length) })}</span>}</div></> : <Empty title={t("alarm.noneSuch")} />}</Answer></>;
 }
 

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { may, query, send, useApi } from "./api";
 import { Text, useAct } from "./form";
-import { t, word } from "./lang";
+import { t, told, word } from "./lang";
 import { replace, route } from "./route";
 import { type Deal, type Partner, Terms } from "./terms";
 import { Answer, Choose, copy, Dialog, Empty, Mark } from "./ui";
@@ -15,7 +15,7 @@ function Following({ id, close }: { id: number; close: () => void }) {
   const canCouple = JSON.stringify(p.data ?? "").includes('"dsp');
   const couple = (x: Deal) => void act(async () => { const name = `${x.partner}-${x.dataset}`.replace(/[^\w.-]+/g, "-").slice(0, 60); await send("POST", "couplings", { name, url: `dsp://${encodeURIComponent(x.partner)}/${encodeURIComponent(x.agreement ?? "")}` }); setCoupled(name); });
   return <Dialog title={t("catalogue.follow")} close={close}><Answer of={d}>{(x) => <><p role="status"><Mark quality={x.state === "FINALIZED" ? "good" : x.state === "TERMINATED" ? "bad" : "none"} text={word("deal", x.state)} /> {t(x.state === "FINALIZED" ? "catalogue.agreed" : x.state === "TERMINATED" ? "catalogue.refused" : "catalogue.waits", { partner: x.partner, dataset: x.dataset ?? "" })}</p>
-    {(x.note ?? x.fault) && <p class="advice">{x.note ?? x.fault}</p>}<Terms of={x.offer} />
+    {(x.note ?? x.fault) && <p class="advice">{told((x.note ?? x.fault)!)}</p>}<Terms of={x.offer} />
     {x.state === "FINALIZED" && (coupled ? <p><a href={`#/couplings/${encodeURIComponent(coupled)}`}>{t("catalogue.coupled", { name: coupled })}</a></p> : canCouple ? <div class="buttons left"><button class="main" disabled={busy} onClick={() => couple(x)}>{t("catalogue.couple")}</button></div>
       : <p>{t("catalogue.how")}<br /><code>koppel transfers {x.agreement}</code> <button class="small" onClick={() => copy(`koppel transfers ${x.agreement}`)}>{t("copy")}</button></p>)}{problem}</>}</Answer>
     <div class="buttons"><button onClick={close}>{t("close")}</button></div></Dialog>;
@@ -24,7 +24,7 @@ function Offers({ of }: { of: Partner }) {
   const c = useApi<{ datasets: Dataset[] }>(`partners/${encodeURIComponent(of.name)}/catalogue`), { act, busy, problem } = useAct(), [id, setId] = useState(0), [find, setFind] = useState("");
   const ask = (d: Dataset, offer: string) => void act(async () => setId((await send<Deal>("POST", "negotiations", { partner: of.name, dataset: d.id, offer })).id));
   return <>{problem}<Answer of={c}>{(x) => x.datasets.length ? <>{x.datasets.length > 10 && <Text label={t("find")} value={find} set={setFind} type="search" />}<div class="panels">{x.datasets.filter((d) => d.id.toLowerCase().includes(find.toLowerCase())).slice(0, 200).map((d) => <section class="panel" key={d.id}><h2>{d.id}</h2>
-    {d.offers.map((o) => <div class="agreed" key={o.id}><Terms of={o.policy} />{may("engineer") && <div class="buttons left"><button class="main" disabled={busy} onClick={() => ask(d, o.id)} aria-label={t("catalogue.askOf", { name: d.id, offer: o.id })}>{t("catalogue.ask")}</button><small>{t("catalogue.offer", { id: o.id })}</small></div>}</div>)}</section>)}</div></> : <Empty title={t("catalogue.empty", { partner: of.name })} />}</Answer>
+    {d.offers.map((o) => <div class="agreed" key={o.id}><Terms of={o.policy} />{may("engineer") && <div class="buttons left"><button class="main" disabled={busy} onClick={() => ask(d, o.id)} aria-label={t("catalogue.askOf", { name: d.id, offer: o.id })}>{t("catalogue.ask")}</button><small>{t("catalogue.offer", { id: o.id })}</small></div>}</div>)}</section>)}</div></> : <Empty title={t("catalogue.empty", { partner: of.name })}><p>{t("catalogue.emptyText")}</p><p><a class="button" href="#/partners/card">{t("partners.ours")}</a></p></Empty>}</Answer>
     {id > 0 && <Following id={id} close={() => setId(0)} />}</>;
 }
 export function Catalogue() {

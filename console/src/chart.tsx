@@ -142,7 +142,7 @@ function Plot({ data, hover, select, pan, place }: { place: (left: number, right
         return at.map((x) => (length > 4 * 86400e3 || (length > 86400e3 && new Date(x * 1000).getHours() === 0) ? day(x * 1000) : (length < 300e3 ? second : hour)(x * 1000)));
       } }, ...scales.slice(0, narrow ? 2 : 4).map((name, i): uPlot.Axis => {
         const named = data.lines.find((l) => (unit(l.signal) || "-") === name && l.signal.enums);
-        return { ...axis, scale: "y" + i, side: i % 2 ? 1 : 3, gap: 4, size: named ? 96 : narrow ? 48 : 56, label: name === "-" || narrow ? undefined : name, labelSize: 16, labelGap: 0, labelFont: "12px system-ui, sans-serif", grid: { ...axis.grid, show: !i },
+        return { ...axis, scale: "y" + i, side: i % 2 ? 1 : 3, gap: 4, size: (_, said) => (named ? 96 : Math.max(narrow ? 40 : 56, 14 + 7.5 * Math.max(0, ...(said ?? []).map((x) => x.length)))), label: name === "-" || narrow ? undefined : name, labelSize: 16, labelGap: 0, labelFont: "12px system-ui, sans-serif", grid: { ...axis.grid, show: !i },
           values: (_, v) => v.map((x) => (x === null ? "" : named ? Number.isInteger(x) ? named.signal.enums![x] ?? "" : "" : short(x))) };
       })],
       hooks: {

@@ -2,7 +2,7 @@
 // The links to machines: how they are, what to do when one is not well, adding and changing them.
 import { useState } from "preact/hooks";
 import { may, send, useApi } from "./api";
-import { count, short, t, word } from "./lang";
+import { count, short, t, told, word } from "./lang";
 import type { Coupling, Quality } from "./model";
 import { go, route, toAsset, toCoupling } from "./route";
 import { Answer, Confirm, Dialog, Empty, Field, Mark, Page, Problem, Time } from "./ui";
@@ -91,7 +91,7 @@ export function CouplingCard({ c, changed }: { c: Coupling; changed: () => void 
   return <article class={`coupling ${c.state}`}>
     <div class="row"><h3>{engineer ? <a href={toCoupling(c.name)}>{c.name}</a> : c.name}</h3><Mark quality={look[c.state] ?? "none"} text={word("link", c.state)} />{c.since && <span class="soft">{t("since")} <Time at={c.since} /></span>}</div>
     <p class="soft cut"><code>{c.url}</code>{c.at && <> → <a href={toAsset(c.at)}>{c.at}</a></>}</p>
-    <p>{c.detail}{c.retryAt && <span class="soft"> · {t("nextTry")} <Time at={c.retryAt} only="time" /></span>}</p>
+    <p>{told(c.detail)}{c.retryAt && <span class="soft"> · {t("nextTry")} <Time at={c.retryAt} only="time" /></span>}</p>
     {say && <p class="advice">{say}</p>}
     {c.state === "online" && <p class="soft">{t("signalsN", { n: count(c.items) })} · {short(c.rate)} {t("perSecond")}{c.counters.lost ? ` · ${t("lostN", { n: count(c.counters.lost) })}` : ""}</p>}
     {error && <Problem error={error} />}

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { send, useApi } from "./api";
 import { blank, Days, Drop, list, Saver, Text, useAct } from "./form";
-import { t, word } from "./lang";
+import { t, told, word } from "./lang";
 import { Answer, Choose, Empty, Field, Mark, Problem, Table, Time } from "./ui";
 
 interface Set_ { set: boolean }
@@ -88,7 +88,7 @@ function Editor({ of, done, saved }: { of: Plan; done: boolean; saved: () => voi
 function Log() {
   const log = useApi<{ messages: Message[] }>("alarm-delivery/log?limit=100", 5000), look = { sent: "good", waiting: "uncertain", failed: "bad", dropped: "none" } as const;
   return <section class="panel"><h2>{t("delivery.log")}</h2><Answer of={log}>{(d) => d.messages.length ? <Table label={t("delivery.log")} head={[t("time"), t("delivery.person"), t("alarms.one"), t("rule.state"), t("delivery.tries"), t("delivery.why")]}>
-    {d.messages.map((m) => <tr key={m.id}><td><Time at={m.done ?? m.due} /></td><td>{m.person}</td><td>{m.alarm}</td><td><Mark quality={look[m.state as keyof typeof look] ?? "none"} text={word("message", m.state)} /></td><td class="n">{m.tries}</td><td>{m.error ?? "–"}</td></tr>)}</Table> : <p class="soft">{t("delivery.noLog")}</p>}</Answer></section>;
+    {d.messages.map((m) => <tr key={m.id}><td><Time at={m.done ?? m.due} /></td><td>{m.person}</td><td>{m.alarm}</td><td><Mark quality={look[m.state as keyof typeof look] ?? "none"} text={word("message", m.state)} /></td><td class="n">{m.tries}</td><td>{m.error ? told(m.error) : "–"}</td></tr>)}</Table> : <p class="soft">{t("delivery.noLog")}</p>}</Answer></section>;
 }
 export function Delivery() {
   const d = useApi<Plan>("alarm-delivery"), [done, setDone] = useState(false);

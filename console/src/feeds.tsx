@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { send, useApi } from "./api";
 import { Text, useAct } from "./form";
-import { age, count, type Key, span, t, word } from "./lang";
+import { age, count, type Key, span, t, told, word } from "./lang";
 import "./lang/shield";
 import { now } from "./live";
 import { Answer, Choose, Confirm, Dialog, Empty, Field, Mark, Problem, Table, Time } from "./ui";
@@ -143,7 +143,7 @@ function One({ f, changed }: { f: Feed; changed: () => void }) {
   return <section class={`coupling ${!f.enabled ? "off" : f.fault ? "refused" : f.pulled ? "" : "waiting"}`} aria-label={f.name}><div class="row"><h3>{f.name}</h3><Mark quality={quality} text={text} /><small>{t(`feed.kind.${f.kind}` as Key)}</small></div>
     <p class="soft theirs">{f.url}{f.settings.provider?.publisher && ` · ${f.settings.provider.publisher}`}</p>
     {f.running && <p role="status"><progress aria-label={t("feed.running")} /> {f.kind === "csaf" && t("feed.progress", { n: count(f.documents) })}</p>}
-    {f.fault && <p class="error">{t("feed.fault")} {f.fault}</p>}{f.fault && <p class="advice">{hint(f.fault) && `${t(hint(f.fault)!)} `}{t(f.tries > 0 && f.next ? "feed.retry" : "feed.mend", { span: f.next ? span(Math.max(0, (Date.parse(f.next) - now()) / 1000)) : "" })}</p>}{f.note && <p class="advice">{f.note}</p>}
+    {f.fault && <p class="error">{t("feed.fault")} {told(f.fault)}</p>}{f.fault && <p class="advice">{hint(f.fault) && `${t(hint(f.fault)!)} `}{t(f.tries > 0 && f.next ? "feed.retry" : "feed.mend", { span: f.next ? span(Math.max(0, (Date.parse(f.next) - now()) / 1000)) : "" })}</p>}{f.note && <p class="advice">{told(f.note)}</p>}
     <p>{f.pulled ? <>{t("feed.pulled", { age: age(now() - Date.parse(f.pulled)) })} (<Time at={f.pulled} />)</> : t("feed.never")}{" · "}{t("feed.taken", { taken: count(f.taken), refused: count(f.refused) })}{f.enabled && f.next && !f.running && !f.fault && <>{" · "}{t("feed.next")} <Time at={f.next} /></>}</p>{problem}
     <div class="buttons left"><button disabled={busy || f.running || !f.enabled} onClick={() => void act(() => send("POST", `${at(f.name)}/pull`).then(changed))} aria-label={of("feed.pull")}>{t("feed.pull")}</button><button onClick={() => setOpen("change")} aria-label={t("editOf", { name: f.name })}>{t("edit")}</button>
       <button disabled={busy} onClick={() => void act(() => send("PATCH", at(f.name), { enabled: !f.enabled }).then(changed))} aria-label={of(f.enabled ? "feed.switchOff" : "feed.switchOn")}>{t(f.enabled ? "feed.switchOff" : "feed.switchOn")}</button>

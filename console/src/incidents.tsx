@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { may, query, send, useApi } from "./api";
 import { Text, useAct } from "./form";
-import { clock, count, type Key, language, span, t, word } from "./lang";
+import { clock, count, type Key, language, span, t, told, word } from "./lang";
 import "./lang/shield";
 import { now } from "./live";
 import { go, replace, route, toAsset } from "./route";
@@ -76,7 +76,7 @@ function One({ id }: { id: number }) {
   return <Answer of={d}>{(i) => { const status = (s: string, name: Key) => <button disabled={busy} onClick={() => void act(() => send("PATCH", at(id), { status: s }).then(d.again))}>{t(name)}</button>; return <><div class="above"><h2>{i.title}</h2><span class="buttons">{i.status === "open" && status("contained", "incident.contain")}{i.status !== "closed" ? status("closed", "incident.close") : status("open", "incident.reopen")}<a class="button" target="_blank" href={file("html")}>{t("incident.record")}</a><a class="button" target="_blank" href={file("pdf")}>PDF</a></span></div>
     <p class="soft">{word("incidentKind", i.category)} · {word("severity", i.severity)} · {word("incidentState", i.status)} · {t("incident.noticed")} <Time at={i.aware} />, {i.who}</p>{d.error && <Problem error={d.error} />}{problem}
     <Clocks i={i} changed={d.again} />
-    <div class="panels">{i.alarms.length > 0 && <section class="panel"><h2>{t("alarms")}</h2><ul class="faults">{i.alarms.map((a) => <li key={a.id}>{a.text} <small>{a.asset && <a href={toAsset(a.asset)}>{a.asset}</a>} <Time at={a.since} /></small></li>)}</ul></section>}{i.devices.length > 0 && <section class="panel"><h2>{t("inventory")}</h2><ul class="faults">{i.devices.map((x) => <li key={x.id}><a href={toDevice(x.id)}>{x.name}</a> <small>{[x.product, x.firmware].filter(Boolean).join(", ")}</small></li>)}</ul></section>}</div>
+    <div class="panels">{i.alarms.length > 0 && <section class="panel"><h2>{t("alarms")}</h2><ul class="faults">{i.alarms.map((a) => <li key={a.id}>{told(a.text)} <small>{a.asset && <a href={toAsset(a.asset)}>{a.asset}</a>} <Time at={a.since} /></small></li>)}</ul></section>}{i.devices.length > 0 && <section class="panel"><h2>{t("inventory")}</h2><ul class="faults">{i.devices.map((x) => <li key={x.id}><a href={toDevice(x.id)}>{x.name}</a> <small>{[x.product, x.firmware].filter(Boolean).join(", ")}</small></li>)}</ul></section>}</div>
     <Facts key={i.changed} i={i} changed={d.again} /><Log i={i} changed={d.again} /></>; }}</Answer>;
 }
 
@@ -86,7 +86,7 @@ function Make({ close }: { close: () => void }) {
   const make = (e: Event) => { e.preventDefault(); void act(async () => { const r = await send<{ id: number }>("POST", "incidents", { ...(title.trim() ? { title: title.trim() } : {}), ...(what.trim() ? { what: what.trim() } : {}), aware: iso(aware), category, ...(picked.length ? { alarms: picked } : {}) }); go(toIncident(r.id)); }); };
   return <Dialog title={t("incident.add")} close={close}><form onSubmit={make}><p>{t("incident.addText")}</p><Text label={t("incident.title")} value={title} set={setTitle} required={!picked.length} maxLength={200} placeholder={t("incident.titleHint")} />
     <Field label={t("incident.what")}><textarea class="prose" rows={3} value={what} onInput={(e) => setWhat(e.currentTarget.value)} /></Field><div class="two"><Field label={t("incident.aware")} help={t("incident.awareHelp")}><input type="datetime-local" required value={aware} onInput={(e) => setAware(e.currentTarget.value)} /></Field><Choose label={t("incident.category")} value={category} set={setCategory} of={words("incidentKind", categories)} /></div>
-    {alarms.data && alarms.data.alarms.length > 0 && <fieldset class="party"><legend>{t("incident.alarms")}</legend>{alarms.data.alarms.map((a) => <label class="check" key={a.id}><input type="checkbox" checked={picked.includes(a.id)} onChange={() => setPicked(picked.includes(a.id) ? picked.filter((x) => x !== a.id) : [...picked, a.id])} /> <span>{a.text} <small>{a.asset} <Time at={a.since} /></small></span></label>)}</fieldset>}
+    {alarms.data && alarms.data.alarms.length > 0 && <fieldset class="party"><legend>{t("incident.alarms")}</legend>{alarms.data.alarms.map((a) => <label class="check" key={a.id}><input type="checkbox" checked={picked.includes(a.id)} onChange={() => setPicked(picked.includes(a.id) ? picked.filter((x) => x !== a.id) : [...picked, a.id])} /> <span>{told(a.text)} <small>{a.asset} <Time at={a.since} /></small></span></label>)}</fieldset>}
     {problem}<div class="buttons"><button type="button" onClick={close}>{t("cancel")}</button><button class="main" disabled={busy}>{t("incident.make")}</button></div></form></Dialog>;
 }
 /** Five plain questions, and what follows from them. */
@@ -109,7 +109,7 @@ function Mail() {
   const m = useApi<Post>("shield/mail"), [p, setP] = useState<Partial<Post & { list: string }>>({}), [sent, setSent] = useState(""), { act, busy, problem } = useAct(), dirty = Object.keys(p).length > 0;
   return <section class="panel"><h2>{t("mail.head")}</h2><p class="soft">{t("mail.text")}</p><Answer of={m}>{(d) => { const x = { ...d, list: d.to.join(", "), ...p }, put = (c: object) => { setP({ ...p, ...c }); setSent(""); }; return <form onSubmit={(e) => { e.preventDefault(); void act(() => send("PUT", "shield/mail", { on: x.on, at: x.at, to: x.list.split(/[,;\s]+/).filter(Boolean), language: x.language }).then(() => { setP({}); m.again(); })); }}>
     <label class="check"><input type="checkbox" checked={x.on} onChange={(e) => put({ on: e.currentTarget.checked })} /> <span>{t("mail.on")}</span></label><div class="two"><Field label={t("mail.at")}><input type="time" required value={x.at} onInput={(e) => put({ at: e.currentTarget.value })} /></Field><Text label={t("mail.to")} help={t("mail.toHelp")} value={x.list} set={(list) => put({ list })} /><Choose label={t("language")} value={x.language} set={(l) => put({ language: l })} of={[["nl", "Nederlands"], ["en", "English"]]} /></div>
-    {d.next && x.on && <p class="soft">{t("report.next")} <Time at={d.next} />{d.last && <>. {t("report.last")} <Time at={d.last} />: {d.sent.join(", ") || "–"}</>}</p>}{d.error && <p class="error">{d.error}</p>}{problem}
+    {d.next && x.on && <p class="soft">{t("report.next")} <Time at={d.next} />{d.last && <>. {t("report.last")} <Time at={d.last} />: {d.sent.join(", ") || "–"}</>}</p>}{d.error && <p class="error">{told(d.error)}</p>}{problem}
     <div class="buttons left"><button class="main" disabled={busy || !dirty}>{t("save")}</button><button type="button" disabled={busy || dirty} onClick={() => void act(async () => { const r = await send<{ sent: number; empty: boolean }>("POST", "shield/mail/send"); setSent(r.empty ? t("mail.empty") : t("mail.sent", { n: r.sent })); m.again(); })}>{t("mail.now")}</button><span class="soft" role="status">{sent}</span></div></form>; }}</Answer></section>;
 }
 const Box = ({ name, n, bad }: { name: string; n: number; bad?: boolean }): ComponentChildren => <div><dt>{name}</dt><dd class={bad && n ? "error" : undefined}>{count(n)}</dd></div>;

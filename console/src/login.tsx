@@ -3,10 +3,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, type Credentials, type Failure, knowMe, login, logout, who } from "./api";
 import { cell } from "./cell";
-import { language, span, t } from "./lang";
+import { language, span, speak, t } from "./lang";
 import { Field, PasswordForm, textOf } from "./ui";
 
-const Languages = () => <button type="button" onClick={() => language.set(language.get() === "nl" ? "en" : "nl")} aria-label={t("switchLanguage")}>{language.get() === "nl" ? "EN" : "NL"}</button>;
+const Languages = () => <button type="button" onClick={() => void speak(language.get() === "nl" ? "en" : "nl")} aria-label={t("switchLanguage")}>{language.get() === "nl" ? "EN" : "NL"}</button>;
 
 export function Login() {
   const said = Login.said.use(), [busy, setBusy] = useState(false), [code, setCode] = useState(false), [by, setBy] = useState<"name" | "token">("name"), [until, setUntil] = useState(0), [, tick] = useState(0);
@@ -26,7 +26,7 @@ export function Login() {
     try {
       await login(given);
       const own = who.get()?.language;
-      if (own === "nl" || own === "en") language.set(own);
+      if (own === "nl" || own === "en") void speak(own);
     } catch (x) {
       const e = x as Failure;
       if (e.word === "totp") setCode(true);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Things of the node's model, and how they are said to people.
-import { clock, count, number, t, word } from "./lang";
+import { clock, count, number, t, told, word } from "./lang";
 
 export interface Signal {
   path: string; id: number; type: string; unit: string | null; unitText: string | null; description: string | null;
@@ -83,5 +83,5 @@ export function sum(a: Asset): Counts {
 export function tell(i: Interval): string {
   const a = i.attributes;
   const text = a.text ?? a.message ?? a.state ?? a.program ?? a.name ?? a.reason ?? a.key ?? word("kind", i.kind);
-  return i.kind === "state" ? stateWord(String(text)) : String(text);
+  return i.kind === "state" ? stateWord(String(text)) : told(String(text));
 }

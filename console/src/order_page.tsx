@@ -5,7 +5,7 @@ import { may, send, useApi } from "./api";
 import { BookingTable } from "./bookings";
 import { MachineChoice, Text, useAct, useMachines } from "./form";
 import { worked } from "./figures";
-import { count, t, word } from "./lang";
+import { count, lasting, t, word } from "./lang";
 import { now } from "./live";
 import { nameOf } from "./model";
 import { type Booking, living, type Operation, type Order } from "./order";
@@ -56,7 +56,7 @@ function Step({ op, o, act, plan, quick }: { op: Operation; o: Order; act: (v: V
   const share = op.quantity > 0 ? Math.min(1, op.good / op.quantity) : 0, operator = may("operator") && living(o) && living(op), ours = o.direction === "in", since = op.startedAt && op.state === "started";
   return <li class={`step ${op.state}`}><div class="step-head"><h3>{op.number}{op.name && ` ${op.name}`}</h3><State of={op.state} />{op.due && op.due !== o.due && <span class="soft">{t("order.due")}: <Due at={op.due} over={living(op)} /></span>}</div>
     <p>{op.asset ? <a href={toAsset(op.asset)} title={op.asset}>{nameOf(op.asset)}</a> : op.machineGroup ? t("order.anyOf", { group: op.machineGroup }) : <span class="soft">{t("order.nowhere")}</span>}{op.program && <> · {t("oee.program")} <code>{op.program}</code></>}{op.item && op.item !== o.item && ` · ${op.item}`}
-      <span class="soft"> {[op.setup && `${t("order.setup")} ${op.setup}`, op.cycle && `${t("order.cycle")} ${op.cycle}`].filter(Boolean).map((x) => ` · ${x}`)}</span></p>
+      <span class="soft"> {[op.setup && `${t("order.setup")} ${lasting(op.setup)}`, op.cycle && `${t("order.cycle")} ${lasting(op.cycle)}`].filter(Boolean).map((x) => ` · ${x}`)}</span></p>
     <div class="made-so"><progress max={1} value={share} aria-label={t("order.madeOf", { op: op.number })} /><b>{t("order.made", { n: count(op.good), of: amount(op.quantity, o.unit) })}</b>{op.scrap > 0 && <span class="error">{t("order.scrapN", { n: count(op.scrap) })}</span>}
       <span class="soft">{[op.workedSeconds > 0 && t("order.worked", { span: worked(op.workedSeconds) }), living(op) && op.remainingSeconds !== undefined && t("order.remaining", { span: worked(op.remainingSeconds) })].filter(Boolean).join(" · ")}{since && <> · {t("since")} <Time at={op.startedAt} /></>}{op.state === "finished" && op.finishedAt && <> · <Time at={op.finishedAt} /></>}</span></div>
     {operator && <div class="buttons left touch">{op.state === "started" ? <><button onClick={() => act("interrupt")}>{word("order.verb", "interrupt")}</button><button class="main" onClick={() => act("finish")}>{word("order.verb", "finish")}</button></> : <>{ours && <button class="main" onClick={op.asset ? quick : () => act("start")}>{op.asset ? t("order.startAt", { machine: nameOf(op.asset) }) : word("order.verb", "start")}</button>}

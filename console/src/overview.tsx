@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, may, query, seen, useApi } from "./api";
-import { age, bytes, count, language, span, t, word } from "./lang";
+import { age, bytes, count, language, span, t, told, word } from "./lang";
 import { follow, now, rate, status } from "./live";
 import { above, type Alarm, type Asset, type Bucket, type Coupling, nameOf, quality, show, type Signal, stateIcon, stateInk, stateWord, sum, unit } from "./model";
 import { toAsset, toChart, toCoupling } from "./route";
@@ -28,12 +28,12 @@ function Wrong({ couplings, cards, alarms }: { couplings: Coupling[]; cards: Car
   const s = status.use(), [later, setLater] = useState(false), holes = useApi<{ affected: { urgent: number } }>(later ? "security?limit=1" : null, 120e3).data?.affected.urgent ?? 0; // costs more than what is waited for
   useEffect(() => void seen.then(() => setLater(true)), []);
   const list: { bad: boolean; text: ComponentChildren; href?: string; since?: string | null }[] = [];
-  if (s?.store.stalled) list.push({ bad: true, text: t("wrong.stalled", { why: s.store.stalledWhy ?? "" }), href: "#/settings" });
-  for (const c of s?.conditions ?? []) if (!alarms.some((a) => a.source === "node" && a.text === c.text)) list.push({ bad: true, text: c.text ?? c.key, since: c.since, href: "#/settings" });
+  if (s?.store.stalled) list.push({ bad: true, text: t("wrong.stalled", { why: told(s.store.stalledWhy ?? "") }), href: "#/settings" });
+  for (const c of s?.conditions ?? []) if (!alarms.some((a) => a.text === c.text)) list.push({ bad: true, text: told(c.text ?? c.key), since: c.since, href: "#/settings" });
   for (const c of couplings) if (c.enabled && (c.state === "refused" || c.state === "waiting"))
-    list.push({ bad: c.state === "refused", text: <><b>{c.name}</b> {word("link", c.state)}: {c.detail}</>, since: c.since, href: may("engineer") ? toCoupling(c.name) : "#/couplings" });
-  const rank = ["urgent", "high", "medium", "low"];
-  for (const a of [...alarms].sort((x, y) => rank.indexOf(x.priority) - rank.indexOf(y.priority))) list.push({ bad: true, text: <><Priority of={a.priority} full={a.state !== "acknowledged"} /> <b>{a.asset ? nameOf(a.asset) : s?.node}</b> {a.text}</>, since: a.since, href: "#/alarms" });
+    list.push({ bad: c.state === "refused", text: <><b>{c.name}</b> {word("link", c.state)}: {told(c.detail)}</>, since: c.since, href: may("engineer") ? toCoupling(c.name) : "#/couplings" });
+  const rank = ["urgent", "high", "medium", "low"], link = new Set(couplings.filter((c) => c.state === "refused" || c.state === "waiting").map((c) => `${c.name} is not connected`)); // said with the reason above
+  for (const a of alarms.filter((x) => !link.has(x.text)).sort((x, y) => rank.indexOf(x.priority) - rank.indexOf(y.priority))) list.push({ bad: true, text: <><Priority of={a.priority} full={a.state !== "acknowledged"} /> <b>{a.asset ? nameOf(a.asset) : s?.node}</b> {told(a.text)}</>, since: a.since, href: "#/alarms" });
   if (holes) list.push({ bad: true, text: <><Priority of="urgent" full={true} /> {t("wrong.holes", { n: count(holes) })}</>, href: "#/security" });
   for (const { asset, counts } of cards) if (counts.bad + counts.stale)
     list.push({ bad: false, text: <><b>{nameOf(asset.path)}</b> {t("wrong.signals", { n: count(counts.bad + counts.stale), of: count(counts.signals) })}</>, href: toAsset(asset.path) });

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { api, may, query, send, toTheEnd, useApi } from "./api";
 import { Catalogue } from "./catalogue";
 import { Text, useAct } from "./form";
-import { bytes, count, date, day, type Key, t, word } from "./lang";
+import { bytes, count, date, day, type Key, t, told, word } from "./lang";
 import { route } from "./route";
 import { type Deal, type Partner, policyOf, Terms, wantedOf, type Wanted } from "./terms";
 import { Bars } from "./trend";
@@ -49,7 +49,7 @@ function Waiting({ d, changed }: { d: Deal; changed: () => void }) {
   const [ask, setAsk] = useState<"refuse" | "counter" | null>(null), { act, busy, problem } = useAct(), say = yes(d)!;
   const done = (ok: boolean) => { setAsk(null); if (ok) changed(); };
   return <section class="panel waits"><div class="above"><h2>{t(d.side === "provider" ? "partners.asks" : "partners.offers", { partner: d.partner, dataset: d.dataset ?? "" })}</h2><span class="soft">{t("since")} <Time at={d.changed} /></span></div>
-    <Terms of={d.offer} />{d.note && <p class="advice">{d.note}</p>}{problem}
+    <Terms of={d.offer} />{d.note && <p class="advice">{told(d.note)}</p>}{problem}
     <div class="buttons left"><button class="main" disabled={busy} onClick={() => void act(() => send("POST", `${at(d)}/${say}`).then(changed))}>{t(say === "agree" || say === "accept" ? "partners.accept" : "partners.goOn")}</button>
       {(d.state === "REQUESTED" || d.state === "OFFERED") && <button onClick={() => setAsk("counter")}>{t("partners.counterDo")}</button>}<button onClick={() => setAsk("refuse")}>{t("partners.refuse")}</button></div>
     {ask === "counter" && <Counter d={d} close={done} />}
@@ -64,8 +64,8 @@ function Agreed({ a, transfers, sum, changed }: { a: Agreement; transfers: Deal[
     {gives && a.signals && a.signals.length > 0 && <p class="soft cut"><code>{a.signals.slice(0, 6).join(", ")}{a.signals.length > 6 ? " ..." : ""}</code></p>}
     <Terms of={a.agreement} />
     {gives && <p>{sum ? t("partners.out", { values: count(sum.values), bytes: bytes(sum.bytes), n: count(sum.exits) }) : t("partners.nothingOut")}{sum && <> <Time at={sum.last} />{sum.intervals > 0 && ` · ${t("partners.intervals", { n: count(sum.intervals) })}`}</>}</p>}
-    {a.why && <p class="soft">{a.why}</p>}{problem}
-    {transfers.map((d) => <div class="row" key={d.id}><span>{t("partners.transfer", { n: d.id })}</span><Mark quality={mood[d.state] ?? "none"} text={word("deal", d.state)} />{d.fault && <small>{d.fault}</small>}
+    {a.why && <p class="soft">{told(a.why)}</p>}{problem}
+    {transfers.map((d) => <div class="row" key={d.id}><span>{t("partners.transfer", { n: d.id })}</span><Mark quality={mood[d.state] ?? "none"} text={word("deal", d.state)} />{d.fault && <small>{told(d.fault)}</small>}
       {engineer && d.state === "STARTED" && <button class="small" disabled={busy} onClick={() => tell(d, "suspend")} aria-label={t("partners.stopOf", { n: d.id })}>{t("partners.stop")}</button>}
       {engineer && d.state === "SUSPENDED" && <button class="small" disabled={busy} onClick={() => tell(d, "start")}>{t("partners.resume")}</button>}</div>)}
     {engineer && a.state === "active" && <div class="buttons left"><button onClick={() => setEnd(true)} aria-label={t("partners.endOf", { name: a.dataset })}>{t("partners.end")}</button></div>}
@@ -80,7 +80,7 @@ function One({ p, agreements, transfers, deals, exits, changed }: { p: Partner; 
     <p class="soft cut"><code>{p.id}</code> · {p.url}</p>
     {part("provider", "partners.gets")}{part("consumer", "partners.weGet")}
     {!now.length && <p class="soft">{t("partners.noAgreement")}</p>}
-    {open.map((d) => <p key={d.id} class="soft">{t("partners.under", { n: d.id, dataset: d.dataset ?? "" })}: {word("deal", d.state)}{d.fault && ` · ${d.fault}`}</p>)}
+    {open.map((d) => <p key={d.id} class="soft">{t("partners.under", { n: d.id, dataset: d.dataset ?? "" })}: {word("deal", d.state)}{d.fault && ` · ${told(d.fault)}`}</p>)}
     {days.length > 0 && <Bars label={t("partners.plot", { partner: p.name })} unit={t("partners.values")} of={Array.from({ length: DAYS }, (_, i) => { const d = on(i), when = (today - DAYS + 1 + i) * 864e5; return { name: i % 3 === 1 ? date(when) : "", title: t("partners.dayOf", { day: day(when), values: count(d?.values ?? 0), bytes: bytes(d?.bytes ?? 0) }), parts: [{ value: d?.values ?? 0, ink: "--run" }] }; })} />}
     {past.length > 0 && <details><summary>{t("partners.past", { n: past.length })}</summary>{past.map(draw)}</details>}
     {away && <Confirm title={t("remove.of", { name: p.name })} text={t("partners.removeText", { name: p.name })} word={t("remove")} danger act={() => send("DELETE", `partners/${encodeURIComponent(p.name)}`)} close={(ok) => { setAway(false); if (ok) changed(); }} />}</section>;

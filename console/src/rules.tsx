@@ -2,7 +2,7 @@
 // What is an alarm.
 import { useEffect, useState } from "preact/hooks";
 import { may, send, useApi } from "./api";
-import { number, t, word } from "./lang";
+import { lasting, number, t, word } from "./lang";
 import { route } from "./route";
 import { Answer, Choose, Confirm, Dialog, Empty, Field, Mark, Priority, Problem, Table } from "./ui";
 
@@ -47,7 +47,7 @@ function Form({ of, close }: { of: Rule | null; close: (changed: boolean) => voi
 }
 const condition = (r: Rule) => {
   const parts = [r.high !== null && `> ${number(r.high)}`, r.low !== null && `< ${number(r.low)}`].filter(Boolean).join(` ${t("or")} `);
-  return [parts, r.delay && t(r.kind === "certificate-expires" ? "rule.aheadOf" : "rule.for", { span: r.delay })].filter(Boolean).join(", ");
+  return [parts, r.delay && t(r.kind === "certificate-expires" ? "rule.aheadOf" : "rule.for", { span: lasting(r.delay) })].filter(Boolean).join(", ");
 };
 export function Rules() {
   const chosen = route.use().params.get("rule"), list = useApi<{ rules: Rule[] }>("alarm-rules"), [edit, setEdit] = useState<Rule | "new" | null>(null), [remove, setRemove] = useState<Rule | null>(null), [error, setError] = useState<Error | null>(null), engineer = may("engineer");

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What others know of holes, held against the devices that are here: what concerns us now, and what to do.
+import { AdvisoryPart } from "./advisory";
 import { may, query, useApi } from "./api";
+import { FeedsPart } from "./feeds";
 import { useRenewal } from "./form";
 import { Card, type Finding, Pager, Reasons, severity, State, toAdvisory, toDevice, toFindings, useAnswer } from "./finding";
+import { HitsPart } from "./hits";
+import { IncidentsPart } from "./incidents";
+import { InventoryPart } from "./inventory";
 import { age, count, type Key, number, t, word } from "./lang";
-import { lazy } from "./lazy";
 import { now } from "./live";
 import { replace, route, toAsset } from "./route";
+import { SharingPart } from "./sharing";
 import { Answer, Choose, Empty, Page, Priority, Problem, Search, Table, Tabs } from "./ui";
 
 interface Concerned { device: number; name: string; asset: string | null; manufacturer: string | null; product: string | null; firmware: string | null; affected: number; review: number; inHand: number; findings: Finding[] }
@@ -67,10 +72,9 @@ function Findings() {
       <Pager skip={skip} limit={LISTED} total={d.total} to={(at) => put({ skip: at ? String(at) : undefined })} /></>}</Answer></>;
 }
 
-const Advisory = lazy(() => import("./advisory").then((m) => () => <m.AdvisoryPart />)), Inventory = lazy(() => import("./inventory").then((m) => () => <m.InventoryPart />)), Feeds = lazy(() => import("./feeds").then((m) => () => <m.FeedsPart />)), Sharing = lazy(() => import("./sharing").then((m) => () => <m.SharingPart />)), Incidents = lazy(() => import("./incidents").then((m) => () => <m.IncidentsPart />)), Hits = lazy(() => import("./hits").then((m) => () => <m.HitsPart />));
 export function SecurityPage() {
   const r = route.use(), at = r.rest.split("/")[0], engineer = may("engineer"), tab = ({ advisory: "findings", device: "inventory", incident: "incidents" } as Record<string, string>)[at] ?? at;
   const tabs: [string, string, string][] = [["", t("security.now"), "#/security"], ["findings", t("findings"), "#/security/findings"], ["inventory", t("inventory"), "#/security/inventory"], ["hits", t("hits"), "#/security/hits"], ...(engineer ? [["incidents", t("incidents"), "#/security/incidents"], ["feeds", t("feeds"), "#/security/feeds"], ["sharing", t("sharing"), "#/security/sharing"]] as [string, string, string][] : [])];
   return <Page title={t("security")}><Tabs label={t("security")} at={tab} of={tabs} />
-    {at === "findings" ? <Findings /> : at === "advisory" ? <Advisory /> : tab === "inventory" ? <Inventory /> : at === "hits" ? <Hits /> : tab === "incidents" && engineer ? <Incidents /> : at === "feeds" && engineer ? <Feeds /> : at === "sharing" && engineer ? <Sharing /> : <Now />}</Page>;
+    {at === "findings" ? <Findings /> : at === "advisory" ? <AdvisoryPart /> : tab === "inventory" ? <InventoryPart /> : at === "hits" ? <HitsPart /> : tab === "incidents" && engineer ? <IncidentsPart /> : at === "feeds" && engineer ? <FeedsPart /> : at === "sharing" && engineer ? <SharingPart /> : <Now />}</Page>;
 }

@@ -2,7 +2,7 @@
 // How long things are kept, backups, this node, this browser.
 import { useState } from "preact/hooks";
 import { may, raw, send, useApi } from "./api";
-import { bytes, count, language, languages, number, span, t, word } from "./lang";
+import { bytes, count, language, languages, number, span, speak, t, told, word } from "./lang";
 import { status } from "./live";
 import { theme } from "./theme";
 import { Answer, Confirm, download, Field, Page, Problem, Time } from "./ui";
@@ -29,10 +29,10 @@ function Rules() {
 function Usage() {
   const u = useApi<any>("usage?limit=8");
   return <section class="panel"><h2>{t("usage")}</h2><Answer of={u}>{(d) => <>
-    <p>{d.forecast.fullInSeconds !== undefined ? t("usage.full", { span: span(d.forecast.fullInSeconds) }) : d.forecast.bytesPerDay ? d.forecast.text : t("usage.unknown")}</p>
+    <p>{d.forecast.fullInSeconds !== undefined ? t("usage.full", { span: span(d.forecast.fullInSeconds) }) : d.forecast.bytesPerDay ? told(d.forecast.text) : t("usage.unknown")}</p>
     <dl class="plate"><div><dt>{t("usage.file")}</dt><dd>{bytes(d.fileBytes)}</dd></div><div><dt>{t("usage.free")}</dt><dd>{bytes(d.forecast.diskFreeBytes)}</dd></div><div><dt>{t("usage.day")}</dt><dd>{d.forecast.bytesPerDay ? bytes(d.forecast.bytesPerDay) : "–"}</dd></div><div><dt>{t("usage.points")}</dt><dd>{count(d.points)}</dd></div></dl>
     <meter min={0} max={d.forecast.diskBytes} value={d.forecast.diskBytes - d.forecast.diskFreeBytes} aria-label={t("usage.free")} />
-    <div class="scroll" tabIndex={0} role="region" aria-label={t("usage")}><table><thead><tr><th>{t("usage.largest")}</th><th class="n">{t("usage.points")}</th><th class="n">{t("onDisk")}</th><th>{t("usage.oldest")}</th></tr></thead><tbody>{d.largest.map((x: any) => <tr><td>{x.path ?? t("removed")}</td><td class="n">{count(x.points)}</td><td class="n">{bytes(x.bytes)}</td><td><Time at={x.oldest} /></td></tr>)}</tbody></table></div></>}</Answer></section>;
+    <div class="scroll" tabIndex={0} role="region" aria-label={t("usage")}><table><thead><tr><th>{t("usage.largest")}</th><th class="n">{t("usage.points")}</th><th class="n">{t("onDisk")}</th><th>{t("usage.oldest")}</th></tr></thead><tbody>{d.largest.map((x: any) => <tr><td>{x.path ?? t("removed")}</td><td class="n">{count(x.points)}</td><td class="n">{bytes(x.bytes)}</td><td><Time at={x.oldest} only="day" /></td></tr>)}</tbody></table></div></>}</Answer></section>;
 }
 function Backups() {
   const b = useApi<any>("backups", 2000), [error, setError] = useState<Error | null>(null), act = (what: string) => send("POST", "backups/" + what).then(() => { setError(null); b.again(); }, setError);
@@ -54,7 +54,7 @@ function ThisNode() {
 export function Settings() {
   const l = language.use(), th = theme.use();
   return <Page title={t("settings")}><div class="panels">
-    <section class="panel"><h2>{t("browser")}</h2><div class="two"><Field label={t("language")}><select value={l} onChange={(e) => language.set(e.currentTarget.value)}>{languages.map((x) => <option value={x}>{{ en: "English", nl: "Nederlands" }[x]}</option>)}</select></Field>
+    <section class="panel"><h2>{t("browser")}</h2><div class="two"><Field label={t("language")}><select value={l} onChange={(e) => void speak(e.currentTarget.value)}>{languages.map((x) => <option value={x}>{{ en: "English", nl: "Nederlands" }[x]}</option>)}</select></Field>
       <Field label={t("theme")}><select value={th} onChange={(e) => theme.set(e.currentTarget.value)}>{["auto", "light", "dark"].map((x) => <option value={x}>{word("theme", x)}</option>)}</select></Field></div></section>
     <ThisNode />{may("engineer") && <><Usage /><Rules /><Backups /></>}</div>{!may("engineer") && <p class="soft">{t("settings.more", { role: t("role.engineer") })}</p>}</Page>;
 }

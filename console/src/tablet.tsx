@@ -127,7 +127,7 @@ function At({ machine }: { machine: string }) {
 function Choice() {
   const floor = useFloor("", 5000);
   return <div class="tablet"><div class="tablet-head"><a class="button big" href="#/floor" aria-label={t("floor")}>◀</a><h1>{t("tablet.which")}</h1></div>
-    <Answer of={floor}>{(all) => all.length ? <ul class="choice">{[...all].sort(byTrouble).map((p) => <li key={p.machine.path}><a class="button" href={to(p.machine.path)}><span><b>{nameOf(p.machine.path)}</b><small>{above(p.machine.path).replaceAll("/", " / ")}</small></span><Badge state={p.machine.state} /></a></li>)}</ul> : <Empty title={t("floor.none")} />}</Answer></div>;
+    <Answer of={floor}>{(all) => all.length ? <ul class="choice">{[...all].sort(byTrouble).map((p) => <li key={p.machine.path}><a class="button" href={to(p.machine.path)}><span><b>{nameOf(p.machine.path)}</b><small>{above(p.machine.path).replaceAll("/", " / ")}</small></span><Badge state={p.machine.state} /></a></li>)}</ul> : <Empty title={t("floor.none")}><p>{t("floor.noneText")}</p></Empty>}</Answer></div>;
 }
 export function TabletPage() {
   const { rest } = route.use();

@@ -3,17 +3,17 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Failure, send, useApi } from "./api";
-import { clock, second, span, t, word } from "./lang";
+import { clock, second, span, t, told, whole, word } from "./lang";
 import { now } from "./live";
 import type { Interval, Quality } from "./model";
 import { stateInk, tell } from "./model";
 import "./route"; // what all pages share comes in one file
 import "./theme";
 
-export function Time({ at, only }: { at: string | number | null | undefined; only?: "time" }) {
+export function Time({ at, only }: { at: string | number | null | undefined; only?: "time" | "day" }) {
   if (at === null || at === undefined) return <>–</>;
   const iso = new Date(at).toISOString();
-  return <time dateTime={iso} title={`${iso.replace("T", " ").slice(0, 19)} UTC`}>{only ? second(at) : clock(at)}</time>;
+  return <time dateTime={iso} title={`${iso.replace("T", " ").slice(0, 19)} UTC`}>{only === "day" ? whole(at) : only ? second(at) : clock(at)}</time>;
 }
 export function Mark({ quality, text }: { quality: Quality; text?: string }) {
   return <span class={`mark ${quality}`}>{text ?? word("quality", quality)}</span>;
@@ -23,7 +23,7 @@ export function Empty({ title, children }: { title: string; children?: Component
 }
 export function Problem({ error, again }: { error: Error; again?: () => void }) {
   const lost = error instanceof TypeError;
-  return <div class="notice bad" role="alert"><span>{lost ? t("lost") : error.message}</span>{again && <button onClick={again}>{t("again")}</button>}</div>;
+  return <div class="notice bad" role="alert"><span>{lost ? t("lost") : told(error.message)}</span>{again && <button onClick={again}>{t("again")}</button>}</div>;
 }
 export const Loading = () => <p class="soft loading" role="status">{t("loading")}</p>;
 /** What is shown of an answer: that it is awaited, that it failed, or it. */

@@ -2,7 +2,7 @@
 // A screen on the wall of the hall: read from far, touched by nobody, always on.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useApi } from "./api";
-import { count, hour, span, t } from "./lang";
+import { count, hour, span, t, told } from "./lang";
 import { link, now, status } from "./live";
 import { nameOf, stateIcon, stateInk, stateWord } from "./model";
 import { route } from "./route";
@@ -48,7 +48,7 @@ const forLong = (p: Place) => span((now() - since(p.machine)) / 1000);
 
 function Tile({ of: p, reasons }: { of: Place; reasons: Reason[] }) {
   const state = p.machine.state, made = p.step?.gq, late = p.byNow !== null && (made ?? 0) < p.byNow * 0.9;
-  const why = state !== "running" && p.stop ? (p.stop.reason ? reasonWord(reasons, p.stop.reason) : t("stops.unexplained")) : p.alarms[0]?.text ?? "";
+  const why = state !== "running" && p.stop ? (p.stop.reason ? reasonWord(reasons, p.stop.reason) : t("stops.unexplained")) : told(p.alarms[0]?.text ?? "");
   return <li class={`on-wall${trouble(p) < 2 ? " ill" : ""}`} style={{ "--ink": p.lost ? "var(--faint)" : stateInk(state) }}>
     <h2>{nameOf(p.machine.path)}</h2>
     <p class="doing"><i aria-hidden="true">{stateIcon(state)}</i><span class="cut">{p.lost ? t("floor.lost") : stateWord(state)}</span> <span>{p.machine.stateSince && forLong(p)}</span></p>
@@ -74,7 +74,7 @@ export function WallPage() {
   return <div class="wall" style={{ "--columns": columns, "--rows": rows }}>
     <div class="wall-head"><h1>{params.get("title") ?? status.use()?.node}</h1><p><b>{t("wall.running", { n: count(running), of: count(list.length) })}</b></p>{pages > 1 && <p class="dots" role="img" aria-label={t("wall.page", { n: at + 1, of: pages })}>{Array.from({ length: pages }, (_, i) => <i key={i} class={i === at ? "at" : ""} />)}</p>}<time>{hour(now())}</time></div>
     {l !== "open" && <p class="wall-lost" role="alert">{t("wall.lost", { time: hour(heard.current) })}</p>}
-    <Answer of={floor}>{(all) => all.length ? <ul>{list.slice(at * n, (at + 1) * n).map((p) => <Tile key={p.machine.path} of={p} reasons={shop.data?.reasons ?? []} />)}</ul> : <Empty title={t("floor.none")} />}</Answer>
+    <Answer of={floor}>{(all) => all.length ? <ul>{list.slice(at * n, (at + 1) * n).map((p) => <Tile key={p.machine.path} of={p} reasons={shop.data?.reasons ?? []} />)}</ul> : <Empty title={t("floor.none")}><p>{t("floor.noneText")}</p></Empty>}</Answer>
     <p class={`wall-foot${ill.length ? " ill" : ""}`}>{ill.length ? ill.slice(first, first + told).map((p) => <span key={p.machine.path}><b>{nameOf(p.machine.path)}</b> {stateWord(p.machine.state)} {forLong(p)}</span>) : t("wall.fine")}{ill.length > told && <span class="rest">{t("wall.standing", { n: count(ill.length) })}</span>}</p>
   </div>;
 }

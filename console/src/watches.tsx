@@ -2,7 +2,7 @@
 // What is watched by itself, how each of it is, why, and what people say of it.
 import { useState } from "preact/hooks";
 import { may, query, send, useApi } from "./api";
-import { count, number, t, word } from "./lang";
+import { count, number, t, told, word } from "./lang";
 import { nameOf } from "./model";
 import { replace, route, toAsset, toChart } from "./route";
 import { Answer, Choose, Confirm, Dialog, Empty, Field, Mark, Page, Priority, Problem, Search, Table, Time } from "./ui";
@@ -55,7 +55,7 @@ function Posts() {
       <Search label={t("alarm.where")} value={about} placeholder="hall1/**" set={(a) => set({ about: a || undefined })} />{watch && <button onClick={() => set({ watch: undefined })}>{t("watch.allWatches")}</button>}</div>
     <Answer of={list}>{(d) => d.posts.length ? <><Table label={t("watch.posts")} head={[t("watch.about"), t("watch.one"), t("alarm.state"), t("watch.score"), t("alarm.begun"), t("watch.says")]}>
       {d.posts.map((p) => <tr key={p.id}><td><a href={`#/watches/${p.id}`} title={p.about}>{p.about.replaceAll("/", " / ")}</a></td><td>{p.watch}</td><td><State p={p} /></td>
-        <td class="n">{p.score === null ? "–" : number(Math.round(p.score * 100) / 100)}</td><td><Time at={p.since} /></td><td>{p.text ?? "–"}</td></tr>)}</Table>
+        <td class="n">{p.score === null ? "–" : number(Math.round(p.score * 100) / 100)}</td><td><Time at={p.since} /></td><td>{p.text ? told(p.text) : "–"}</td></tr>)}</Table>
       {d.more && <p class="soft">{t("watch.more", { n: count(SHOWN) })}</p>}</> : <p class="soft">{t("watch.noPosts")}</p>}</Answer></section>;
 }
 function Watches() {
@@ -68,7 +68,7 @@ function Watches() {
       {(d.behind || d.lost > 0) && <p class="notice">{t("watch.lost", { n: count(d.lost) })}</p>}
       <Table label={t("watches")} head={[t("alarm.priority"), t("name"), t("rule.kind"), t("watch.match"), t("watch.how"), ...(engineer ? [""] : [])]}>
         {d.watches.map((w) => <tr key={w.name}><td><Priority of={w.priority} full /></td><td><b><a href={"#/watches?" + query({ watch: w.name })}>{w.name}</a></b></td><td>{word("watch.kind", w.kind)}</td><td>{w.match.split(",").map((m) => <div key={m}><code>{m.trim()}</code></div>)}</td>
-          <td>{!w.enabled ? <Mark quality="none" text={t("rule.off")} /> : <span>{w.posts.alarms > 0 && <Mark quality="bad" text={t("watch.alarms", { n: count(w.posts.alarms) })} />} {(["learning", "active", "frozen", "stale"] as const).filter((k) => w.posts[k]).map((k) => `${count(w.posts[k])} ${word("watch.state", k)}`).join(", ") || t("watch.matchesNothing")}</span>}</td>
+          <td>{!w.enabled ? <Mark quality="none" text={t("rule.off")} /> : <span>{w.posts.alarms > 0 && <Mark quality="bad" text={t("watch.alarms", { n: count(w.posts.alarms) })} />}{(["learning", "active", "frozen", "stale"] as const).filter((k) => w.posts[k]).map((k, i) => `${i || w.posts.alarms ? ", " : ""}${count(w.posts[k])} ${word("watch.state", k)}`).join("") || (!w.posts.alarms && t("watch.matchesNothing"))}</span>}</td>
           {engineer && <td class="do"><button class="small" onClick={() => setEdit(w)} aria-label={t("editOf", { name: w.name })}>{t("edit")}</button><button class="small" onClick={() => able(w)} aria-label={`${t(w.enabled ? "disable" : "enable")}: ${w.name}`}>{t(w.enabled ? "disable" : "enable")}</button>
             <button class="small" onClick={() => setRemove(w)} aria-label={t("remove.of", { name: w.name })}>{t("remove")}</button></td>}</tr>)}</Table>
       <Posts /></>}</Answer>

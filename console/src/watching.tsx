@@ -2,7 +2,7 @@
 // One thing that is watched: how unusual it was, and why, in words.
 import { useState } from "preact/hooks";
 import { may, query, send, useApi } from "./api";
-import { clock, count, number, t, word } from "./lang";
+import { clock, count, number, t, told, word } from "./lang";
 import { now } from "./live";
 import { nameOf } from "./model";
 import { Confirm, Field, Mark, Problem } from "./ui";
@@ -24,7 +24,7 @@ export function wordsOf(w: Why): string {
   if (w.overdue) return t("watch.says.overdue");
   if (w.finding && w.actual !== null && w.expected !== null) return t("watch.says.cycle", { what: word("watch.finding", w.finding), actual: number(round(w.actual)), expected: number(round(w.expected)) });
   const list = w.reasons.slice(0, 3).map((r) => t("watch.says.one", { name: nameOf(r.signal), actual: `${number(round(r.actual))}${r.unit ? " " + r.unit : ""}`, expected: `${number(round(r.expected))}${r.unit ? " " + r.unit : ""}` }));
-  return list.length ? list.join("; ") : w.text ?? t(w.alarm ? "watch.says.waits" : "watch.says.nothing");
+  return list.length ? list.join("; ") : told(w.text ?? "") || t(w.alarm ? "watch.says.waits" : "watch.says.nothing");
 }
 const round = (x: number) => Number(x.toPrecision(4));
 /** The last day, up to now, in whole minutes so that it is not asked anew with each drawing. */

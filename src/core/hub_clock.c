@@ -19,13 +19,14 @@ static void condition_key(const struct kp_coupling *c, char out[KP_NAME_MAX + 8]
 
 static void tell(struct kp_hub *h, struct kp_coupling *c)
 {
-    char key[KP_NAME_MAX + 8], by[48], text[1024];
+    char key[KP_NAME_MAX + 8], by[48], how[64], text[1024];
     kp_clock_offset_print(c->clock.offset, by, sizeof by);
+    snprintf(how, sizeof how, c->clock.offset < 0 ? "%s behind" : "%s ahead", by);
     snprintf(text, sizeof text,
-             "coupling %s: the machine's clock is %s %s; set it right. Until then its values have the time at which they "
-             "were received and are Uncertain, and the first of them are held: koppel quarantine --coupling %s. If its "
-             "times are right: koppel couplings %s --set clock=source; if it will never have a clock: clock=receive",
-             c->name, by, c->clock.offset < 0 ? "behind" : "ahead", c->name, c->name);
+             "coupling %s: the machine's clock is %s; set it right. Until then its values have the time of their "
+             "receipt: koppel quarantine --coupling %s. If its times are right: --set clock=source; if it has no clock: "
+             "clock=receive",
+             c->name, how, c->name);
     condition_key(c, key);
     kp_hub_condition(h, key, text);
     c->told_offset = c->clock.offset;

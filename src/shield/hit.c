@@ -276,8 +276,8 @@ static void raise_alarm(struct observing *o, struct writing *w, struct kp_err *e
     char raw[2 * TEXT], text[TEXT], key[40];
     const struct hit *h = w->hit;
     bool red = w->tlp >= KP_TLP_RED; /* then a message about it says only that there is something */
-    snprintf(raw, sizeof raw, "%.100s%s: indicator '%.50s' of %.40s. %s", h->what ? h->what : h->thing,
-             w->many ? " (and others)" : "", w->name, w->source, advice(h));
+    snprintf(raw, sizeof raw, w->many ? "%.100s (and others): indicator '%.50s' of %.40s. %s" : "%.100s: indicator '%.50s' of %.40s. %s",
+             h->what ? h->what : h->thing, w->name, w->source, advice(h));
     kp_utf8_clean(text, sizeof text, raw, strlen(raw));
     snprintf(key, sizeof key, "indicator %lld", (long long)w->row);
     struct shield_alarm a = { .asset = w->many ? 0 : asset_of(o, h),

@@ -49,13 +49,13 @@ static void key_of(int64_t id, char out[KEY])
 
 static void raise_alarm(struct kp_shield *s, const struct incident *in, const struct incident_clock *c)
 {
-    char key[KEY], due[KP_TIME_TEXT], text[300];
+    char key[KEY], due[KP_TIME_TEXT], when[KP_TIME_TEXT + 16], text[300];
     key_of(in->id, key);
     kp_time_print(c->due, due);
-    snprintf(text, sizeof text, "incident %lld: the %s (%s) %s %s; send it, and say so in the record",
+    snprintf(when, sizeof when, c->state == CLOCK_OVERDUE ? "was due at %s" : "is due at %s", due);
+    snprintf(text, sizeof text, "incident %lld: the %s (%s) %s; send it, and say so in the record",
              (long long)in->id, incident_stage_title(c->stage, in->facts.product, false),
-             incident_stage_article(c->stage, in->facts.product),
-             c->state == CLOCK_OVERDUE ? "was due at" : "is due at", due);
+             incident_stage_article(c->stage, in->facts.product), when);
     kp_hub_condition(s->hub, key, text);
 }
 

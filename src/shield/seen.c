@@ -283,11 +283,13 @@ const char *kp_seen_other(const struct kp_seen *s)
     return from ? from : to;
 }
 
-static void tell_login(const struct kp_seen *s, const char *how, char *out, size_t size)
+static void tell_login(const struct kp_seen *s, const char *from, char *out, size_t size)
 {
-    const char *user = kp_seen_text(s, KP_SEEN_USER), *from = kp_seen_text(s, KP_SEEN_FROM);
-    snprintf(out, size, "a login%s%.60s from %s%s", user ? " as " : "", user ? user : "",
-             from ? from : "this machine", how);
+    const char *user = kp_seen_text(s, KP_SEEN_USER);
+    char as[80] = "";
+    if (user)
+        snprintf(as, sizeof as, " as %.60s", user);
+    snprintf(out, size, s->o.kind == KP_SEEN_LOGIN ? "a login%s from %.60s" : "a login%s from %.60s failed", as, from);
 }
 
 static const char *or(const char *a, const char *b)
@@ -306,9 +308,11 @@ static void tell_other(const struct kp_seen *s, char *out, size_t size)
              name ? ", " : "", or(name, ""), detail ? ": " : "", or(detail, ""));
 }
 
-static void tell_device(const struct kp_seen *s, const char *what, char *out, size_t size)
+static void tell_device(const struct kp_seen *s, char *out, size_t size)
 {
-    snprintf(out, size, "%s %.100s: %.60s %.80s %.60s", what, or(kp_seen_text(s, KP_SEEN_DETAIL), ""),
+    snprintf(out, size,
+             s->o.kind == KP_SEEN_DEVICE ? "a new device %.100s: %.60s %.80s %.60s" : "another firmware on %.100s: %.60s %.80s %.60s",
+             or(kp_seen_text(s, KP_SEEN_DETAIL), ""),
              or(kp_seen_text(s, KP_SEEN_VENDOR), ""), or(kp_seen_text(s, KP_SEEN_SOFTWARE), ""),
              or(kp_seen_text(s, KP_SEEN_VERSION), ""));
 }
@@ -330,6 +334,16 @@ static void tell_certificate(const struct kp_seen *s, char *out, size_t size)
         snprintf(out, size, "%.100s showed the certificate %.120s", host_of(s), subject);
 }
 
+/* "connected for feed sector", "tried for mail" */
+static void tell_outgoing(const struct kp_seen *s, const char *detail, char *out, size_t size)
+{
+    bool tried = strncmp(detail, "tried", 5) == 0;
+    const char *what = strstr(detail, " for ");
+    snprintf(out, size,
+             tried ? "this node tried to connect to %.100s port %u for %.150s" : "this node connected to %.100s port %u for %.150s",
+             host_of(s), s->o.to_port, what ? what + 5 : detail);
+}
+
 static void tell(const struct kp_seen *s, char *out, size_t size)
 {
     const char *from = or(kp_seen_text(s, KP_SEEN_FROM), "this machine"),
@@ -339,7 +353,7 @@ static void tell(const struct kp_seen *s, char *out, size_t size)
     switch ((enum kp_observed_kind)s->o.kind) {
     case KP_SEEN_LOGIN:
     case KP_SEEN_LOGIN_FAILED:
-        tell_login(s, s->o.kind == KP_SEEN_LOGIN ? "" : " failed", out, size);
+        tell_login(s, from, out, size);
         break;
     case KP_SEEN_REFUSED:
         snprintf(out, size, "a request from %.60s was refused: %.120s", from, detail);
@@ -348,23 +362,19 @@ static void tell(const struct kp_seen *s, char *out, size_t size)
         snprintf(out, size, "%.60s connected to port %u of this node", from, s->o.to_port);
         break;
     case KP_SEEN_COUPLING:
-        snprintf(out, size, "the coupling %.100s %s to %.100s", coupling,
-                 strcmp(detail, "tried") == 0 ? "tried to connect" : "connected",
-                 host_of(s));
+        snprintf(out, size,
+                 strcmp(detail, "tried") == 0 ? "the coupling %.100s tried to connect to %.100s" : "the coupling %.100s connected to %.100s",
+                 coupling, host_of(s));
         break;
     case KP_SEEN_CERTIFICATE:
         tell_certificate(s, out, size);
         break;
     case KP_SEEN_OUTGOING:
-        snprintf(out, size, "this node %s to %.100s port %u%s%.150s",
-                 strncmp(detail, "tried", 5) == 0 ? "tried to connect" : "connected", host_of(s), s->o.to_port,
-                 strstr(detail, " for ") ? "" : ", ", strstr(detail, " for ") ? strstr(detail, " for ") : detail);
+        tell_outgoing(s, detail, out, size);
         break;
     case KP_SEEN_DEVICE:
-        tell_device(s, "a new device", out, size);
-        break;
     case KP_SEEN_FIRMWARE:
-        tell_device(s, "another firmware on", out, size);
+        tell_device(s, out, size);
         break;
     case KP_SEEN_CHANGE:
         snprintf(out, size, "%.60s from %.60s changed something: %.120s", user, from, detail);

@@ -69,8 +69,8 @@ static void words_group(const struct kp_watches *w, const struct watched *p, con
             continue;
         print_number(s, v->top[i].actual, actual);
         print_number(s, v->top[i].expected, expected);
-        len += (size_t)snprintf(out + len, WATCH_TEXT - len, "%s %.40s (%.0f %%) %s where %s was expected",
-                                i ? "," : ":", name_of(s), 100 * v->top[i].share, actual, expected);
+        len += (size_t)snprintf(out + len, WATCH_TEXT - len, "%s%.40s (%.0f %%) %s where %s was expected",
+                                i ? "; " : ": ", name_of(s), 100 * v->top[i].share, actual, expected);
     }
 }
 

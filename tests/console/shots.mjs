@@ -13,6 +13,7 @@ const pages = {
   chart: `#/chart?${signal("Spindle/Load")}&${signal("Spindle/Temperature")}&${signal("Spindle/Speed")}&from=-15m`,
   alarms: "#/alarms", history: "#/alarms/history", rules: "#/alarms/rules", delivery: "#/alarms/delivery", audit: "#/audit", users: "#/users", account: "#/account", totp: "#/account",
   security: "#/security", findings: "#/security/findings", inventory: "#/security/inventory", feeds: "#/security/feeds", sharing: "#/security/sharing",
+  hits: "#/security/hits", incidents: "#/security/incidents", advisory: "#/security/advisory", watches: "#/watches", partners: "#/partners", catalogue: "#/partners/catalogue", card: "#/partners/card",
   floor: "#/floor", stops: "#/stops", tablet: `#/tablet/${at}`, wall: "#/wall",
   forecast: "#/chart?s=eindhoven%2Fhall1%2FMeter%2Fpower&from=-7d&forecast=1",
   month: "#/chart?s=eindhoven%2Fhall1%2FMeter%2Fpower&from=-30d",

@@ -2,6 +2,5 @@
 // Texts of the pages on security, which most people seldom open.
 import { more } from "..";
 import en from "./en.json";
-import nl from "./nl.json";
 
-more({ en, nl });
+more(en, { nl: () => import("./nl.json") });
