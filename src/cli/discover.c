@@ -63,10 +63,13 @@ static void interrupt(int signal)
 
 /* The look at its end, with all that was found. ^C ends the look, not this program: what is found
  * is shown. */
-static json_t *follow(struct kp_cli *c, struct kp_err *err)
+static json_t *look(struct kp_cli *c, json_t *body, struct kp_err *err)
 {
     struct sigaction once = { .sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND };
-    sigaction(SIGINT, &once, NULL);
+    sigaction(SIGINT, &once, NULL); /* before the look begins, which nobody would end otherwise */
+    json_decref(kp_client_send(c, "POST", "/api/v1/discover", body, err));
+    if (err->code)
+        return NULL;
     for (json_t *j; (j = kp_client_get(c, "/api/v1/discover?limit=5000", err)); json_decref(j)) {
         progress(c, j);
         if (strcmp(kp_text(j, "state"), "running") != 0)
@@ -135,8 +138,7 @@ int kp_verb_discover(struct kp_cli *c)
     json_t *body = asked_for(c);
     if (ports)
         json_object_set_new(body, "ports", ports);
-    json_decref(kp_client_send(c, "POST", "/api/v1/discover", body, &err));
-    j = err.code ? NULL : follow(c, &err);
+    j = look(c, body, &err);
     if (j && c->json)
         kp_print_json(j);
     else if (j)
