@@ -201,7 +201,6 @@ def test_syslog_is_off_until_it_is_switched_on_and_then_heard_both_ways(node, tm
 
 
 def test_a_log_file_is_read_along_over_rotation_and_restart(node, tmp_path):
-    node.start()
     known = indicator("Guesser", pattern="[x-koppel-event:kind = 'log' AND x-koppel-event:from = '203.0.113.80']")
     root = indicator("Root", pattern="[user-account:user_id = 'root']")
     knows(node, tmp_path, known, root)

@@ -31,7 +31,6 @@ def broker(tmp_path):
 
 
 def test_the_certificate_of_a_broker_is_seen_also_when_it_is_refused(node, broker, tmp_path):
-    node.start()
     stolen = by_print("Stolen certificate", tmp_path / "server.pem")
     issued = indicator("Fake CA", pattern="[x509-certificate:issuer = 'CN=Test CA' AND x509-certificate:subject = 'CN=localhost']")
     there = indicator("Bad broker", pattern=f"[x-koppel-event:domain = 'localhost' AND x-koppel-event:to_port = {broker.port}]")
@@ -69,7 +68,6 @@ def site(tmp_path_factory):
 
 
 def test_a_feed_over_tls_is_seen_with_the_certificate_that_was_met(node, site, tmp_path):
-    node.start()
     cert = site.dir / "cert.pem"
     known = {"host": indicator("host", pattern="[domain-name:value = 'localhost']"),
              "address": indicator("address", pattern=f"[network-traffic:dst_ref.value = '127.0.0.1' AND network-traffic:dst_port = {site.port} AND network-traffic:protocols[*] = 'https']"),
@@ -91,7 +89,6 @@ def test_a_feed_over_tls_is_seen_with_the_certificate_that_was_met(node, site, t
 
 
 def test_feeds_that_are_not_there_and_misp_are_seen(node, tmp_path):
-    node.start()
     server = Server()
     known = indicator("MISP", pattern="[network-traffic:dst_ref.value = '127.0.0.1' AND network-traffic:protocols[*] = 'http']")
     gone = indicator("Sinkhole", pattern="[domain-name:value = 'nowhere.invalid']")
@@ -124,7 +121,6 @@ def test_a_partner_we_go_to_is_seen_by_his_name(tmp_path):
 
 
 def test_a_mail_server_is_seen_with_its_certificate(node, mailbox, certificate, tmp_path):  # noqa: F811
-    node.start()
     known = [indicator("Mail drop", pattern=f"[network-traffic:dst_port = {mailbox.controller.port} AND network-traffic:protocols[*] = 'smtp']"),
              by_print("Mail certificate", certificate[0])]
     knows(node, tmp_path, *known)
