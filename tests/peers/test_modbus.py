@@ -12,6 +12,7 @@ import time
 import pytest
 from conftest import KOPPEL, good, known, wait_for
 from pymodbus.client import ModbusTcpClient
+from relay import Relay
 
 FULL = """address,path,type,order,unit,scale,bit,length,unit-id,role
 holding:0,abcd,float32,ABCD,V,,,,,
@@ -270,6 +271,32 @@ def test_one_register_may_be_two_signals(node, servers, free_port, tmp_path):
         node.wait_link("em", "online")
     assert {p[1] for p in node.history("hall/em/raw")} == {-275}
     assert {p[1] for p in node.history("hall/em/temperature")} == {-27.5}
+
+
+class Shy(Relay):
+    """Lets no question pass of who the device is."""
+    def pump(self, source, sink):
+        try:
+            while data := source.recv(260):
+                if len(data) < 8 or data[7] != 0x2b or not self.shy:
+                    sink.sendall(data)
+        except OSError:
+            pass
+        sink.close()
+
+    shy = True
+
+
+def test_a_meter_that_did_not_say_at_first_what_it_is_gets_its_map_when_it_does(node, servers, free_port, tmp_path):
+    simulator(servers, free_port, tmp_path, "--vendor", "Eastron", "--product", "SDM630MCT")
+    relay = Shy(f"tcp://127.0.0.1:{free_port}")
+    node.cli("couple", f"modbus://127.0.0.1:{relay.listener.getsockname()[1]}/1", "--name", "em", "--at", "hall/em", "--no-wait")
+    assert "nothing is known" in node.wait_link("em", "online")["detail"]
+    assert node.coupling("em")["items"] == 0
+    relay.shy = False
+    wait_for(lambda: node.coupling("em")["items"] > 0, 40, "the map of its profile")
+    assert node.wait_link("em", "online")["signals"] > 0
+    relay.close()
 
 
 def test_a_meter_that_says_what_it_is_gets_the_map_of_its_profile(node, servers, free_port, tmp_path):

@@ -150,8 +150,11 @@ static enum kp_code find_map(struct modbus *m, struct kp_err *err)
     char product[160] = "";
     if (m->set->map && *m->set->map)
         return kp_map_read(&m->map, &modbus_form, m->set->map, err);
-    if (!(m->set->profile && *m->set->profile) && modbus_who(m, m->own, &id, err))
-        product_of(&id, product);
+    if (!(m->set->profile && *m->set->profile)) {
+        m->unknown = !modbus_who(m, m->own, &id, err);
+        if (!m->unknown)
+            product_of(&id, product);
+    }
     return err->code ? err->code : map_of_profile(m, product, err);
 }
 

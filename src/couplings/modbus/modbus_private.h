@@ -113,6 +113,7 @@ struct modbus {
     struct modbus_plan plan;
     struct modbus_unit units[MODBUS_UNITS];
     uint8_t own; /* the unit of the address */
+    bool unknown; /* it did not say what it is, and nothing else tells its map */
     int64_t greeted;  /* when it was last asked for a sign of life */
     int64_t stumbled; /* when an answer last did not come */
     int64_t behind; /* when a read was last far too late; 0: the bus keeps pace */

@@ -306,6 +306,15 @@ static void wait_until(struct modbus *m, int64_t due)
         nanosleep(&(struct timespec){ .tv_nsec = (long)wait }, NULL);
 }
 
+/* Nothing is read: is it there, and does it say by now what it is? */
+static enum kp_code greet_again(struct modbus *m, struct kp_err *err)
+{
+    struct modbus_identity id;
+    if (modbus_greet(m, err) || !m->unknown || !modbus_who(m, m->own, &id, err))
+        return err->code;
+    return kp_fail(err, KP_EPEER, "the device says now what it is; the link is opened anew for its map");
+}
+
 enum kp_code modbus_poll(struct modbus *m, struct kp_err *err)
 {
     int64_t now = kp_coupling_mono(m->c), end = now + KP_SECOND / 2, due = end;
@@ -318,7 +327,7 @@ enum kp_code modbus_poll(struct modbus *m, struct kp_err *err)
             return err->code;
         now = kp_coupling_mono(m->c);
     }
-    if (!m->plan.n && now - m->greeted > RETRY_DEAD && modbus_greet(m, err))
+    if (!m->plan.n && now - m->greeted > RETRY_DEAD && greet_again(m, err))
         return err->code;
     if (m->behind && now - m->behind > 30 * KP_SECOND)
         set_behind(m, 0);
