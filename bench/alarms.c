@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* alarms: 10,000 signals, each with a limit of its own. CPU time of a million values through the hub with the rules and
  * without them (the difference is what judging costs), and the time from handing a value in to the interval that says so. */
+#include "bench.h"
 #include "alarm/alarm.h"
 #include "core/log.h"
 
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SIGNALS = 10000, RAISES = 2000 };
@@ -32,13 +32,6 @@ static void need(void)
         return;
     fprintf(stderr, "alarms: %s\n", err.text);
     exit(1);
-}
-
-static double cpu(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static bool take(void *self, struct kp_batch *b)

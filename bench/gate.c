@@ -2,12 +2,12 @@
 /* gate: values a second, on one core, from one batch to another: copied without a question, and
  * through the gate under an agreement, as they came and summed up by the minute. The best of five
  * turns, one after the other each time. */
+#include "bench.h"
 #include "core/clock.h"
 #include "gate/gate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { SIGNALS = 200, BATCHES = 20000, TURNS = 5, WAYS = 4 };
 #define START (INT64_C(1800000000) * KP_SECOND)
@@ -28,13 +28,6 @@ static void need(bool ok, const char *what)
         return;
     fprintf(stderr, "gate: %s\n", what);
     exit(1);
-}
-
-static double cpu(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static bool holds(void *self, const char *agreement, const char *transfer)

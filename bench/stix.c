@@ -3,6 +3,7 @@
  * decided in a second of CPU on one thread, patterns compiled and observations read before; then
  * what compiling one takes, and hits as a check. With stream: by the list that holds many patterns
  * against a stream, its index made before; pairs, observations and hits of the first round. */
+#include "bench.h"
 #include "core/mem.h"
 #include "net/json_memory.h"
 #include "shield/stix_pattern.h"
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/ban.h"
 
@@ -21,13 +21,6 @@ struct bench {
     const char **text;
     struct kp_watchlist *list;
 };
-
-static double cpu(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static struct kp_tree *read_json(const char *file, struct kp_arena *arena)
 {

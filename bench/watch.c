@@ -2,39 +2,20 @@
 /* watch SIGNALS SECONDS: how many values the watches judge in a second of CPU on one thread, past
  * learning: single signals, the same with shapes (one of a hundred), groups of eight, cycles of a
  * machine with three channels; and the bytes a watched signal takes. Prints "name value" lines. */
+#include "bench.h"
 #include "core/mem.h"
 #include "core/text.h"
 #include "watch/cycle.h"
 #include "watch/group.h"
 #include "watch/signal.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "core/ban.h"
 
 enum { TRAIN = 300, TABLE = 1 << 16, WIDE = 8 };
-static double table[TABLE]; /* a swing with noise */
-
-static double cpu(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void fill_table(void)
-{
-    uint64_t x = 88172645463325252u;
-    for (int i = 0; i < TABLE; i++) {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        table[i] = 50 + 10 * sin(i * 0.05) + (double)(x >> 40) / 0x1p24;
-    }
-}
+static double table[TABLE];
 
 static void *need(void *p)
 {
@@ -117,7 +98,7 @@ int main(int argc, char **argv)
         return fprintf(stderr, "watch SIGNALS SECONDS\n"), 2;
     size_t n = strtoul(argv[1], NULL, 10);
     double seconds = strtod(argv[2], NULL);
-    fill_table();
+    fill_with_swing(table, TABLE);
     printf("bytes-per-signal %zu\n", sizeof(struct kp_watch_signal));
     bench_signals("signals", n, false, seconds);
     bench_signals("shapes", n / 100 + 1, true, seconds);

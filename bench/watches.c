@@ -2,15 +2,14 @@
 /* watches: 10,000 signals that are watched inside a node. How many values a second of CPU takes through the hub and the watches,
  * on one thread, past learning; what a post takes in memory; and the time from handing a value in to the alarm it makes. Prints
  * "name value" lines. */
+#include "bench.h"
 #include "core/log.h"
 #include "watch/watches.h"
 
 #include <malloc.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SIGNALS = 10000, LEARN = 200, ROUNDS = 150, RAISES = 400, TABLE = 1 << 16, PATIENCE_MS = 100, PAUSE_US = 13000 };
@@ -29,7 +28,7 @@ struct bench {
 };
 
 static struct kp_err err;
-static double table[TABLE]; /* a swing with noise */
+static double table[TABLE];
 
 static void need(void)
 {
@@ -37,24 +36,6 @@ static void need(void)
         return;
     fprintf(stderr, "watches: %s\n", err.text);
     exit(1);
-}
-
-static double cpu(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void fill_table(void)
-{
-    uint64_t x = 88172645463325252u;
-    for (int i = 0; i < TABLE; i++) {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        table[i] = 50 + 10 * sin(i * 0.05) + (double)(x >> 40) / 0x1p24;
-    }
 }
 
 static bool take(void *self, struct kp_batch *b)
@@ -145,7 +126,7 @@ int main(void)
     static struct bench b;
     static double took[RAISES];
     kp_log_setup(KP_LOG_ERROR, STDERR_FILENO);
-    fill_table();
+    fill_with_swing(table, TABLE);
     snprintf(b.dir, sizeof b.dir, "/var/tmp/koppel-watches-XXXXXX");
     if (!mkdtemp(b.dir))
         return 1;

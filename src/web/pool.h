@@ -6,7 +6,7 @@
 #include "core/err.h"
 #include "core/mem.h"
 
-enum { KP_POOL_WORKERS = 4, KP_POOL_FOR_SLOW = 2, KP_POOL_WAITING_MAX = 256, KP_POOL_IDLE_S = 10 };
+enum { KP_POOL_WORKERS = 4, KP_POOL_FOR_SLOW = 2, KP_POOL_WAITING_MAX = 256, KP_POOL_IDLE_S = 3 };
 
 struct kp_job { /* part of what is run */
     struct kp_job *next;
