@@ -2,6 +2,7 @@
 #include "net/json_members.h"
 #include "net/json_memory.h"
 #include "shield/observe_keep.h"
+#include "shield/sighting.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -90,9 +91,15 @@ enum kp_code kp_observe_settings(struct kp_shield *shield, struct kp_json *j, st
     return err->code;
 }
 
+struct keeping {
+    const char *feed, *text;
+};
+
 static enum kp_code keep(struct kp_db *db, void *arg, struct kp_err *err)
 {
-    return kp_setting_put(db, KEY, arg, err);
+    const struct keeping *k = arg;
+    int64_t id;
+    return *k->feed && sighting_feed(db, k->feed, &id, err) ? err->code : kp_setting_put(db, KEY, k->text, err);
 }
 
 enum kp_code kp_observe_settings_put(struct kp_shield *shield, const json_t *body,
@@ -109,7 +116,7 @@ enum kp_code kp_observe_settings_put(struct kp_shield *shield, const json_t *bod
     kp_buf_free(&text);
     if (!kept)
         return kp_fail(err, KP_ENOMEM, "out of memory");
-    if (!kp_store_do(shield->store, keep, kept, err)) {
+    if (!kp_store_do(shield->store, keep, &(struct keeping){ s.feed, kept }, err)) {
         atomic_store(&shield->observing->settings_changed, true);
         kp_seen_wake(shield->observing->queue);
     }

@@ -203,30 +203,33 @@ static enum kp_code find_sighted(struct kp_db *db, struct making *m, struct kp_e
                : kp_fail(err, KP_EDENIED, "nobody knows how far %.100s may go", m->of);
 }
 
-static enum kp_code find_feed(struct kp_db *db, struct making *m, struct kp_err *err)
+enum kp_code sighting_feed(struct kp_db *db, const char *name, int64_t *id, struct kp_err *err)
 {
-    struct kp_stmt *s =
-        m->feed ? kp_db_prepare(db,
-                                "select id, json_extract(settings, iif(kind = 'taxii', '$.post',"
-                                " '$.share')), kind = 'taxii' from feed where name = ? and kind in"
-                                " ('taxii', 'misp-server')",
-                                err)
-                : NULL;
+    struct kp_stmt *s = kp_db_prepare(db,
+                                      "select id, json_extract(settings, iif(kind = 'taxii', '$.post',"
+                                      " '$.share')), kind = 'taxii' from feed where name = ? and kind in"
+                                      " ('taxii', 'misp-server')",
+                                      err);
     if (!s)
         return err->code;
-    kp_bind_text(s, 1, m->feed);
+    kp_bind_text(s, 1, name);
     bool there = kp_step(s, err);
-    m->feed_id = there ? kp_column_int(s, 0) : 0;
+    *id = there ? kp_column_int(s, 0) : 0;
     bool posts = there && !kp_column_null(s, 1), taxii = there && kp_column_int(s, 2);
     kp_reset(s);
     if (err->code || posts)
         return err->code;
     if (!there)
         return kp_fail(err, KP_ENOTFOUND, "there is no feed '%.60s' of kind taxii or misp-server",
-                       m->feed);
+                       name);
     return kp_fail(err, KP_EINVALID,
-                   "nothing is sent to the feed '%.60s': koppel feed set %.60s --set %s", m->feed,
-                   m->feed, taxii ? "post=COLLECTION" : "share=green (or amber)");
+                   "nothing is sent to the feed '%.60s': koppel feed set %.60s --set %s", name,
+                   name, taxii ? "post=COLLECTION" : "share=green (or amber)");
+}
+
+static enum kp_code find_feed(struct kp_db *db, struct making *m, struct kp_err *err)
+{
+    return m->feed ? sighting_feed(db, m->feed, &m->feed_id, err) : KP_OK;
 }
 
 /* ---- what goes out ---- */

@@ -17,6 +17,8 @@ enum kp_code kp_sightings_show(struct kp_shield *, enum kp_recipient, struct kp_
  * is only kept and is written anew. */
 enum kp_code kp_sighting_add(struct kp_shield *, const json_t *body, const char *who,
                              const char *node, int64_t *id, struct kp_err *);
+/* The number of a feed to which sightings go; KP_ENOTFOUND, KP_EINVALID: not to that one. */
+enum kp_code sighting_feed(struct kp_db *, const char *name, int64_t *id, struct kp_err *);
 /* One that is only kept goes to a feed that posts. */
 enum kp_code kp_sighting_release(struct kp_shield *, int64_t id, const char *feed, struct kp_err *);
 /* What would go out, of the same body: {tlp, objects [...]}. Nothing is kept. */

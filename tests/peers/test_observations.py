@@ -301,10 +301,12 @@ def test_the_feed_that_is_named_gets_sightings_of_all_indicators(region, tmp_pat
     (tmp_path / "own.json").write_text(bundle(own))
     factory.cli("stix", "import", tmp_path / "own.json")
     wait_for(lambda: factory.json("observations")["watch"]["indicators"] == 2, 20, "it is watched")
-    factory.cli("observations", "set", "--eve", eve, "--sightings", "send", "--feed", "nobody")
+    refused = factory.cli("observations", "set", "--eve", eve, "--feed", "nobody", check=False)
+    assert "no feed 'nobody'" in refused.stderr and not factory.json("observations")["inputs"]
+    factory.cli("observations", "set", "--eve", eve, "--sightings", "send")
     write(eve, beacon() | {"dest_ip": "203.0.113.6"})
     s = wait_for(lambda: hit(factory, own)["sighting"], 20, "the sighting")
-    assert (s["state"], s["feed"]) == ("prepared", None) and not region.told()  # there is no such feed: a person says where to
+    assert (s["state"], s["feed"]) == ("prepared", None) and not region.told()  # nobody said where to: a person does
     factory.cli("observations", "set", "--feed", "centre")
     write(eve, beacon() | {"dest_ip": "203.0.113.6"})
     told = wait_for(region.told, 40, "the sighting at the centre")
