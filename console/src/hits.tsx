@@ -14,9 +14,12 @@ interface Seen { id: number; first: string; last: string; count: number; kind: s
 interface Observed { observations: Seen[]; next: number | null; counts: { seen: number; lost: number; kinds: Record<string, number> }; watch: { indicators: number; notStix: number; unreadable: number; tooMany: number; setAside: number }; inputs: { kind: string; at: string; events: number; bad: number; fault: string | null }[] }
 interface Looks { watch: boolean; sightings: string; feed: string | null; eve: string | null; syslogFile: string | null; syslog: string | null }
 
+interface Sources { feeds: { name: string; kind: string; settings: { post?: string; share?: string } }[] }
+/** Those that take sightings. */
+const taking = (s: Sources | null) => s?.feeds.filter((f) => (f.kind === "taxii" && f.settings.post) || (f.kind === "misp-server" && f.settings.share)).map((f) => f.name) ?? [];
 /** Word for word what a prepared sighting says, before a person lets it go. */
 function Tell({ h, close }: { h: Hit; close: (done: boolean) => void }) {
-  const s = useApi<{ sightings: { id: number; tlp: string; objects: any[] }[] }>("sightings"), feeds = useApi<{ feeds: { name: string; kind: string; settings: { post?: string } }[] }>("feeds"), to = feeds.data?.feeds.filter((f) => f.kind === "taxii" && f.settings.post).map((f) => f.name) ?? [], [feed, setFeed] = useState(h.sighting!.feed ?? ""), mine = s.data?.sightings.find((x) => x.id === h.sighting!.id), into = feed || to[0] || "";
+  const s = useApi<{ sightings: { id: number; tlp: string; objects: any[] }[] }>("sightings"), feeds = useApi<Sources>("feeds"), to = taking(feeds.data), [feed, setFeed] = useState(h.sighting!.feed ?? ""), mine = s.data?.sightings.find((x) => x.id === h.sighting!.id), into = feed || to[0] || "";
   return <Confirm title={t("hits.tellTitle")} text={t("hits.tellText")} word={t("sighting.send")} close={close} act={async () => { if (!into) throw new Error(t("sighting.noPost")); await send("POST", `sightings/${h.sighting!.id}/send`, { feed: into }); }}>
     {mine && <Goes objects={mine.objects} tlp={mine.tlp} name={h.name} />}{to.length ? <Choose label={t("sighting.to")} value={into} set={setFeed} of={to.map((f) => [f, f])} /> : feeds.data && <p class="notice"><span>{t("sighting.noPost")}</span></p>}</Confirm>;
 }
@@ -32,10 +35,11 @@ function One({ h, changed }: { h: Hit; changed: () => void }) {
     {open === "tell" && <Tell h={h} close={close} />}{open === "ignore" && <Confirm title={t("hits.ignoreTitle")} text={t("hits.ignoreText")} word={t("hits.ignored")} act={() => send("PATCH", `hits/${h.id}`, { ignored: true, comment: why.trim() || null })} close={close}><Text label={t("partners.reason")} value={why} set={setWhy} required maxLength={200} /></Confirm>}</li>;
 }
 function Inputs({ of }: { of: Observed["inputs"] }) {
-  const d = useApi<Looks>("observations/settings"), [c, setC] = useState<Partial<Looks>>({}), [done, setDone] = useState(false), { act, busy, problem } = useAct(), owner = may("owner");
+  const d = useApi<Looks>("observations/settings"), feeds = useApi<Sources>("feeds"), [c, setC] = useState<Partial<Looks>>({}), [done, setDone] = useState(false), { act, busy, problem } = useAct(), owner = may("owner");
   return <section class="panel"><h2>{t("inputs.head")}</h2><p class="soft">{t("inputs.text")}</p>{of.length > 0 && <ul class="faults">{of.map((i) => <li key={i.kind + i.at} class="theirs"><b>{i.at}</b>: {t("inputs.events", { n: count(i.events) })}{i.bad > 0 && `, ${t("inputs.bad", { n: count(i.bad) })}`}{i.fault && <span class="error"> {told(i.fault)}</span>}</li>)}</ul>}
     <Answer of={d}>{(s) => { const x = { ...s, ...c }, put = (y: Partial<Looks>) => { setC({ ...c, ...y }); setDone(false); }; return <form onSubmit={(e) => { e.preventDefault(); void act(() => send("PUT", "observations/settings", { ...x, eve: blank(x.eve), syslogFile: blank(x.syslogFile), syslog: blank(x.syslog) }).then(() => { setC({}); setDone(true); d.again(); })); }}>
       <label class="check"><input type="checkbox" disabled={!owner} checked={x.watch} onChange={(e) => put({ watch: e.currentTarget.checked })} /> <span>{t("inputs.watch")}</span></label><div class="two"><Choose label={t("inputs.sightings")} value={x.sightings} set={(v) => put({ sightings: v })} of={["ask", "send", "off"].map((k) => [k, word("inputs", k)])} />
+        <Choose label={t("inputs.feed")} value={x.feed ?? ""} set={(v) => put({ feed: blank(v) })} of={[["", t("inputs.source")], ...[...new Set([...taking(feeds.data), ...(x.feed ? [x.feed] : [])])].map((f) => [f, f] as [string, string])]} />
         <Text label={t("inputs.eve")} value={x.eve} set={(eve) => put({ eve })} placeholder="/var/log/suricata/eve.json" /><Text label={t("inputs.syslogFile")} value={x.syslogFile} set={(syslogFile) => put({ syslogFile })} placeholder="/var/log/messages" /><Text label={t("inputs.syslog")} help={t("inputs.syslogHelp")} value={x.syslog} set={(syslog) => put({ syslog })} /></div>
       {problem}{owner && <Saver busy={busy} dirty={Object.keys(c).length > 0} done={done} back={() => setC({})} />}</form>; }}</Answer></section>;
 }

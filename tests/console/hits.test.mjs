@@ -68,10 +68,15 @@ test("where the node looks is set by an owner, and seen by an engineer; a viewer
   await node.user("vera", "viewer");
   const v = await visit(browser, node), page = v.page;
   await v.go("#/security/hits");
+  await node.ask("POST", "feeds", { name: "centre", kind: "taxii", url: "http://127.0.0.1:9/api/collections/indicators/", settings: { post: "sightings" }, enabled: false });
+  await v.go("#/security/findings");
+  await v.go("#/security/hits");
+  await page.getByLabel("Sightings go to").selectOption("centre");
   await page.getByLabel("When there is a hit").selectOption("off");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saved").waitFor();
-  assert.equal((await node.ask("GET", "observations/settings")).sightings, "off");
+  const set = await node.ask("GET", "observations/settings");
+  assert.deepEqual([set.sightings, set.feed], ["off", "centre"]);
   const e = await visit(browser, node, { name: "ella" });
   await e.go("#/security/hits");
   await e.page.getByLabel("When there is a hit").waitFor();
