@@ -120,7 +120,7 @@ test("a rule is made by a form and raises an alarm; it is changed, put out of se
   await dialog.getByLabel("Below").fill("-3");
   await dialog.getByLabel("Only after").fill("2s");
   await dialog.getByRole("button", { name: "Save" }).click();
-  await row.getByText("> 12.5 or < -3, for 2s").waitFor();
+  await row.getByText("> 12.5 or < -3, for 2 s").waitFor();
   await row.getByRole("button", { name: "Out of service: too strong" }).click();
   await row.getByText("out of service").waitFor();
   await row.getByRole("button", { name: "Into service: too strong" }).click();

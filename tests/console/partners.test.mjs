@@ -114,7 +114,7 @@ test("who gets what and how much went out is seen, a transfer is stopped, and an
   if (transfer.state === "REQUESTED") await maker.ask("POST", `transfers/${transfer.id}/start`, { address: { endpointType: "https://w3id.org/idsa/v4.1/HTTP", endpoint: "https://127.0.0.1/x" } });
   const v = await visit(browser, maker), page = v.page, mine = page.locator(".agreed").filter({ has: page.getByRole("heading", { name: "spindles" }) });
   await v.go("#/partners");
-  await mine.getByText("78,000 values went out, 3.12 MB, in 12 times").waitFor();
+  await mine.getByText("78,000 values went out, 3.12 MB, 12 ×").waitFor();
   await page.getByRole("figure", { name: "Values that went to buyer by day" }).waitFor();
   await sound(page, "partners");
   await page.setViewportSize({ width: 360, height: 740 });
