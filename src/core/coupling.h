@@ -107,9 +107,9 @@ bool kp_coupling_stopping(const struct kp_coupling *);
 /* Whether times that the machine gives to values of the past, as received now, can be placed at all. */
 bool kp_coupling_can_place(const struct kp_coupling *, int64_t at);
 
-/* Says what it is doing; shown as `detail`. */
 /* As which the peer knows this node, where the protocol has such a name; in open. */
 void kp_coupling_client(struct kp_coupling *, const char *name);
+/* Says what it is doing; shown as `detail`. */
 void kp_coupling_note(struct kp_coupling *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Everything is set up: the link is online from here on, back-off starts afresh. */
 void kp_coupling_online(struct kp_coupling *);

@@ -41,7 +41,7 @@ static void take_turn(struct kp_rota *r, struct kp_duty *d)
     pthread_mutex_unlock(&r->lock);
     int64_t pause = d->turn(d->arg);
     pthread_mutex_lock(&r->lock);
-    d->due = d->hurried ? 0 : now() + pause;
+    d->due = now() + (d->hurried ? 0 : pause); /* behind those that wait longer */
     r->in_turn = NULL;
     pthread_cond_broadcast(&r->changed);
 }
@@ -118,8 +118,9 @@ void kp_duty_hurry(struct kp_duty *d)
     if (!r)
         return;
     pthread_mutex_lock(&r->lock);
+    int64_t at = now();
     d->hurried = true;
-    d->due = 0;
+    d->due = d->due < at ? d->due : at;
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->lock);
 }

@@ -23,8 +23,8 @@ struct kp_duty { /* the owner's memory */
 };
 /* From now on `turn` is called, the first time `after` so many ns. KP_EIO: the system gives no thread. */
 enum kp_code kp_duty_begin(struct kp_duty *, struct kp_rota *, int64_t after, struct kp_err *);
-/* The next turn comes as soon as the thread is free. Any thread; one that has not begun, or has
- * ended, is left alone. */
+/* The next turn comes as soon as the thread is free and those that are due longer had theirs. Any thread; one
+ * that has not begun, or has ended, is left alone. */
 void kp_duty_hurry(struct kp_duty *);
 /* Waits for a turn that goes on; none comes after it. Not from a turn. */
 void kp_duty_end(struct kp_duty *);

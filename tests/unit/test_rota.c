@@ -114,6 +114,29 @@ static void the_end_waits_for_the_turn_and_others_go_on(void **state)
     kp_rota_free(r);
 }
 
+static int64_t hurry_itself(void *arg)
+{
+    struct counted *c = arg;
+    atomic_fetch_add(&c->turns, 1);
+    kp_duty_hurry(&c->duty);
+    return 0;
+}
+
+static void who_is_always_in_a_hurry_keeps_nobody_waiting(void **state)
+{
+    (void)state;
+    struct kp_rota *r = rota();
+    struct counted pusher = { .duty = { .turn = hurry_itself, .arg = &pusher } }, other = { .pause = KP_MILLISECOND };
+    struct kp_err err = { 0 };
+    assert_int_equal(kp_duty_begin(&pusher.duty, r, 0, &err), KP_OK);
+    begin(&other, r, 0);
+    wait_for(&pusher, 20);
+    wait_for(&other, 20);
+    kp_duty_end(&pusher.duty);
+    kp_duty_end(&other.duty);
+    kp_rota_free(r);
+}
+
 /* What has not begun can be told to hurry and to end; a rota without duties has no thread to wait for. */
 static void what_has_not_begun_is_left_alone(void **state)
 {
@@ -133,6 +156,7 @@ int main(void)
         cmocka_unit_test(each_comes_when_its_pause_is_over),
         cmocka_unit_test(a_wish_in_its_turn_is_not_lost),
         cmocka_unit_test(the_end_waits_for_the_turn_and_others_go_on),
+        cmocka_unit_test(who_is_always_in_a_hurry_keeps_nobody_waiting),
         cmocka_unit_test(what_has_not_begun_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
