@@ -72,11 +72,7 @@ struct kp_coupling *coupling_new(struct kp_hub *h, const struct kp_coupling_def 
         kp_fail(err, KP_ENOMEM, "coupling %s: out of memory", def->name);
         return NULL;
     }
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    kp_cond_init(&c->changed);
     pthread_mutex_init(&c->lock, NULL);
     c->hub = h;
     c->class = def->class;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/queue.h"
+#include "core/worker.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -43,23 +44,14 @@ static struct kp_msg *list_take(struct list *l)
     return m;
 }
 
-static void condition_init(pthread_cond_t *c)
-{
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(c, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
-
 struct kp_queue *kp_queue_new(size_t budget, void (*drop)(struct kp_msg *))
 {
     struct kp_queue *q = kp_alloc(sizeof *q);
     if (!q)
         return NULL;
     pthread_mutex_init(&q->lock, NULL);
-    condition_init(&q->room);
-    condition_init(&q->work);
+    kp_cond_init(&q->room);
+    kp_cond_init(&q->work);
     q->normal.tail = &q->normal.head;
     q->urgent.tail = &q->urgent.head;
     q->budget = budget;

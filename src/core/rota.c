@@ -68,17 +68,13 @@ static void *run(void *arg)
 struct kp_rota *kp_rota_new(const char *name, struct kp_err *err)
 {
     struct kp_rota *r = kp_alloc(sizeof *r);
-    pthread_condattr_t monotonic;
     if (!r) {
         kp_fail(err, KP_ENOMEM, "out of memory");
         return NULL;
     }
     r->name = name;
     pthread_mutex_init(&r->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    kp_cond_init(&r->changed);
     return r;
 }
 

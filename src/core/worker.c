@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "core/ban.h"
 
@@ -14,6 +15,15 @@ void kp_thread_name(const char *name)
     snprintf(cut, sizeof cut, "%s", name);
     kp_utf8_trim(cut);
     prctl(PR_SET_NAME, cut);
+}
+
+void kp_cond_init(pthread_cond_t *c)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(c, &monotonic);
+    pthread_condattr_destroy(&monotonic);
 }
 
 void kp_worker_init(struct kp_worker *w)

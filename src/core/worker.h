@@ -9,6 +9,9 @@
 /* What the calling thread is called where a person looks at them, as in `top -H`; 15 bytes of it. */
 void kp_thread_name(const char *name);
 
+/* A condition whose waits with an end go by the monotonic clock. */
+void kp_cond_init(pthread_cond_t *);
+
 struct kp_worker { /* initialised by kp_worker_init */
     pthread_mutex_t lock;
     pthread_t thread;

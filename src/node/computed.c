@@ -351,17 +351,13 @@ static void *work(void *arg)
 struct kp_computed *kp_computed_new(struct kp_node *node, struct kp_err *err)
 {
     struct kp_computed *c = kp_alloc(sizeof *c);
-    pthread_condattr_t monotonic;
     if (!c) {
         kp_fail(err, KP_ENOMEM, "out of memory");
         return NULL;
     }
     c->node = node;
     kp_worker_init(&c->worker);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    kp_cond_init(&c->wake);
     pthread_mutex_init(&c->lock, NULL);
     return c;
 }

@@ -3,6 +3,7 @@
 
 #include "core/hash.h"
 #include "core/text.h"
+#include "core/worker.h"
 
 #include <ctype.h>
 #include <pthread.h>
@@ -41,12 +42,8 @@ struct kp_seen_queue *kp_seen_new(const struct kp_clock *clock)
     if (!q)
         return NULL;
     q->clock = clock;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&q->lock, NULL);
-    pthread_cond_init(&q->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    kp_cond_init(&q->wake);
     return q;
 }
 

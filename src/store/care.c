@@ -106,14 +106,10 @@ static void *thread_main(void *arg)
 enum kp_code kp_care_start(struct kp_store *s, struct kp_err *err)
 {
     struct kp_care *c = kp_alloc(sizeof *c);
-    pthread_condattr_t attr;
     if (!c)
         return kp_fail(err, KP_ENOMEM, "out of memory starting the store");
     pthread_mutex_init(&c->mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    kp_cond_init(&c->wake);
     for (int i = 0; i < JOBS; i++)
         c->due[i] = kp_mono(s->clock) + KP_SECOND; /* the first answer comes first */
     s->care = c;

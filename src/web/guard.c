@@ -54,13 +54,9 @@ struct kp_guard *kp_guard_new(const struct kp_clock *clock, struct kp_store *sto
         return NULL;
     g->clock = clock;
     g->store = store;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     kp_worker_init(&g->writer);
     pthread_mutex_init(&g->lock, NULL);
-    pthread_cond_init(&g->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    kp_cond_init(&g->wake);
     return g;
 }
 

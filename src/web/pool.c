@@ -132,11 +132,7 @@ struct kp_pool *kp_pool_start(struct kp_err *err)
     p->quick.last = &p->quick.first;
     p->slow.last = &p->slow.first;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->more, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    kp_cond_init(&p->more);
     pthread_mutex_lock(&p->lock);
     bool there = add_worker(p);
     pthread_mutex_unlock(&p->lock);
