@@ -8,19 +8,20 @@ import { above, type Interval, nameOf } from "./model";
 import { route } from "./route";
 import { Badge, byTrouble, Parts, percent } from "./floor";
 import { due, type Job, matches, type Place, plain, reasonWord, type Reason, type Settings, since, type Stop, type Stops, useFloor, useJobs, useNote } from "./shop";
-import { Answer, Confirm, Empty, Field, Problem, useAwake, useTick } from "./ui";
+import { Answer, Confirm, Empty, Field, Loading, Problem, useAwake, useTick } from "./ui";
 
 const to = (path: string) => `#/tablet/${path.split("/").map(encodeURIComponent).join("/")}`;
 const SIX = 6;
 
 // ---- why it stands ----
-/** Those that were given most in the last month come first; the others as they are set. */
+/** Those that were given most in the last month come first; the others as they are set. None as long as that is not known: no button changes its place under a finger. */
 function useReasons(machine: string, all: Reason[]) {
   const used = useApi<Stops>("stops?" + query({ asset: plain(machine), from: "-30d", limit: 0 }), 600e3);
   return useMemo(() => {
+    if (used.busy) return null;
     const n = (r: Reason) => used.data?.reasons.find((c) => c.reason === r.name)?.count ?? 0;
     return all.map((r, i) => ({ r, i })).sort((a, b) => n(b.r) - n(a.r) || a.i - b.i).map((x) => x.r);
-  }, [all, !used.data]); // they keep their places while one works with them
+  }, [all, used.busy]); // they keep their places while one works with them
 }
 /** The stretch that goes on, too short to be a stop as yet. */
 const young = (i: Interval): Stop => ({ id: i.id, asset: i.path!, from: i.start, to: null, seconds: 0, state: String(i.attributes.state ?? ""), told: null, reason: null, comment: null, by: null, at: null });
@@ -32,10 +33,17 @@ function Why({ machine, place, reasons }: { machine: string; place: Place; reaso
   const going = state && state !== "running" ? list.data?.stops.find((s) => !s.to) ?? (last && !last.end && place.planned ? { ...young(last), reason: note.last?.id === last.id ? note.last.note.reason ?? null : null } : null) : null;
   const at = list.data?.stops.find((s) => key(s) === chosen) ?? (going && !going.reason ? going : null) ?? open[0] ?? going;
   const i = at ? open.findIndex((s) => key(s) === key(at)) : -1, step = (n: number) => setChosen(key(open[(i + n + open.length) % open.length]));
-  const say = (s: Stop, n: object) => note.trySay(s, n).then(() => {
-    setChosen(null);
-    setOther(null);
-  });
+  const [saidOf, setSaidOf] = useState<Stops | null>(null), waits = saidOf !== null && saidOf === list.data; // until the list knows it, a second press would be of the same stop
+  const say = (s: Stop, n: object) => {
+    setSaidOf(list.data);
+    return note.trySay(s, n).then(() => {
+      setChosen(null);
+      setOther(null);
+    }, (e) => {
+      setSaidOf(null);
+      throw e;
+    });
+  };
   const long = (s: Stop) => span(s.to ? s.seconds : (now() - Date.parse(s.from)) / 1000);
   return <section class="big-panel why" aria-label={t("tablet.why")}>
     {note.error && <Problem error={note.error} />}
@@ -44,9 +52,9 @@ function Why({ machine, place, reasons }: { machine: string; place: Place; reaso
       <div class="asking"><div><h2>{at.reason ? reasonWord(reasons, at.reason) : at.to ? t("tablet.whyWas") : t("tablet.whyIs")}</h2>
         <p><Badge state={at.state} /> <b>{long(at)}</b> <span class="soft">{hour(at.from)} – {at.to ? hour(at.to) : t("now")}</span>{at.by && <span class="soft"> · {t("stops.by", { name: at.by })}</span>}</p></div>
         {open.length > 1 && i >= 0 && <div class="turn"><button class="big" onClick={() => step(1)} aria-label={t("tablet.earlier")}>◀</button><span>{i + 1} / {open.length}</span><button class="big" onClick={() => step(-1)} aria-label={t("tablet.later")}>▶</button></div>}</div>
-      {may("operator") ? <div class="reasons" role="group" aria-label={t("tablet.why")}>{order.slice(0, SIX).map((r) => <button key={r.name} class={`reason ${r.category ?? ""}`} aria-pressed={at.reason === r.name} onClick={() => void say(at, { reason: r.name }).catch(() => null)}>{reasonWord(reasons, r.name)}</button>)}
+      {may("operator") ? order && <div class="reasons" role="group" aria-label={t("tablet.why")}>{order.slice(0, SIX).map((r) => <button key={r.name} class={`reason ${r.category ?? ""}`} aria-pressed={at.reason === r.name} disabled={waits} onClick={() => void say(at, { reason: r.name }).catch(() => null)}>{reasonWord(reasons, r.name)}</button>)}
         <button class="reason else" onClick={() => setOther(at)}>{t("tablet.other")}</button></div> : <p class="soft">{t("tablet.viewer")}</p>}</>}
-    {other && <Other stop={other} rest={order} all={reasons} say={(n) => say(other, n)} close={() => setOther(null)} />}
+    {other && order && <Other stop={other} rest={order} all={reasons} say={(n) => say(other, n)} close={() => setOther(null)} />}
   </section>;
 }
 function Other({ stop, rest, all, say, close }: { stop: Stop; rest: Reason[]; all: Reason[]; say: (n: object) => Promise<unknown>; close: () => void }) {
@@ -121,7 +129,7 @@ function At({ machine }: { machine: string }) {
   const place = floor.data?.find((p) => p.machine.path === machine);
   return <div class="tablet"><div class="tablet-head"><a class="button big" href="#/tablet" aria-label={t("tablet.machines")}>◀</a><h1>{nameOf(machine)}</h1>
     {place && <p><Badge state={place.machine.state} /> {place.machine.stateSince && <b>{span((now() - since(place.machine)) / 1000)}</b>}</p>}<span class="grow" /><span class="soft cut">{me?.displayName ?? me?.user}</span><time>{hour(now())}</time></div>
-    <Answer of={floor}>{() => place ? <div class="tablet-body"><Why machine={machine} place={place} reasons={reasons} /><div><Work machine={machine} groups={(shop.data?.groups ?? []).filter((g) => matches(g.match, machine)).map((g) => g.name)} /><Made machine={machine} place={place} again={floor.again} /></div></div>
+    <Answer of={floor}>{() => shop.busy ? <Loading /> : place ? <div class="tablet-body"><Why machine={machine} place={place} reasons={reasons} /><div><Work machine={machine} groups={(shop.data?.groups ?? []).filter((g) => matches(g.match, machine)).map((g) => g.name)} /><Made machine={machine} place={place} again={floor.again} /></div></div>
       : <Empty title={t("tablet.noMachine", { name: nameOf(machine) })}><p><a class="button" href="#/tablet">{t("tablet.machines")}</a></p></Empty>}</Answer></div>;
 }
 function Choice() {

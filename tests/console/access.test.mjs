@@ -242,6 +242,7 @@ test("everybody changes the own password and language, and sees the own sessions
   await until("the node knows it", async () => (await node.ask("GET", "users")).users.find((u) => u.name === "lea").language === "nl");
   await v.page.evaluate(() => localStorage.clear());
   await v.page.getByRole("button", { name: "Afmelden" }).click();
+  await v.page.getByLabel("Gebruikersnaam").waitFor();
   await v.page.reload();
   await enter(v.page, "lea", "another good one");
   await h1(v.page, "Mijn account");

@@ -101,7 +101,7 @@ test("stops are listed with the unexplained first and what each reason cost; a r
   await v.go("#/stops");
   await rows.first().waitFor();
   const names = async () => (await pareto.locator(".name").allTextContents()).join();
-  assert.equal(await names(), "no reason given,no material,quality");
+  await until("the sums", async () => (await names()) === "no reason given,no material,quality");
   const row = rows.filter({ hasText: "10 min" }).filter({ hasText: "idle" }).filter({ hasText: "mill" }), choice = row.getByRole("combobox");
   assert.equal(await choice.inputValue(), "");
   await choice.selectOption("tool change");
@@ -110,7 +110,8 @@ test("stops are listed with the unexplained first and what each reason cost; a r
   await until("the sums", async () => (await names()).includes("tool change"));
   await page.getByRole("button", { name: "Undo" }).click();
   await until("it is taken back", async () => !(await stops("hall/mill")).some((s) => s.reason === "tool change"));
-  await until("the sums", async () => !(await names()).includes("tool change")); // the list is drawn anew, and the row goes up
+  await until("the sums", async () => !(await names()).includes("tool change"));
+  await until("the list", async () => (await choice.inputValue()) === ""); // it is drawn anew, and the row goes up
   await choice.focus(); // by keyboard one goes past a reason without saying it
   const said = () => v.asked.filter((a) => a.startsWith("PUT")).length, before = said();
   for (const key of ["ArrowDown", "ArrowDown"]) await page.keyboard.press(key);
@@ -159,6 +160,7 @@ test("at the machine six buttons ask why it stands, the most used first; a press
   const v = await look({ name: "piet", viewport: { width: 1024, height: 768 } }), page = v.page, buttons = page.getByRole("group", { name: "Reason of the stop" }).getByRole("button");
   await v.go("#/tablet/hall/mill");
   await page.getByRole("heading", { name: "Why does it stand still?" }).waitFor();
+  await buttons.first().waitFor();
   assert.deepEqual(await buttons.allTextContents(), ["quality", "breakdown", "set-up", "tool change", "no material", "no operator", "Other ..."]);
   for (const b of await buttons.all()) assert.ok((await b.boundingBox()).height >= 60);
   const now = async () => (await stops("hall/mill")).find((s) => !s.to);

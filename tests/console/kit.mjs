@@ -121,6 +121,7 @@ export function codeOf(secret, step = 0) {
 }
 
 export const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const late = Number(process.env.KOPPEL_LATE ?? 0); // ms: each request waits up to that long, so that answers come in any order
 /** A browser's window, logged in (as the user `name`, else by the token; null: not at all); `problems` lists what its console said was wrong, `refused` what
  * the node said it may not do. */
 export async function visit(browser, node, { language = "en", name, ...options } = {}) {
@@ -129,6 +130,7 @@ export async function visit(browser, node, { language = "en", name, ...options }
     const made = await context.request.post(node.url + "/api/v1/session", { data: name ? { user: name, password: passwordOf(name) } : { token: node.token } });
     if (!made.ok()) throw new Error(`no session: ${made.status()}`);
   }
+  if (late) await context.route("**/api/v1/**", (r) => setTimeout(() => r.continue().catch(() => null), Math.random() * late));
   const page = await context.newPage(), problems = [], refused = [], asked = [];
   page.on("pageerror", (e) => problems.push(e.message));
   page.on("console", (m) => m.type() === "error" && /Content Security|Refused|Uncaught/.test(m.text()) && problems.push(m.text()));
