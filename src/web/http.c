@@ -885,7 +885,7 @@ static enum kp_code start(struct kp_web *web, const char *socket_path, const cha
     if (!web->oidc)
         return err->code;
     web->keeper = kp_keeper_start(clock, &keeper_class, err);
-    web->pool = web->keeper ? kp_pool_start(err) : NULL;
+    web->pool = web->keeper ? kp_pool_start(web->keeper, err) : NULL;
     if (!web->pool || !open_door(web, &web->lan, false, err) || !open_door(web, &web->partners, true, err))
         return err->code;
     /* TCP first: the Unix socket tells of the port. */

@@ -6,7 +6,9 @@
 #include "core/worker.h"
 
 #include <pthread.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/ban.h"
 
@@ -27,8 +29,11 @@ struct kp_pool {
     struct lane quick, slow;
     bool stopping;
     unsigned working, idle, slow_running;
-    unsigned spare; /* the fewest that were idle since it was looked at */
-    int64_t looked; /* monotonic */
+    int64_t judged, busy; /* when it was seen whether there are too many, monotonic; the time all worked since then */
+    struct kp_keeper *keeper;
+    int64_t crowded; /* since when no worker was idle while requests wait, monotonic; 0: one is */
+    struct kp_kept alarm; /* a timer; goes off when that has lasted for long */
+    bool alarm_set;
     struct worker worker[KP_POOL_WORKERS];
 };
 
@@ -48,23 +53,22 @@ static void wait_for_more(struct kp_pool *p)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += KP_POOL_IDLE_S;
+    until.tv_sec += KP_POOL_JUDGED_S;
     p->idle++;
+    p->crowded = 0;
     pthread_cond_timedwait(&p->more, &p->lock, &until);
     p->idle--;
-    if (p->idle < p->spare)
-        p->spare = p->idle;
 }
 
-/* Others were idle all the time, whenever one had something to do. */
+/* All worked so little that with one fewer none would have worked for more than a quarter of the time. */
 static bool are_too_many(struct kp_pool *p)
 {
-    int64_t now = kp_mono(&kp_clock_system);
-    if (now < p->looked + KP_POOL_IDLE_S * KP_SECOND)
+    int64_t now = kp_mono(&kp_clock_system), time = now - p->judged;
+    if (time < KP_POOL_JUDGED_S * KP_SECOND)
         return false;
-    bool many = p->spare > 0 && p->working > 1;
-    p->looked = now;
-    p->spare = p->idle;
+    bool many = p->working > 1 && p->busy < (p->working - 1) * (time / 4);
+    p->judged = now;
+    p->busy = 0;
     return many;
 }
 
@@ -97,8 +101,11 @@ static void *work(void *arg)
     pthread_mutex_lock(&p->lock);
     for (struct kp_job *job; (job = next_job(p, &slow));) {
         pthread_mutex_unlock(&p->lock);
+        int64_t begun = kp_mono(&kp_clock_system);
         job->run(job);
+        int64_t took = kp_mono(&kp_clock_system) - begun;
         pthread_mutex_lock(&p->lock);
+        p->busy += took;
         p->slow_running -= slow;
         if (slow)
             pthread_cond_broadcast(&p->more);
@@ -122,7 +129,46 @@ static bool add_worker(struct kp_pool *p)
     return w->state == WORKING;
 }
 
-struct kp_pool *kp_pool_start(struct kp_err *err)
+/* ---- when one more begins ---- */
+static void set_alarm(struct kp_pool *p, int64_t after)
+{
+    struct itimerspec t = { .it_value.tv_nsec = after > 1 ? after : 1 };
+    p->alarm_set = timerfd_settime(p->alarm.fd, 0, &t, NULL) == 0;
+}
+
+/* Without one, those that are there do it later. */
+static void see_who_waits(struct kp_pool *p)
+{
+    unsigned wait = p->quick.n + (p->slow_running < KP_POOL_FOR_SLOW ? p->slow.n : 0);
+    if (wait <= p->idle || p->working == KP_POOL_WORKERS || p->stopping)
+        return;
+    int64_t now = kp_mono(&kp_clock_system), longest = KP_POOL_LONG_MS * KP_MILLISECOND;
+    if (!p->crowded)
+        p->crowded = now;
+    bool add = p->slow_running >= p->working || now - p->crowded >= longest;
+    if (add) {
+        add_worker(p);
+        p->crowded = now;
+    }
+    if (!p->alarm_set)
+        set_alarm(p, p->crowded + longest - now);
+}
+
+static bool goes_off(void *arg)
+{
+    struct kp_pool *p = arg;
+    uint64_t times;
+    pthread_mutex_lock(&p->lock);
+    if (read(p->alarm.fd, &times, sizeof times) == sizeof times) {
+        p->alarm_set = false;
+        see_who_waits(p);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return false;
+}
+
+/* ---- the pool ---- */
+struct kp_pool *kp_pool_start(struct kp_keeper *keeper, struct kp_err *err)
 {
     struct kp_pool *p = kp_alloc(sizeof *p);
     if (!p) {
@@ -133,12 +179,16 @@ struct kp_pool *kp_pool_start(struct kp_err *err)
     p->slow.last = &p->slow.first;
     pthread_mutex_init(&p->lock, NULL);
     kp_cond_init(&p->more);
+    p->judged = kp_mono(&kp_clock_system);
+    p->alarm = (struct kp_kept){ .fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), .look = goes_off, .arg = p };
+    if (p->alarm.fd >= 0 && kp_keeper_keep(keeper, &p->alarm))
+        p->keeper = keeper;
     pthread_mutex_lock(&p->lock);
-    bool there = add_worker(p);
+    bool there = p->keeper && add_worker(p);
     pthread_mutex_unlock(&p->lock);
     if (there)
         return p;
-    kp_fail(err, KP_EIO, "the system gives no thread for the web's workers");
+    kp_fail(err, KP_EIO, "the system gives no thread or file handle for the web's workers");
     kp_pool_stop(p);
     return NULL;
 }
@@ -147,6 +197,8 @@ void kp_pool_stop(struct kp_pool *p)
 {
     if (!p)
         return;
+    if (p->keeper)
+        kp_keeper_let_go(p->keeper, &p->alarm);
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
     pthread_cond_broadcast(&p->more);
@@ -157,6 +209,8 @@ void kp_pool_stop(struct kp_pool *p)
             pthread_mutex_lock(&p->lock);
         }
     pthread_mutex_unlock(&p->lock);
+    if (p->alarm.fd >= 0)
+        close(p->alarm.fd);
     pthread_cond_destroy(&p->more);
     pthread_mutex_destroy(&p->lock);
     kp_free(p);
@@ -173,8 +227,7 @@ bool kp_pool_push(struct kp_pool *p, struct kp_job *job, bool slow)
         lane->last = &job->next;
         lane->n++;
         pthread_cond_signal(&p->more);
-        if (p->quick.n + p->slow.n > p->idle && p->working < KP_POOL_WORKERS)
-            add_worker(p); /* without one, those that are there do it later */
+        see_who_waits(p);
     }
     pthread_mutex_unlock(&p->lock);
     return taken;
