@@ -72,11 +72,15 @@ function enterAs(me: Who) {
   who.set(me);
   access.set("in");
 }
+/** Also when the page is left at once. Fails when the node has not heard of it. */
 export async function logout() {
   token = "";
-  await send("DELETE", "session").catch(() => null);
-  access.set("out");
-  who.set(null);
+  await send("DELETE", "session", undefined, { keepalive: true }).catch((e) => {
+    if (e.status !== 401) throw e;
+  }).finally(() => {
+    access.set("out");
+    who.set(null);
+  });
 }
 /** Who is in, as it is now; 401: nobody. */
 export async function knowMe() {

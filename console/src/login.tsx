@@ -56,6 +56,7 @@ export function Login() {
 }
 /** Why whoever wants to get in is not in. */
 Login.said = cell("");
+export const leave = () => void logout().catch(() => Login.said.set(t("logout.unheard")));
 
 /** Nothing else is reached until it is done. */
 export function MustChange() {
@@ -63,5 +64,5 @@ export function MustChange() {
   return <main class="login"><div class="box"><div class="row"><h1>{t("password.must")}</h1><Languages /></div>
     <p>{t("password.mustText", { name: me.displayName ?? me.user })}</p>
     <PasswordForm user={me.user} current={false} word={t("password.save")} done={() => void knowMe()} />
-    <p><button class="plain" onClick={() => void logout()}>{t("logout")}</button></p></div></main>;
+    <p><button class="plain" onClick={leave}>{t("logout")}</button></p></div></main>;
 }

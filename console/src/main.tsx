@@ -2,12 +2,12 @@
 // The shell around all pages.
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { access, Failure, knowMe, login, logout, may, type Role, seen, who } from "./api";
+import { access, Failure, knowMe, login, may, type Role, seen, who } from "./api";
 import { AssetPage } from "./asset";
 import { count, language, speak, t, texts, told, type Key } from "./lang";
 import { lazy } from "./lazy";
 import { link, startLive, status, watch } from "./live";
-import { Login, MustChange } from "./login";
+import { leave, Login, MustChange } from "./login";
 import { Overview } from "./overview";
 import { route } from "./route";
 import "./theme";
@@ -77,7 +77,7 @@ function Bar({ menu, open }: { menu: () => void; open: boolean }) {
     <Bell />
     {me && <a class="me" href="#/account" title={t("account")}>{me.displayName ?? me.user}<small>{t(`role.${me.role}`)}</small></a>}
     <button class="tongue" aria-label={t("switchLanguage")} title={t("switchLanguage")} onClick={() => void speak(language.get() === "nl" ? "en" : "nl")}>{language.get() === "nl" ? "EN" : "NL"}</button>
-    <button onClick={() => void logout()}>{t("logout")}</button>
+    <button onClick={leave}>{t("logout")}</button>
   </header>;
 }
 function Content() {

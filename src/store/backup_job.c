@@ -246,7 +246,6 @@ static enum kp_code back_up(struct work *w, struct kp_err *err)
             kp_store_backup(w->store, file, on_progress, w, &failure);
         }
     }
-    show(w->store, false, false, 0, 0);
     if (failure.code && kp_care_stopping(w->store))
         return KP_OK; /* it is made after the next start */
     kp_utf8_trim(failure.text);
@@ -255,7 +254,9 @@ static enum kp_code back_up(struct work *w, struct kp_err *err)
     n.error = failure.code ? failure.text : NULL;
     if (failure.code)
         kp_error("store", "a backup failed", "why=%s", kp_log_quote(failure.text));
-    if (kp_store_do(w->store, put_note, &n, err) || failure.code)
+    kp_store_do(w->store, put_note, &n, err);
+    show(w->store, false, false, 0, 0);
+    if (err->code || failure.code)
         return err->code;
     kp_info("store", "backup made", "file=%s bytes=%lld ms=%lld", file, (long long)n.bytes, (long long)n.ms);
     return thin_out(w, err);
@@ -327,7 +328,6 @@ static enum kp_code prove(struct work *w, struct kp_err *err)
     show(w->store, false, true, 0, 0);
     if (!failure.code)
         restore_copy(w, dir, fault, &failure);
-    show(w->store, false, false, 0, 0);
     if (failure.code && kp_care_stopping(w->store))
         return KP_OK;
     if (failure.code) {
@@ -336,7 +336,9 @@ static enum kp_code prove(struct work *w, struct kp_err *err)
         p.error = text;
         kp_error("store", "a backup cannot be restored", "file=%s why=%s", w->good_file, kp_log_quote(failure.text));
     }
-    return kp_store_do(w->store, put_proof, &p, err);
+    kp_store_do(w->store, put_proof, &p, err);
+    show(w->store, false, false, 0, 0);
+    return err->code;
 }
 
 /* ---- the turn ---- */
@@ -355,11 +357,13 @@ static void tell(struct work *w)
     }
 }
 
-static bool wanted(struct kp_store *s, bool *flag)
+/* Who waits for what was wanted sees that it is wanted or goes on, until its row is there. */
+static bool wanted(struct kp_store *s, bool *flag, bool *goes_on)
 {
     pthread_mutex_lock(&s->mutex);
     bool is = *flag;
     *flag = false;
+    *goes_on |= is;
     pthread_mutex_unlock(&s->mutex);
     return is;
 }
@@ -384,9 +388,9 @@ bool kp_backup_turn(struct kp_store *s, struct kp_err *err)
     bool more = false;
     if (!look(&w, err)) {
         tell(&w);
-        if (w.plan.to && (wanted(s, &s->backup_wanted) || is_due(&w)))
+        if (w.plan.to && (wanted(s, &s->backup_wanted, &s->backing_up.running) || is_due(&w)))
             more = !back_up(&w, err);
-        else if (w.plan.to && w.good_file && (wanted(s, &s->proof_wanted) || proof_due(&w)))
+        else if (w.plan.to && w.good_file && (wanted(s, &s->proof_wanted, &s->backing_up.proving) || proof_due(&w)))
             more = !prove(&w, err);
     }
     kp_arena_free(&w.arena);

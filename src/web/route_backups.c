@@ -50,9 +50,9 @@ static void put_plan(struct kp_json *j, const struct kp_backup_plan *p)
 enum kp_code kp_route_backups(struct kp_request *r, struct kp_err *err)
 {
     struct kp_backup_plan plan = { 0 };
+    struct kp_backup_state state = kp_backup_state(store(r)); /* before the rows: of what has ended the row is there */
     struct kp_db *db = kp_store_reader(store(r), err);
     if (db && !kp_backup_plan_read(db, &r->arena, &plan, err)) {
-        struct kp_backup_state state = kp_backup_state(store(r));
         struct kp_json j = kp_reply_json(r);
         kp_json_begin(&j, '{');
         put_plan(&j, &plan);
