@@ -96,10 +96,10 @@ function useStates(from: number) {
 
 // ---- work ----
 /** Operations of orders that are made here: those that go on, or at a machine also those that wait. */
-export function useJobs(asset?: string): { jobs: Job[]; again: () => void } {
+export function useJobs(asset?: string): { jobs: Job[]; busy: boolean; again: () => void } {
   const orders = useApi<{ orders: Order[] }>("orders?" + query({ state: asset ? "active" : "started", direction: "in", asset, limit: 200 }), 10e3);
   const jobs = useMemo(() => (orders.data?.orders ?? []).flatMap((order) => order.operations.map((operation) => ({ order, operation }))), [orders.data]);
-  return { jobs, again: orders.again };
+  return { jobs, busy: orders.busy, again: orders.again };
 }
 export const due = (j: Job) => Date.parse(j.operation.due ?? j.order.due ?? "9999-01-01");
 

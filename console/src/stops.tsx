@@ -92,9 +92,9 @@ export function StopsPage() {
     {note.error && <Problem error={note.error} />}
     {note.done && <div class="notice good" role="status"><span>{nameOf(note.done.asset)}: {note.done.note.reason ? reasonWord(reasons, note.done.note.reason) : note.done.note.state ? word("state", note.done.note.state) : note.done.note.comment ? `“${note.done.note.comment}”` : t("stops.takenBack")}</span><button onClick={note.undo}>{t("stops.undo")}</button></div>}
     <Answer of={sums}>{(d) => d.reasons.length > 0 && <section class="panel"><h2>{t("stops.lost", { span: lost(d.reasons.reduce((n, c) => n + c.seconds, 0)) })}</h2><Pareto costs={d.reasons} reasons={reasons} chosen={reason} choose={(r) => set({ reason: r || undefined })} /></section>}</Answer>
-    <Answer of={list}>{(d) => <section><h2>{reason ? `${t("stops")}: ${reason === NONE ? t("stops.unexplained") : reasonWord(reasons, reason)}` : t("stops.list", { n: count(d.count) })} {reason && <button class="plain" onClick={() => set({ reason: undefined })}>{t("stops.showAll")}</button>}</h2>
+    {!sums.busy && <Answer of={list}>{(d) => <section><h2>{reason ? `${t("stops")}: ${reason === NONE ? t("stops.unexplained") : reasonWord(reasons, reason)}` : t("stops.list", { n: count(d.count) })} {reason && <button class="plain" onClick={() => set({ reason: undefined })}>{t("stops.showAll")}</button>}</h2>
       {d.stops.length ? <ul class="stops">{d.stops.map((s) => <Row key={`${s.id} ${s.from}`} stop={s} reasons={reasons} dated={period.kind !== "day"} say={(n) => note.say(s, n)} more={() => setEdit(s)} />)}</ul> : <Empty title={t("stops.none")}><p>{t("stops.noneText")}</p></Empty>}
-      {d.more && <div class="buttons left"><button onClick={() => setMost(most + 4 * STEP)}>{t("stops.further", { n: count(d.count - d.stops.length) })}</button></div>}</section>}</Answer>
+      {d.more && <div class="buttons left"><button onClick={() => setMost(most + 4 * STEP)}>{t("stops.further", { n: count(d.count - d.stops.length) })}</button></div>}</section>}</Answer>}
     {edit && <More stop={edit} reasons={reasons} say={(n) => note.trySay(edit, n)} close={() => setEdit(null)} />}
   </Page>;
 }

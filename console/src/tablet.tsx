@@ -65,8 +65,8 @@ function Other({ stop, rest, all, say, close }: { stop: Stop; rest: Reason[]; al
 }
 
 // ---- what it works at ----
-function Work({ machine, groups }: { machine: string; groups: string[] }) {
-  const { jobs, again } = useJobs(plain(machine)), [finish, setFinish] = useState<Job | null>(null), [error, setError] = useState<Error | null>(null);
+function Work({ machine, groups, of: { jobs, again } }: { machine: string; groups: string[]; of: ReturnType<typeof useJobs> }) {
+  const [finish, setFinish] = useState<Job | null>(null), [error, setError] = useState<Error | null>(null);
   const mine = jobs.filter((j) => j.operation.asset === machine || (!j.operation.asset && (!j.operation.machineGroup || groups.includes(j.operation.machineGroup))));
   const started = mine.find((j) => j.operation.state === "started"), next = mine.filter((j) => j.operation.state === "open" || j.operation.state === "interrupted").sort((a, b) => due(a) - due(b)).slice(0, started ? 1 : 3);
   const act = (j: Job, what: string, body: object) => send("POST", `operations/${j.operation.id}/${what}`, body).then(() => (setError(null), again()));
@@ -123,13 +123,13 @@ function Made({ machine, place, again }: { machine: string; place: Place; again:
 
 // ---- the page ----
 function At({ machine }: { machine: string }) {
-  const floor = useFloor(plain(machine), 2000), shop = useApi<Settings>("shop", 600e3), me = who.use(), reasons = useMemo(() => shop.data?.reasons ?? [], [shop.data]);
+  const floor = useFloor(plain(machine), 2000), shop = useApi<Settings>("shop", 600e3), work = useJobs(plain(machine)), me = who.use(), reasons = useMemo(() => shop.data?.reasons ?? [], [shop.data]);
   useTick(1000);
   useAwake();
   const place = floor.data?.find((p) => p.machine.path === machine);
   return <div class="tablet"><div class="tablet-head"><a class="button big" href="#/tablet" aria-label={t("tablet.machines")}>◀</a><h1>{nameOf(machine)}</h1>
     {place && <p><Badge state={place.machine.state} /> {place.machine.stateSince && <b>{span((now() - since(place.machine)) / 1000)}</b>}</p>}<span class="grow" /><span class="soft cut">{me?.displayName ?? me?.user}</span><time>{hour(now())}</time></div>
-    <Answer of={floor}>{() => shop.busy ? <Loading /> : place ? <div class="tablet-body"><Why machine={machine} place={place} reasons={reasons} /><div><Work machine={machine} groups={(shop.data?.groups ?? []).filter((g) => matches(g.match, machine)).map((g) => g.name)} /><Made machine={machine} place={place} again={floor.again} /></div></div>
+    <Answer of={floor}>{() => shop.busy || work.busy ? <Loading /> : place ? <div class="tablet-body"><Why machine={machine} place={place} reasons={reasons} /><div><Work of={work} machine={machine} groups={(shop.data?.groups ?? []).filter((g) => matches(g.match, machine)).map((g) => g.name)} /><Made machine={machine} place={place} again={floor.again} /></div></div>
       : <Empty title={t("tablet.noMachine", { name: nameOf(machine) })}><p><a class="button" href="#/tablet">{t("tablet.machines")}</a></p></Empty>}</Answer></div>;
 }
 function Choice() {
