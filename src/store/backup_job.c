@@ -254,9 +254,7 @@ static enum kp_code back_up(struct work *w, struct kp_err *err)
     n.error = failure.code ? failure.text : NULL;
     if (failure.code)
         kp_error("store", "a backup failed", "why=%s", kp_log_quote(failure.text));
-    kp_store_do(w->store, put_note, &n, err);
-    show(w->store, false, false, 0, 0);
-    if (err->code || failure.code)
+    if (kp_store_do(w->store, put_note, &n, err) || failure.code)
         return err->code;
     kp_info("store", "backup made", "file=%s bytes=%lld ms=%lld", file, (long long)n.bytes, (long long)n.ms);
     return thin_out(w, err);
@@ -336,9 +334,7 @@ static enum kp_code prove(struct work *w, struct kp_err *err)
         p.error = text;
         kp_error("store", "a backup cannot be restored", "file=%s why=%s", w->good_file, kp_log_quote(failure.text));
     }
-    kp_store_do(w->store, put_proof, &p, err);
-    show(w->store, false, false, 0, 0);
-    return err->code;
+    return kp_store_do(w->store, put_proof, &p, err);
 }
 
 /* ---- the turn ---- */
@@ -392,6 +388,7 @@ bool kp_backup_turn(struct kp_store *s, struct kp_err *err)
             more = !back_up(&w, err);
         else if (w.plan.to && w.good_file && (wanted(s, &s->proof_wanted, &s->backing_up.proving) || proof_due(&w)))
             more = !prove(&w, err);
+        show(s, false, false, 0, 0); /* however it ended */
     }
     kp_arena_free(&w.arena);
     return more && !kp_care_stopping(s);

@@ -31,7 +31,7 @@ struct kp_pool {
     unsigned working, idle, slow_running;
     int64_t judged, busy; /* when it was seen whether there are too many, monotonic; the time all worked since then */
     struct kp_keeper *keeper;
-    int64_t crowded; /* since when no worker was idle while requests wait, monotonic; 0: one is */
+    int64_t crowded; /* since when requests wait for a worker without a break, monotonic; 0: none does */
     struct kp_kept alarm; /* a timer; goes off when that has lasted for long */
     bool alarm_set;
     struct worker worker[KP_POOL_WORKERS];
@@ -55,7 +55,6 @@ static void wait_for_more(struct kp_pool *p)
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += KP_POOL_JUDGED_S;
     p->idle++;
-    p->crowded = 0;
     pthread_cond_timedwait(&p->more, &p->lock, &until);
     p->idle--;
 }
@@ -84,6 +83,7 @@ static struct kp_job *next_job(struct kp_pool *p, bool *slow)
             p->slow_running += *slow;
             return job;
         }
+        p->crowded = 0;
         if (p->stopping && !p->slow.first)
             return NULL;
         if (are_too_many(p))

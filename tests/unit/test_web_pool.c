@@ -48,10 +48,21 @@ static void wait_for(atomic_bool *what)
     assert_true(atomic_load(what));
 }
 
-static void let_go(struct held *h)
+/* Each has a worker of its own. */
+static void occupy(struct held *job, int n)
 {
-    sem_post(&h->go);
-    wait_for(&h->over);
+    for (int i = 0; i < n; i++)
+        push(&job[i], false);
+    for (int i = 0; i < n; i++)
+        wait_for(&job[i].begun);
+}
+
+static void let_go(struct held *job, int n)
+{
+    for (int i = 0; i < n; i++)
+        sem_post(&job[i].go);
+    for (int i = 0; i < n; i++)
+        wait_for(&job[i].over);
 }
 
 static int workers(void)
@@ -93,13 +104,9 @@ static void one_that_waits_for_long_gets_a_worker_of_its_own(void **state)
 {
     (void)state;
     static struct held job[KP_POOL_WORKERS];
-    for (int i = 0; i < KP_POOL_WORKERS; i++)
-        push(&job[i], false);
-    for (int i = 0; i < KP_POOL_WORKERS; i++)
-        wait_for(&job[i].begun);
+    occupy(job, KP_POOL_WORKERS);
     assert_int_equal(workers(), KP_POOL_WORKERS);
-    for (int i = 0; i < KP_POOL_WORKERS; i++)
-        let_go(&job[i]);
+    let_go(job, KP_POOL_WORKERS);
 }
 
 static void there_are_never_more_and_the_rest_comes_later(void **state)
@@ -107,17 +114,13 @@ static void there_are_never_more_and_the_rest_comes_later(void **state)
     (void)state;
     static struct held job[KP_POOL_WORKERS + 1];
     struct held *last = &job[KP_POOL_WORKERS];
-    for (int i = 0; i < KP_POOL_WORKERS; i++)
-        push(&job[i], false);
-    for (int i = 0; i < KP_POOL_WORKERS; i++)
-        wait_for(&job[i].begun);
+    occupy(job, KP_POOL_WORKERS);
     push(last, false);
     usleep(4 * KP_POOL_LONG_MS * 1000);
     assert_false(atomic_load(&last->begun));
-    let_go(&job[0]);
+    let_go(job, 1);
     wait_for(&last->begun);
-    for (int i = 1; i <= KP_POOL_WORKERS; i++)
-        let_go(&job[i]);
+    let_go(job + 1, KP_POOL_WORKERS);
 }
 
 static void slow_ones_leave_workers_to_the_quick(void **state)
@@ -131,25 +134,20 @@ static void slow_ones_leave_workers_to_the_quick(void **state)
         wait_for(&slow[i].begun);
     push(&quick, false);
     wait_for(&quick.begun);
-    let_go(&quick);
+    let_go(&quick, 1);
     assert_false(atomic_load(&last->begun));
-    let_go(&slow[0]);
+    let_go(slow, 1);
     wait_for(&last->begun);
-    for (int i = 1; i <= KP_POOL_FOR_SLOW; i++)
-        let_go(&slow[i]);
+    let_go(slow + 1, KP_POOL_FOR_SLOW);
 }
 
 static void workers_without_work_end_but_one(void **state)
 {
     (void)state;
     static struct held job[3];
-    for (int i = 0; i < 3; i++)
-        push(&job[i], false);
-    for (int i = 0; i < 3; i++)
-        wait_for(&job[i].begun);
+    occupy(job, 3);
     assert_true(workers() >= 3);
-    for (int i = 0; i < 3; i++)
-        let_go(&job[i]);
+    let_go(job, 3);
     for (int i = 0; i < 600 && workers() > 1; i++)
         usleep(100000);
     assert_int_equal(workers(), 1);
@@ -173,17 +171,11 @@ static void it_takes_no_more_than_may_wait(void **state)
 {
     (void)state;
     static struct held job[KP_POOL_WORKERS + KP_POOL_WAITING_MAX], more = { .job.run = hold };
-    for (int i = 0; i < KP_POOL_WORKERS; i++)
-        push(&job[i], false);
-    for (int i = 0; i < KP_POOL_WORKERS; i++)
-        wait_for(&job[i].begun);
+    occupy(job, KP_POOL_WORKERS);
     for (int i = 0; i < KP_POOL_WAITING_MAX; i++)
         push(&job[KP_POOL_WORKERS + i], false);
     assert_false(kp_pool_push(pool, &more.job, false));
-    for (int i = 0; i < KP_POOL_WORKERS + KP_POOL_WAITING_MAX; i++)
-        sem_post(&job[i].go);
-    for (int i = 0; i < KP_POOL_WORKERS + KP_POOL_WAITING_MAX; i++)
-        wait_for(&job[i].over);
+    let_go(job, KP_POOL_WORKERS + KP_POOL_WAITING_MAX);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
